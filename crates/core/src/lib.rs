@@ -1,1 +1,9 @@
-//! stub
+//! The domain of Plimsoll: model, phases, measures.
+//!
+//! This crate cannot do I/O: no clock, no randomness, no environment, no
+//! hash-map order. Everything a decision may look at arrives in its `Input`,
+//! `now` included, and every decision leaves with its reasons.
+#![forbid(unsafe_code)]
+
+pub mod model;
+pub mod phases;

@@ -1,1 +1,16 @@
-//! stub
+//! Untrusted bytes to core types and back.
+//!
+//! Every parser of outside bytes lives here: no network, no files, no
+//! processes. A parser takes the name of its input (`place`) and bytes, and
+//! returns core types and [`Problem`](plimsoll_core::model::problem::Problem)s;
+//! it never panics and never drops anything silently.
+#![forbid(unsafe_code)]
+
+pub mod advisories;
+pub mod advisory_db;
+pub mod bounded;
+pub mod components;
+pub mod packages;
+pub mod policy;
+pub mod reports;
+pub mod sbom;

@@ -1,0 +1,21 @@
+//! The nouns of Plimsoll, one file each, under the field's standard terms.
+//!
+//! Nothing in here reads a clock, a file or a random number: values arrive
+//! from `plimsoll-formats` and leave through the edges. Serialised names are
+//! part of the published contract (`docs/schema/`), so a rename is a breaking
+//! change.
+
+pub mod advisory;
+pub mod because;
+pub mod component;
+pub mod finding;
+pub mod host;
+pub mod obligation;
+pub mod problem;
+pub mod scan;
+pub mod source;
+pub mod statement;
+pub mod stream;
+pub mod support;
+pub mod threat;
+pub mod update;

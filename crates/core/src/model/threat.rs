@@ -1,0 +1,83 @@
+//! What is known about a CVE apart from packages: scores and exploitation.
+//!
+//! These are columns by CVE, joined when read, so that a daily EPSS reload
+//! touches no finding.
+
+use super::advisory::Cvss;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+/// Everything known about one CVE's severity and exploitation.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Threat {
+    /// CVSS scores by NVD, the CNA or CISA, newest CVSS version first.
+    pub cvss: Vec<Cvss>,
+    /// CISA's catalogue of known exploited vulnerabilities.
+    pub kev: Option<Kev>,
+    /// FIRST's prediction.
+    pub epss: Option<Epss>,
+    /// CISA's SSVC decision points.
+    pub ssvc: Option<Ssvc>,
+    /// Publication date of the CVE record.
+    pub published: Option<jiff::Timestamp>,
+}
+
+/// An entry of the catalogue of known exploited vulnerabilities.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Kev {
+    /// Day it was listed.
+    pub date_added: Date,
+    /// Day by which US federal agencies had to act.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due_date: Option<Date>,
+    /// Whether ransomware campaigns are known to use it.
+    pub ransomware: bool,
+    /// The catalogue's name for it.
+    pub name: String,
+    /// The catalogue's required action.
+    pub action: String,
+}
+
+/// Exploit prediction: the probability of exploitation *activity* within 30 days.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Epss {
+    /// Probability, 0 to 1.
+    pub score: f32,
+    /// Share of CVEs with a lower or equal score, 0 to 1.
+    pub percentile: f32,
+    /// Day of the score; thresholds are comparable only within one model.
+    pub date: Date,
+}
+
+/// SSVC decision points as CISA publishes them (vulnrichment).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Ssvc {
+    /// Exploitation.
+    pub exploitation: Option<Exploitation>,
+    /// Whether exploitation can be automated.
+    pub automatable: Option<bool>,
+    /// Technical impact.
+    pub technical_impact: Option<TechnicalImpact>,
+}
+
+/// SSVC `ssvc:E:1.1.0`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Exploitation {
+    /// No evidence.
+    None,
+    /// A public proof of concept.
+    PublicPoc,
+    /// Active exploitation.
+    Active,
+}
+
+/// SSVC `ssvc:TI:1.0.0`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TechnicalImpact {
+    /// Limited control.
+    Partial,
+    /// Total control.
+    Total,
+}

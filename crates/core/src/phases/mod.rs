@@ -1,0 +1,4 @@
+//! The phases of the cycle as pure, explained decisions.
+
+pub mod evaluate;
+pub mod prioritize;

@@ -1,0 +1,1 @@
+//! Language components: lock files and installed metadata.

@@ -1,0 +1,1 @@
+//! Package databases and repository indices of operating systems.

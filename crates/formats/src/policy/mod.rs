@@ -1,0 +1,1 @@
+//! The policy file, its presets and decision tables.

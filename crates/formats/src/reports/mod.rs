@@ -1,0 +1,1 @@
+//! A scan written in the formats other tools read.
