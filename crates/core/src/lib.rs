@@ -5,5 +5,6 @@
 //! `now` included, and every decision leaves with its reasons.
 #![forbid(unsafe_code)]
 
+pub mod knowledge;
 pub mod model;
 pub mod phases;

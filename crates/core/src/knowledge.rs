@@ -1,0 +1,126 @@
+//! **Knowledge**: what an advisory database can be asked.
+//!
+//! The trait keeps the core free of I/O: the mapped file implements it in
+//! `plimsoll-formats`, a fleet's in-memory index may implement it too. Every
+//! question can fail, because a damaged database must never read as "nothing
+//! found".
+
+use crate::model::advisory::{AdvisoryKind, NamesWhat, Only, Severity, Status, Workaround};
+use crate::model::problem::Problem;
+use crate::model::source::Source;
+use crate::model::statement::Statement;
+use crate::model::stream::Stream;
+use crate::model::support::{PackageSupport, SupportWindow};
+use crate::model::threat::Threat;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What a set of sources knows about vulnerabilities.
+pub trait Knowledge {
+    /// Passes every rule that names `name` in `stream` to `each`.
+    ///
+    /// `name` must be normalised by [`Stream::normalise_name`].
+    fn rules(&self, stream: &Stream, name: &str, each: &mut dyn FnMut(Rule<'_>)) -> Result<(), Problem>;
+    /// The advisory a rule belongs to.
+    fn advisory(&self, number: u32) -> Result<AdvisoryFacts, Problem>;
+    /// Free text and references of an advisory, for explanations.
+    fn advisory_text(&self, number: u32) -> Result<AdvisoryText, Problem>;
+    /// Numbers of the advisories with this id, alias or CVE, ascending.
+    fn advisories_named(&self, id: &str) -> Result<Vec<u32>, Problem>;
+    /// Scores and exploitation of a CVE; none when nothing is known.
+    fn threat(&self, cve: &str) -> Result<Option<Threat>, Problem>;
+    /// VEX statements on a vulnerability.
+    fn statements(&self, vulnerability: &str) -> Result<Vec<Statement>, Problem>;
+    /// Support windows of a product, in the spelling of stream families.
+    fn support(&self, product: &str) -> Result<Vec<SupportWindow>, Problem>;
+    /// Packages of a stream whose support ends early or is limited.
+    fn package_support(&self, stream: &Stream) -> Result<Vec<PackageSupport>, Problem>;
+    /// All sources.
+    fn sources(&self) -> &[Source];
+    /// Streams with at least one rule, ascending.
+    fn streams(&self) -> Vec<Stream>;
+}
+
+/// One range of one advisory for one package.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule<'a> {
+    /// Number of the advisory.
+    pub advisory: u32,
+    /// First affected version; none means from the beginning.
+    pub introduced: Option<RuleVersion<'a>>,
+    /// Where it ends.
+    pub end: RuleEnd<'a>,
+    /// What the source says apart from versions.
+    pub status: Status,
+    /// Whether it speaks of source or binary packages.
+    pub names: NamesWhat,
+    /// Where it holds; none holds everywhere.
+    pub only: Option<&'a Only>,
+}
+
+/// A version with its order-preserving key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RuleVersion<'a> {
+    /// As written.
+    pub text: &'a str,
+    /// Key by [`plimsoll_version::write_key`]; none when it cannot be read.
+    pub key: Option<&'a [u8]>,
+}
+
+/// Where a rule's range ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RuleEnd<'a> {
+    /// This version is fixed.
+    Fixed(RuleVersion<'a>),
+    /// This version is the last affected one.
+    LastAffected(RuleVersion<'a>),
+    /// Only the version `introduced` is affected.
+    Exactly,
+    /// No end known.
+    Open,
+}
+
+/// What a finding needs to know of its advisory.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct AdvisoryFacts {
+    /// Id.
+    pub id: String,
+    /// Other names of the same vulnerability.
+    pub aliases: Vec<String>,
+    /// CVE ids.
+    pub cves: Vec<String>,
+    /// Kind.
+    pub kind: AdvisoryKind,
+    /// One line.
+    pub summary: String,
+    /// First publication.
+    pub published: Option<Timestamp>,
+    /// Last change.
+    pub modified: Option<Timestamp>,
+    /// Taken back.
+    pub withdrawn: Option<Timestamp>,
+    /// Severities as stated.
+    pub severities: Vec<Severity>,
+    /// Workarounds and mitigations.
+    pub workarounds: Vec<Workaround>,
+    /// Indices into [`Knowledge::sources`], the source whose text is kept first.
+    pub sources: Vec<u16>,
+}
+
+/// The long part of an advisory.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct AdvisoryText {
+    /// Free text.
+    pub details: String,
+    /// Web addresses.
+    pub references: Vec<String>,
+    /// Packages it names, `stream/name`, at most
+    /// [`AdvisoryText::PACKAGE_LIMIT`].
+    pub packages: Vec<String>,
+}
+
+impl AdvisoryText {
+    /// Packages listed in an explanation; a kernel advisory names hundreds of
+    /// flavours and a reader needs the fact, not all of them.
+    pub const PACKAGE_LIMIT: usize = 400;
+}

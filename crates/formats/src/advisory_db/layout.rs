@@ -1,0 +1,202 @@
+//! Fixed-size records of the file, little-endian, without padding.
+
+use zerocopy::little_endian::{I64, U16, U32, U64};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+/// First bytes of every database.
+pub const MAGIC: [u8; 8] = *b"PLIMSOLL";
+
+/// Version of the layout; a reader refuses any other.
+pub const FORMAT: u32 = 1;
+
+/// Bytes checked together. Small enough that one lookup hashes little, large
+/// enough that the digest table stays below a thousandth of the file.
+pub const BLOCK: usize = 16 * 1024;
+
+/// Raw bytes of one chunk of texts before compression.
+pub const TEXT_CHUNK: usize = 64 * 1024;
+
+/// Rows of the threat table between two entries of its sparse index, chosen
+/// so that one lookup touches one block.
+pub const THREAT_STRIDE: usize = 512;
+
+/// The file's head.
+#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub struct Header {
+    /// [`MAGIC`].
+    pub magic: [u8; 8],
+    /// [`FORMAT`].
+    pub format: U32,
+    /// Number of sections.
+    pub sections: U32,
+    /// Length of the whole file.
+    pub length: U64,
+    /// Where the body begins.
+    pub body: U64,
+    /// Newest input, seconds since 1970, or `i64::MIN`.
+    pub built: I64,
+    /// BLAKE3 of section table and block digests.
+    pub tables: [u8; 32],
+    /// Ed25519 public key of the builder, or zeros.
+    pub signer: [u8; 32],
+    /// Signature of the header with this field and `reserved` zero, or zeros.
+    pub signature: [u8; 64],
+    /// Zeros.
+    pub reserved: [u8; 88],
+}
+
+/// One section.
+#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub struct Section {
+    /// What it holds.
+    pub kind: U32,
+    /// Zero.
+    pub reserved: U32,
+    /// Start, from the beginning of the body.
+    pub start: U64,
+    /// Length in bytes.
+    pub length: U64,
+}
+
+/// Kinds of section.
+pub mod kind {
+    #![allow(missing_docs)]
+    pub const SOURCES: u32 = 1;
+    pub const STREAMS: u32 = 2;
+    pub const SHARDS: u32 = 3;
+    pub const ADVISORY_INDEX: u32 = 4;
+    pub const ADVISORIES: u32 = 5;
+    pub const TEXT_INDEX: u32 = 6;
+    pub const TEXTS: u32 = 7;
+    pub const IDENTIFIERS: u32 = 8;
+    pub const THREAT_INDEX: u32 = 9;
+    pub const THREATS: u32 = 10;
+    pub const THREAT_DETAILS: u32 = 11;
+    pub const STATEMENT_INDEX: u32 = 12;
+    pub const STATEMENTS: u32 = 13;
+    pub const SUPPORT_INDEX: u32 = 14;
+    pub const SUPPORT: u32 = 15;
+}
+
+/// Head of one stream's shard; offsets from the shard's start.
+#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub struct ShardHead {
+    /// Number of [`Name`]s, sorted by their bytes.
+    pub names: U32,
+    /// Number of [`RuleRow`]s.
+    pub rules: U32,
+    /// Start of the rules.
+    pub rules_start: U32,
+    /// Start of the heap.
+    pub heap_start: U32,
+    /// Length of the heap.
+    pub heap_length: U32,
+    /// Where the postcard list of [`Only`](plimsoll_core::model::advisory::Only) lies in the heap.
+    pub only: Span,
+}
+
+/// A piece of a heap.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub struct Span {
+    /// Start.
+    pub start: U32,
+    /// Length.
+    pub length: U32,
+}
+
+/// A package name and its rules.
+#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub struct Name {
+    /// The name in the heap.
+    pub name: Span,
+    /// First rule.
+    pub first: U32,
+    /// Number of rules.
+    pub count: U32,
+}
+
+/// One rule.
+#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub struct RuleRow {
+    /// Advisory number.
+    pub advisory: U32,
+    /// First affected version.
+    pub introduced: Version,
+    /// Version at the end.
+    pub end: Version,
+    /// Index into the shard's list of `Only`, plus one; zero is none.
+    pub only: U16,
+    /// How it ends, 0 open, 1 fixed, 2 last affected, 3 exactly `introduced`.
+    pub end_kind: u8,
+    /// Status, by its position in the enum.
+    pub status: u8,
+    /// 0 source, 1 binary.
+    pub names: u8,
+    /// Bit 0: `introduced` is set.
+    pub flags: u8,
+}
+
+/// A version and its key in the heap; a key of length `u16::MAX` is unreadable.
+#[derive(Clone, Copy, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub struct Version {
+    /// Start of the text; the key follows it.
+    pub start: U32,
+    /// Length of the text.
+    pub text: U16,
+    /// Length of the key.
+    pub key: U16,
+}
+
+/// Key length that says that a version cannot be read.
+pub const UNREADABLE: u16 = u16::MAX;
+
+/// An identifier's hash and an advisory it names.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub struct Identifier {
+    /// First eight bytes of BLAKE3 of the upper-cased identifier, big-endian
+    /// so that byte order is number order.
+    pub hash: [u8; 8],
+    /// Advisory number, or byte offset, by section.
+    pub value: zerocopy::big_endian::U32,
+}
+
+/// One CVE's columns.
+#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub struct ThreatRow {
+    /// Year × 2^40 + number.
+    pub cve: U64,
+    /// EPSS score in millionths, or `u32::MAX`.
+    pub epss: U32,
+    /// EPSS percentile in millionths.
+    pub percentile: U32,
+    /// EPSS day, days since 1970.
+    pub day: U32,
+    /// Offset of the rest in the details section plus one, or zero.
+    pub details: U32,
+}
+
+/// Number of a CVE id for the threat table; none for anything else.
+pub fn cve_number(id: &str) -> Option<u64> {
+    let rest = id.strip_prefix("CVE-").or_else(|| id.strip_prefix("cve-"))?;
+    let (year, number) = rest.split_once('-')?;
+    let year: u64 = (year.len() == 4).then(|| year.parse().ok()).flatten()?;
+    let number: u64 = (4..=12).contains(&number.len()).then(|| number.parse().ok()).flatten()?;
+    (number < 1 << 40).then_some((year << 40) | number)
+}
+
+/// Hash of an identifier, case aside.
+pub fn identifier_hash(id: &str) -> [u8; 8] {
+    let digest = blake3::hash(id.to_ascii_uppercase().as_bytes());
+    let mut out = [0; 8];
+    out.copy_from_slice(&digest.as_bytes()[..8]);
+    out
+}

@@ -1,0 +1,571 @@
+//! Reads the database in place and answers questions of [`Knowledge`].
+
+use super::layout::{self, Header, Identifier, Name, RuleRow, Section, ShardHead, ThreatRow, Version, kind};
+use super::write::{StoredAdvisory, SupportFacts, ThreatDetails};
+use plimsoll_core::knowledge::{AdvisoryFacts, AdvisoryText, Knowledge, Rule, RuleEnd, RuleVersion};
+use plimsoll_core::model::advisory::{NamesWhat, Only, Status};
+use plimsoll_core::model::problem::Problem;
+use plimsoll_core::model::source::Source;
+use plimsoll_core::model::statement::Statement;
+use plimsoll_core::model::stream::Stream;
+use plimsoll_core::model::support::{PackageSupport, SupportWindow};
+use plimsoll_core::model::threat::{Epss, Threat};
+use serde::de::DeserializeOwned;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use zerocopy::{FromBytes, IntoBytes};
+
+/// An open database over bytes that somebody else holds or maps.
+pub struct Database<B> {
+    bytes: B,
+    place: String,
+    header: Header,
+    sections: Vec<Section>,
+    digests: usize,
+    checked: Vec<AtomicBool>,
+    sources: Vec<Source>,
+    streams: Vec<Shard>,
+}
+
+struct Shard {
+    stream: String,
+    start: u64,
+    length: u64,
+    open: OnceLock<OpenShard>,
+}
+
+struct OpenShard {
+    head: ShardHead,
+    only: Vec<Only>,
+}
+
+/// How thoroughly a database was verified.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Verified {
+    /// Blocks of the body whose digest was checked.
+    pub blocks: u64,
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// Public key that signed it, hex; none when unsigned.
+    pub signed_by: Option<String>,
+    /// Advisories decoded.
+    pub advisories: u64,
+    /// Rules decoded.
+    pub rules: u64,
+}
+
+impl<B: AsRef<[u8]>> Database<B> {
+    /// Opens a database: header, signature and tables are checked, nothing
+    /// else is touched.
+    ///
+    /// `place` is the file's name for messages. With `trusted`, the header
+    /// must be signed by that Ed25519 key; without, an unsigned file is
+    /// accepted (its digests still find damage, not malice) and a signed one
+    /// must verify.
+    pub fn open(bytes: B, place: &str, trusted: Option<&[u8; 32]>) -> Result<Self, Problem> {
+        let all = bytes.as_ref();
+        let (header, _) = Header::read_from_prefix(all).map_err(|_| not_a_database(place, "is shorter than a header"))?;
+        check_header(&header, all.len(), place)?;
+        check_signature(&header, trusted, place)?;
+        let body = header.body.get() as usize;
+        let count = header.sections.get() as usize;
+        let table_start = size_of::<Header>();
+        let table_length = count
+            .checked_mul(size_of::<Section>())
+            .filter(|length| table_start + length <= body)
+            .ok_or_else(|| not_a_database(place, "names more sections than fit"))?;
+        let blocks = (all.len() - body).div_ceil(layout::BLOCK);
+        let tables = all
+            .get(table_start..table_start + table_length + blocks * 32)
+            .filter(|tables| table_start + tables.len() <= body)
+            .ok_or_else(|| not_a_database(place, "has no room for its digests"))?;
+        if blake3::hash(tables).as_bytes() != &header.tables {
+            return Err(damaged(place, "the tables do not have the digest that the header names"));
+        }
+        let sections = <[Section]>::ref_from_bytes(&tables[..table_length])
+            .map_err(|_| not_a_database(place, "has an unreadable section table"))?
+            .to_vec();
+        let mut database = Self {
+            digests: table_start + table_length,
+            checked: (0..blocks).map(|_| AtomicBool::new(false)).collect(),
+            place: place.to_owned(),
+            header,
+            sections,
+            sources: Vec::new(),
+            streams: Vec::new(),
+            bytes,
+        };
+        database.sources = database.unpack(database.section(kind::SOURCES)?)?;
+        let directory: Vec<(String, u64, u64)> = database.unpack(database.section(kind::STREAMS)?)?;
+        database.streams = directory
+            .into_iter()
+            .map(|(stream, start, length)| Shard { stream, start, length, open: OnceLock::new() })
+            .collect();
+        Ok(database)
+    }
+
+    /// Newest input.
+    pub fn built(&self) -> Option<jiff::Timestamp> {
+        jiff::Timestamp::from_second(self.header.built.get()).ok()
+    }
+
+    /// BLAKE3 digest of the header, hex: names the exact bytes, because the
+    /// header holds the digest of the tables and those of every block.
+    pub fn digest(&self) -> String {
+        blake3::hash(self.header.as_bytes()).to_hex().to_string()
+    }
+
+    /// Public key that signed it, hex.
+    pub fn signed_by(&self) -> Option<String> {
+        (self.header.signer != [0; 32]).then(|| hex(&self.header.signer))
+    }
+
+    /// Number of advisories.
+    pub fn advisory_count(&self) -> u64 {
+        self.bounds(kind::ADVISORY_INDEX).map_or(0, |(_, length)| length / 8)
+    }
+
+    /// Number of CVEs with scores or exploitation facts.
+    pub fn threat_count(&self) -> u64 {
+        self.bounds(kind::THREATS).map_or(0, |(_, length)| length / size_of::<ThreatRow>() as u64)
+    }
+
+    /// Number of rules in a stream.
+    pub fn rule_count(&self, stream: &Stream) -> Result<u64, Problem> {
+        match self.shard(stream) {
+            Some(shard) => Ok(u64::from(self.open_shard(shard)?.head.rules.get())),
+            None => Ok(0),
+        }
+    }
+
+    /// Checks every block and decodes every record.
+    pub fn verify(&self) -> Result<Verified, Problem> {
+        let body = self.header.body.get() as usize;
+        self.check_blocks(0, (self.bytes.as_ref().len() - body) as u64)?;
+        let mut rules = 0;
+        for shard in &self.streams {
+            let stream = Stream::from_stored(&shard.stream);
+            let open = self.open_shard(shard)?;
+            for index in 0..open.head.names.get() {
+                let name = self.name(shard, open, index)?;
+                let text = self.heap_text(shard, open, name.name.start.get(), name.name.length.get())?.to_owned();
+                self.rules(&stream, &text, &mut |_| rules += 1)?;
+            }
+        }
+        for number in 0..self.advisory_count() as u32 {
+            self.advisory(number)?;
+            self.advisory_text(number)?;
+        }
+        Ok(Verified {
+            blocks: self.checked.len() as u64,
+            bytes: self.bytes.as_ref().len() as u64,
+            signed_by: self.signed_by(),
+            advisories: self.advisory_count(),
+            rules,
+        })
+    }
+
+    fn damaged(&self, what: &str) -> Problem {
+        damaged(&self.place, what)
+    }
+
+    fn bounds(&self, kind: u32) -> Option<(u64, u64)> {
+        let section = self.sections.iter().find(|section| section.kind.get() == kind)?;
+        Some((section.start.get(), section.length.get()))
+    }
+
+    fn section(&self, kind: u32) -> Result<&[u8], Problem> {
+        let (start, length) = self.bounds(kind).ok_or_else(|| self.damaged("a section is missing"))?;
+        self.body(start, length)
+    }
+
+    fn part(&self, kind: u32, offset: u64, length: u64) -> Result<&[u8], Problem> {
+        let (start, whole) = self.bounds(kind).ok_or_else(|| self.damaged("a section is missing"))?;
+        let end = offset.checked_add(length).filter(|end| *end <= whole);
+        end.ok_or_else(|| self.damaged("a record lies outside its section"))?;
+        self.body(start + offset, length)
+    }
+
+    /// Bytes of the body, each block checked at its first touch.
+    fn body(&self, start: u64, length: u64) -> Result<&[u8], Problem> {
+        let from = self.header.body.get().checked_add(start);
+        let to = from.and_then(|from| from.checked_add(length));
+        let (Some(from), Some(to)) = (from, to) else {
+            return Err(self.damaged("an offset overflows"));
+        };
+        let bytes = self
+            .bytes
+            .as_ref()
+            .get(from as usize..to as usize)
+            .ok_or_else(|| self.damaged("an offset lies outside the file"))?;
+        self.check_blocks(start, length)?;
+        Ok(bytes)
+    }
+
+    fn check_blocks(&self, start: u64, length: u64) -> Result<(), Problem> {
+        if length == 0 {
+            return Ok(());
+        }
+        let body = self.header.body.get() as usize;
+        let first = start as usize / layout::BLOCK;
+        let last = (start + length - 1) as usize / layout::BLOCK;
+        for block in first..=last {
+            let Some(checked) = self.checked.get(block) else {
+                return Err(self.damaged("an offset lies outside the file"));
+            };
+            if checked.load(Ordering::Relaxed) {
+                continue;
+            }
+            let all = self.bytes.as_ref();
+            let from = body + block * layout::BLOCK;
+            let bytes = all.get(from..(from + layout::BLOCK).min(all.len()));
+            let digest = all.get(self.digests + block * 32..self.digests + block * 32 + 32);
+            let (Some(bytes), Some(digest)) = (bytes, digest) else {
+                return Err(self.damaged("a block lies outside the file"));
+            };
+            if blake3::hash(bytes).as_bytes() != digest {
+                return Err(self.damaged(&format!("block {block} (byte {from}) does not have its digest")));
+            }
+            checked.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    fn unpack<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, Problem> {
+        postcard::from_bytes(bytes).map_err(|error| self.damaged(&format!("a record cannot be read: {error}")))
+    }
+
+    /// A length-prefixed record of a section.
+    fn record<T: DeserializeOwned>(&self, kind: u32, offset: u64) -> Result<T, Problem> {
+        let head = self.part(kind, offset, 4)?;
+        let length = u32::from_le_bytes(head.try_into().map_err(|_| self.damaged("a record has no length"))?);
+        self.unpack(self.part(kind, offset + 4, u64::from(length))?)
+    }
+
+    fn shard(&self, stream: &Stream) -> Option<&Shard> {
+        let index = self.streams.binary_search_by(|shard| shard.stream.as_str().cmp(stream.as_str())).ok()?;
+        self.streams.get(index)
+    }
+
+    fn open_shard<'a>(&self, shard: &'a Shard) -> Result<&'a OpenShard, Problem> {
+        if let Some(open) = shard.open.get() {
+            return Ok(open);
+        }
+        let bytes = self.shard_part(shard, 0, size_of::<ShardHead>() as u64)?;
+        let head = ShardHead::read_from_bytes(bytes).map_err(|_| self.damaged("a shard has no head"))?;
+        let only_start = u64::from(head.heap_start.get()) + u64::from(head.only.start.get());
+        let only = self.unpack(self.shard_part(shard, only_start, u64::from(head.only.length.get()))?)?;
+        Ok(shard.open.get_or_init(|| OpenShard { head, only }))
+    }
+
+    fn shard_part(&self, shard: &Shard, offset: u64, length: u64) -> Result<&[u8], Problem> {
+        offset
+            .checked_add(length)
+            .filter(|end| *end <= shard.length)
+            .ok_or_else(|| self.damaged("an offset lies outside its shard"))?;
+        self.part(kind::SHARDS, shard.start + offset, length)
+    }
+
+    fn heap_text(&self, shard: &Shard, open: &OpenShard, start: u32, length: u32) -> Result<&str, Problem> {
+        let offset = u64::from(open.head.heap_start.get()) + u64::from(start);
+        let bytes = self.shard_part(shard, offset, u64::from(length))?;
+        std::str::from_utf8(bytes).map_err(|_| self.damaged("a name is not UTF-8"))
+    }
+
+    fn name(&self, shard: &Shard, _open: &OpenShard, index: u32) -> Result<Name, Problem> {
+        let offset = size_of::<ShardHead>() as u64 + u64::from(index) * size_of::<Name>() as u64;
+        let bytes = self.shard_part(shard, offset, size_of::<Name>() as u64)?;
+        Name::read_from_bytes(bytes).map_err(|_| self.damaged("a name row is short"))
+    }
+
+    fn find_name(&self, shard: &Shard, open: &OpenShard, wanted: &str) -> Result<Option<Name>, Problem> {
+        let (mut low, mut high) = (0, open.head.names.get());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let name = self.name(shard, open, middle)?;
+            let text = self.heap_text(shard, open, name.name.start.get(), name.name.length.get())?;
+            match text.as_bytes().cmp(wanted.as_bytes()) {
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+                std::cmp::Ordering::Equal => return Ok(Some(name)),
+            }
+        }
+        Ok(None)
+    }
+
+    fn version(&self, shard: &Shard, open: &OpenShard, version: Version) -> Result<RuleVersion<'_>, Problem> {
+        let text = self.heap_text(shard, open, version.start.get(), u32::from(version.text.get()))?;
+        let key = match version.key.get() {
+            layout::UNREADABLE => None,
+            length => {
+                let offset = u64::from(open.head.heap_start.get())
+                    + u64::from(version.start.get())
+                    + u64::from(version.text.get());
+                Some(self.shard_part(shard, offset, u64::from(length))?)
+            }
+        };
+        Ok(RuleVersion { text, key })
+    }
+
+    fn rule<'a>(&'a self, shard: &Shard, open: &'a OpenShard, row: &RuleRow) -> Result<Rule<'a>, Problem> {
+        let introduced = if row.flags & 1 == 1 { Some(self.version(shard, open, row.introduced)?) } else { None };
+        let end = match row.end_kind {
+            0 => RuleEnd::Open,
+            1 => RuleEnd::Fixed(self.version(shard, open, row.end)?),
+            2 => RuleEnd::LastAffected(self.version(shard, open, row.end)?),
+            3 => RuleEnd::Exactly,
+            _ => return Err(self.damaged("a rule ends in an unknown way")),
+        };
+        let status = match row.status {
+            0 => Status::Affected,
+            1 => Status::NotAffected,
+            2 => Status::UnderInvestigation,
+            3 => Status::Postponed,
+            4 => Status::WontFix,
+            5 => Status::EndOfLife,
+            _ => return Err(self.damaged("a rule has an unknown status")),
+        };
+        let only = match row.only.get() {
+            0 => None,
+            number => Some(
+                open.only.get(usize::from(number) - 1).ok_or_else(|| self.damaged("a rule narrows to nothing known"))?,
+            ),
+        };
+        let names = if row.names == 0 { NamesWhat::Source } else { NamesWhat::Binary };
+        Ok(Rule { advisory: row.advisory.get(), introduced, end, status, names, only })
+    }
+
+    /// Values of a sorted hash index for one identifier.
+    fn hashed(&self, index: u32, id: &str) -> Result<Vec<u32>, Problem> {
+        let (_, length) = self.bounds(index).ok_or_else(|| self.damaged("a section is missing"))?;
+        let size = size_of::<Identifier>() as u64;
+        let row = |number: u64| -> Result<Identifier, Problem> {
+            let bytes = self.part(index, number * size, size)?;
+            Identifier::read_from_bytes(bytes).map_err(|_| self.damaged("an index row is short"))
+        };
+        let hash = layout::identifier_hash(id);
+        let (mut low, mut high) = (0, length / size);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if row(middle)?.hash < hash { low = middle + 1 } else { high = middle }
+        }
+        let mut out = Vec::new();
+        while low < length / size {
+            let found = row(low)?;
+            if found.hash != hash {
+                break;
+            }
+            out.push(found.value.get());
+            low += 1;
+        }
+        Ok(out)
+    }
+
+    fn stored(&self, number: u32) -> Result<StoredAdvisory, Problem> {
+        let offset = self.part(kind::ADVISORY_INDEX, u64::from(number) * 8, 8)?;
+        let offset = u64::from_le_bytes(offset.try_into().map_err(|_| self.damaged("an index row is short"))?);
+        self.record(kind::ADVISORIES, offset)
+    }
+
+    fn threat_row(&self, cve: u64) -> Result<Option<ThreatRow>, Problem> {
+        let index = self.section(kind::THREAT_INDEX)?;
+        let mut position = 0;
+        // The sparse index is a few kilobytes; its last entry not above the
+        // wanted CVE names the stretch of rows to read.
+        let (mut low, mut high) = (0, index.len() / 8);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let at = index.get(middle * 8..middle * 8 + 8).and_then(|bytes| bytes.try_into().ok());
+            let at = u64::from_le_bytes(at.ok_or_else(|| self.damaged("an index row is short"))?);
+            if at <= cve {
+                position = middle;
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        let size = size_of::<ThreatRow>() as u64;
+        let total = self.threat_count();
+        let mut low = (position * layout::THREAT_STRIDE) as u64;
+        let mut high = (low + layout::THREAT_STRIDE as u64).min(total);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let bytes = self.part(kind::THREATS, middle * size, size)?;
+            let row = ThreatRow::read_from_bytes(bytes).map_err(|_| self.damaged("a threat row is short"))?;
+            match row.cve.get().cmp(&cve) {
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+                std::cmp::Ordering::Equal => return Ok(Some(row)),
+            }
+        }
+        Ok(None)
+    }
+
+    fn support_facts(&self, key: &str) -> Result<SupportFacts, Problem> {
+        let mut out = SupportFacts::default();
+        for offset in self.hashed(kind::SUPPORT_INDEX, key)? {
+            let facts: SupportFacts = self.record(kind::SUPPORT, u64::from(offset))?;
+            out.windows.extend(facts.windows);
+            out.packages.extend(facts.packages);
+        }
+        Ok(out)
+    }
+}
+
+impl<B: AsRef<[u8]>> Knowledge for Database<B> {
+    fn rules(&self, stream: &Stream, name: &str, each: &mut dyn FnMut(Rule<'_>)) -> Result<(), Problem> {
+        let Some(shard) = self.shard(stream) else { return Ok(()) };
+        let open = self.open_shard(shard)?;
+        let Some(found) = self.find_name(shard, open, name)? else { return Ok(()) };
+        let size = size_of::<RuleRow>() as u64;
+        let start = u64::from(open.head.rules_start.get()) + u64::from(found.first.get()) * size;
+        let bytes = self.shard_part(shard, start, u64::from(found.count.get()) * size)?;
+        let rows = <[RuleRow]>::ref_from_bytes(bytes).map_err(|_| self.damaged("rules are short"))?;
+        for row in rows {
+            each(self.rule(shard, open, row)?);
+        }
+        Ok(())
+    }
+
+    fn advisory(&self, number: u32) -> Result<AdvisoryFacts, Problem> {
+        Ok(self.stored(number)?.facts)
+    }
+
+    fn advisory_text(&self, number: u32) -> Result<AdvisoryText, Problem> {
+        let place = self.stored(number)?.text;
+        let end = |chunk: u32| -> Result<u64, Problem> {
+            let bytes = self.part(kind::TEXT_INDEX, u64::from(chunk) * 8, 8)?;
+            Ok(u64::from_le_bytes(bytes.try_into().map_err(|_| self.damaged("an index row is short"))?))
+        };
+        let from = if place.chunk == 0 { 0 } else { end(place.chunk - 1)? };
+        let length = end(place.chunk)?.checked_sub(from).ok_or_else(|| self.damaged("a text chunk is negative"))?;
+        let packed = self.part(kind::TEXTS, from, length)?;
+        // A single text may exceed a chunk; details are capped, references are few.
+        let chunk = zstd::bulk::decompress(packed, 16 * layout::TEXT_CHUNK)
+            .map_err(|error| self.damaged(&format!("a text chunk cannot be read: {error}")))?;
+        let text = chunk
+            .get(place.offset as usize..)
+            .and_then(|rest| rest.get(..place.length as usize))
+            .ok_or_else(|| self.damaged("a text lies outside its chunk"))?;
+        self.unpack(text)
+    }
+
+    fn advisories_named(&self, id: &str) -> Result<Vec<u32>, Problem> {
+        let mut out = Vec::new();
+        for number in self.hashed(kind::IDENTIFIERS, id)? {
+            let facts = self.advisory(number)?;
+            let named = std::iter::once(&facts.id).chain(&facts.aliases).chain(&facts.cves);
+            if named.into_iter().any(|name| name.eq_ignore_ascii_case(id)) {
+                out.push(number);
+            }
+        }
+        Ok(out)
+    }
+
+    fn threat(&self, cve: &str) -> Result<Option<Threat>, Problem> {
+        let Some(number) = layout::cve_number(cve) else { return Ok(None) };
+        let Some(row) = self.threat_row(number)? else { return Ok(None) };
+        let details: ThreatDetails = match row.details.get() {
+            0 => ThreatDetails::default(),
+            offset => self.record(kind::THREAT_DETAILS, u64::from(offset) - 1)?,
+        };
+        let epss = (row.epss.get() != u32::MAX).then(|| Epss {
+            score: row.epss.get() as f32 / 1e6,
+            percentile: row.percentile.get() as f32 / 1e6,
+            date: jiff::civil::date(1970, 1, 1).saturating_add(jiff::Span::new().days(row.day.get().min(100_000))),
+        });
+        Ok(Some(Threat { cvss: details.cvss, kev: details.kev, epss, ssvc: details.ssvc, published: details.published }))
+    }
+
+    fn statements(&self, vulnerability: &str) -> Result<Vec<Statement>, Problem> {
+        let mut out = Vec::new();
+        for offset in self.hashed(kind::STATEMENT_INDEX, vulnerability)? {
+            let statement: Statement = self.record(kind::STATEMENTS, u64::from(offset))?;
+            if statement.vulnerabilities.iter().any(|name| name.eq_ignore_ascii_case(vulnerability)) {
+                out.push(statement);
+            }
+        }
+        Ok(out)
+    }
+
+    fn support(&self, product: &str) -> Result<Vec<SupportWindow>, Problem> {
+        Ok(self.support_facts(product)?.windows)
+    }
+
+    fn package_support(&self, stream: &Stream) -> Result<Vec<PackageSupport>, Problem> {
+        Ok(self.support_facts(stream.as_str())?.packages)
+    }
+
+    fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+
+    fn streams(&self) -> Vec<Stream> {
+        self.streams.iter().map(|shard| Stream::from_stored(&shard.stream)).collect()
+    }
+}
+
+fn check_header(header: &Header, length: usize, place: &str) -> Result<(), Problem> {
+    if header.magic != layout::MAGIC {
+        return Err(not_a_database(place, "does not begin as an advisory database does"));
+    }
+    if header.format.get() != layout::FORMAT {
+        return Err(Problem::new(
+            "E-DB-FORMAT",
+            place,
+            format!("has layout {}, this program reads layout {}", header.format.get(), layout::FORMAT),
+            "build it again with `plimsoll db update` or `plimsoll db build` of this version",
+        ));
+    }
+    if header.length.get() != length as u64 {
+        return Err(damaged(
+            place,
+            &format!("is {length} bytes long, its header says {}", header.length.get()),
+        ));
+    }
+    if header.body.get() > length as u64 || header.body.get() % layout::BLOCK as u64 != 0 {
+        return Err(not_a_database(place, "says that its body begins outside the file"));
+    }
+    Ok(())
+}
+
+fn check_signature(header: &Header, trusted: Option<&[u8; 32]>, place: &str) -> Result<(), Problem> {
+    if let Some(trusted) = trusted {
+        if &header.signer != trusted {
+            let signer = if header.signer == [0; 32] { "nobody".to_owned() } else { hex(&header.signer) };
+            return Err(Problem::new(
+                "E-DB-SIGNER",
+                place,
+                format!("is signed by {signer}, the trusted key is {}", hex(trusted)),
+                "get the database from its builder again, or check the key you were given",
+            ));
+        }
+    }
+    if header.signer == [0; 32] {
+        return Ok(());
+    }
+    let unsigned = Header { signature: [0; 64], ..*header };
+    let signature = ed25519_dalek::Signature::from_bytes(&header.signature);
+    ed25519_dalek::VerifyingKey::from_bytes(&header.signer)
+        .and_then(|key| key.verify_strict(unsigned.as_bytes(), &signature))
+        .map_err(|_| {
+            Problem::new(
+                "E-DB-SIGNATURE",
+                place,
+                "the header's signature does not verify",
+                "get the database from its builder again; do not use this file",
+            )
+        })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn not_a_database(place: &str, what: &str) -> Problem {
+    Problem::new("E-DB", place, what, "name a file made by `plimsoll db update` or `plimsoll db build`")
+}
+
+fn damaged(place: &str, what: &str) -> Problem {
+    Problem::new("E-DB-DAMAGED", place, what, "build or copy the database again")
+}
