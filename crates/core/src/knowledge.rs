@@ -39,6 +39,8 @@ pub trait Knowledge {
     fn sources(&self) -> &[Source];
     /// Streams with at least one rule, ascending.
     fn streams(&self) -> Vec<Stream>;
+    /// Whether there is at least one rule for a stream.
+    fn covers(&self, stream: &Stream) -> bool;
 }
 
 /// One range of one advisory for one package.

@@ -500,6 +500,10 @@ impl<B: AsRef<[u8]>> Knowledge for Database<B> {
         &self.sources
     }
 
+    fn covers(&self, stream: &Stream) -> bool {
+        self.shard(stream).is_some()
+    }
+
     fn streams(&self) -> Vec<Stream> {
         self.streams.iter().map(|shard| Stream::from_stored(&shard.stream)).collect()
     }
