@@ -1,0 +1,145 @@
+//! What an answer rests on: database, policy, memory and the present.
+
+use crate::arguments::Basis;
+use crate::places;
+use crate::printer::Failure;
+use jiff::Timestamp;
+use plimsoll_core::assessment::Memory;
+use plimsoll_core::knowledge::Knowledge;
+use plimsoll_core::model::policy::{Exposure, HostFacts, PolicySet};
+use plimsoll_core::model::problem::Problem;
+use plimsoll_core::model::scan::Database as Named;
+use plimsoll_feeds::open::Mapped;
+use plimsoll_formats::advisory_db::read::Database;
+use std::path::Path;
+
+/// Everything an answer rests on beside the host itself.
+pub struct Ground {
+    /// The present.
+    pub now: Timestamp,
+    /// The database; none when there is none and nobody named one.
+    pub database: Option<Database<Mapped>>,
+    /// The database as answers name it.
+    pub named: Option<Named>,
+    /// The policies in force.
+    pub policies: PolicySet,
+    /// What is said of the host.
+    pub host: HostFacts,
+    /// What is remembered.
+    pub memory: Memory,
+}
+
+/// Largest policy file: the whole of a written policy is some kilobytes.
+const POLICY_LIMIT: u64 = 4 << 20;
+
+impl Ground {
+    /// Opens everything that the command line names.
+    pub fn open(basis: &Basis) -> Result<Self, Failure> {
+        let database = open_database(basis)?;
+        let named = database.as_ref().map(|(database, path)| Named {
+            path: path.clone(),
+            built: database.built(),
+            digest: database.digest(),
+            signed_by: database.signed_by(),
+            sources: database.sources().to_vec(),
+        });
+        Ok(Self {
+            now: basis.as_of.unwrap_or_else(Timestamp::now),
+            database: database.map(|(database, _)| database),
+            named,
+            policies: policies(basis.policy.as_deref())?,
+            host: host_facts(basis)?,
+            memory: basis.state.as_deref().map_or_else(|| Ok(Memory::default()), crate::state::read)?,
+        })
+    }
+}
+
+fn open_database(basis: &Basis) -> Result<Option<(Database<Mapped>, String)>, Failure> {
+    let trusted = basis.db_key.as_deref().map(key).transpose()?;
+    let path = match &basis.db {
+        Some(path) => path.clone(),
+        // Nobody named one, so its absence is an answer and no error.
+        None => match places::database() {
+            path if path.exists() => path,
+            _ => return Ok(None),
+        },
+    };
+    let database = plimsoll_feeds::open::open(&path, trusted.as_ref())?;
+    Ok(Some((database, path.display().to_string())))
+}
+
+/// Reads an Ed25519 public key in hex.
+pub fn key(text: &str) -> Result<[u8; 32], Failure> {
+    let bad = || {
+        Failure::input(Problem::new(
+            "E-KEY",
+            "--db-key",
+            format!("is {} characters long or not hexadecimal; a public key is 64 hexadecimal digits", text.len()),
+            "copy the public key that `plimsoll db key` printed",
+        ))
+    };
+    let mut out = [0; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return Err(bad());
+    }
+    for (place, byte) in out.iter_mut().enumerate() {
+        *byte = text.get(place * 2..place * 2 + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()).ok_or_else(bad)?;
+    }
+    Ok(out)
+}
+
+/// Loads a policy file, or a preset by its name.
+pub fn policies(word: Option<&str>) -> Result<PolicySet, Failure> {
+    let word = word.unwrap_or("samm");
+    let (place, text) = match plimsoll_formats::policy::preset(word) {
+        Some(text) => (format!("preset {word}"), text.to_owned()),
+        None => (word.to_owned(), read_policy(Path::new(word))?),
+    };
+    plimsoll_formats::policy::load(&place, &text).map_err(|problems| {
+        let more = problems.len().saturating_sub(1);
+        let mut first = problems.into_iter().next().unwrap_or_else(|| {
+            Problem::new("E-POLICY", &place, "cannot be used", "run `plimsoll policy lint` on it")
+        });
+        if more > 0 {
+            first.text.push_str(&format!(" (and {more} more; `plimsoll policy lint {word}` lists them)"));
+        }
+        Failure::input(first)
+    })
+}
+
+/// Reads a policy file within its limit.
+pub fn read_policy(path: &Path) -> Result<String, Failure> {
+    let place = path.display().to_string();
+    let bad = |text: String| {
+        Failure::input(Problem::new(
+            "E-POLICY",
+            &place,
+            text,
+            "name a policy file or one of the presets that `plimsoll policy presets` lists",
+        ))
+    };
+    let length = std::fs::metadata(path).map_err(|error| bad(format!("is no preset, and no file: {error}")))?.len();
+    if length > POLICY_LIMIT {
+        return Err(bad(format!("is {length} bytes long, the limit is {POLICY_LIMIT}")));
+    }
+    std::fs::read_to_string(path).map_err(|error| bad(format!("cannot be read: {error}")))
+}
+
+fn host_facts(basis: &Basis) -> Result<HostFacts, Failure> {
+    let exposure = basis.exposure.as_deref().map(|word| {
+        Exposure::parse(word).ok_or_else(|| {
+            Failure::input(Problem::new(
+                "E-USAGE",
+                format!("--exposure {word}"),
+                "is none of open, controlled, small",
+                "use the word that says how far the host can be reached",
+            ))
+        })
+    });
+    Ok(HostFacts {
+        exposure: exposure.transpose()?,
+        environment: basis.environment.clone(),
+        tier: basis.tier.clone(),
+        ..HostFacts::default()
+    })
+}

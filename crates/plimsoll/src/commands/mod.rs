@@ -1,0 +1,43 @@
+//! The commands, one file each.
+
+mod basis;
+mod database;
+mod diff;
+mod explain;
+mod gather;
+mod papers;
+mod policy;
+mod scan;
+mod version;
+
+use crate::arguments::Command;
+use crate::printer::{Failure, Outcome, Printer};
+
+/// Runs one command.
+pub fn run(command: Command, printer: &Printer) -> Result<Outcome, Failure> {
+    match command {
+        Command::Scan(arguments) => scan::run(&arguments, printer),
+        Command::Explain(arguments) => explain::run(&arguments, printer),
+        Command::Diff(arguments) => diff::run(&arguments, printer),
+        Command::Db(command) => database::run(command, printer),
+        Command::Policy(command) => policy::run(command, printer),
+        Command::Version(command) => version::run(command, printer),
+        Command::Schema { name } => papers::schema(name, printer),
+        Command::Completions { shell } => papers::completions(shell, printer),
+        Command::Man { folder } => papers::manual(&folder, printer),
+    }
+}
+
+/// Writes a value as JSON to standard output.
+fn json(printer: &Printer, value: &impl serde::Serialize) -> Result<(), Failure> {
+    let mut text = serde_json::to_string_pretty(value).map_err(|error| {
+        Failure::unfinished(plimsoll_core::model::problem::Problem::new(
+            "E-JSON",
+            "standard output",
+            error.to_string(),
+            "report this as a bug",
+        ))
+    })?;
+    text.push('\n');
+    printer.data(&text)
+}

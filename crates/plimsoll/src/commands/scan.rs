@@ -1,0 +1,111 @@
+//! `plimsoll scan`: one dated, explained answer about one host.
+
+use super::basis::Ground;
+use super::gather::{self, Gathered};
+use crate::answer::{actions, html, text};
+use crate::arguments::{Format, Scan as Arguments, Target};
+use crate::printer::{Failure, Outcome, Printer};
+use crate::progress::Step;
+use plimsoll_core::assessment::{self, Answer};
+use plimsoll_core::knowledge::Knowledge;
+use plimsoll_core::model::problem::Problem;
+use plimsoll_core::model::scan::Scan;
+use plimsoll_formats::reports;
+use std::path::Path;
+
+/// Name and version in every answer.
+pub const TOOL: &str = concat!("plimsoll ", env!("CARGO_PKG_VERSION"));
+
+/// Runs the command: 1 when something is overdue.
+pub fn run(arguments: &Arguments, printer: &Printer) -> Result<Outcome, Failure> {
+    let ground = Ground::open(&arguments.basis)?;
+    let answer = answer(&arguments.target, arguments.languages, false, &ground, printer)?;
+    let scan = &answer.scan;
+    let written = render(scan, arguments, printer);
+    match &arguments.output {
+        Some(path) => write(path, &written)?,
+        None => printer.data(&written)?,
+    }
+    if arguments.format == Format::Text && arguments.output.is_none() && arguments.basis.state.is_none() {
+        printer.say("Nothing of this is remembered; `--state FILE` keeps the day each finding was first seen.");
+    }
+    if let Some(path) = &arguments.basis.state {
+        crate::state::write(path, answer.memory)?;
+    }
+    Ok(if actions::tally(scan).overdue > 0 { Outcome::No } else { Outcome::Clean })
+}
+
+/// The same answer with what is already fixed, for explanations.
+pub fn explain_answer(target: &Target, ground: &Ground, printer: &Printer) -> Result<Answer, Failure> {
+    answer(target, false, true, ground, printer)
+}
+
+/// Reads the target and judges it.
+fn answer(
+    target: &Target,
+    languages: bool,
+    include_fixed: bool,
+    ground: &Ground,
+    printer: &Printer,
+) -> Result<Answer, Failure> {
+    let step = Step::start(printer, "reading what is installed");
+    let Gathered { host, components, updates, offered, problems } = gather::gather(target, languages, &step)?;
+    step.now("judging it");
+    let answer = assessment::assess(assessment::Input {
+        now: ground.now,
+        tool: TOOL.to_owned(),
+        host,
+        components,
+        updates,
+        offered: &offered,
+        knowledge: ground.database.as_ref().map(|database| database as &dyn Knowledge),
+        database: ground.named.clone(),
+        policies: &ground.policies,
+        host_facts: &ground.host,
+        memory: &ground.memory,
+        include_fixed,
+        problems,
+    })?;
+    Ok(answer)
+}
+
+fn render(scan: &Scan, arguments: &Arguments, printer: &Printer) -> String {
+    match arguments.format {
+        Format::Text => {
+            let to_file = arguments.output.is_some();
+            let layout = text::Layout {
+                width: printer.width(),
+                colored: printer.colored() && !to_file,
+                all: arguments.all || to_file,
+            };
+            text::render(scan, layout)
+        }
+        Format::Json => reports::json(scan),
+        Format::Sarif => reports::sarif(scan),
+        Format::Cyclonedx => reports::cyclonedx(scan),
+        Format::Openvex => reports::openvex(scan),
+        Format::Csv => reports::csv(scan),
+        Format::Markdown => reports::markdown(scan),
+        Format::Html => html::render(scan),
+    }
+}
+
+/// Writes the answer beside an old one and renames it into place.
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    use std::io::Write;
+    let failed = |error: std::io::Error| {
+        Failure::unfinished(Problem::new(
+            "E-WRITE",
+            path.display().to_string(),
+            format!("the answer cannot be written: {error}; an older file is untouched"),
+            "free space or name another file with `--output`",
+        ))
+    };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().prefix(".plimsoll-").tempfile_in(folder).map_err(failed)?;
+    file.write_all(text.as_bytes()).map_err(failed)?;
+    use std::os::unix::fs::PermissionsExt;
+    file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644)).map_err(failed)?;
+    file.persist(path).map_err(|error| failed(error.error))?;
+    Ok(())
+}

@@ -1,0 +1,26 @@
+//! Where things lie unless somebody says otherwise.
+
+use std::path::PathBuf;
+
+/// Folder for data that can be made again: the system's for root, the user's
+/// own for everybody else.
+fn data_folder() -> PathBuf {
+    if rustix::process::geteuid().is_root() {
+        return PathBuf::from("/var/lib/plimsoll");
+    }
+    let base = std::env::var_os("XDG_DATA_HOME")
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share")));
+    base.unwrap_or_else(|| PathBuf::from("/var/tmp")).join("plimsoll")
+}
+
+/// The advisory database.
+pub fn database() -> PathBuf {
+    data_folder().join("advisories.plimsolldb")
+}
+
+/// What was fetched, to build databases from.
+pub fn cache() -> PathBuf {
+    data_folder().join("sources")
+}
