@@ -196,6 +196,7 @@ fn evaluate_one(
         knowledge,
         offered,
         repositories_known,
+        include_fixed: input.include_fixed,
     })?;
     let decision = explained.decision;
     Ok((decision.verdicts, decision.covered, decision.unreadable))

@@ -20,7 +20,12 @@ pub trait Knowledge {
     /// Passes every rule that names `name` in `stream` to `each`.
     ///
     /// `name` must be normalised by [`Stream::normalise_name`].
-    fn rules(&self, stream: &Stream, name: &str, each: &mut dyn FnMut(Rule<'_>)) -> Result<(), Problem>;
+    fn rules<'a>(
+        &'a self,
+        stream: &Stream,
+        name: &str,
+        each: &mut dyn FnMut(Rule<'a>),
+    ) -> Result<(), Problem>;
     /// The advisory a rule belongs to.
     fn advisory(&self, number: u32) -> Result<AdvisoryFacts, Problem>;
     /// Free text and references of an advisory, for explanations.

@@ -11,7 +11,7 @@ mod relevance;
 mod statements;
 mod versions;
 
-use crate::knowledge::{AdvisoryFacts, Knowledge, Rule};
+use crate::knowledge::{AdvisoryFacts, Knowledge, Rule, RuleEnd};
 use crate::model::advisory::{AdvisoryKind, NamesWhat, Status};
 use crate::model::because::{Because, BecauseKind, Explained};
 use crate::model::component::Component;
@@ -19,7 +19,6 @@ use crate::model::finding::{Fix, State};
 use crate::model::host::Host;
 use crate::model::problem::Problem;
 use crate::model::stream::Stream;
-use std::collections::BTreeMap;
 
 use versions::{Compared, Outcome};
 
@@ -36,6 +35,8 @@ pub struct Input<'a> {
     pub offered: Option<Offered<'a>>,
     /// Whether the host's repositories are known at all.
     pub repositories_known: bool,
+    /// Whether verdicts of advisories that are fixed already are wanted.
+    pub include_fixed: bool,
 }
 
 /// What a host's repositories offer of one package.
@@ -71,7 +72,7 @@ pub struct Verdict {
 /// What evaluation decided of one component.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Decision {
-    /// Verdicts, in the order of advisory ids; `fixed` ones included.
+    /// Verdicts, in the order of advisory ids.
     pub verdicts: Vec<Verdict>,
     /// Whether any source speaks of the component's stream.
     pub covered: bool,
@@ -79,21 +80,28 @@ pub struct Decision {
     pub unreadable: Option<String>,
 }
 
-/// What the rules of one advisory add up to.
-#[derive(Default)]
-struct Gathered {
-    affected: Option<Match>,
-    fixed: Option<Match>,
-    denied: Option<Because>,
-    unknown: Option<Because>,
-    remarks: Vec<Because>,
+/// One rule that says something of the component.
+struct Hit<'a> {
+    rule: Rule<'a>,
+    says: Says,
 }
 
-struct Match {
-    status: Status,
-    fixed_version: Option<String>,
-    because: Because,
-    repository: Option<String>,
+/// What it says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Says {
+    Outcome(Outcome),
+    Denied,
+    Elsewhere(Because),
+}
+
+/// What the rules of one advisory add up to.
+#[derive(Default)]
+struct Gathered<'h, 'a> {
+    affected: Option<&'h Hit<'a>>,
+    fixed: Option<&'h Hit<'a>>,
+    unreadable: Option<&'h Hit<'a>>,
+    denied_by: Option<u32>,
+    remarks: Vec<Because>,
 }
 
 /// Evaluates one component against everything that is known of it.
@@ -113,20 +121,20 @@ pub fn decide(input: &Input<'_>) -> Result<Explained<Decision>, Problem> {
         decision.covered = false;
         return Ok(Explained { decision, because: vec![reason] });
     }
-    let mut compared = match Compared::new(component, stream) {
-        Ok(compared) => compared,
-        Err(reason) => {
-            decision.unreadable = Some(reason.clone());
-            Compared::unreadable(reason)
+    let compared = Compared::new(component, stream);
+    decision.unreadable = compared.unreadable().map(str::to_owned);
+    let hits = gather(component, input.host, input.knowledge, stream, &compared)?;
+    let minor = relevance::minor_tag(&component.version).is_some();
+    for group in hits.chunk_by(|a, b| a.rule.advisory == b.rule.advisory) {
+        let gathered = add_up(group);
+        // Most rules of a well-kept package are fixed long ago: their
+        // advisories are read only where somebody wants to know.
+        let quiet = gathered.affected.is_none() && gathered.unreadable.is_none() && gathered.denied_by.is_none();
+        if quiet && (gathered.fixed.is_none() || !(minor || input.include_fixed)) {
+            continue;
         }
-    };
-    let gathered = gather(input, stream, &mut compared)?;
-    for (number, gathered) in gathered {
-        let advisory = input.knowledge.advisory(number)?;
-        if advisory.withdrawn.is_none() {
-            if let Some(verdict) = settle(input, stream, number, advisory, gathered)? {
-                decision.verdicts.push(verdict);
-            }
+        if let Some(verdict) = settle(input, stream, &compared, gathered)? {
+            decision.verdicts.push(verdict);
         }
     }
     relevance::choose_minor_release(component, &mut decision.verdicts);
@@ -137,91 +145,109 @@ pub fn decide(input: &Input<'_>) -> Result<Explained<Decision>, Problem> {
     Ok(Explained { decision, because: Vec::new() })
 }
 
-/// Asks the database for the rules on the component's names and sorts them by
-/// advisory.
-fn gather(
-    input: &Input<'_>,
+/// Numbers of the advisories that affect a component, ascending, without the
+/// reasons.
+///
+/// This is matching alone, by the very rules that [`decide`] explains; a
+/// fleet's index and the benchmarks use it.
+pub fn matches(component: &Component, host: &Host, knowledge: &dyn Knowledge) -> Result<Vec<u32>, Problem> {
+    let Some(stream) = component.stream.as_ref().filter(|stream| knowledge.covers(stream)) else {
+        return Ok(Vec::new());
+    };
+    let compared = Compared::new(component, stream);
+    let hits = gather(component, host, knowledge, stream, &compared)?;
+    let groups = hits.chunk_by(|a, b| a.rule.advisory == b.rule.advisory);
+    Ok(groups
+        .filter(|group| {
+            let inside = |hit: &Hit<'_>| hit.says == Says::Outcome(Outcome::Inside);
+            group.iter().any(inside) && !group.iter().any(|hit| hit.says == Says::Denied)
+        })
+        .filter_map(|group| group.first().map(|hit| hit.rule.advisory))
+        .collect())
+}
+
+/// Asks the database for the rules on the component's names and keeps those
+/// that say something, by advisory.
+fn gather<'a>(
+    component: &Component,
+    host: &Host,
+    knowledge: &'a dyn Knowledge,
     stream: &Stream,
-    compared: &mut Compared,
-) -> Result<BTreeMap<u32, Gathered>, Problem> {
-    let component = input.component;
-    let mut out: BTreeMap<u32, Gathered> = BTreeMap::new();
-    let name = stream.normalise_name(&component.name);
-    let source = component.source.as_deref().unwrap_or(&component.name);
-    let mut take = |wanted: NamesWhat, rule: Rule<'_>| {
-        if rule.names == wanted {
-            let gathered = out.entry(rule.advisory).or_default();
-            judge(input, stream, compared, &rule, gathered);
+    compared: &Compared,
+) -> Result<Vec<Hit<'a>>, Problem> {
+    let mut hits: Vec<Hit<'a>> = Vec::new();
+    let mut take = |wanted: NamesWhat, rule: Rule<'a>| {
+        if rule.names != wanted {
+            return;
         }
+        // The cheap test first: most rules do not concern this version.
+        let says = match compared.against(&rule) {
+            Outcome::Outside => return,
+            outcome => match relevance::applies(component, host, stream, &rule) {
+                relevance::Applies::No(reason) => Says::Elsewhere(reason),
+                relevance::Applies::Yes if rule.status == Status::NotAffected => Says::Denied,
+                relevance::Applies::Yes => Says::Outcome(outcome),
+            },
+        };
+        hits.push(Hit { rule, says });
     };
     if stream.is_operating_system() {
         // A source rule must not match a binary that merely has the source's
         // name (emacs-filesystem is not emacs), nor the other way round.
-        input.knowledge.rules(stream, source, &mut |rule| take(NamesWhat::Source, rule))?;
+        let source = component.source.as_deref().unwrap_or(&component.name);
+        knowledge.rules(stream, source, &mut |rule| take(NamesWhat::Source, rule))?;
     }
-    input.knowledge.rules(stream, &name, &mut |rule| take(NamesWhat::Binary, rule))?;
-    Ok(out)
-}
-
-/// Holds one rule against the component and notes what it says.
-fn judge(input: &Input<'_>, stream: &Stream, compared: &mut Compared, rule: &Rule<'_>, gathered: &mut Gathered) {
-    match relevance::applies(input.component, input.host, stream, rule) {
-        relevance::Applies::Yes => {}
-        relevance::Applies::No(reason) => {
-            if gathered.remarks.len() < 4 && !gathered.remarks.contains(&reason) {
-                gathered.remarks.push(reason);
-            }
-            return;
-        }
-    }
-    if rule.status == Status::NotAffected {
-        gathered.denied = Some(Because::new(
-            BecauseKind::Statement,
-            format!("the source says that {} in {stream} is not affected", input.component.name),
-        ));
-        return;
-    }
-    match compared.against(rule) {
-        Outcome::Inside { fixed, text } => {
-            let matched = Match {
-                status: rule.status,
-                fixed_version: fixed,
-                because: Because::new(BecauseKind::Version, text),
-                repository: rule.only.and_then(|only| only.repository.clone()),
-            };
-            // Several ranges may hold the version (one a repository); the
-            // one that names a fix, then the ordinary repository, wins.
-            let better = gathered.affected.as_ref().is_none_or(|known| {
-                (known.fixed_version.is_none(), known.repository.is_some())
-                    > (matched.fixed_version.is_none(), matched.repository.is_some())
-            });
-            if better {
-                gathered.affected = Some(matched);
-            }
-        }
-        Outcome::AtOrAfterFix { fixed, text } => {
-            gathered.fixed = Some(Match {
-                status: rule.status,
-                fixed_version: Some(fixed),
-                because: Because::new(BecauseKind::Version, text),
-                repository: None,
-            });
-        }
-        Outcome::Outside => {}
-        Outcome::Unreadable(text) => {
-            gathered.unknown = Some(Because::new(BecauseKind::Version, text));
-        }
-    }
+    let name = stream.normalise_name(&component.name);
+    knowledge.rules(stream, &name, &mut |rule| take(NamesWhat::Binary, rule))?;
+    hits.sort_by_key(|hit| hit.rule.advisory);
+    Ok(hits)
 }
 
 /// Adds up what the rules of one advisory said.
+fn add_up<'h, 'a>(group: &'h [Hit<'a>]) -> Gathered<'h, 'a> {
+    let mut gathered = Gathered::default();
+    for hit in group {
+        match &hit.says {
+            Says::Denied => gathered.denied_by = Some(hit.rule.advisory),
+            Says::Elsewhere(reason) => {
+                if gathered.remarks.len() < 4 && !gathered.remarks.contains(reason) {
+                    gathered.remarks.push(reason.clone());
+                }
+            }
+            Says::Outcome(Outcome::Inside) => {
+                // Several ranges may hold the version (one a repository); one
+                // that names a fix, then the ordinary repository, wins.
+                let rank = |hit: &Hit<'_>| {
+                    let fixed = matches!(hit.rule.end, RuleEnd::Fixed(_));
+                    (!fixed, hit.rule.only.is_some_and(|only| only.repository.is_some()))
+                };
+                if gathered.affected.is_none_or(|known| rank(hit) < rank(known)) {
+                    gathered.affected = Some(hit);
+                }
+            }
+            Says::Outcome(Outcome::AtOrAfterFix) => gathered.fixed = Some(hit),
+            Says::Outcome(Outcome::Unreadable) => gathered.unreadable = Some(hit),
+            Says::Outcome(Outcome::Outside) => {}
+        }
+    }
+    gathered
+}
+
+/// Makes the verdict of one advisory.
 fn settle(
     input: &Input<'_>,
     stream: &Stream,
-    number: u32,
-    advisory: AdvisoryFacts,
-    gathered: Gathered,
+    compared: &Compared,
+    gathered: Gathered<'_, '_>,
 ) -> Result<Option<Verdict>, Problem> {
+    let hits = [gathered.affected, gathered.unreadable, gathered.fixed];
+    let Some(number) = hits.into_iter().flatten().next().map(|hit| hit.rule.advisory).or(gathered.denied_by) else {
+        return Ok(None);
+    };
+    let advisory = input.knowledge.advisory(number)?;
+    if advisory.withdrawn.is_some() {
+        return Ok(None);
+    }
     let mut verdict = Verdict {
         number,
         state: State::Affected,
@@ -232,32 +258,44 @@ fn settle(
         advisory,
     };
     verdict.because.extend(gathered.remarks);
-    if let Some(reason) = gathered.denied {
+    if gathered.denied_by.is_some() {
         verdict.state = State::NotAffected;
-        verdict.because.push(reason);
-    } else if let Some(matched) = gathered.affected {
-        verdict.because.push(matched.because);
-        verdict.fixed_version = matched.fixed_version;
-        (verdict.state, verdict.detail) = state_of(matched.status);
-        if let Some(detail) = verdict.detail {
-            verdict.because.push(Because::new(
-                BecauseKind::Source,
-                format!("the source's state for {stream} is “{detail}”"),
-            ));
-        }
-        find_fix(input, stream, &mut verdict, matched.repository.as_deref());
-    } else if let Some(reason) = gathered.unknown {
+        verdict.because.push(Because::new(
+            BecauseKind::Statement,
+            format!("the source says that {} in {stream} is not affected", input.component.name),
+        ));
+    } else if let Some(hit) = gathered.affected {
+        affected(input, stream, compared, hit, &mut verdict);
+    } else if let Some(hit) = gathered.unreadable {
         verdict.state = State::Unknown;
         verdict.detail = Some("unreadable-version");
-        verdict.because.push(reason);
-    } else if let Some(matched) = gathered.fixed {
+        verdict.because.push(compared.explain(&hit.rule, Outcome::Unreadable));
+    } else if let Some(hit) = gathered.fixed {
         verdict.state = State::Fixed;
-        verdict.fixed_version = matched.fixed_version;
-        verdict.because.push(matched.because);
-    } else {
-        return Ok(None);
+        verdict.fixed_version = fixed_version(&hit.rule);
+        verdict.because.push(compared.explain(&hit.rule, Outcome::AtOrAfterFix));
     }
     Ok(Some(verdict))
+}
+
+/// Fills in the verdict of a component that a rule says is affected.
+fn affected(input: &Input<'_>, stream: &Stream, compared: &Compared, hit: &Hit<'_>, verdict: &mut Verdict) {
+    verdict.because.push(compared.explain(&hit.rule, Outcome::Inside));
+    verdict.fixed_version = fixed_version(&hit.rule);
+    (verdict.state, verdict.detail) = state_of(hit.rule.status);
+    if let Some(detail) = verdict.detail {
+        let text = format!("the source's state for {stream} is “{detail}”");
+        verdict.because.push(Because::new(BecauseKind::Source, text));
+    }
+    let repository = hit.rule.only.and_then(|only| only.repository.as_deref());
+    find_fix(input, stream, verdict, repository);
+}
+
+fn fixed_version(rule: &Rule<'_>) -> Option<String> {
+    match rule.end {
+        RuleEnd::Fixed(version) => Some(version.text.to_owned()),
+        _ => None,
+    }
 }
 
 fn state_of(status: Status) -> (State, Option<&'static str>) {

@@ -247,7 +247,7 @@ impl<B: AsRef<[u8]>> Database<B> {
         self.streams.get(index)
     }
 
-    fn open_shard<'a>(&self, shard: &'a Shard) -> Result<&'a OpenShard, Problem> {
+    fn open_shard<'a>(&'a self, shard: &'a Shard) -> Result<&'a OpenShard, Problem> {
         if let Some(open) = shard.open.get() {
             return Ok(open);
         }
@@ -413,7 +413,12 @@ impl<B: AsRef<[u8]>> Database<B> {
 }
 
 impl<B: AsRef<[u8]>> Knowledge for Database<B> {
-    fn rules(&self, stream: &Stream, name: &str, each: &mut dyn FnMut(Rule<'_>)) -> Result<(), Problem> {
+    fn rules<'a>(
+        &'a self,
+        stream: &Stream,
+        name: &str,
+        each: &mut dyn FnMut(Rule<'a>),
+    ) -> Result<(), Problem> {
         let Some(shard) = self.shard(stream) else { return Ok(()) };
         let open = self.open_shard(shard)?;
         let Some(found) = self.find_name(shard, open, name)? else { return Ok(()) };

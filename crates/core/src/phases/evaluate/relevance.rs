@@ -107,7 +107,7 @@ fn other_module(component: &Component, rule: &Rule<'_>) -> Option<Because> {
 }
 
 /// The `elX_Y` tag of an rpm release.
-fn minor_tag(version: &str) -> Option<&str> {
+pub(super) fn minor_tag(version: &str) -> Option<&str> {
     let start = version.rfind(".el")? + 1;
     let tag = version[start..].split(['.', '+', '~']).next()?;
     tag.contains('_').then_some(tag)

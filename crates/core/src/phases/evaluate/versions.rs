@@ -5,28 +5,30 @@
 
 use crate::knowledge::{Rule, RuleEnd, RuleVersion};
 use crate::model::advisory::NamesWhat;
+use crate::model::because::{Because, BecauseKind};
 use crate::model::component::Component;
 use crate::model::problem::printable;
 use crate::model::stream::Stream;
 use plimsoll_version::{Scheme, compare, write_key};
 use std::cmp::Ordering;
 
-/// What a rule says of the component.
+/// What a rule says of the component's version.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Outcome {
-    /// Inside the affected range; `fixed` is where it ends.
-    Inside { fixed: Option<String>, text: String },
-    /// The range began before and ended: the component holds the fix.
-    AtOrAfterFix { fixed: String, text: String },
+    /// Inside the affected range.
+    Inside,
+    /// The range ended before: the component holds the fix.
+    AtOrAfterFix,
     /// The rule says nothing of this version.
     Outside,
     /// A version cannot be read.
-    Unreadable(String),
+    Unreadable,
 }
 
 /// A component's versions, ready to be compared.
 pub(super) struct Compared {
     binary: Side,
-    source: Side,
+    source: Option<Side>,
     unreadable: Option<String>,
 }
 
@@ -38,7 +40,7 @@ struct Side {
 
 impl Side {
     fn new(scheme: Scheme, text: &str) -> Result<Self, String> {
-        let mut key = Vec::with_capacity(text.len() + 8);
+        let mut key = Vec::with_capacity(text.len() * 2 + 16);
         match write_key(scheme, text, &mut key) {
             Ok(()) => Ok(Self { text: text.to_owned(), key }),
             Err(error) => Err(error.to_string()),
@@ -47,79 +49,102 @@ impl Side {
 }
 
 impl Compared {
-    pub(super) fn new(component: &Component, stream: &Stream) -> Result<Self, String> {
-        let scheme = stream.scheme().ok_or_else(|| format!("the version order of {stream} is not known"))?;
-        let binary = Side::new(scheme, &component.version)?;
-        let source = match component.source_version.as_deref() {
-            Some(version) if version != component.version => Side::new(scheme, version)?,
-            _ => Side { text: binary.text.clone(), key: binary.key.clone() },
+    pub(super) fn new(component: &Component, stream: &Stream) -> Self {
+        let made = stream.scheme().ok_or_else(|| format!("the version order of {stream} is not known")).and_then(
+            |scheme| {
+                let binary = Side::new(scheme, &component.version)?;
+                let other = component.source_version.as_deref().filter(|version| *version != component.version);
+                let source = other.map(|version| Side::new(scheme, version)).transpose()?;
+                Ok(Self { binary, source, unreadable: None })
+            },
+        );
+        made.unwrap_or_else(|reason| Self {
+            binary: Side { text: component.version.clone(), key: Vec::new() },
+            source: None,
+            unreadable: Some(reason),
+        })
+    }
+
+    /// Why the component's own version cannot be read.
+    pub(super) fn unreadable(&self) -> Option<&str> {
+        self.unreadable.as_deref()
+    }
+
+    fn side(&self, rule: &Rule<'_>) -> &Side {
+        match (&self.source, rule.names) {
+            (Some(source), NamesWhat::Source) => source,
+            _ => &self.binary,
+        }
+    }
+
+    /// Holds a rule against the version.
+    pub(super) fn against(&self, rule: &Rule<'_>) -> Outcome {
+        if self.unreadable.is_some() {
+            return Outcome::Unreadable;
+        }
+        position(self.side(rule), rule).unwrap_or(Outcome::Unreadable)
+    }
+
+    /// Says in words what [`Self::against`] found.
+    pub(super) fn explain(&self, rule: &Rule<'_>, outcome: Outcome) -> Because {
+        let installed = printable(&self.side(rule).text);
+        let from = rule
+            .introduced
+            .map_or(String::new(), |version| format!(" (affected from {})", printable(version.text)));
+        let text = match (outcome, rule.end) {
+            (Outcome::Unreadable, _) => match (&self.unreadable, unreadable_in(rule)) {
+                (Some(reason), _) => reason.clone(),
+                (None, version) => format!(
+                    "the advisory's version “{}” cannot be read, so nothing can be said of {installed}",
+                    printable(version)
+                ),
+            },
+            (Outcome::AtOrAfterFix, RuleEnd::Fixed(end)) => {
+                format!("{installed} ≥ {}, which is fixed", printable(end.text))
+            }
+            (_, RuleEnd::Fixed(end)) => format!("{installed} < {}, which is fixed{from}", printable(end.text)),
+            (_, RuleEnd::LastAffected(end)) => {
+                format!("{installed} ≤ {}, the last affected version{from}", printable(end.text))
+            }
+            (_, RuleEnd::Exactly) => format!("{installed} is listed as affected"),
+            (_, RuleEnd::Open) => format!("every version is affected{from}, {installed} among them"),
         };
-        Ok(Self { binary, source, unreadable: None })
-    }
-
-    pub(super) fn unreadable(reason: String) -> Self {
-        Self { binary: Side::default(), source: Side::default(), unreadable: Some(reason) }
-    }
-
-    pub(super) fn against(&mut self, rule: &Rule<'_>) -> Outcome {
-        if let Some(reason) = &self.unreadable {
-            return Outcome::Unreadable(reason.clone());
-        }
-        let side = if rule.names == NamesWhat::Source { &self.source } else { &self.binary };
-        match position(side, rule) {
-            Ok(outcome) => outcome,
-            Err(version) => Outcome::Unreadable(format!(
-                "the advisory's version “{}” cannot be read, so nothing can be said of {}",
-                printable(version),
-                printable(&side.text)
-            )),
-        }
+        Because::new(BecauseKind::Version, text)
     }
 }
 
-/// Compares with a rule's version, or names the unreadable one.
-fn order<'r>(side: &Side, version: &RuleVersion<'r>) -> Result<Ordering, &'r str> {
-    version.key.map(|key| side.key.as_slice().cmp(key)).ok_or(version.text)
+/// The version of a rule that cannot be read.
+fn unreadable_in<'r>(rule: &Rule<'r>) -> &'r str {
+    let end = match rule.end {
+        RuleEnd::Fixed(version) | RuleEnd::LastAffected(version) => Some(version),
+        _ => None,
+    };
+    let unreadable = rule.introduced.into_iter().chain(end).find(|version| version.key.is_none());
+    unreadable.map_or("", |version| version.text)
 }
 
-fn position<'r>(side: &Side, rule: &Rule<'r>) -> Result<Outcome, &'r str> {
-    let installed = printable(&side.text);
+/// Compares with a rule's version; none when that one cannot be read.
+fn order(side: &Side, version: &RuleVersion<'_>) -> Option<Ordering> {
+    version.key.map(|key| side.key.as_slice().cmp(key))
+}
+
+fn position(side: &Side, rule: &Rule<'_>) -> Option<Outcome> {
     if matches!(rule.end, RuleEnd::Exactly) {
-        let Some(exact) = rule.introduced else { return Ok(Outcome::Outside) };
-        let equal = exact.text == side.text || order(side, &exact).is_ok_and(Ordering::is_eq);
-        return Ok(if equal {
-            Outcome::Inside { fixed: None, text: format!("{installed} is listed as affected") }
-        } else {
-            Outcome::Outside
-        });
+        let exact = rule.introduced?;
+        let equal = exact.text == side.text || order(side, &exact).is_some_and(Ordering::is_eq);
+        return Some(if equal { Outcome::Inside } else { Outcome::Outside });
     }
     if let Some(introduced) = rule.introduced {
         if order(side, &introduced)?.is_lt() {
-            return Ok(Outcome::Outside);
+            return Some(Outcome::Outside);
         }
     }
-    let from = |rule: &Rule<'_>| {
-        rule.introduced.map_or(String::new(), |version| format!(" (affected from {})", printable(version.text)))
-    };
-    Ok(match rule.end {
-        RuleEnd::Fixed(end) if order(side, &end)?.is_lt() => Outcome::Inside {
-            fixed: Some(end.text.to_owned()),
-            text: format!("{installed} < {}, which is fixed{}", printable(end.text), from(rule)),
-        },
-        RuleEnd::Fixed(end) => Outcome::AtOrAfterFix {
-            fixed: end.text.to_owned(),
-            text: format!("{installed} ≥ {}, which is fixed", printable(end.text)),
-        },
-        RuleEnd::LastAffected(end) if order(side, &end)?.is_le() => Outcome::Inside {
-            fixed: None,
-            text: format!("{installed} ≤ {}, the last affected version{}", printable(end.text), from(rule)),
-        },
-        RuleEnd::LastAffected(_) => Outcome::Outside,
-        RuleEnd::Open => Outcome::Inside {
-            fixed: None,
-            text: format!("every version is affected{}, {installed} among them", from(rule)),
-        },
-        RuleEnd::Exactly => Outcome::Outside,
+    Some(match rule.end {
+        RuleEnd::Fixed(end) if order(side, &end)?.is_lt() => Outcome::Inside,
+        RuleEnd::Fixed(_) => Outcome::AtOrAfterFix,
+        RuleEnd::LastAffected(end) if order(side, &end)?.is_le() => Outcome::Inside,
+        RuleEnd::LastAffected(_) | RuleEnd::Exactly => Outcome::Outside,
+        RuleEnd::Open => Outcome::Inside,
     })
 }
 
