@@ -1,0 +1,125 @@
+//! The figures with limits.
+
+use crate::matching;
+use crate::measure::{Row, median, mib, ms};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// What to measure with.
+pub struct Bench {
+    /// Real data.
+    pub data: PathBuf,
+    /// The release binary.
+    pub plimsoll: PathBuf,
+    /// This program.
+    pub own: PathBuf,
+    /// Runs of each command.
+    pub runs: usize,
+}
+
+impl Bench {
+    /// Makes a call of the binary.
+    pub fn call(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.plimsoll);
+        command.args(arguments);
+        command
+    }
+}
+
+/// Measures every figure that has a limit.
+pub fn measure(bench: &Bench) -> Result<Vec<Row>, String> {
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let database = folder.path().join("all.plimsolldb");
+    let (from, to) = (text(&bench.data), text(&database));
+    let build = median(3, || bench.call(&["--quiet", "db", "build", "--from", &from, "--to", &to]))?;
+    let size = std::fs::metadata(&database).map_err(|error| format!("the database was not built: {error}"))?.len();
+    let mut rows = vec![Row {
+        name: "build a database from all of the data".to_owned(),
+        cpu_ms: ms(build.cpu),
+        cpu_limit_ms: Some(5_000.0),
+        memory_mib: Some(mib(build.memory)),
+        memory_limit_mib: None,
+        note: format!("{:.1} MiB of database", mib(size)),
+    }];
+    rows.extend(match_rows(bench, folder.path())?);
+    for host in ["deb12-web", "deb11-db", "deb12-drifted"] {
+        let root = text(&bench.data.join("hosts").join(host));
+        let run = median(bench.runs, || {
+            bench.call(&["--quiet", "scan", "--root", &root, "--db", &to, "--offline", "--format", "json"])
+        })?;
+        // The limit is for a root of 250 packages; the drifted one has 654.
+        let limited = host != "deb12-drifted";
+        rows.push(Row {
+            name: format!("scan --root {host}"),
+            cpu_ms: ms(run.cpu),
+            cpu_limit_ms: limited.then_some(15.0),
+            memory_mib: Some(mib(run.memory)),
+            memory_limit_mib: limited.then_some(24.0),
+            note: format!("exit {}", run.code.unwrap_or(-1)),
+        });
+    }
+    rows.extend(live(bench, &to)?);
+    Ok(rows)
+}
+
+fn match_rows(bench: &Bench, folder: &Path) -> Result<Vec<Row>, String> {
+    let source = bench.data.join("osv/AlmaLinux/all.zip");
+    let archive = std::fs::read(&source).map_err(|error| format!("{}: {error}", source.display()))?;
+    let only = folder.join("alma");
+    let target = only.join("osv/AlmaLinux");
+    std::fs::create_dir_all(&target).map_err(|error| error.to_string())?;
+    std::fs::write(target.join("all.zip"), &archive).map_err(|error| error.to_string())?;
+    let packages = folder.join("packages.txt");
+    let lines: Vec<String> =
+        matching::draw(&archive)?.into_iter().map(|(name, version)| format!("{name} {version}")).collect();
+    std::fs::write(&packages, lines.join("\n")).map_err(|error| error.to_string())?;
+    drop(archive);
+    let database = folder.join("alma.plimsolldb");
+    let run = crate::measure::once(&mut bench.call(&["--quiet", "db", "build", "--from", &text(&only), "--to", &text(&database)]))?;
+    if run.code != Some(0) {
+        return Err(format!("the AlmaLinux database was not built: exit {:?}", run.code));
+    }
+    matching::row(&bench.own, &database, &packages)
+}
+
+/// The live host: ours beside what its package manager takes by itself.
+fn live(bench: &Bench, database: &str) -> Result<Vec<Row>, String> {
+    let scan = median(3, || bench.call(&["--quiet", "scan", "--db", database, "--format", "json"]))?;
+    let mut rows = vec![Row {
+        name: "scan of the live host, its package manager included".to_owned(),
+        cpu_ms: ms(scan.cpu),
+        cpu_limit_ms: None,
+        memory_mib: Some(mib(scan.memory)),
+        memory_limit_mib: None,
+        note: String::new(),
+    }];
+    if Path::new("/usr/bin/apt-get").exists() {
+        let apt = median(3, || {
+            let mut command = Command::new("/usr/bin/apt-get");
+            command.args(["-s", "-o", "Debug::NoLocking=1", "dist-upgrade"]);
+            command
+        })?;
+        rows.push(Row {
+            name: "the package manager alone (apt-get -s dist-upgrade)".to_owned(),
+            cpu_ms: ms(apt.cpu),
+            cpu_limit_ms: None,
+            memory_mib: Some(mib(apt.memory)),
+            memory_limit_mib: None,
+            note: String::new(),
+        });
+        rows.push(Row {
+            name: "scan of the live host, our part".to_owned(),
+            cpu_ms: (ms(scan.cpu) - ms(apt.cpu)).max(0.0),
+            cpu_limit_ms: None,
+            memory_mib: None,
+            memory_limit_mib: None,
+            note: "the difference of the two above".to_owned(),
+        });
+    }
+    Ok(rows)
+}
+
+/// A path as text for a command line.
+pub fn text(path: &Path) -> String {
+    path.display().to_string()
+}
