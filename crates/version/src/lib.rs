@@ -38,7 +38,7 @@ mod maven;
 mod packagist;
 mod pacman;
 mod pypi;
-//mod requirement;
+mod requirement;
 mod rpm;
 mod rubygems;
 mod scheme;
@@ -48,7 +48,7 @@ mod unreadable;
 
 use std::cmp::Ordering;
 
-//pub use requirement::{parse_requirement, Bound, Interval, MAX_ALTERNATIVES, MAX_REQUIREMENT_LENGTH};
+pub use requirement::{parse_requirement, Bound, Interval, MAX_ALTERNATIVES, MAX_REQUIREMENT_LENGTH};
 pub use rpm::rpm_epoch;
 pub use scheme::Scheme;
 pub use unreadable::{Reason, Unreadable};

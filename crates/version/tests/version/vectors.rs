@@ -29,6 +29,11 @@ const FILES: &[(&str, Scheme)] = &[
     ("semver-versions.txt", Scheme::Go),
 ];
 
+/// The two lines no sorted order can hold, because with other lines of the same file they run in a circle
+/// (`2.9.0.RC3 < 2.9.0 < 2.9.0-1 < 2.9.0.RC1`, and `1.0.0.RC8-beta < 1.0.0 < 1.0.0-gradle-… < 1.0.0.RC7-3`). Maven 3.9
+/// answers them as we do; `maven.rs` tells why.
+const CIRCLES: &[(&str, &str)] = &[("2.9.0-1", "2.9.0.RC1"), ("1.0.0-gradle-rework-beta3", "1.0.0.RC7-3")];
+
 /// Finds the folder of vectors: `$PLIMSOLL_TEST_DATA/version-order`, else beside the workspace.
 pub(crate) fn folder() -> Option<PathBuf> {
     let data = match std::env::var_os("PLIMSOLL_TEST_DATA") {
@@ -68,6 +73,10 @@ fn every_vector_agrees_by_comparison_and_by_key() {
         let pairs = lines(file).unwrap_or_else(|| panic!("{file} cannot be read"));
         let mut keyless = 0;
         for (a, expected, b) in &pairs {
+            if scheme == Scheme::Maven && CIRCLES.contains(&(a, b)) {
+                assert_eq!(compare(scheme, a, b), Ok(expected.reverse()), "{a} {b} is no exception any more");
+                continue;
+            }
             for (a, expected, b) in [(a, *expected, b), (b, expected.reverse(), a)] {
                 let compared = compare(scheme, a, b);
                 if compared != Ok(expected) {
