@@ -11,6 +11,7 @@ pub mod component;
 pub mod finding;
 pub mod host;
 pub mod obligation;
+pub mod policy;
 pub mod problem;
 pub mod scan;
 pub mod source;

@@ -22,6 +22,46 @@ pub struct Threat {
     pub published: Option<jiff::Timestamp>,
 }
 
+impl Threat {
+    /// Puts together what is known about several CVEs under one advisory: all
+    /// scores, the earliest listing, the highest prediction and the highest of
+    /// each SSVC point.
+    ///
+    /// The points may then come from different CVEs, which can only raise the
+    /// outcome of a table and never lower it.
+    pub fn of_bundle<'a>(threats: impl IntoIterator<Item = &'a Threat>) -> Self {
+        let mut whole = Self::default();
+        for threat in threats {
+            whole.cvss.extend(threat.cvss.iter().cloned());
+            if let Some(kev) = &threat.kev {
+                if whole.kev.as_ref().is_none_or(|known| kev.date_added < known.date_added) {
+                    whole.kev = Some(kev.clone());
+                }
+            }
+            if let Some(epss) = &threat.epss {
+                if whole.epss.as_ref().is_none_or(|known| epss.score > known.score) {
+                    whole.epss = Some(epss.clone());
+                }
+            }
+            if let Some(ssvc) = &threat.ssvc {
+                let points = whole.ssvc.get_or_insert_default();
+                points.exploitation = points.exploitation.max(ssvc.exploitation);
+                points.automatable = points.automatable.max(ssvc.automatable);
+                points.technical_impact = points.technical_impact.max(ssvc.technical_impact);
+            }
+            whole.published = match (whole.published, threat.published) {
+                (Some(known), Some(other)) => Some(known.min(other)),
+                (known, other) => known.or(other),
+            };
+        }
+        whole.cvss.sort_by(|a, b| {
+            b.version.cmp(&a.version).then(b.base_tenths.cmp(&a.base_tenths)).then(a.vector.cmp(&b.vector))
+        });
+        whole.cvss.dedup();
+        whole
+    }
+}
+
 /// An entry of the catalogue of known exploited vulnerabilities.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Kev {
