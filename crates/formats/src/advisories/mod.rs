@@ -1,5 +1,32 @@
 //! Advisory sources: one file a format, each from bytes to [`Fact`]s.
 
+pub mod csaf;
+mod csaf_document;
+mod csaf_products;
+pub mod csaf_provider;
+pub mod cve5;
+pub mod cvss;
+pub mod debian;
+pub mod detect;
+pub mod distributions;
+pub mod epss;
+mod facts;
+pub mod feed;
+mod json_text;
+pub mod kev;
+pub mod lifecycle;
+pub mod nodejs_wg;
+pub mod nvd;
+pub mod osv;
+mod osv_ranges;
+pub mod retirejs;
+pub mod secdb;
+mod tarball;
+#[cfg(test)]
+pub(crate) mod test_data;
+pub mod typed;
+pub mod ubuntu;
+
 use plimsoll_core::model::advisory::{Advisory, Cvss};
 use plimsoll_core::model::problem::Problem;
 use plimsoll_core::model::statement::Statement;

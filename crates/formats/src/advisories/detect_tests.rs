@@ -1,0 +1,51 @@
+use super::*;
+
+#[test]
+fn paths_of_the_data_folder() {
+    for (path, first, expected) in [
+        ("osv/Debian/all.zip", &b"PK\x03\x04"[..], "osv/Debian"),
+        ("osv/Debian/all.zip", b"", "-"),
+        ("osv-misc-samples/a/b/GHSA-x.json", b"{\"id\"", "osv/misc-samples"),
+        ("debian-security-tracker/data/DSA/list", b"[", "debian-tracker/dsa"),
+        ("debian-security-tracker/json", b"{", "debian-tracker/json"),
+        ("alpine-secdb/v3.11/main.yaml", b"---", "alpine-secdb/v3.11/main"),
+        ("ubuntu/osv/usn/USN-1.json", b"{", "osv/Ubuntu"),
+        ("ubuntu/x/osv-all.tar.xz", b"\xfd7zXZ", "osv/Ubuntu"),
+        ("ubuntu/x/database-all.json.bz2", b"BZh", "ubuntu/notices"),
+        ("kev/known_exploited_vulnerabilities.csv", b"", "kev"),
+        ("kev/known_exploited_vulnerabilities_schema.json", b"", "-"),
+        ("epss/epss_scores-2026-03-29.csv.gz", b"\x1f\x8b", "epss"),
+        ("endoflife/products-frontmatter.zip", b"PK", "endoflife/products-frontmatter"),
+        ("endoflife/distro-info-data/debian.csv", b"", "distro-info/debian"),
+        ("endoflife/debian-security-support/security-support-ended", b"", "-"),
+        ("endoflife/debian-security-support/security-support-ended.deb12", b"", "debian-security-support"),
+        ("vulnrichment/a.zip", b"PK", "cve/vulnrichment"),
+        ("csaf/cisa-csaf-it+ot2023.zip", b"PK", "csaf/cisa-csaf-it+ot2023"),
+        ("csaf/redhat/rhsa.json", b"{", "csaf/redhat"),
+        ("csaf/redhat/provider-metadata.json", b"{", "-"),
+        ("csaf/oasis-2.0-validator-tests.zip", b"PK", "-"),
+        ("csaf/oasis-2.0-examples/csaf/a.json", b"{", "-"),
+        ("nodejs-security-wg/npm.zip", b"PK", "nodejs-wg/npm"),
+        ("retirejs/jsrepository-v4.json", b"{", "retirejs"),
+        ("feeds/acme.xml", b"<", "feed/acme"),
+        ("advisories/acme.toml", b"", "typed/acme"),
+        ("repos/yum.zip", b"PK", "-"),
+        ("README.md", b"", "-"),
+        ("", b"", "-"),
+        ("../../etc/passwd", b"", "-"),
+    ] {
+        let name = source_of(path, first).map_or_else(|| "-".to_owned(), |kind| kind.name());
+        assert_eq!(name, expected, "{path}");
+    }
+}
+
+#[test]
+fn the_newest_day_wins() {
+    let kept = chosen(vec![
+        (SourceKind::Epss("epss_scores-2026-03-29.csv.gz".into()), 1),
+        (SourceKind::KevCsv, 2),
+        (SourceKind::Epss("epss_scores-2025-08-17.csv.gz".into()), 3),
+        (SourceKind::KevJson, 4),
+    ]);
+    assert_eq!(kept.iter().map(|(_, number)| *number).collect::<Vec<_>>(), [1, 4]);
+}
