@@ -224,7 +224,23 @@ mod tests {
             assert_eq!(purl.to_string(), component.purl);
             format!("{} from {} ({})", component.purl, component.source.unwrap(), component.licence.unwrap())
         }).collect();
-        insta::assert_snapshot!(lines.join("\n"), @"");
+        insta::assert_snapshot!(lines.join("\n"), @r#"
+        pkg:apk/alpine/alpine-baselayout@3.4.3-r1?arch=x86_64&distro=alpine-3.18 from alpine-baselayout (GPL-2.0-only)
+        pkg:apk/alpine/alpine-baselayout-data@3.4.3-r1?arch=x86_64&distro=alpine-3.18 from alpine-baselayout (GPL-2.0-only)
+        pkg:apk/alpine/alpine-keys@2.4-r1?arch=x86_64&distro=alpine-3.18 from alpine-keys (MIT)
+        pkg:apk/alpine/apk-tools@2.14.0-r0?arch=x86_64&distro=alpine-3.18 from apk-tools (GPL-2.0-only)
+        pkg:apk/alpine/busybox@1.36.0-r9?arch=x86_64&distro=alpine-3.18 from busybox (GPL-2.0-only)
+        pkg:apk/alpine/busybox-binsh@1.36.0-r9?arch=x86_64&distro=alpine-3.18 from busybox (GPL-2.0-only)
+        pkg:apk/alpine/ca-certificates-bundle@20230506-r0?arch=x86_64&distro=alpine-3.18 from ca-certificates (MPL-2.0 AND MIT)
+        pkg:apk/alpine/libc-utils@0.7.2-r5?arch=x86_64&distro=alpine-3.18 from libc-dev (BSD-2-Clause AND BSD-3-Clause)
+        pkg:apk/alpine/libcrypto3@3.1.0-r4?arch=x86_64&distro=alpine-3.18 from openssl (Apache-2.0)
+        pkg:apk/alpine/libssl3@3.1.0-r4?arch=x86_64&distro=alpine-3.18 from openssl (Apache-2.0)
+        pkg:apk/alpine/musl@1.2.4-r0?arch=x86_64&distro=alpine-3.18 from musl (MIT)
+        pkg:apk/alpine/musl-utils@1.2.4-r0?arch=x86_64&distro=alpine-3.18 from musl (MIT AND BSD-2-Clause AND GPL-2.0-or-later)
+        pkg:apk/alpine/scanelf@1.3.7-r1?arch=x86_64&distro=alpine-3.18 from pax-utils (GPL-2.0-only)
+        pkg:apk/alpine/ssl_client@1.36.0-r9?arch=x86_64&distro=alpine-3.18 from busybox (GPL-2.0-only)
+        pkg:apk/alpine/zlib@1.2.13-r1?arch=x86_64&distro=alpine-3.18 from zlib (Zlib)
+        "#);
     }
 
     #[test]

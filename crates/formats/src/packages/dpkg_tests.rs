@@ -26,7 +26,7 @@ fn states_of_the_sample_inventories() {
         ]
     );
     assert_eq!(database.rejected, 1);
-    assert_eq!(database.problems[0].place, "status:24");
+    assert_eq!(database.problems[0].place, "status:25");
     assert_eq!(database.problems[0].text, "the entry of \"wantnostatus\" has no Status");
     let distroless = parse_status_d("status.d/x", "Package: wantnostatus\nVersion: 1.0\n");
     assert!(distroless.packages[0].status.is_present());
@@ -88,7 +88,10 @@ fn the_web_host_is_read_whole() {
             format!("{} {:?} {} {}", component.purl, component.kind, component.source.as_deref().unwrap(), component.source_version.as_deref().unwrap())
         })
         .collect();
-    insta::assert_snapshot!(special.join("\n"), @"");
+    insta::assert_snapshot!(special.join("\n"), @r#"
+    pkg:deb/debian/linux-image-6.1.0-50-amd64@6.1.176-1?arch=amd64&distro=debian-12 Kernel linux 6.1.176-1
+    pkg:deb/debian/linux-image-amd64@6.1.176-1?arch=amd64&distro=debian-12 Package linux 6.1.176-1
+    "#);
     let Some(bytes) = data("hosts/deb12-web/var/lib/apt/extended_states") else { return };
     let (automatic, problems) = automatic("extended_states", text(&bytes));
     assert!(problems.is_empty());
@@ -116,7 +119,12 @@ fn hostile_entries_are_named_and_the_rest_is_read() {
     );
     let database = parse("status", &source);
     let problems: Vec<_> = database.problems.iter().map(|problem| format!("{} {}", problem.place, problem.text)).collect();
-    insta::assert_snapshot!(problems.join("\n"), @"");
+    insta::assert_snapshot!(problems.join("\n"), @r#"
+    status:1 the entry is 10485813 bytes long, the limit is 1048576
+    status:5 the status of "\u{1b}[31mred" is "install ok gone", which dpkg does not write
+    status:8 the entry names no package
+    status:11 the line is neither "Name: value" nor a continuation of one
+    "#);
     assert_eq!(database.rejected, 3);
     let package = database.packages[0];
     assert_eq!((package.name, package.status.want, package.status.is_broken()), ("nul\0", Want::Hold, true));

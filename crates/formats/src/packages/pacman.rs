@@ -182,7 +182,42 @@ mod tests {
         let Some(bytes) = data("inventories/pacman/valid") else { return };
         let package = desc("local/gawk-5.3.1-1/desc", &bytes).unwrap();
         let component = package.to_component(&Stream::language("arch"));
-        insta::assert_debug_snapshot!((&package, component.purl), @"");
+        insta::assert_debug_snapshot!((&package, component.purl), @r#"
+        (
+            PacmanPackage {
+                name: "gawk",
+                base: "gawk",
+                version: "5.3.1-1",
+                arch: "x86_64",
+                packager: Some(
+                    "Tobias Powalowski <tpowa@archlinux.org>",
+                ),
+                licence: Some(
+                    "GPL-3.0-or-later",
+                ),
+                automatic: true,
+                installed: Some(
+                    1733011443,
+                ),
+                built: Some(
+                    1726655953,
+                ),
+                size: None,
+                sha256: None,
+                filename: None,
+                depends: [
+                    "sh",
+                    "glibc",
+                    "mpfr",
+                ],
+                provides: [
+                    "awk",
+                ],
+                replaces: [],
+            },
+            "pkg:alpm/arch/gawk@5.3.1-1?arch=x86_64",
+        )
+        "#);
         for cut in 0..bytes.len() {
             let _ = desc("desc", &bytes[..cut]);
         }

@@ -169,7 +169,7 @@ mod tests {
         assert_eq!(text, plain);
         let mut all = Vec::new();
         let reading = records("Packages", &text, &mut |record| all.push(record));
-        assert_eq!(reading.problems[0].place, "Packages:9");
+        assert_eq!(reading.problems[0].place, "Packages:10");
         assert_eq!(reading.problems[0].text, "the record has no Version");
         assert_eq!(
             all,

@@ -266,7 +266,12 @@ mod tests {
     fn entries_match_as_apt_matches_them() {
         let (entries, problems) = parse("preferences", FILE.as_bytes()).unwrap();
         let texts: Vec<_> = problems.iter().map(|problem| format!("{} {}", problem.place, problem.text)).collect();
-        insta::assert_snapshot!(texts.join("\n"), @"");
+        insta::assert_snapshot!(texts.join("\n"), @r#"
+        preferences:17 Pin-Priority "0" is no number from -32768 to 32767 other than 0
+        preferences:25 Pin "somewhere" is none of version, release, origin
+        preferences:29 "z=" is no property of a release
+        preferences:33 "(" is no regular expression
+        "#);
         let release = Release {
             suite: Some("oldstable".into()),
             label: Some("Debian-Security".into()),

@@ -148,7 +148,47 @@ mod tests {
         let Some(bytes) = data("repos/debian-security/dists/bookworm-security/InRelease") else { return };
         let (release, problems) = parse("InRelease", &bytes).unwrap();
         assert_eq!(problems, []);
-        insta::assert_debug_snapshot!(release, @"");
+        insta::assert_debug_snapshot!(release, @r#"
+        Release {
+            origin: Some(
+                "Debian",
+            ),
+            label: Some(
+                "Debian-Security",
+            ),
+            suite: Some(
+                "oldstable-security",
+            ),
+            version: Some(
+                "12",
+            ),
+            codename: Some(
+                "bookworm-security",
+            ),
+            components: [
+                "updates/main",
+                "updates/contrib",
+                "updates/non-free-firmware",
+                "updates/non-free",
+            ],
+            architectures: [
+                "amd64",
+                "arm64",
+                "armhf",
+                "i386",
+                "ppc64el",
+            ],
+            date: Some(
+                2026-11-20T00:12:41Z,
+            ),
+            valid_until: Some(
+                2026-11-27T00:12:41Z,
+            ),
+            not_automatic: false,
+            but_automatic_upgrades: false,
+            signed: true,
+        }
+        "#);
         let name = "hosts/deb12-web/var/lib/apt/lists/debian.example_debian_dists_bookworm_InRelease";
         let (release, _) = parse(name, &data(name).unwrap()).unwrap();
         assert_eq!(release.date.unwrap().to_string(), "2026-07-11T10:16:37Z");

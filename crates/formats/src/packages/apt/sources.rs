@@ -190,7 +190,7 @@ fn one_line(content: &str, line: usize) -> Result<SourceEntry, String> {
         rest = after.trim_start();
     }
     // A cdrom's label stands in brackets and may hold blanks.
-    let end = match rest.strip_prefix("cdrom:[").and_then(|label| label.find(']')) {
+    let end = match rest.find(']').filter(|_| rest.starts_with("cdrom:[")) {
         Some(close) => rest.get(close..).and_then(|tail| tail.find([' ', '\t'])).map(|at| at + close),
         None => rest.find([' ', '\t']),
     };
@@ -375,7 +375,7 @@ mod tests {
         let file = b"Types: deb deb-src\nURIs: https://u:p@h/debian\nSuites: bookworm bookworm-updates\nComponents: main\n contrib\nEnabled: no\nSigned-By:\n -----BEGIN PGP PUBLIC KEY BLOCK-----\n .\n abc\nCheck-Valid-Until: no\n\n# only a comment\n\nTypes: deb\nURIs: nowhere\nSuites: ./\n\nTypes: deb\nSuites: x\n";
         let sources = parse_deb822("s", file).unwrap();
         let problems: Vec<_> = sources.problems.iter().map(|problem| format!("{} {}", problem.place, problem.text)).collect();
-        assert_eq!(problems, ["s:16 \"nowhere\" is no address", "s:20 the source has no URIs"]);
+        assert_eq!(problems, ["s:15 \"nowhere\" is no address", "s:19 the source has no URIs"]);
         assert_eq!(sources.entries.len(), 4);
         let last = &sources.entries[3];
         assert_eq!(

@@ -50,7 +50,18 @@ fn fedora_33_is_read_whole() {
         assert_eq!(purl.to_string(), component.purl);
     }
     let all: Vec<_> = components.iter().map(|component| format!("{} from {} {} by {}", component.purl, component.source.as_deref().unwrap(), component.source_version.as_deref().unwrap(), component.vendor.as_deref().unwrap_or("nobody"))).collect();
-    insta::assert_snapshot!(format!("{} keys\n{}", database.keys, all.join("\n")), @"");
+    insta::assert_snapshot!(format!("{} keys\n{}", database.keys, all.join("\n")), @r#"
+    0 keys
+    pkg:rpm/fedora/systemd-rpm-macros@246.6-3.fc33?arch=noarch&distro=fedora-33 from systemd 246.6-3.fc33 by Fedora Project
+    pkg:rpm/fedora/rpm@4.16.0-1.fc33?arch=x86_64&distro=fedora-33 from rpm 4.16.0-1.fc33 by Fedora Project
+    pkg:rpm/fedora/rpm-libs@4.16.0-1.fc33?arch=x86_64&distro=fedora-33 from rpm 4.16.0-1.fc33 by Fedora Project
+    pkg:rpm/fedora/rpm-plugin-selinux@4.16.0-1.fc33?arch=x86_64&distro=fedora-33 from rpm 4.16.0-1.fc33 by Fedora Project
+    pkg:rpm/fedora/rpm-plugin-systemd-inhibit@4.16.0-1.fc33?arch=x86_64&distro=fedora-33 from rpm 4.16.0-1.fc33 by Fedora Project
+    pkg:rpm/fedora/deltarpm@3.6.2-7.fc33?arch=x86_64&distro=fedora-33 from deltarpm 3.6.2-7.fc33 by Fedora Project
+    pkg:rpm/fedora/rpm-build-libs@4.16.0-1.fc33?arch=x86_64&distro=fedora-33 from rpm 4.16.0-1.fc33 by Fedora Project
+    pkg:rpm/fedora/rpm-sign-libs@4.16.0-1.fc33?arch=x86_64&distro=fedora-33 from rpm 4.16.0-1.fc33 by Fedora Project
+    pkg:rpm/fedora/python3-rpm@4.16.0-1.fc33?arch=x86_64&distro=fedora-33 from rpm 4.16.0-1.fc33 by Fedora Project
+    "#);
 }
 
 /// Packs headers as rpm's ndb backend does.
@@ -160,7 +171,20 @@ fn lying_ndb_files_are_named() {
         broken(&|bytes| bytes.truncate(bytes.len() - 16)),
         broken(&|bytes| bytes.truncate(20)),
     ];
-    insta::assert_snapshot!(lines.join("\n"), @"");
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    2 of 2: 
+    is an ndb database of version 7, only version 0 is known
+    claims 4294967295 pages of slots but is only 4512 bytes long
+    claims 0 pages of slots but is only 4512 bytes long
+    1 of 2: Packages.db!package 1 its slot names 13 blocks from block 4294967295 of a file of 4512 bytes
+    1 of 2: Packages.db!package 1 its blob claims 175 bytes in 1 blocks
+    1 of 2: Packages.db!package 1 the package has two slots
+    1 of 2: Packages.db has no slot at byte 32
+    1 of 2: Packages.db!package 1 its blob claims 4294967280 bytes in 13 blocks
+    1 of 2: Packages.db!package 1 block 256 does not start its blob
+    1 of 2: Packages.db!package 2 its slot names 13 blocks from block 269 of a file of 4496 bytes
+    claims 1 pages of slots but is only 20 bytes long
+    "#);
     for cut in 0..good.len() {
         let _ = ndb::parse("Packages.db", &good[..cut]);
     }
@@ -189,7 +213,18 @@ fn lying_headers_are_named() {
         header::parse("h", &[0; 7]).unwrap_err().text,
         header::parse("h", &header_of(&[(1000, &"a".repeat(5000))])).unwrap_err().text,
     ];
-    insta::assert_snapshot!(lines.join("\n"), @"");
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    the header claims 4294967295 entries and 55 bytes, the limits are 65535 and 268435456
+    the header claims 65535 entries and 55 bytes of data but is only 175 bytes long
+    the header has no name
+    the header claims 7 entries and 4294967295 bytes, the limits are 65535 and 268435456
+    the header claims 7 entries and 1048576 bytes of data but is only 175 bytes long
+    tag 1000 points to byte 4294967295 of 55 bytes of data
+    tag 1000 has type 4 where a string is needed
+    tag 1003 has type 6 where a number is needed
+    the header is 7 bytes long and needs at least 8
+    the value of tag 1000 does not end within 4096 bytes
+    "#);
     for cut in 0..good.len() {
         assert!(header::parse("h", &good[..cut]).is_err());
     }

@@ -187,13 +187,40 @@ mod tests {
         let Some(bytes) = zoo("repomd.xml") else { return };
         let files = repomd("repomd.xml", &bytes).unwrap();
         let named: Vec<_> = files.iter().map(|file| format!("{} {} {} {:?}", file.kind, file.location, file.checksum_kind, file.size)).collect();
-        insta::assert_snapshot!(named.join("\n"), @"");
+        insta::assert_snapshot!(named.join("\n"), @r#"
+        primary repodata/primary.xml.gz sha256 Some(4091)
+        filelists repodata/filelists.xml.gz sha256 Some(2108)
+        other repodata/other.xml.gz sha256 Some(1931)
+        comps repodata/e907b382bc8dd9bdb3fb173ef0533a18ccbc2aebfa4b1a8d192786d825e15b67-comps.xml.gz sha256 Some(537)
+        updateinfo repodata/20cbbbfa33c202731946339e4b77abd0ec4684b7494d443cb3a6c1d78428484d-updateinfo.xml.gz sha256 Some(591)
+        "#);
         let bytes = zoo("primary.xml.gz").unwrap();
         let mut packages = Vec::new();
         let (count, problems) = primary("primary.xml", &bytes, &mut |package| packages.push(package)).unwrap();
         assert_eq!((count, problems), (35, vec![]));
         let duck = packages.iter().find(|package| package.name == "duck" && package.version == "0.6").unwrap();
-        insta::assert_debug_snapshot!(duck, @"");
+        insta::assert_debug_snapshot!(duck, @r#"
+        PrimaryPackage {
+            name: "duck",
+            arch: "noarch",
+            epoch: 0,
+            version: "0.6",
+            release: "1",
+            checksum_kind: "sha256",
+            checksum: "96f37877518a1fe6ea2e17f4ce1fc81b40908043bcbed76744b3d7d38a774bc7",
+            size: Some(
+                1871,
+            ),
+            location: "duck-0.6-1.noarch.rpm",
+            source_rpm: Some(
+                "duck-0.6-1.src.rpm",
+            ),
+            vendor: None,
+            built: Some(
+                2012-03-15T17:09:33Z,
+            ),
+        }
+        "#);
         assert!(packages.iter().all(|package| package.checksum.len() == 64 && package.size.is_some() && package.location.ends_with(".rpm")));
         for cut in (0..bytes.len()).step_by(331) {
             let mut seen = 0;

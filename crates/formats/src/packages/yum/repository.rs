@@ -110,7 +110,59 @@ mod tests {
         let file = b"[main]\ngpgcheck=1\n[epel]\nname=Extra $releasever\nbaseurl=https://u:p@h/$releasever/$basearch/\n   http://mirror/x\nenabled=0\ngpgcheck=no\nrepo_gpgcheck=1\ngpgkey=file:///a https://k:s@h/b\npriority=5\nexcludepkgs=kernel*, nginx\n[zypp]\nautorefresh=1\nbaseurl=dir:/srv\n";
         let (repositories, problems) = repositories("x.repo", file).unwrap();
         assert_eq!(problems, []);
-        insta::assert_debug_snapshot!(repositories, @"");
+        insta::assert_debug_snapshot!(repositories, @r#"
+        [
+            YumRepository {
+                id: "epel",
+                name: "Extra $releasever",
+                addresses: [
+                    "https://h/$releasever/$basearch/",
+                    "http://mirror/x",
+                ],
+                mirrorlist: None,
+                metalink: None,
+                enabled: false,
+                gpgcheck: Some(
+                    false,
+                ),
+                repo_gpgcheck: Some(
+                    true,
+                ),
+                sslverify: None,
+                keys: [
+                    "file:///a",
+                    "https://h/b",
+                ],
+                priority: Some(
+                    5,
+                ),
+                excluded: [
+                    "kernel*",
+                    "nginx",
+                ],
+                module_hotfixes: false,
+                line: 3,
+            },
+            YumRepository {
+                id: "zypp",
+                name: "",
+                addresses: [
+                    "dir:/srv",
+                ],
+                mirrorlist: None,
+                metalink: None,
+                enabled: true,
+                gpgcheck: None,
+                repo_gpgcheck: None,
+                sslverify: None,
+                keys: [],
+                priority: None,
+                excluded: [],
+                module_hotfixes: false,
+                line: 13,
+            },
+        ]
+        "#);
     }
 
     #[test]

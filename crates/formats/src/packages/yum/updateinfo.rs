@@ -278,7 +278,12 @@ mod tests {
                 format!("{} {:?} {} {}: {}", advisory.id, advisory.kind, advisory.published.unwrap(), advisory.modified.unwrap(), fixed.join(", "))
             })
             .collect();
-        insta::assert_snapshot!(lines.join("\n"), @"");
+        insta::assert_snapshot!(lines.join("\n"), @r#"
+        RHEA-2012:0055 Security 2012-01-27T16:08:06Z 2012-01-27T16:08:06Z: penguin Fixed("0.9.1-1") ["noarch"], shark Fixed("0.1-1") ["noarch"], walrus Fixed("5.21-1") ["noarch"]
+        RHEA-2012:0056 Security 2013-01-27T16:08:08Z 2013-02-27T17:00:00Z: crow Fixed("0.8-1") ["noarch"], duck Fixed("0.6-1") ["noarch"], stork Fixed("0.12-2") ["noarch"]
+        RHEA-2012:0057 Security 2013-01-27T16:08:05Z 2013-01-27T16:08:05Z: bear Fixed("4.1-1") ["noarch"]
+        RHEA-2012:0058 Enhancement 2013-01-27T16:08:09Z 2014-07-20T06:00:01Z: gorilla Fixed("0.62-1") ["noarch"]
+        "#);
         // Every advisory of the expected file, with its type and version.
         let expected = data("hosts/rpm-zoo/expected-advisories.tsv").unwrap();
         for line in std::str::from_utf8(&expected).unwrap().lines().skip(1) {
@@ -303,7 +308,119 @@ mod tests {
             <collection><package name="plain" epoch="0" version="2" release="3" arch="noarch"/><package name="broken"/></collection></pkglist></update>
             <update type="recommended"><id>R</id><issued date="0001-01-01"/></update><update type="newpackage"><title>no id</title></update></updates>"#;
         let (all, reading) = read(text);
-        insta::assert_debug_snapshot!((&all[0], &reading), @"");
+        insta::assert_debug_snapshot!((&all[0], &reading), @r#"
+        (
+            Advisory {
+                id: "ALSA-1",
+                aliases: [],
+                cves: [
+                    "CVE-2023-1234",
+                    "CVE-2023-99999",
+                ],
+                kind: Security,
+                summary: "",
+                details: "a <b> A&unknown;",
+                published: Some(
+                    2023-11-14T22:13:20Z,
+                ),
+                modified: Some(
+                    2023-11-20T10:00:00Z,
+                ),
+                withdrawn: Some(
+                    2023-11-20T10:00:00Z,
+                ),
+                severities: [
+                    Vendor {
+                        vendor: "almalinux",
+                        word: "Important",
+                        rating: High,
+                    },
+                ],
+                affected: [
+                    Affected {
+                        stream: Stream(
+                            "almalinux:9",
+                        ),
+                        name: "nodejs",
+                        names: Binary,
+                        ranges: [
+                            AffectedRange {
+                                introduced: None,
+                                end: Fixed(
+                                    "1:18.2-1",
+                                ),
+                            },
+                        ],
+                        versions: [],
+                        status: Affected,
+                        only: Only {
+                            arches: [
+                                "aarch64",
+                                "x86_64",
+                            ],
+                            module: Some(
+                                "nodejs:18",
+                            ),
+                            minor: None,
+                            repository: None,
+                        },
+                    },
+                    Affected {
+                        stream: Stream(
+                            "almalinux:9",
+                        ),
+                        name: "plain",
+                        names: Binary,
+                        ranges: [
+                            AffectedRange {
+                                introduced: None,
+                                end: Fixed(
+                                    "2-3",
+                                ),
+                            },
+                        ],
+                        versions: [],
+                        status: Affected,
+                        only: Only {
+                            arches: [
+                                "noarch",
+                            ],
+                            module: None,
+                            minor: None,
+                            repository: None,
+                        },
+                    },
+                ],
+                workarounds: [],
+                references: [
+                    "https://self",
+                    "https://c/CVE-2023-1234",
+                    "https://t",
+                ],
+            },
+            Reading {
+                records: 2,
+                rejected: 1,
+                newest: Some(
+                    2023-11-20T10:00:00Z,
+                ),
+                problems: [
+                    Problem {
+                        code: "E-FORMAT",
+                        place: "u.xml!ALSA-1",
+                        text: "1 of its packages have no name, version or release",
+                        next: "ask the repository's owner; the advisory was read without them",
+                    },
+                    Problem {
+                        code: "E-FORMAT",
+                        place: "u.xml@1188",
+                        text: "the advisory has no id",
+                        next: "ask the repository's owner; the advisory was left out",
+                    },
+                ],
+            },
+        )
+        "#);
         assert_eq!((all[1].kind, all[1].published), (AdvisoryKind::Bugfix, None));
     }
 
