@@ -46,6 +46,7 @@ pub(super) fn lock(bytes: &[u8], into: &mut Collector<'_>) -> Result<(), Problem
     if lock.lockfile_version.get().is_none() {
         return Err(Problem::new("E-FORMAT", into.place(), "states no lockfileVersion", "run `bun install` again"));
     }
+    into.shape("packages", lock.packages.1, true)?;
     let scopes = scopes(&lock);
     for ((key, items), scope) in lock.packages.0.iter().zip(scopes) {
         let Some((name, version)) = items.0.first().and_then(Value::as_str).and_then(split_at_version) else {

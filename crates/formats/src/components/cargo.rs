@@ -46,6 +46,7 @@ fn origin(source: Option<&str>) -> Origin<'_> {
 
 pub(super) fn lock(bytes: &[u8], into: &mut Collector<'_>) -> Result<(), Problem> {
     let lock: Lock = document::toml(into.place(), bytes)?;
+    into.shape("package", lock.package.1, false)?;
     let root = lock.root.0.map(|package| Entry(Some(package)));
     for (index, entry) in lock.package.0.into_iter().chain(root).enumerate() {
         let Some(package) = entry.0 else {
@@ -82,6 +83,7 @@ struct AuditablePackage {
 /// Reads the JSON of a program's `.dep-v0` section, already decompressed.
 pub(super) fn auditable(bytes: &[u8], into: &mut Collector<'_>) -> Result<(), Problem> {
     let list: Auditable = document::json(into.place(), bytes)?;
+    into.shape("packages", list.packages.1, true)?;
     for (index, entry) in list.packages.0.into_iter().enumerate() {
         let Some(package) = entry.0 else {
             into.unread(&format!("package {}", index + 1), "is not an object");

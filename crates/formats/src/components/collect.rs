@@ -2,6 +2,7 @@
 //! whatever could not be read, counted and named.
 
 use super::Found;
+use super::lenient::Shape;
 use packageurl::PackageUrl;
 use plimsoll_core::model::component::{Component, ComponentKind, Scope};
 use plimsoll_core::model::problem::{Problem, printable};
@@ -205,6 +206,19 @@ impl<'a> Collector<'a> {
         }
     }
 
+    /// Refuses the file when its main list is damaged, or missing where every
+    /// file of the format has one.
+    pub(super) fn shape(&self, list: &str, shape: Shape, required: bool) -> Result<(), Problem> {
+        let text = match shape {
+            Shape::There => return Ok(()),
+            Shape::Absent if !required => return Ok(()),
+            Shape::Absent => format!("has no `{list}`, which every file of its format has"),
+            Shape::Wrong => format!("has something else where the list `{list}` should stand"),
+        };
+        let next = "make the file again with the tool that wrote it";
+        Err(Problem::new("E-FORMAT", self.place, text, next))
+    }
+
     /// Passes on a problem of a part of the file.
     pub(super) fn problem(&mut self, problem: Problem) {
         self.unread += 1;
@@ -219,12 +233,6 @@ impl<'a> Collector<'a> {
         if !self.incomplete.contains(&reason) && self.incomplete.len() < MOST_NAMED {
             self.incomplete.push(reason);
         }
-    }
-
-    /// Whether an equal name was already taken from this file.
-    pub(super) fn has_name(&self, name: &str) -> bool {
-        let from = (name.to_owned(), String::new(), String::new());
-        self.components.range(from..).next().is_some_and(|((found, _, _), _)| found == name)
     }
 
     /// Hands over what was found, sorted by name and version.

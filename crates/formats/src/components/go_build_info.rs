@@ -103,7 +103,7 @@ fn module_list(list: &str, into: &mut Collector<'_>) {
         match fields.as_slice() {
             ["=>", path, version, ..] => {
                 if let Some(entry) = &mut pending {
-                    if version.is_empty() {
+                    if matches!(*version, "" | "(devel)") {
                         entry.origin = Origin::Own; // a folder
                     } else {
                         (entry.name, entry.version) = (path, version);

@@ -191,13 +191,28 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entry<T> {
     }
 }
 
+/// What stood where a list or a map was expected.
+///
+/// An absent list and a damaged one are both empty; only this tells a project
+/// without dependencies from a file that hides them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) enum Shape {
+    /// Nothing, or null.
+    #[default]
+    Absent,
+    /// Something else.
+    Wrong,
+    /// What was expected.
+    There,
+}
+
 /// Where a list is expected; empty when something else stands there.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Sequence<T>(pub(super) Vec<T>);
+pub(super) struct Sequence<T>(pub(super) Vec<T>, pub(super) Shape);
 
 impl<T> Default for Sequence<T> {
     fn default() -> Self {
-        Self(Vec::new())
+        Self(Vec::new(), Shape::Absent)
     }
 }
 
@@ -207,11 +222,11 @@ impl<T> Default for Sequence<T> {
 /// Not a map type, because a repeated key must not hide an earlier entry: in
 /// `package-lock.json` that is a way to smuggle a version past a reader.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Entries<T>(pub(super) Vec<(String, T)>);
+pub(super) struct Entries<T>(pub(super) Vec<(String, T)>, pub(super) Shape);
 
 impl<T> Default for Entries<T> {
     fn default() -> Self {
-        Self(Vec::new())
+        Self(Vec::new(), Shape::Absent)
     }
 }
 
@@ -220,32 +235,32 @@ struct EntriesVisitor<T>(PhantomData<T>);
 
 /// The visits that both list-like types answer with "nothing here".
 macro_rules! nothing_for_scalars {
-    ($out:ty) => {
+    ($out:ident < $item:ident >) => {
         fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
             formatter.write_str("anything")
         }
-        fn visit_str<E>(self, _: &str) -> Result<$out, E> {
-            Ok(<$out>::default())
+        fn visit_str<E>(self, _: &str) -> Result<$out<$item>, E> {
+            Ok($out(Vec::new(), Shape::Wrong))
         }
-        fn visit_bool<E>(self, _: bool) -> Result<$out, E> {
-            Ok(<$out>::default())
+        fn visit_bool<E>(self, _: bool) -> Result<$out<$item>, E> {
+            Ok($out(Vec::new(), Shape::Wrong))
         }
-        fn visit_i64<E>(self, _: i64) -> Result<$out, E> {
-            Ok(<$out>::default())
+        fn visit_i64<E>(self, _: i64) -> Result<$out<$item>, E> {
+            Ok($out(Vec::new(), Shape::Wrong))
         }
-        fn visit_u64<E>(self, _: u64) -> Result<$out, E> {
-            Ok(<$out>::default())
+        fn visit_u64<E>(self, _: u64) -> Result<$out<$item>, E> {
+            Ok($out(Vec::new(), Shape::Wrong))
         }
-        fn visit_f64<E>(self, _: f64) -> Result<$out, E> {
-            Ok(<$out>::default())
+        fn visit_f64<E>(self, _: f64) -> Result<$out<$item>, E> {
+            Ok($out(Vec::new(), Shape::Wrong))
         }
-        fn visit_none<E>(self) -> Result<$out, E> {
-            Ok(<$out>::default())
+        fn visit_none<E>(self) -> Result<$out<$item>, E> {
+            Ok($out::default())
         }
-        fn visit_unit<E>(self) -> Result<$out, E> {
-            Ok(<$out>::default())
+        fn visit_unit<E>(self) -> Result<$out<$item>, E> {
+            Ok($out::default())
         }
-        fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<$out, D::Error> {
+        fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<$out<$item>, D::Error> {
             inner.deserialize_any(self)
         }
     };
@@ -259,11 +274,11 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for SequenceVisitor<T> {
         while let Some(item) = seq.next_element()? {
             out.push(item);
         }
-        Ok(Sequence(out))
+        Ok(Sequence(out, Shape::There))
     }
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Sequence<T>, A::Error> {
         IgnoredAny.visit_map(map)?;
-        Ok(Sequence::default())
+        Ok(Sequence(Vec::new(), Shape::Wrong))
     }
 }
 
@@ -275,11 +290,11 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for EntriesVisitor<T> {
         while let Some(entry) = map.next_entry()? {
             out.push(entry);
         }
-        Ok(Entries(out))
+        Ok(Entries(out, Shape::There))
     }
     fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Entries<T>, A::Error> {
         IgnoredAny.visit_seq(seq)?;
-        Ok(Entries::default())
+        Ok(Entries(Vec::new(), Shape::Wrong))
     }
 }
 

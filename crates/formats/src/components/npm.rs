@@ -12,8 +12,9 @@ use plimsoll_core::model::problem::Problem;
 use serde::Deserialize;
 
 #[derive(Deserialize, Default)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 struct Lock {
+    lockfile_version: Text,
     name: Text,
     version: Text,
     packages: Option<Entries<Entry<Package>>>,
@@ -81,6 +82,7 @@ pub(super) fn lock(bytes: &[u8], into: &mut Collector<'_>) -> Result<(), Problem
     let lock: Lock = document::json(into.place(), bytes)?;
     match lock.packages {
         Some(packages) => {
+            into.shape("packages", packages.1, false)?;
             for (path, entry) in &packages.0 {
                 match &entry.0 {
                     Some(package) => flat(path, package, into),
@@ -89,6 +91,8 @@ pub(super) fn lock(bytes: &[u8], into: &mut Collector<'_>) -> Result<(), Problem
             }
         }
         None => {
+            // Version 1 leaves the list out where there is nothing to lock.
+            into.shape("dependencies", lock.dependencies.1, lock.lockfile_version.get().is_none())?;
             own(&lock.name, &lock.version, into);
             tree(lock.dependencies, into);
         }

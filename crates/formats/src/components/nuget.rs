@@ -30,6 +30,7 @@ struct Locked {
 
 pub(super) fn lock(bytes: &[u8], into: &mut Collector<'_>) -> Result<(), Problem> {
     let lock: Lock = document::json(into.place(), bytes)?;
+    into.shape("dependencies", lock.dependencies.1, true)?;
     for (name, entry) in lock.dependencies.0.iter().flat_map(|(_, framework)| &framework.0) {
         let Some(package) = &entry.0 else {
             into.unread(name, "is not an object");
@@ -59,6 +60,7 @@ struct Library {
 /// Reads `*.deps.json` and `project.assets.json`: keys are `name/version`.
 pub(super) fn libraries(bytes: &[u8], into: &mut Collector<'_>) -> Result<(), Problem> {
     let list: Libraries = document::json(into.place(), bytes)?;
+    into.shape("libraries", list.libraries.1, true)?;
     for (key, entry) in &list.libraries.0 {
         let Some((name, version)) = key.rsplit_once('/') else {
             into.unread(key, "names no version");

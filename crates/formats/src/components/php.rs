@@ -35,6 +35,8 @@ struct Address {
 
 pub(super) fn lock(bytes: &[u8], into: &mut Collector<'_>) -> Result<(), Problem> {
     let lock: Lock = document::json(into.place(), bytes)?;
+    into.shape("packages", lock.packages.1, true)?;
+    into.shape("packages-dev", lock.packages_dev.1, false)?;
     packages(&lock.packages, |_| Scope::Runtime, into);
     packages(&lock.packages_dev, |_| Scope::Development, into);
     Ok(())
@@ -50,6 +52,7 @@ pub(super) fn installed(bytes: &[u8], into: &mut Collector<'_>) -> Result<(), Pr
         return Ok(());
     }
     let lock: Lock = document::json(into.place(), bytes)?;
+    into.shape("packages", lock.packages.1, true)?;
     let development: BTreeSet<&str> = lock.dev_package_names.0.iter().filter_map(Text::get).collect();
     let scope = |name: &str| if development.contains(name) { Scope::Development } else { Scope::Runtime };
     packages(&lock.packages, scope, into);

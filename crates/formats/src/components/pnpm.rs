@@ -82,6 +82,7 @@ pub(super) fn lock(bytes: &[u8], into: &mut Collector<'_>) -> Result<(), Problem
                 "write it again with pnpm 7 to 11",
             ));
         }
+        into.shape("packages", lock.packages.1, false)?;
         let scopes = if major >= 9 { scopes(lock) } else { BTreeMap::new() };
         for (key, entry) in &lock.packages.0 {
             match &entry.0 {

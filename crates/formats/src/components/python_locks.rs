@@ -43,6 +43,7 @@ struct PoetrySource {
 
 pub(super) fn poetry(bytes: &[u8], into: &mut Collector<'_>) -> Result<(), Problem> {
     let lock: PoetryLock = document::toml(into.place(), bytes)?;
+    into.shape("package", lock.package.1, false)?;
     for (index, entry) in lock.package.0.iter().enumerate() {
         let Some(package) = &entry.0 else {
             into.unread(&format!("package {}", index + 1), "is not a table");
@@ -123,9 +124,10 @@ struct UvDependency {
 
 pub(super) fn uv(bytes: &[u8], into: &mut Collector<'_>) -> Result<(), Problem> {
     let lock: UvLock = document::toml(into.place(), bytes)?;
+    into.shape("package", lock.package.1, false)?;
     let packages: Vec<&UvPackage> = lock.package.0.iter().filter_map(|entry| entry.0.as_ref()).collect();
-    for missing in packages.len()..lock.package.0.len() {
-        into.unread(&format!("package {}", missing + 1), "is not a table");
+    for (index, _) in lock.package.0.iter().enumerate().filter(|(_, entry)| entry.0.is_none()) {
+        into.unread(&format!("package {}", index + 1), "is not a table");
     }
     for (package, scope) in packages.iter().zip(uv_scopes(&packages)) {
         let origin = package.source.0.as_ref().map_or(Origin::Registry, UvSource::origin);
@@ -190,10 +192,12 @@ struct PipfilePackage {
 
 pub(super) fn pipfile(bytes: &[u8], into: &mut Collector<'_>) -> Result<(), Problem> {
     let lock: Entries<Entries<Entry<PipfilePackage>>> = document::json(into.place(), bytes)?;
+    into.shape("default", lock.1, true)?;
     for (category, packages) in &lock.0 {
         if category == "_meta" {
             continue;
         }
+        into.shape(category, packages.1, false)?;
         let scope = if category == "develop" { Scope::Development } else { Scope::Runtime };
         for (name, entry) in &packages.0 {
             match &entry.0 {
@@ -254,6 +258,7 @@ struct PyLockAddress {
 
 pub(super) fn pylock(bytes: &[u8], into: &mut Collector<'_>) -> Result<(), Problem> {
     let lock: PyLock = document::toml(into.place(), bytes)?;
+    into.shape("packages", lock.packages.1, true)?;
     for (index, entry) in lock.packages.0.iter().enumerate() {
         let Some(package) = &entry.0 else {
             into.unread(&format!("package {}", index + 1), "is not a table");
