@@ -1,5 +1,7 @@
 //! Advisory sources: one file a format, each from bytes to [`Fact`]s.
 
+pub mod vex;
+
 use plimsoll_core::model::advisory::{Advisory, Cvss};
 use plimsoll_core::model::problem::Problem;
 use plimsoll_core::model::statement::Statement;
