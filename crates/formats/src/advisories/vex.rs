@@ -310,3 +310,104 @@ fn product_name(product: &NameOr<Product>) -> Option<String> {
     }
     Some(PackageUrl::from_str(&text).map_or(text, |purl| purl.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    fn statements(
+        read: impl FnOnce(&mut dyn FnMut(Fact)) -> Result<Reading, Problem>,
+    ) -> (Reading, Vec<Statement>) {
+        let mut out = Vec::new();
+        let reading = read(&mut |fact| {
+            if let Fact::Statement(statement) = fact {
+                out.push(*statement);
+            }
+        })
+        .unwrap();
+        (reading, out)
+    }
+
+    /// Counted with Python's json: 3 statements, 618 products.
+    #[test]
+    fn ubuntus_openvex_is_read_whole() {
+        let Some(data) = sbom::tests::test_data() else { return };
+        let bytes = std::fs::read(data.join("ubuntu/openvex/cve/2023/CVE-2023-38545.json")).unwrap();
+        let (reading, found) = statements(|sink| openvex("u", &bytes, sink));
+        assert_eq!((reading.records, reading.rejected, reading.problems.len()), (3, 0, 0));
+        assert_eq!(reading.newest, Some("2026-05-20T15:02:47.589121Z".parse().unwrap()));
+        assert_eq!(found.iter().map(|statement| statement.products.len()).sum::<usize>(), 618);
+        let first = found.first().unwrap();
+        assert_eq!(first.vulnerabilities, ["CVE-2023-38545"]);
+        assert_eq!((first.status, first.author.as_str()), (VexStatus::Fixed, "Canonical Ltd."));
+        let stream = sbom::purl::component_of_purl(first.products.first().unwrap()).unwrap().stream;
+        assert_eq!(stream.unwrap().as_str(), "ubuntu:22.04");
+    }
+
+    /// Counted with Python's json: 105 statements in the examples, 24 of whose
+    /// `affects` entries list versions, 17 of them ranges.
+    #[test]
+    fn cyclonedx_examples_are_read_whole() {
+        let Some(data) = sbom::tests::test_data() else { return };
+        let mut folders = vec![data.join("vex/cyclonedx")];
+        let mut by_status: BTreeMap<VexStatus, usize> = BTreeMap::new();
+        let mut total = Reading::default();
+        let mut files = 0;
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                files += 1;
+                let bytes = std::fs::read(&path).unwrap();
+                let (reading, found) = statements(|sink| cyclonedx_vex(&path.display().to_string(), &bytes, sink));
+                for statement in &found {
+                    assert!(!statement.products.is_empty() && !statement.vulnerabilities.is_empty());
+                    *by_status.entry(statement.status).or_default() += 1;
+                }
+                total.records += reading.records;
+                total.rejected += reading.rejected;
+            }
+        }
+        insta::assert_snapshot!(format!("{files} files, {} statements, {} rejected, {by_status:?}", total.records, total.rejected));
+    }
+
+    #[test]
+    fn a_bom_link_to_a_purl_is_followed() {
+        let Some(data) = sbom::tests::test_data() else { return };
+        let bytes = std::fs::read(data.join("vex/cyclonedx/vex.json")).unwrap();
+        let (_, found) = statements(|sink| cyclonedx_vex("v", &bytes, sink));
+        let first = found.first().unwrap();
+        assert_eq!(first.products, ["pkg:maven/com.fasterxml.jackson.core/jackson-databind@2.10.0?type=jar"]);
+        assert_eq!(first.vulnerabilities, ["CVE-2020-25649", "SNYK-JAVA-COMFASTERXMLJACKSONCORE-1048302"]);
+    }
+
+    const ODD: &str = r#"{"@context":"https://openvex.dev/ns/v0.2.0","@id":"https://x/1","author":"A","timestamp":"2026-01-01T00:00:00Z","version":1,"statements":[
+     {"vulnerability":{"name":"CVE-2026-1","aliases":["GHSA-1","https://ubuntu.com/security/notices/USN-1-1"]},"products":[{"@id":"pkg:oci/image@sha256%3Aabc","subcomponents":[{"@id":"pkg:npm/left@1"}]}],"status":"not_affected","justification":"component_not_present","last_updated":"2026-02-01T00:00:00Z"},
+     {"vulnerability":"CVE-2026-2","products":["pkg:apk/wolfi/git@2.39.0-r1?arch=x86_64"],"status":"fixed"},
+     {"vulnerability":{"name":"CVE-2026-3"},"products":[{"@id":"https://x/p","identifiers":{"purl":"pkg:npm/%40scope/p"}}],"status":"not_affected"},
+     {"vulnerability":{"name":"CVE-2026-4"},"products":[{"@id":"pkg:npm/q"}],"status":"fine"},
+     {"vulnerability":{"name":"CVE-2026-5"},"status":"affected"},
+     {"vulnerability":7,"products":[{"@id":"pkg:npm/q"}],"status":"affected"},
+     {"vulnerability":{"name":"CVE-2026-6"},"products":[{}],"status":"affected"},
+     5]}"#;
+
+    #[test]
+    fn odd_openvex_is_kept_where_it_can_be_and_counted_where_not() {
+        let (reading, found) = statements(|sink| openvex("o", ODD.as_bytes(), sink));
+        insta::assert_debug_snapshot!((reading, found));
+    }
+
+    #[test]
+    fn other_documents_and_cut_ones_are_refused() {
+        let mut none = |_| panic!("no statement in a bad document");
+        assert_eq!(openvex("o", b"{}", &mut none).unwrap_err().code, "E-FORMAT");
+        assert_eq!(cyclonedx_vex("o", b"SPDXVersion: SPDX-2.3\n", &mut none).unwrap_err().code, "E-FORMAT");
+        for cut in 0..ODD.len() {
+            assert!(openvex("o", &ODD.as_bytes()[..cut], &mut none).is_err(), "cut at {cut}");
+        }
+    }
+}

@@ -313,7 +313,14 @@ fn licence(choices: &[LicenceChoice]) -> Option<String> {
                 .or_else(|| licence.and_then(|licence| licence.name.get()))
         })
         .collect();
-    (!words.is_empty()).then(|| words.join(" AND "))
+    match words.as_slice() {
+        [] => None,
+        [one] => Some((*one).to_owned()),
+        several => {
+            let bracketed = several.iter().map(|word| if word.contains(' ') { format!("({word})") } else { (*word).to_owned() });
+            Some(bracketed.collect::<Vec<_>>().join(" AND "))
+        }
+    }
 }
 
 /// Takes source package, module and place from the properties of syft and

@@ -329,4 +329,4 @@ impl Notes {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -392,7 +392,7 @@ mod tests {
             "pkg:npm/%ff@1",
         ];
         let lines: Vec<String> = purls.iter().map(|purl| line(purl)).collect();
-        insta::assert_snapshot!(lines.join("\n"), @"");
+        insta::assert_snapshot!(lines.join("\n"));
     }
 
     #[test]
