@@ -26,6 +26,7 @@ mod tarball;
 pub(crate) mod test_data;
 pub mod typed;
 pub mod ubuntu;
+pub mod vex;
 
 use plimsoll_core::model::advisory::{Advisory, Cvss};
 use plimsoll_core::model::problem::Problem;
