@@ -1,0 +1,107 @@
+//! The public vectors: every line of every file, by comparison and by key.
+
+use std::cmp::Ordering;
+use std::fs;
+use std::path::PathBuf;
+
+use plimsoll_version::{compare, key, Reason, Scheme};
+
+/// Which file is read by whose rules. The Alpine and Maven files grew with their tools, see the schemes' own pages.
+const FILES: &[(&str, Scheme)] = &[
+    ("alpine-versions.txt", Scheme::Alpine),
+    ("alpine-versions-generated-part1.txt", Scheme::Alpine),
+    ("cran-versions.txt", Scheme::Cran),
+    ("debian-versions.txt", Scheme::Debian),
+    ("debian-versions-generated-part1.txt", Scheme::Debian),
+    ("hackage-versions.txt", Scheme::Hackage),
+    ("maven-versions.txt", Scheme::Maven),
+    ("maven-versions-generated-part1.txt", Scheme::Maven),
+    ("nuget-versions.txt", Scheme::NuGet),
+    ("packagist-versions.txt", Scheme::Packagist),
+    ("pub-versions.txt", Scheme::Pub),
+    ("pypi-versions.txt", Scheme::PyPi),
+    ("pypi-versions-generated-part1.txt", Scheme::PyPi),
+    ("redhat-versions.txt", Scheme::Rpm),
+    ("rubygems-versions.txt", Scheme::RubyGems),
+    ("semver-versions.txt", Scheme::Semver),
+    ("semver-versions.txt", Scheme::Npm),
+    ("semver-versions.txt", Scheme::Cargo),
+    ("semver-versions.txt", Scheme::Go),
+];
+
+/// The two lines no sorted order can hold, because with other lines of the same file they run in a circle
+/// (`2.9.0.RC3 < 2.9.0 < 2.9.0-1 < 2.9.0.RC1`, and `1.0.0.RC8-beta < 1.0.0 < 1.0.0-gradle-… < 1.0.0.RC7-3`). Maven 3.9
+/// answers them as we do; `maven.rs` tells why.
+const CIRCLES: &[(&str, &str)] = &[("2.9.0-1", "2.9.0.RC1"), ("1.0.0-gradle-rework-beta3", "1.0.0.RC7-3")];
+
+/// Finds the folder of vectors: `$PLIMSOLL_TEST_DATA/version-order`, else beside the workspace.
+pub(crate) fn folder() -> Option<PathBuf> {
+    let data = match std::env::var_os("PLIMSOLL_TEST_DATA") {
+        Some(data) => PathBuf::from(data),
+        None => PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),
+    };
+    Some(data.join("version-order")).filter(|folder| folder.is_dir())
+}
+
+/// Reads `a < b` lines; `#` alone at the beginning, or `//`, makes a comment.
+pub(crate) fn lines(file: &str) -> Option<Vec<(String, Ordering, String)>> {
+    let text = fs::read_to_string(folder()?.join(file)).ok()?;
+    let pair = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let &[a, sign, b] = words.as_slice() else { panic!("{file}: {line:?} is not `a < b`") };
+        let order = match sign {
+            "<" => Ordering::Less,
+            "=" => Ordering::Equal,
+            ">" => Ordering::Greater,
+            other => panic!("{file}: {other:?} is no sign of order"),
+        };
+        (a.to_owned(), order, b.to_owned())
+    };
+    let wanted = |line: &&str| !line.trim().is_empty() && !line.starts_with('#') && !line.starts_with("//");
+    Some(text.lines().filter(wanted).map(pair).collect())
+}
+
+#[test]
+fn every_vector_agrees_by_comparison_and_by_key() {
+    if folder().is_none() {
+        assert!(std::env::var_os("CI").is_none(), "the vectors are missing; set PLIMSOLL_TEST_DATA");
+        eprintln!("skipped: no vectors; set PLIMSOLL_TEST_DATA to the folder that holds version-order/");
+        return;
+    }
+    let mut disagreements = Vec::new();
+    for &(file, scheme) in FILES {
+        let pairs = lines(file).unwrap_or_else(|| panic!("{file} cannot be read"));
+        let mut keyless = 0;
+        for (a, expected, b) in &pairs {
+            if scheme == Scheme::Maven && CIRCLES.contains(&(a, b)) {
+                assert_eq!(compare(scheme, a, b), Ok(expected.reverse()), "{a} {b} is no exception any more");
+                continue;
+            }
+            for (a, expected, b) in [(a, *expected, b), (b, expected.reverse(), a)] {
+                let compared = compare(scheme, a, b);
+                if compared != Ok(expected) {
+                    disagreements.push(format!("{file}: compare {a} {b}: {compared:?}, not {expected:?}"));
+                }
+                match (key(scheme, a), key(scheme, b)) {
+                    (Ok(key_a), Ok(key_b)) if key_a.cmp(&key_b) == expected => {}
+                    (Err(error), _) | (_, Err(error)) if matches!(error.reason, Reason::NoTotalOrder { .. }) => {
+                        keyless += 1;
+                    }
+                    keys => disagreements.push(format!("{file}: keys of {a} {b}: {keys:?}, not {expected:?}")),
+                }
+            }
+        }
+        println!("{file} as {scheme}: {} lines, {} without a key", pairs.len(), keyless / 2);
+        assert!(keyless == 0 || (scheme == Scheme::Packagist && keyless / 2 == 6), "{file}: {keyless} without a key");
+    }
+    assert!(disagreements.is_empty(), "{} disagreements:\n{}", disagreements.len(), disagreements.join("\n"));
+}
+
+#[test]
+fn every_file_of_vectors_is_read() {
+    let Some(folder) = folder() else { return };
+    for entry in fs::read_dir(folder).expect("the folder can be listed") {
+        let name = entry.expect("an entry can be read").file_name();
+        assert!(FILES.iter().any(|(file, _)| name == *file), "{name:?} is read by no test");
+    }
+}
