@@ -4,7 +4,7 @@
 //! out what `apt-get dist-upgrade` would do; [`simulate`] asks the real apt on
 //! a private copy; [`live`] asks the host's own.
 
-pub mod live;
+
 mod policy;
 mod relation;
 mod resolve;
