@@ -55,7 +55,7 @@ pub fn read_capped(place: &str, reader: impl Read, cap: usize) -> Result<Vec<u8>
     if out.len() > cap { Err(over(place, cap)) } else { Ok(out) }
 }
 
-/// Decompresses gzip, xz, bzip2 or zstd, told by the first bytes; anything
+/// Decompresses gzip, xz, bzip2, zstd or lz4 (frame format), told by the first bytes; anything
 /// else is returned as it is (borrowed).
 pub fn decompress<'a>(
     place: &str,
@@ -73,6 +73,10 @@ pub fn decompress<'a>(
             let decoder = zstd::stream::read::Decoder::new(bytes)
                 .map_err(|error| damaged(place, "is not readable zstd", error))?;
             read_capped(place, decoder, cap)?
+        }
+        // apt keeps its lists like this with Acquire::GzipIndexes.
+        [0x04, 0x22, 0x4d, 0x18, ..] => {
+            read_capped(place, lz4_flex::frame::FrameDecoder::new(bytes), cap)?
         }
         _ if bytes.len() > limits.bytes => return Err(over(place, limits.bytes)),
         _ => return Ok(std::borrow::Cow::Borrowed(bytes)),
