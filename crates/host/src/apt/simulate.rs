@@ -53,6 +53,19 @@ pub fn simulate(root: &Root, lists: &Lists) -> Result<Simulation, Problem> {
     let program = run::find("apt-get").ok_or_else(|| {
         Problem::new("W-NO-APT", "apt-get", "is not on this machine", "scan on a Debian or Ubuntu machine")
     })?;
+    for repository in &lists.repositories {
+        // apt starts the program named like the scheme to ask what it can do,
+        // so a scheme with a path in it would run any program.
+        let scheme = repository.entry.uri.split(':').next().unwrap_or("");
+        if !scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'-') {
+            return Err(Problem::new(
+                "E-SOURCES",
+                &repository.entry.uri,
+                "has a scheme that is no word, so apt was not asked",
+                "correct the address in the root's apt sources",
+            ));
+        }
+    }
     let folder = tempfile::Builder::new().prefix("plimsoll-apt-").tempdir().map_err(|error| write_failed(&error))?;
     copy(root, lists, folder.path())?;
     let configuration = folder.path().join("apt.conf");
@@ -176,7 +189,6 @@ fn configuration(folder: &Path, arches: &[String], machine: Option<String>) -> S
          Dir::Cache::pkgcache \"\";\n\
          Dir::Cache::srcpkgcache \"\";\n\
          Dir::Log \"{folder}\";\n\
-         Dir::Bin::methods \"/nonexistent\";\n\
          Dir::Bin::dpkg \"/bin/false\";\n\
          Debug::NoLocking \"1\";\n\
          APT::Architecture \"{native}\";\n\

@@ -196,10 +196,6 @@ impl<'a> Universe<'a> {
         }
     }
 
-    /// Whether any list or the status file names a package.
-    pub(crate) fn known(&self, name: &str) -> bool {
-        self.raw.contains_key(name)
-    }
 
     fn add(&mut self, name: &'a str, number: usize, from_status: bool, fields: Fields<'a>) {
         let native = self.arches.first().map_or("", String::as_str);
