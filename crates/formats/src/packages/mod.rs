@@ -1,1 +1,74 @@
 //! Package databases and repository indices of operating systems.
+//!
+//! One file a format. Nothing in here opens a file: the caller reads the
+//! bytes and names their place.
+
+pub mod alpine;
+pub mod apt;
+pub mod control;
+pub mod dpkg;
+pub mod ini;
+pub mod os_release;
+pub mod pacman;
+pub mod purl;
+pub mod rpm;
+pub mod yum;
+
+use std::borrow::Cow;
+
+/// Removes a user name and password from a web address.
+///
+/// Repository definitions carry passwords (`https://user:secret@host/…`), and
+/// answers are shown, stored and mailed. Only the part before the first `/`,
+/// `?` or `#` after `://` can hold them; an `@` further right belongs to the
+/// path and stays.
+pub fn without_credentials(address: &str) -> Cow<'_, str> {
+    let Some((scheme, rest)) = address.split_once("://") else { return Cow::Borrowed(address) };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    match authority.rsplit_once('@') {
+        None => Cow::Borrowed(address),
+        Some((_, host)) => Cow::Owned(format!("{scheme}://{host}{path}")),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use std::path::PathBuf;
+
+    /// Finds a file of the shared test data; none (with a word on stderr)
+    /// where the data is missing, a panic in CI.
+    pub fn data(name: &str) -> Option<Vec<u8>> {
+        let root = std::env::var_os("PLIMSOLL_TEST_DATA").map_or_else(
+            || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data")),
+            PathBuf::from,
+        );
+        if !root.is_dir() {
+            assert!(std::env::var_os("CI").is_none(), "no test data at {}", root.display());
+            eprintln!("skipped: no test data");
+            return None;
+        }
+        Some(std::fs::read(root.join(name)).unwrap_or_else(|error| panic!("{name}: {error}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_credentials;
+
+    #[test]
+    fn credentials_go_and_paths_stay() {
+        let cases = [
+            ("https://user:pass@host:8080/a?b#c", "https://host:8080/a?b#c"),
+            ("https://user@host", "https://host"),
+            ("https://a@b@host/x@y", "https://host/x@y"),
+            ("http://host/pool/@scope", "http://host/pool/@scope"),
+            ("https://host?key=a@b", "https://host?key=a@b"),
+            ("file:/srv/x", "file:/srv/x"),
+            ("not an address", "not an address"),
+        ];
+        for (written, kept) in cases {
+            assert_eq!(without_credentials(written), kept);
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! What apt knows: its package indices, Release files, sources and pins.
+//!
+//! Only what decides which package apt would install is read. Signatures are
+//! not checked here; whether one was there is told.
+
+pub mod index;
+pub mod pattern;
+pub mod preferences;
+pub mod release;
+pub mod sources;

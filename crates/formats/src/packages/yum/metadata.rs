@@ -1,0 +1,241 @@
+//! `repomd.xml` (what metadata there is) and `primary.xml` (what packages).
+//!
+//! Source: createrepo_c.
+
+use super::xml::{self, Node, attribute};
+use jiff::Timestamp;
+use plimsoll_core::model::problem::Problem;
+
+/// Most entries of one `repomd.xml`.
+const METADATA_LIMIT: usize = 1_000;
+
+/// One file of metadata, as `repomd.xml` names it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Metadata {
+    /// Type: `primary`, `updateinfo`, `modules`, `primary_db`, …
+    pub kind: String,
+    /// Path relative to the repository's address; data, never a path to write
+    /// to.
+    pub location: String,
+    /// Digest algorithm of `checksum`.
+    pub checksum_kind: String,
+    /// Digest of the file as it lies there, hex.
+    pub checksum: String,
+    /// Length of the file in bytes.
+    pub size: Option<u64>,
+    /// When it was made.
+    pub timestamp: Option<Timestamp>,
+}
+
+/// Reads `repomd.xml`.
+pub fn repomd(place: &str, bytes: &[u8]) -> Result<Vec<Metadata>, Problem> {
+    let mut all: Vec<Metadata> = Vec::new();
+    let mut current = Metadata::default();
+    let mut left_out = 0u64;
+    xml::walk(place, bytes, &mut |path, node, _| match node {
+        Node::Open("data", start) => {
+            current = Metadata { kind: attribute(start, "type").unwrap_or_default(), ..Metadata::default() };
+        }
+        Node::Open("location", start) => current.location = attribute(start, "href").unwrap_or_default(),
+        Node::Open("checksum", start) => current.checksum_kind = attribute(start, "type").unwrap_or_default(),
+        Node::Close("checksum", text) => current.checksum = text.to_owned(),
+        Node::Close("size", text) => current.size = text.parse().ok(),
+        Node::Close("timestamp", text) => current.timestamp = seconds(text),
+        Node::Close("data", _) if path.len() == 2 => {
+            if all.len() < METADATA_LIMIT {
+                all.push(std::mem::take(&mut current));
+            } else {
+                left_out += 1;
+            }
+        }
+        _ => {}
+    })?;
+    if left_out > 0 {
+        return Err(Problem::new(
+            "E-LIMIT",
+            place,
+            format!("names {} files, the limit is {METADATA_LIMIT}", all.len() as u64 + left_out),
+            "check where the file comes from",
+        ));
+    }
+    Ok(all)
+}
+
+/// Reads seconds since 1970; a fraction, which some tools write, is dropped.
+fn seconds(text: &str) -> Option<Timestamp> {
+    let whole = text.split('.').next().unwrap_or("");
+    whole.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok())
+}
+
+/// One package that a repository offers.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct PrimaryPackage {
+    /// Name.
+    pub name: String,
+    /// Architecture; `src` for source packages.
+    pub arch: String,
+    /// Epoch.
+    pub epoch: u32,
+    /// Version.
+    pub version: String,
+    /// Release.
+    pub release: String,
+    /// Digest algorithm of `checksum`.
+    pub checksum_kind: String,
+    /// Digest of the package file, hex.
+    pub checksum: String,
+    /// Length of the package file in bytes.
+    pub size: Option<u64>,
+    /// Path relative to the repository's address; data, never a path to write
+    /// to.
+    pub location: String,
+    /// File name of the source package.
+    pub source_rpm: Option<String>,
+    /// Vendor.
+    pub vendor: Option<String>,
+    /// When it was built.
+    pub built: Option<Timestamp>,
+}
+
+impl PrimaryPackage {
+    /// `version-release` with the epoch where it is not 0, as
+    /// [`RpmPackage::evr`](super::super::rpm::RpmPackage::evr) writes it.
+    pub fn evr(&self) -> String {
+        if self.epoch > 0 {
+            format!("{}:{}-{}", self.epoch, self.version, self.release)
+        } else {
+            format!("{}-{}", self.version, self.release)
+        }
+    }
+}
+
+/// Reads `primary.xml` (already decompressed) and passes each package on;
+/// returns how many there were and the problems met, at most 20.
+///
+/// A package without name, architecture or version is left out and named.
+pub fn primary(
+    place: &str,
+    bytes: &[u8],
+    sink: &mut dyn FnMut(PrimaryPackage),
+) -> Result<(u64, Vec<Problem>), Problem> {
+    let (mut count, mut problems) = (0, Vec::new());
+    let mut current = PrimaryPackage::default();
+    xml::walk(place, bytes, &mut |path, node, at| match (path.len(), node) {
+        (2, Node::Open("package", _)) => current = PrimaryPackage::default(),
+        (2, Node::Close("package", _)) => {
+            let package = std::mem::take(&mut current);
+            if package.name.is_empty() || package.arch.is_empty() || package.version.is_empty() {
+                if problems.len() < 20 {
+                    problems.push(Problem::new(
+                        "E-FORMAT",
+                        format!("{place}@{at}"),
+                        "the package has no name, architecture or version",
+                        "refresh the repository's metadata; the package was left out",
+                    ));
+                }
+            } else {
+                count += 1;
+                sink(package);
+            }
+        }
+        (3 | 4, node) => take(&mut current, node),
+        _ => {}
+    })?;
+    Ok((count, problems))
+}
+
+fn take(package: &mut PrimaryPackage, node: Node<'_, '_>) {
+    match node {
+        Node::Open("version", start) => {
+            package.epoch = attribute(start, "epoch").and_then(|epoch| epoch.parse().ok()).unwrap_or(0);
+            package.version = attribute(start, "ver").unwrap_or_default();
+            package.release = attribute(start, "rel").unwrap_or_default();
+        }
+        Node::Open("checksum", start) => package.checksum_kind = attribute(start, "type").unwrap_or_default(),
+        Node::Open("size", start) => package.size = attribute(start, "package").and_then(|size| size.parse().ok()),
+        Node::Open("time", start) => package.built = attribute(start, "build").and_then(|built| seconds(&built)),
+        Node::Open("location", start) => package.location = attribute(start, "href").unwrap_or_default(),
+        Node::Close("name", text) => package.name = text.to_owned(),
+        Node::Close("arch", text) => package.arch = text.to_owned(),
+        Node::Close("checksum", text) => package.checksum = text.to_owned(),
+        Node::Close("sourcerpm", text) => package.source_rpm = Some(text.to_owned()).filter(|text| !text.is_empty()),
+        Node::Close("vendor", text) => package.vendor = Some(text.to_owned()).filter(|text| !text.is_empty()),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bounded::{self, Limits};
+    use crate::packages::testing::data;
+
+    fn zoo(wanted: &str) -> Option<Vec<u8>> {
+        let archive = data("repos/yum-pulp-zoo.zip")?;
+        let mut found = None;
+        bounded::zip_entries("zoo.zip", &archive, Limits::DOCUMENT, |name, bytes| {
+            if name.ends_with(wanted) {
+                found = Some(bounded::decompress(name, bytes.unwrap(), Limits::DOCUMENT).unwrap().into_owned());
+            }
+        })
+        .unwrap();
+        found
+    }
+
+    #[test]
+    fn the_zoo_repository() {
+        let Some(bytes) = zoo("repomd.xml") else { return };
+        let files = repomd("repomd.xml", &bytes).unwrap();
+        let named: Vec<_> = files.iter().map(|file| format!("{} {} {} {:?}", file.kind, file.location, file.checksum_kind, file.size)).collect();
+        insta::assert_snapshot!(named.join("\n"), @r#"
+        primary repodata/primary.xml.gz sha256 Some(4091)
+        filelists repodata/filelists.xml.gz sha256 Some(2108)
+        other repodata/other.xml.gz sha256 Some(1931)
+        comps repodata/e907b382bc8dd9bdb3fb173ef0533a18ccbc2aebfa4b1a8d192786d825e15b67-comps.xml.gz sha256 Some(537)
+        updateinfo repodata/20cbbbfa33c202731946339e4b77abd0ec4684b7494d443cb3a6c1d78428484d-updateinfo.xml.gz sha256 Some(591)
+        "#);
+        let bytes = zoo("primary.xml.gz").unwrap();
+        let mut packages = Vec::new();
+        let (count, problems) = primary("primary.xml", &bytes, &mut |package| packages.push(package)).unwrap();
+        assert_eq!((count, problems), (35, vec![]));
+        let duck = packages.iter().find(|package| package.name == "duck" && package.version == "0.6").unwrap();
+        insta::assert_debug_snapshot!(duck, @r#"
+        PrimaryPackage {
+            name: "duck",
+            arch: "noarch",
+            epoch: 0,
+            version: "0.6",
+            release: "1",
+            checksum_kind: "sha256",
+            checksum: "96f37877518a1fe6ea2e17f4ce1fc81b40908043bcbed76744b3d7d38a774bc7",
+            size: Some(
+                1871,
+            ),
+            location: "duck-0.6-1.noarch.rpm",
+            source_rpm: Some(
+                "duck-0.6-1.src.rpm",
+            ),
+            vendor: None,
+            built: Some(
+                2012-03-15T17:09:33Z,
+            ),
+        }
+        "#);
+        assert!(packages.iter().all(|package| package.checksum.len() == 64 && package.size.is_some() && package.location.ends_with(".rpm")));
+        for cut in (0..bytes.len()).step_by(331) {
+            let mut seen = 0;
+            assert!(primary("primary.xml", &bytes[..cut], &mut |_| seen += 1).is_err() || cut == 0, "{cut}");
+            assert!(seen <= 35);
+        }
+    }
+
+    #[test]
+    fn hostile_documents() {
+        let deep = "<a>".repeat(100_000);
+        assert_eq!(repomd("r", deep.as_bytes()).unwrap_err().text, "nests deeper than 64 elements");
+        let bomb = "<!DOCTYPE x [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;\">]><metadata><package><name>&b;\u{1b}[2J</name><arch>x</arch><version ver=\"1\" rel=\"1\" epoch=\"9999999999\"/></package><package/></metadata>";
+        let mut packages = Vec::new();
+        let (count, problems) = primary("p", bomb.as_bytes(), &mut |package| packages.push(package)).unwrap();
+        assert_eq!((count, problems.len(), &*packages[0].name, packages[0].epoch), (1, 1, "&b;\u{1b}[2J", 0));
+    }
+}
