@@ -7,6 +7,8 @@
 //! letters before everything else. An absent number is zero, so `1.` equals `1.0`; an absent revision is the empty part,
 //! which equals `0`.
 
+use std::cmp::Ordering;
+
 use crate::token::{self, Token};
 use crate::unreadable::Reason;
 
@@ -26,7 +28,8 @@ const LARGEST_EPOCH: u64 = i32::MAX as u64;
 const WEIGHT: [u8; 256] = weights();
 
 const fn weights() -> [u8; 256] {
-    let mut weights = [0; 256];
+    // A digit ends text, and weighs what the end does.
+    let mut weights = [END; 256];
     weights[b'~' as usize] = 1;
     let mut next = END + 1;
     let mut group = 0;
@@ -57,22 +60,61 @@ pub(crate) fn read(version: &str) -> Result<impl Iterator<Item = Token<'_>>, Rea
         .chain(Part::new(parts.revision)))
 }
 
-struct Parts<'a> {
+/// Compares two versions part by part, character by character, without making tokens.
+#[inline]
+pub(crate) fn compare(a: Parts<'_>, b: Parts<'_>) -> Ordering {
+    token::compare_numbers(a.epoch, b.epoch)
+        .then_with(|| compare_parts(a.upstream, b.upstream))
+        .then_with(|| compare_parts(a.revision, b.revision))
+}
+
+#[inline]
+fn compare_parts(mut a: &[u8], mut b: &[u8]) -> Ordering {
+    let weight = |byte: &u8| WEIGHT[usize::from(*byte)];
+    loop {
+        loop {
+            let (a_weight, b_weight) = (a.first().map_or(END, weight), b.first().map_or(END, weight));
+            if a_weight != b_weight {
+                return a_weight.cmp(&b_weight);
+            }
+            if a_weight == END {
+                break;
+            }
+            (a, b) = (a.get(1..).unwrap_or_default(), b.get(1..).unwrap_or_default());
+        }
+        let ((a_number, a_rest), (b_number, b_rest)) = (token::take_digits(a), token::take_digits(b));
+        match token::compare_numbers(a_number, b_number) {
+            Ordering::Equal if a_rest.is_empty() && b_rest.is_empty() => return Ordering::Equal,
+            Ordering::Equal => (a, b) = (a_rest, b_rest),
+            decided => return decided,
+        }
+    }
+}
+
+/// Holds the three parts of a version; an absent epoch or revision is empty.
+pub(crate) struct Parts<'a> {
     epoch: &'a [u8],
     upstream: &'a [u8],
     revision: &'a [u8],
 }
 
 impl<'a> Parts<'a> {
-    fn split(version: &'a str) -> Result<Self, Reason> {
+    #[inline]
+    pub(crate) fn split(version: &'a str) -> Result<Self, Reason> {
         let bytes = version.as_bytes();
         let start = bytes.iter().position(|byte| !is_space(byte)).ok_or(Reason::Empty)?;
         let end = bytes.iter().rposition(|byte| !is_space(byte)).map_or(start, |last| last + 1);
         let trimmed = bytes.get(start..end).unwrap_or_default();
-        if let Some(offset) = trimmed.iter().position(is_space) {
-            return Err(Reason::Unexpected { offset: start + offset, expected: "anything but white space" });
+        let mut colon = None;
+        for (offset, byte) in trimmed.iter().enumerate() {
+            if is_space(byte) {
+                return Err(Reason::Unexpected { offset: start + offset, expected: "anything but white space" });
+            }
+            if *byte == b':' && colon.is_none() {
+                colon = Some(offset);
+            }
         }
-        let (epoch, rest, rest_start) = match trimmed.iter().position(|&byte| byte == b':') {
+        let (epoch, rest, rest_start) = match colon {
             Some(colon) => {
                 let (epoch, rest) = trimmed.split_at(colon);
                 (read_epoch(epoch, start)?, rest.get(1..).unwrap_or_default(), start + colon + 1)

@@ -14,8 +14,7 @@
 use std::cmp::Ordering;
 
 use crate::token::{self, Token};
-use crate::unreadable::{Reason, Unreadable};
-use crate::Scheme;
+use crate::unreadable::Reason;
 
 const UNKNOWN: u8 = 1;
 const DEV: u8 = 2;
@@ -32,7 +31,7 @@ const ANY_NUMBER: u8 = 9;
 /// What Composer puts for `x` and `*`.
 const ABOVE_ALL: &[u8] = b"9999999";
 
-pub(crate) fn read(version: &str) -> Result<impl Iterator<Item = Token<'_>>, Reason> {
+pub(crate) fn read(version: &str) -> Result<Elements<'_>, Reason> {
     let trimmed = version.trim();
     let bytes = match trimmed.as_bytes() {
         [b'v' | b'V', rest @ ..] if matches!(rest, [b'0'..=b'9', ..]) => rest,
@@ -46,17 +45,13 @@ pub(crate) fn read(version: &str) -> Result<impl Iterator<Item = Token<'_>>, Rea
 }
 
 /// Compares two versions element by element; a `#` equals whatever number or end it meets.
-pub(crate) fn compare(a: &str, b: &str) -> Result<Ordering, Unreadable> {
-    let open = |version| {
-        crate::admit(version).and_then(read).map_err(|reason| Unreadable::new(Scheme::Packagist, version, reason))
-    };
-    let (a_tokens, b_tokens) = (open(a)?, open(b)?);
-    if !a.contains('#') && !b.contains('#') {
-        return Ok(token::compare(a_tokens, b_tokens));
+pub(crate) fn compare(a: Elements<'_>, b: Elements<'_>) -> Ordering {
+    if !a.rest.contains(&b'#') && !b.rest.contains(&b'#') {
+        return token::compare(a, b);
     }
     // Behind its end a version meets the rest of the other with an end each time, as `version_compare` does.
     let end = std::iter::repeat(Token::mark(END));
-    for (a, b) in a_tokens.chain(end.clone()).zip(b_tokens.chain(end)) {
+    for (a, b) in a.chain(end.clone()).zip(b.chain(end)) {
         if a.class == END && b.class == END {
             break;
         }
@@ -64,10 +59,10 @@ pub(crate) fn compare(a: &str, b: &str) -> Result<Ordering, Unreadable> {
         let (a, b) = (as_met(a, wild), as_met(b, wild));
         match token::compare(std::iter::once(a), std::iter::once(b)) {
             Ordering::Equal => {}
-            decided => return Ok(decided),
+            decided => return decided,
         }
     }
-    Ok(Ordering::Equal)
+    Ordering::Equal
 }
 
 /// Makes an element what it counts as beside a `#`: numbers, the end and `#` itself are all one.
@@ -116,7 +111,8 @@ fn is_of_an_element(byte: &u8) -> bool {
     byte.is_ascii_alphanumeric() || *byte == b'#'
 }
 
-struct Elements<'a> {
+/// Yields the elements of a version, then the end.
+pub(crate) struct Elements<'a> {
     rest: &'a [u8],
     ended: bool,
 }

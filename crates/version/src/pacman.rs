@@ -14,6 +14,8 @@
 //!   those, while more separators come after fewer; that runs in a circle. Here it has one place: behind one separator
 //!   and letters, before one separator and a number. Versions that differ from `vercmp` by this do not exist in Arch.
 
+use std::cmp::Ordering;
+
 use crate::rpm::Parts;
 use crate::token::{self, Token, Value};
 use crate::unreadable::Reason;
@@ -44,6 +46,73 @@ pub(crate) fn read(version: &str) -> Result<impl Iterator<Item = Token<'_>>, Rea
         .chain(parts.release.into_iter().flat_map(Segments::new)))
 }
 
+/// Compares two versions part by part, segment by segment, without making tokens.
+#[inline]
+pub(crate) fn compare(a: Parts<'_>, b: Parts<'_>) -> Ordering {
+    a.compare_by(&b, compare_parts)
+}
+
+#[inline]
+fn compare_parts(mut a: &[u8], mut b: &[u8]) -> Ordering {
+    loop {
+        let ((a_step, a_rest), (b_step, b_rest)) = (Step::take(a), Step::take(b));
+        let order = a_step.class.cmp(&b_step.class).then_with(|| {
+            a_step.separators.cmp(&b_step.separators).then(a_step.number.cmp(&b_step.number)).then_with(|| {
+                if a_step.number {
+                    token::compare_numbers(a_step.segment, b_step.segment)
+                } else {
+                    a_step.segment.cmp(b_step.segment)
+                }
+            })
+        });
+        if order.is_ne() || a_step.is_end() {
+            return order;
+        }
+        (a, b) = (a_rest, b_rest);
+    }
+}
+
+/// Holds a segment with what separates it from the one before.
+struct Step<'a> {
+    class: u8,
+    /// How many separators precede it, if that decides anything; zero where the class says it.
+    separators: u16,
+    number: bool,
+    segment: &'a [u8],
+}
+
+impl<'a> Step<'a> {
+    #[inline]
+    fn take(bytes: &'a [u8]) -> (Self, &'a [u8]) {
+        let (separators, start) = token::take_while(bytes, |byte| !byte.is_ascii_alphanumeric());
+        let Some(first) = start.first() else {
+            let class = if separators.is_empty() { END } else { END_BEHIND_SEPARATORS };
+            return (Step { class, separators: 0, number: false, segment: &[] }, &[]);
+        };
+        let number = first.is_ascii_digit();
+        let (segment, rest) =
+            if number { token::take_digits(start) } else { token::take_while(start, u8::is_ascii_alphabetic) };
+        let (class, separators) = match separators.len() {
+            0 => (if number { NUMBER_AT_ONCE } else { LETTERS_AT_ONCE }, 0),
+            1 => (if number { NUMBER_BEHIND_ONE } else { LETTERS_BEHIND_ONE }, 0),
+            several => (BEHIND_SEVERAL, token::saturating_count(several)),
+        };
+        (Step { class, separators, number, segment }, rest)
+    }
+
+    fn is_end(&self) -> bool {
+        matches!(self.class, END | END_BEHIND_SEPARATORS)
+    }
+
+    fn segment_token(&self, class_of_number: u8, class_of_letters: u8) -> Token<'a> {
+        if self.number {
+            Token::number(class_of_number, self.segment)
+        } else {
+            Token::text(class_of_letters, self.segment)
+        }
+    }
+}
+
 /// Yields the segments of one part with what separates them, then the end.
 struct Segments<'a> {
     rest: &'a [u8],
@@ -60,7 +129,6 @@ impl<'a> Segments<'a> {
 impl<'a> Iterator for Segments<'a> {
     type Item = Token<'a>;
 
-    #[inline]
     fn next(&mut self) -> Option<Token<'a>> {
         if let Some(held) = self.held.take() {
             return Some(held);
@@ -68,28 +136,16 @@ impl<'a> Iterator for Segments<'a> {
         if self.ended {
             return None;
         }
-        let (separators, start) = token::take_while(self.rest, |byte| !byte.is_ascii_alphanumeric());
-        let Some(first) = start.first() else {
-            self.ended = true;
-            return Some(Token::mark(if separators.is_empty() { END } else { END_BEHIND_SEPARATORS }));
-        };
-        let number = first.is_ascii_digit();
-        let (segment, rest) = if number {
-            token::take_digits(start)
-        } else {
-            token::take_while(start, u8::is_ascii_alphabetic)
-        };
+        let (step, rest) = Step::take(self.rest);
         self.rest = rest;
-        let make = |class_of_number, class_of_letters| {
-            if number { Token::number(class_of_number, segment) } else { Token::text(class_of_letters, segment) }
-        };
-        Some(match separators.len() {
-            0 => make(NUMBER_AT_ONCE, LETTERS_AT_ONCE),
-            1 => make(NUMBER_BEHIND_ONE, LETTERS_BEHIND_ONE),
-            several => {
-                self.held = Some(make(NUMBER, LETTERS));
-                Token { class: BEHIND_SEVERAL, value: Value::Ascending(token::saturating_count(several)) }
+        self.ended = step.is_end();
+        Some(match step.class {
+            END | END_BEHIND_SEPARATORS => Token::mark(step.class),
+            BEHIND_SEVERAL => {
+                self.held = Some(step.segment_token(NUMBER, LETTERS));
+                Token { class: BEHIND_SEVERAL, value: Value::Ascending(step.separators) }
             }
+            class => step.segment_token(class, class),
         })
     }
 }

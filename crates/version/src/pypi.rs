@@ -11,6 +11,8 @@
 //! - `1.0-1` is the post-release `1.0.post1`, no prerelease.
 //! - `2.0.1+cu118` is after `2.0.1`. Whether it is in a range is another matter, see [`crate::Interval::contains`].
 
+use std::cmp::Ordering;
+
 use crate::token::{self, Token, Value};
 use crate::unreadable::Reason;
 
@@ -46,16 +48,57 @@ const LEGACY_FINAL: &[u8] = b"final";
 /// What a hyphen counts as: a word just above `final`, and unlike any word that can be written.
 const LEGACY_HYPHEN: &[u8] = b"final-";
 
-pub(crate) fn read(version: &str) -> Result<impl Iterator<Item = Token<'_>>, Reason> {
+/// Holds a version as whichever of the two it is.
+pub(crate) enum Opened<'a> {
+    Legacy(&'a [u8]),
+    Pep440(Version<'a>),
+}
+
+pub(crate) fn open(version: &str) -> Result<Opened<'_>, Reason> {
     let trimmed = version.trim();
     if trimmed.is_empty() {
         return Err(Reason::Empty);
     }
-    let (pep_440, legacy) = match Version::read(trimmed.as_bytes()) {
-        Some(version) => (Some(version), Vec::new()),
-        None => (None, legacy_tokens(trimmed.as_bytes())),
+    Ok(Version::read(trimmed.as_bytes()).map_or(Opened::Legacy(trimmed.as_bytes()), Opened::Pep440))
+}
+
+pub(crate) fn read(version: &str) -> Result<impl Iterator<Item = Token<'_>>, Reason> {
+    let (version, legacy) = match open(version)? {
+        Opened::Pep440(version) => (Some(version), Vec::new()),
+        Opened::Legacy(text) => (None, legacy_tokens(text)),
     };
-    Ok(pep_440.into_iter().flat_map(Version::tokens).chain(legacy))
+    Ok(version.into_iter().flat_map(Version::tokens).chain(legacy))
+}
+
+/// Compares two versions; those of PEP 440 by their release without making tokens, since it nearly always decides.
+#[inline]
+pub(crate) fn compare(a: Opened<'_>, b: Opened<'_>) -> Ordering {
+    match (a, b) {
+        (Opened::Pep440(a), Opened::Pep440(b)) => token::compare_numbers(a.epoch, b.epoch)
+            .then_with(|| compare_releases(a.release, b.release))
+            .then_with(|| {
+                if a.is_plain() && b.is_plain() { Ordering::Equal } else { token::compare(a.tokens(), b.tokens()) }
+            }),
+        (Opened::Legacy(a), Opened::Legacy(b)) => {
+            token::compare(legacy_tokens(a).into_iter(), legacy_tokens(b).into_iter())
+        }
+        (Opened::Legacy(_), Opened::Pep440(_)) => Ordering::Less,
+        (Opened::Pep440(_), Opened::Legacy(_)) => Ordering::Greater,
+    }
+}
+
+/// Compares dotted numbers of which the shorter goes on with zeros.
+#[inline]
+fn compare_releases(mut a: &[u8], mut b: &[u8]) -> Ordering {
+    while !a.is_empty() || !b.is_empty() {
+        let ((a_number, a_rest), (b_number, b_rest)) = (token::take_digits(a), token::take_digits(b));
+        match token::compare_numbers(a_number, b_number) {
+            Ordering::Equal => {}
+            decided => return decided,
+        }
+        (a, b) = (a_rest.get(1..).unwrap_or_default(), b_rest.get(1..).unwrap_or_default());
+    }
+    Ordering::Equal
 }
 
 /// Returns what stands before the local label, and whether there is one.
@@ -69,7 +112,7 @@ pub(crate) fn public_part(version: &str) -> (&str, bool) {
 /// Holds the parts of a version that PEP 440 accepts. Numbers are runs of digits; an absent number behind a word is the
 /// empty run, which is zero.
 #[derive(Clone, Copy)]
-struct Version<'a> {
+pub(crate) struct Version<'a> {
     epoch: &'a [u8],
     release: &'a [u8],
     prerelease: Option<(u8, &'a [u8])>,
@@ -90,6 +133,9 @@ impl<'a> Version<'a> {
             _ => (&[][..], bytes),
         };
         let (release, rest) = bytes.split_at(release_length(bytes)?);
+        if rest.is_empty() {
+            return Some(Version { epoch, release, prerelease: None, post: None, development: None, local: None });
+        }
         let (prerelease, rest) = read_prerelease(rest);
         let (post, rest) = read_post(rest);
         let (development, rest) = match read_worded(rest, &[b"dev"]) {
@@ -102,6 +148,10 @@ impl<'a> Version<'a> {
             _ => return None,
         };
         Some(Version { epoch, release, prerelease, post, development, local })
+    }
+
+    fn is_plain(&self) -> bool {
+        self.prerelease.is_none() && self.post.is_none() && self.development.is_none() && self.local.is_none()
     }
 
     fn tokens(self) -> impl Iterator<Item = Token<'a>> {

@@ -12,6 +12,8 @@
 //!   release must therefore be compared with the installed version without its release.
 //! - The architecture is no part of a version. `1.2-3.x86_64` is read as a release `3.x86_64`.
 
+use std::cmp::Ordering;
+
 use crate::token::{self, Token};
 use crate::unreadable::Reason;
 
@@ -47,6 +49,48 @@ pub(crate) fn read(version: &str) -> Result<impl Iterator<Item = Token<'_>>, Rea
         .chain(parts.release.into_iter().flat_map(Segments::new)))
 }
 
+/// Compares two versions part by part, segment by segment, without making tokens.
+#[inline]
+pub(crate) fn compare(a: Parts<'_>, b: Parts<'_>) -> Ordering {
+    a.compare_by(&b, compare_parts)
+}
+
+#[inline]
+fn compare_parts(mut a: &[u8], mut b: &[u8]) -> Ordering {
+    loop {
+        let ((a_class, a_segment, a_rest), (b_class, b_segment, b_rest)) = (segment(a), segment(b));
+        let order = match a_class {
+            _ if a_class != b_class => return a_class.cmp(&b_class),
+            END => return Ordering::Equal,
+            NUMBER => token::compare_numbers(a_segment, b_segment),
+            _ => a_segment.cmp(b_segment),
+        };
+        if order.is_ne() {
+            return order;
+        }
+        (a, b) = (a_rest, b_rest);
+    }
+}
+
+/// Takes the next segment behind any separators: its class, the segment, and the rest.
+#[inline]
+fn segment(bytes: &[u8]) -> (u8, &[u8], &[u8]) {
+    let (_, start) = token::take_while(bytes, |byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'~' | b'^'));
+    match start {
+        [] => (END, &[], &[]),
+        [b'~', rest @ ..] => (TILDE, &[], rest),
+        [b'^', rest @ ..] => (CARET, &[], rest),
+        [b'0'..=b'9', ..] => {
+            let (digits, rest) = token::take_digits(start);
+            (NUMBER, digits, rest)
+        }
+        _ => {
+            let (letters, rest) = token::take_while(start, u8::is_ascii_alphabetic);
+            (LETTERS, letters, rest)
+        }
+    }
+}
+
 /// Holds the three parts of a version, split as both `rpm` and `alpm` split them.
 pub(crate) struct Parts<'a> {
     pub(crate) epoch: &'a [u8],
@@ -71,6 +115,17 @@ impl<'a> Parts<'a> {
             None => Parts { epoch, version: rest, release: None },
         }
     }
+
+    /// Compares part by part; an absent release comes before any.
+    #[inline]
+    pub(crate) fn compare_by(&self, other: &Parts<'_>, compare: impl Fn(&[u8], &[u8]) -> Ordering) -> Ordering {
+        token::compare_numbers(self.epoch, other.epoch)
+            .then_with(|| compare(self.version, other.version))
+            .then_with(|| match (self.release, other.release) {
+                (Some(release), Some(other)) => compare(release, other),
+                (release, other) => release.is_some().cmp(&other.is_some()),
+            })
+    }
 }
 
 /// Yields the segments of one part, then its end.
@@ -93,31 +148,13 @@ impl<'a> Iterator for Segments<'a> {
         if self.ended {
             return None;
         }
-        let (_, start) =
-            token::take_while(self.rest, |byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'~' | b'^'));
-        match start {
-            [] => {
-                self.ended = true;
-                Some(Token::mark(END))
-            }
-            [b'~', rest @ ..] => {
-                self.rest = rest;
-                Some(Token::mark(TILDE))
-            }
-            [b'^', rest @ ..] => {
-                self.rest = rest;
-                Some(Token::mark(CARET))
-            }
-            [byte, ..] if byte.is_ascii_digit() => {
-                let (digits, rest) = token::take_digits(start);
-                self.rest = rest;
-                Some(Token::number(NUMBER, digits))
-            }
-            _ => {
-                let (letters, rest) = token::take_while(start, u8::is_ascii_alphabetic);
-                self.rest = rest;
-                Some(Token::text(LETTERS, letters))
-            }
-        }
+        let (class, segment, rest) = segment(self.rest);
+        self.rest = rest;
+        self.ended = class == END;
+        Some(match class {
+            NUMBER => Token::number(class, segment),
+            LETTERS => Token::text(class, segment),
+            _ => Token::mark(class),
+        })
     }
 }

@@ -13,6 +13,8 @@
 //! - In Go, a toolchain version (`go1.21rc2`) is read as the Go vulnerability database writes it (`1.21.0-rc.2`), and what
 //!   follows a hyphen or a space behind `go1.21.3` is a vendor's label that decides nothing.
 
+use std::cmp::Ordering;
+
 use crate::token::{self, Token};
 use crate::unreadable::Reason;
 
@@ -80,6 +82,23 @@ pub(crate) fn read_go(version: &str) -> Result<Tokens<'_>, Reason> {
         return Ok(Tokens { split_words: true, ..Tokens::new(Parts::read(version, true)?) });
     }
     Ok(Tokens::new(strict?))
+}
+
+/// Compares two versions: the first three numbers without making tokens, since they nearly always decide.
+#[inline]
+pub(crate) fn compare(mut a: Tokens<'_>, mut b: Tokens<'_>) -> Ordering {
+    for _ in 0..CORE_NUMBERS {
+        match token::compare_numbers(a.take_number(), b.take_number()) {
+            Ordering::Equal => {}
+            decided => return decided,
+        }
+    }
+    if a.is_plain() && b.is_plain() {
+        return Ordering::Equal;
+    }
+    a.state = State::Core { numbers_read: CORE_NUMBERS };
+    b.state = State::Core { numbers_read: CORE_NUMBERS };
+    token::compare(a, b)
 }
 
 fn offset_of(whole: &str, trimmed: &str) -> usize {
@@ -218,10 +237,21 @@ impl<'a> Tokens<'a> {
             self.state = if self.parts.prerelease.is_some() { State::Prerelease } else { State::Revision };
             return Token::mark(if self.parts.prerelease.is_some() { PRERELEASE } else { RELEASE });
         }
+        self.state = State::Core { numbers_read: numbers_read + 1 };
+        Token::number(if numbers_read < CORE_NUMBERS { CORE } else { MORE }, self.take_number())
+    }
+
+    #[inline]
+    fn take_number(&mut self) -> &'a [u8] {
         let (digits, rest) = token::take_digits(self.parts.core);
         self.parts.core = rest.get(1..).unwrap_or_default();
-        self.state = State::Core { numbers_read: numbers_read + 1 };
-        Token::number(if numbers_read < CORE_NUMBERS { CORE } else { MORE }, digits)
+        digits
+    }
+
+    /// Whether nothing that decides is left behind the first three numbers.
+    fn is_plain(&self) -> bool {
+        let parts = &self.parts;
+        parts.core.is_empty() && parts.prerelease.is_none() && parts.revision.is_none() && !self.build_counts
     }
 
     /// Takes the next identifier; `identifiers` keeps the rest, and is `None` once the end was told.

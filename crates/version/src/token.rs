@@ -58,7 +58,7 @@ impl<'a> Token<'a> {
             return self.class.cmp(&other.class);
         }
         match (self.value, other.value) {
-            (Value::Number(a), Value::Number(b)) => a.len().cmp(&b.len()).then_with(|| a.cmp(b)),
+            (Value::Number(a), Value::Number(b)) => compare_significant(a, b),
             (Value::Text(a), Value::Text(b)) => a.cmp(b),
             (Value::Folded(a), Value::Folded(b)) => {
                 a.iter().map(u8::to_ascii_lowercase).cmp(b.iter().map(u8::to_ascii_lowercase))
@@ -116,9 +116,7 @@ pub(crate) fn compare<'a, 'b>(
 
 /// Writes a stream of tokens as bytes whose order is the order of the streams.
 pub(crate) fn write<'a>(tokens: impl Iterator<Item = Token<'a>>, out: &mut Vec<u8>) {
-    for token in tokens {
-        token.write(out);
-    }
+    tokens.for_each(|token| token.write(out));
 }
 
 /// Writes how many digits follow: one byte below 255, else 255 and two bytes.
@@ -138,6 +136,18 @@ fn write_length(length: usize, out: &mut Vec<u8>) {
 /// Fits a count of bytes into two, which the cap on the length of a version makes exact.
 pub(crate) fn saturating_count(count: usize) -> u16 {
     u16::try_from(count).unwrap_or(u16::MAX)
+}
+
+/// Compares two runs of digits as numbers of any size.
+#[inline]
+pub(crate) fn compare_numbers(a: &[u8], b: &[u8]) -> Ordering {
+    compare_significant(without_leading_zeros(a), without_leading_zeros(b))
+}
+
+/// Compares two runs of digits without leading zeros: the longer is the greater.
+#[inline]
+fn compare_significant(a: &[u8], b: &[u8]) -> Ordering {
+    a.len().cmp(&b.len()).then_with(|| a.cmp(b))
 }
 
 /// Splits off the longest beginning whose bytes all satisfy `belongs`.
