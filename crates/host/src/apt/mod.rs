@@ -5,6 +5,7 @@
 //! a private copy; [`live`] asks the host's own.
 
 
+pub mod live;
 mod policy;
 mod relation;
 mod resolve;
