@@ -1,0 +1,137 @@
+//! Relations between Debian packages: `Depends`, `Conflicts`, `Provides`.
+
+use plimsoll_version::{Scheme, compare};
+use std::cmp::Ordering;
+
+/// How a version is compared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Operator {
+    Any,
+    Less,
+    LessEqual,
+    Equal,
+    GreaterEqual,
+    Greater,
+}
+
+/// One alternative of a dependency, or one item of another relation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Relation<'a> {
+    pub name: &'a str,
+    /// What stands after the colon: `any`, `native` or an architecture.
+    pub arch: Option<&'a str>,
+    pub operator: Operator,
+    pub version: &'a str,
+    /// Whether the next relation is an alternative to this one.
+    pub or: bool,
+}
+
+impl Relation<'_> {
+    /// Whether a version satisfies the relation.
+    pub(crate) fn admits(&self, version: &str) -> bool {
+        let order = || order(version, self.version);
+        match self.operator {
+            Operator::Any => true,
+            Operator::Less => order() == Ordering::Less,
+            Operator::LessEqual => order() != Ordering::Greater,
+            Operator::Equal => order() == Ordering::Equal,
+            Operator::GreaterEqual => order() != Ordering::Less,
+            Operator::Greater => order() == Ordering::Greater,
+        }
+    }
+}
+
+impl std::fmt::Display for Relation<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.name)?;
+        if let Some(arch) = self.arch {
+            write!(formatter, ":{arch}")?;
+        }
+        let sign = match self.operator {
+            Operator::Any => return Ok(()),
+            Operator::Less => "<<",
+            Operator::LessEqual => "<=",
+            Operator::Equal => "=",
+            Operator::GreaterEqual => ">=",
+            Operator::Greater => ">>",
+        };
+        write!(formatter, " ({sign} {})", self.version)
+    }
+}
+
+/// Orders two Debian versions.
+///
+/// A version that cannot be read is ordered by its bytes: some order is needed
+/// to go on, and the inventory reports such a version elsewhere.
+pub(crate) fn order(left: &str, right: &str) -> Ordering {
+    if left == right {
+        return Ordering::Equal;
+    }
+    compare(Scheme::Debian, left, right).unwrap_or_else(|_| left.cmp(right))
+}
+
+/// Reads a relation field and appends to `out`.
+///
+/// Source: Debian Policy 7.1. What is not readable as a relation is left out;
+/// apt refuses the whole index then, and the caller compares plans with it.
+pub(crate) fn parse<'a>(field: &'a str, out: &mut Vec<Relation<'a>>) {
+    for group in field.split(',') {
+        let mut alternatives = group.split('|').peekable();
+        while let Some(text) = alternatives.next() {
+            if let Some(mut relation) = one(text) {
+                relation.or = alternatives.peek().is_some();
+                out.push(relation);
+            }
+        }
+    }
+    if let Some(last) = out.last_mut() {
+        last.or = false;
+    }
+}
+
+fn one(text: &str) -> Option<Relation<'_>> {
+    let text = text.trim();
+    let (name, constraint) = match text.split_once('(') {
+        Some((name, rest)) => (name.trim_end(), rest.trim_end().strip_suffix(')').unwrap_or(rest).trim()),
+        None => (text, ""),
+    };
+    if name.is_empty() {
+        return None;
+    }
+    let (name, arch) = match name.split_once(':') {
+        Some((name, arch)) => (name, Some(arch)),
+        None => (name, None),
+    };
+    let signs = constraint.len() - constraint.trim_start_matches(['<', '>', '=']).len();
+    let (sign, version) = constraint.split_at(signs);
+    let operator = match sign {
+        "<<" => Operator::Less,
+        // A single sign is the old spelling of "or equal".
+        "<=" | "<" => Operator::LessEqual,
+        ">=" | ">" => Operator::GreaterEqual,
+        ">>" => Operator::Greater,
+        "=" => Operator::Equal,
+        _ => Operator::Any,
+    };
+    Some(Relation { name, arch, operator, version: version.trim(), or: false })
+}
+
+/// Splits relations into groups of alternatives.
+pub(crate) fn groups<'r, 'a>(relations: &'r [Relation<'a>]) -> impl Iterator<Item = &'r [Relation<'a>]> {
+    relations.split_inclusive(|relation| !relation.or)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn relations_are_read_as_written() {
+        let mut read = Vec::new();
+        parse("libc6 (>= 2.36), python3:any (<<3.12~) | x:amd64 (= 1:2-3) ,\n b (> 1), ", &mut read);
+        let shown: Vec<String> = groups(&read)
+            .map(|group| group.iter().map(ToString::to_string).collect::<Vec<_>>().join(" | "))
+            .collect();
+        assert_eq!(shown, ["libc6 (>= 2.36)", "python3:any (<< 3.12~) | x:amd64 (= 1:2-3)", "b (>= 1)"]);
+    }
+}
