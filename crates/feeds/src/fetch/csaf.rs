@@ -28,6 +28,9 @@ use url::Url;
 /// has some 300,000 lines).
 const DOCUMENT: u64 = 32 << 20;
 const INDEX: u64 = 128 << 20;
+/// Documents that may fail one after the other before the provider is left
+/// alone for this run.
+const IN_A_ROW: usize = 10;
 /// Most problems of single documents that are told one by one.
 const TOLD: usize = 20;
 
@@ -117,7 +120,7 @@ impl Walk<'_, '_> {
         }
         let listed = self.listed(&provider)?;
         let (wanted, left) = wanted(listed, &position, self.run.documents, |url| self.is_here(url));
-        brought += self.documents(&wanted, &mut position, left == 0)?;
+        brought += self.documents(&wanted, &mut position)?;
         self.report.remaining += left;
         self.save(&position)?;
         Ok(brought)
@@ -269,17 +272,19 @@ impl Walk<'_, '_> {
     ///
     /// The position moves on after each batch, so that a killed run is not
     /// begun again from the start.
-    fn documents(&mut self, wanted: &[Listed], position: &mut Position, all: bool) -> Result<u64, Problem> {
+    fn documents(&mut self, wanted: &[Listed], position: &mut Position) -> Result<u64, Problem> {
         let mut brought = 0;
         let total = wanted.len() as u64;
+        let mut in_a_row = 0;
         for (number, listed) in wanted.iter().enumerate() {
-            if self.run.cancel.load(Ordering::Relaxed) {
+            if self.run.cancel.load(Ordering::Relaxed) || in_a_row == IN_A_ROW {
                 self.report.remaining += total - number as u64;
                 break;
             }
             match self.document(listed) {
                 Ok(()) => {
                     brought += 1;
+                    in_a_row = 0;
                     position.failed.remove(&listed.url);
                 }
                 Err(problem) if matches!(problem.code.as_str(), "E-DISK" | "E-CANCELLED") => {
@@ -287,6 +292,7 @@ impl Walk<'_, '_> {
                     return Err(problem);
                 }
                 Err(problem) => {
+                    in_a_row += 1;
                     position.failed.insert(listed.url.clone(), listed.updated.unwrap_or_else(now));
                     self.tell(problem);
                 }
@@ -296,10 +302,6 @@ impl Walk<'_, '_> {
             if number % 200 == 199 {
                 self.save(position)?;
             }
-        }
-        if all && total > 0 && position.since.is_none() {
-            // An index without dates: nothing to remember but what is here.
-            position.done_at_since.clear();
         }
         Ok(brought)
     }
