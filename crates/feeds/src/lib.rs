@@ -1,1 +1,8 @@
-//! stub
+//! The outside: the only crate that fetches, and what turns fetched files into
+//! the advisory database.
+
+pub mod build;
+pub mod cache;
+pub mod catalogue;
+pub mod fetch;
+pub mod open;
