@@ -111,7 +111,7 @@ pub fn assess(mut input: Input<'_>) -> Result<Answer, Problem> {
     let updates = updates::judge(&input, &judged, &findings, &mut threats, &mut memory)?;
     let (coverage, ended) = coverage::measure(&input, &judged, &warnings)?;
     findings.extend(ended);
-    findings.sort_by_cached_key(|finding| prioritize::urgency(finding));
+    findings.sort_by(|a, b| prioritize::urgency(a).cmp(&prioritize::urgency(b)));
     input.problems.sort();
     input.problems.dedup();
     Ok(Answer {
@@ -221,17 +221,13 @@ impl Threats<'_> {
     /// All that is known of an advisory's CVEs, merged: every score, the
     /// earliest listing, the highest prediction, the gravest decision points.
     fn merged(&mut self, cves: &[String]) -> Result<Threat, Problem> {
-        let mut merged = Threat::default();
-        let Some(knowledge) = self.knowledge else { return Ok(merged) };
+        let Some(knowledge) = self.knowledge else { return Ok(Threat::default()) };
         for cve in cves {
             if !self.known.contains_key(cve) {
                 self.known.insert(cve.clone(), knowledge.threat(cve)?);
             }
-            if let Some(Some(threat)) = self.known.get(cve) {
-                merged.merge(threat);
-            }
         }
-        Ok(merged)
+        Ok(Threat::of_bundle(cves.iter().filter_map(|cve| self.known.get(cve)?.as_ref())))
     }
 }
 
@@ -262,6 +258,7 @@ fn finding(
             threat: &threat,
             cves: &advisory.cves,
             component: Some(component),
+            class: None,
             published: advisory.published.or(threat.published),
             fix_released,
             fix_exists: verdict.fixed_version.is_some(),

@@ -5,6 +5,7 @@
 //! `now` included, and every decision leaves with its reasons.
 #![forbid(unsafe_code)]
 
+pub mod assessment;
 pub mod knowledge;
 pub mod model;
 pub mod phases;

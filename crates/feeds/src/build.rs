@@ -26,16 +26,14 @@ const FILE_LIMIT: u64 = 2 << 30;
 /// First bytes shown to the detector.
 const FIRST: usize = 1024;
 
-/// What is known of sources from fetching them, by source name.
-pub type Fetched = BTreeMap<String, Source>;
-
 /// What to build with.
 #[derive(Default)]
 pub struct Options<'a> {
     /// Signs the header.
     pub signer: Option<&'a dyn Signer>,
-    /// What fetching knows of the sources: times and warnings.
-    pub fetched: Fetched,
+    /// What fetching knows of each file or folder, by its path in the folder:
+    /// times and warnings.
+    pub fetched: BTreeMap<String, Source>,
     /// Told the name of each file before it is read.
     pub progress: Option<&'a dyn Fn(&str, usize, usize)>,
 }
@@ -90,7 +88,8 @@ pub fn build(folder: &Path, options: &Options<'_>) -> Result<Built, Problem> {
         }
     }
     for (name, files) in groups {
-        let mut group = Group::new(folder, &name, options.fetched.get(&name));
+        let fetched = files.first().and_then(|(_, path)| fetched_of(&options.fetched, path));
+        let mut group = Group::new(folder, &name, fetched);
         let number = builder.source(Source::default());
         for (kind, path) in files {
             let shown = path.to_string_lossy().into_owned();
@@ -104,6 +103,9 @@ pub fn build(folder: &Path, options: &Options<'_>) -> Result<Built, Problem> {
         if let Some(source) = builder.source_mut(number) {
             *source = group.finish();
         }
+    }
+    for source in never_fetched(folder, &options.fetched) {
+        builder.source(source);
     }
     Ok(Built { bytes: builder.finish(options.signer)?, problems, passed_over })
 }
@@ -146,7 +148,7 @@ impl<'a> Group<'a> {
             self.digest.update([0]);
             self.digest.update(Sha256::digest(&bytes));
             let streams = &mut self.streams;
-            detect::read(kind, relative, &bytes, &mut |fact| {
+            detect::read(&kind, relative, &bytes, &mut |fact| {
                 if let Fact::Advisory(advisory) = &fact {
                     for affected in &advisory.affected {
                         if !streams.contains(affected.stream.as_str()) {
@@ -191,6 +193,23 @@ impl<'a> Group<'a> {
         }
         source
     }
+}
+
+/// What fetching knows of the file, or of a folder above it.
+fn fetched_of<'a>(fetched: &'a BTreeMap<String, Source>, path: &Path) -> Option<&'a Source> {
+    path.ancestors().find_map(|part| fetched.get(part.to_str()?))
+}
+
+/// Sources that were asked for and never came: an answer must say that they
+/// are missing.
+fn never_fetched<'a>(
+    folder: &'a Path,
+    fetched: &'a BTreeMap<String, Source>,
+) -> impl Iterator<Item = Source> + use<'a> {
+    fetched
+        .iter()
+        .filter(move |(path, source)| !source.warnings.is_empty() && !folder.join(path).exists())
+        .map(|(_, source)| Source { records: 0, newest: None, digest: String::new(), ..source.clone() })
 }
 
 /// The vendor's own lists before what others made of them, and everything by
@@ -254,7 +273,7 @@ fn belongs_to_fetching(path: &Path) -> bool {
     name.starts_with('.') || name == "cache.json" || endings.iter().any(|ending| name.ends_with(ending))
 }
 
-fn first_bytes(path: &Path) -> Vec<u8> {
+pub(crate) fn first_bytes(path: &Path) -> Vec<u8> {
     let mut bytes = Vec::new();
     if let Ok(file) = std::fs::File::open(path) {
         let _ = file.take(FIRST as u64).read_to_end(&mut bytes);
@@ -262,7 +281,7 @@ fn first_bytes(path: &Path) -> Vec<u8> {
     bytes
 }
 
-fn read_file(path: &Path, place: &str) -> Result<Vec<u8>, Problem> {
+pub(crate) fn read_file(path: &Path, place: &str) -> Result<Vec<u8>, Problem> {
     let failed = |error: std::io::Error| {
         Problem::new("E-INPUT", place, format!("cannot be read: {error}"), "check its permissions and the disk")
     };

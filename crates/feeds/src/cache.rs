@@ -205,23 +205,23 @@ impl Cache {
     }
 }
 
-/// What the database's header says of each source in the cache.
-pub fn status(cache: &Cache) -> Vec<Source> {
-    cache
-        .sources
-        .iter()
-        .map(|(name, record)| Source {
-            name: name.clone(),
+/// What the database's header says of each source in the cache, by its path
+/// inside it.
+///
+/// A source that its server confirms unchanged counts as fetched then.
+pub fn status(cache: &Cache) -> BTreeMap<String, Source> {
+    let source = |name: &str, record: &Record| Source {
+            name: name.to_owned(),
             location: record.url.clone(),
             records: record.records,
             rejected: 0,
             newest: record.newest,
-            fetched: record.fetched,
+            fetched: record.confirmed.or(record.fetched),
             digest: record.sha256.clone(),
-            streams: record.streams.clone(),
+            streams: Vec::new(),
             warnings: record.warnings.clone(),
-        })
-        .collect()
+    };
+    cache.sources.iter().map(|(name, record)| (record.path.clone(), source(name, record))).collect()
 }
 
 /// The sources that are stale at `now`: not confirmed by their server, or

@@ -5,4 +5,5 @@ pub mod build;
 pub mod cache;
 pub mod catalogue;
 pub mod fetch;
+pub mod measure;
 pub mod open;

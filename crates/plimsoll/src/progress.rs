@@ -39,3 +39,72 @@ impl Drop for Step {
         }
     }
 }
+
+/// Progress of fetching: one line that names what is coming, and one line a
+/// source when it is done.
+pub struct Fetching<'a> {
+    printer: &'a Printer,
+    bar: Option<ProgressBar>,
+}
+
+impl<'a> Fetching<'a> {
+    /// Starts watching.
+    pub fn new(printer: &'a Printer) -> Self {
+        let looked_at = printer.talks() && std::io::stderr().is_terminal();
+        let bar = looked_at.then(|| {
+            let bar = ProgressBar::new_spinner();
+            bar.enable_steady_tick(Duration::from_millis(200));
+            bar
+        });
+        Self { printer, bar }
+    }
+
+    fn show(&self, text: String) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(text);
+        }
+    }
+}
+
+impl plimsoll_feeds::fetch::Progress for Fetching<'_> {
+    fn started(&self, source: &str) {
+        self.show(format!("{source}: asking"));
+    }
+
+    fn bytes(&self, source: &str, done: u64, total: Option<u64>) {
+        let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+        self.show(match total {
+            Some(total) => format!("{source}: {:.1} of {:.1} MiB", mib(done), mib(total)),
+            None => format!("{source}: {:.1} MiB", mib(done)),
+        });
+    }
+
+    fn documents(&self, source: &str, done: u64, total: u64) {
+        self.show(format!("{source}: {done} of {total} documents"));
+    }
+
+    fn retry(&self, source: &str, why: &str, pause: Duration) {
+        self.say(&format!("{source}: {why}; trying again in {} s", pause.as_secs()));
+    }
+
+    fn finished(&self, source: &str, how: &str) {
+        self.say(&format!("{source}: {how}"));
+    }
+}
+
+impl Fetching<'_> {
+    fn say(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| self.printer.say(text)),
+            None => self.printer.say(text),
+        }
+    }
+}
+
+impl Drop for Fetching<'_> {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

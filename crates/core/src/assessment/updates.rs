@@ -111,6 +111,7 @@ fn oblige(input: &Input<'_>, update: &mut Update, memory: &mut Memory) {
             threat: &Threat::default(),
             cves: &[],
             component: None,
+            class: None,
             published: None,
             fix_released: None,
             fix_exists: true,

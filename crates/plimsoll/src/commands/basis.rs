@@ -95,7 +95,7 @@ pub fn policies(word: Option<&str>) -> Result<PolicySet, Failure> {
         Some(text) => (format!("preset {word}"), text.to_owned()),
         None => (word.to_owned(), read_policy(Path::new(word))?),
     };
-    plimsoll_formats::policy::load(&place, &text).map_err(|problems| {
+    plimsoll_formats::policy::load(&place, &text, &beside(word)).map_err(|problems| {
         let more = problems.len().saturating_sub(1);
         let mut first = problems.into_iter().next().unwrap_or_else(|| {
             Problem::new("E-POLICY", &place, "cannot be used", "run `plimsoll policy lint` on it")
@@ -105,6 +105,20 @@ pub fn policies(word: Option<&str>) -> Result<PolicySet, Failure> {
         }
         Failure::input(first)
     })
+}
+
+/// Finds policies and tables that a policy file names beside that file.
+///
+/// Only plain names are looked up: a policy is read by people who review it,
+/// and a path in it could lead anywhere.
+pub fn beside(word: &str) -> impl Fn(&str) -> Option<String> + use<> {
+    let folder = Path::new(word).parent().map(Path::to_path_buf).unwrap_or_default();
+    move |name: &str| {
+        let plain = !name.is_empty() && name.chars().all(|sign| sign.is_ascii_alphanumeric() || "-_.".contains(sign));
+        let candidates = [format!("{name}.toml"), format!("{name}.json"), name.to_owned()];
+        let found = candidates.into_iter().map(|file| folder.join(file)).find(|path| path.is_file());
+        found.filter(|_| plain && !name.starts_with('.')).and_then(|path| read_policy(&path).ok())
+    }
 }
 
 /// Reads a policy file within its limit.

@@ -3,7 +3,9 @@
 use super::basis;
 use crate::arguments::{PlainFormat, Policy};
 use crate::printer::{Failure, Outcome, Printer};
+use plimsoll_core::model::policy::Status;
 use plimsoll_core::model::problem::{Problem, printable};
+use plimsoll_core::phases::prioritize;
 use plimsoll_formats::policy;
 use std::path::Path;
 
@@ -27,16 +29,39 @@ pub fn run(command: Policy, printer: &Printer) -> Result<Outcome, Failure> {
     }
 }
 
+/// A preset as it is listed.
+#[derive(serde::Serialize)]
+struct Listed {
+    name: &'static str,
+    title: String,
+    status: Status,
+    as_of: Option<String>,
+    source: String,
+    marks: Vec<String>,
+}
+
 fn presets(format: PlainFormat, printer: &Printer) -> Result<Outcome, Failure> {
+    let mut listed = Vec::new();
+    for preset in policy::PRESETS {
+        let set = basis::policies(Some(preset.name))?;
+        if let Some(policy) = set.policies.into_iter().next() {
+            let (title, status, as_of) = (policy.title, policy.status, policy.as_of);
+            listed.push(Listed { name: preset.name, title, status, as_of, source: policy.source, marks: policy.marks });
+        }
+    }
     match format {
-        PlainFormat::Json => super::json(printer, &policy::PRESETS)?,
+        PlainFormat::Json => super::json(printer, &listed)?,
         PlainFormat::Text => {
             let mut text = String::new();
-            for preset in policy::PRESETS {
-                text.push_str(&format!(
-                    "{:<24} {} ({}, {})\n",
-                    preset.name, preset.title, preset.status, preset.as_of
-                ));
+            for preset in &listed {
+                let status = match preset.status {
+                    Status::InForce => "",
+                    Status::Legacy => " (legacy)",
+                    Status::Proposed => " (proposed)",
+                };
+                text.push_str(&format!("{:<22} {}{status}\n", preset.name, preset.title));
+                let day = preset.as_of.as_deref().unwrap_or("an unknown day");
+                text.push_str(&format!("{:<22} checked {day} against {}\n", "", preset.source));
             }
             printer.data(&text)?;
         }
@@ -50,11 +75,11 @@ fn lint(word: &str, format: PlainFormat, printer: &Printer) -> Result<Outcome, F
         Some(text) => (format!("preset {word}"), text.to_owned()),
         None => (word.to_owned(), basis::read_policy(Path::new(word))?),
     };
-    let (problems, not_enforced) = match policy::load(&place, &text) {
+    let (problems, not_enforced) = match policy::load(&place, &text, &basis::beside(word)) {
         Err(problems) => (problems, Vec::new()),
         Ok(set) => {
             let mut problems: Vec<Problem> = set.problems.clone();
-            problems.extend(set.policies.iter().flat_map(policy::lint));
+            problems.extend(set.policies.iter().flat_map(prioritize::lint));
             (problems, set.not_enforced.clone())
         }
     };
