@@ -68,12 +68,12 @@ pub fn parse(place: &str, bytes: &[u8]) -> Result<(Vec<Section>, Vec<Problem>), 
 }
 
 fn take(section: &mut Section, line: &str, trimmed: &str) -> bool {
-    if line.starts_with([' ', '\t']) {
-        if let Some((_, value)) = section.entries.last_mut() {
-            value.push('\n');
-            value.push_str(trimmed);
-            return true;
-        }
+    if line.starts_with([' ', '\t'])
+        && let Some((_, value)) = section.entries.last_mut()
+    {
+        value.push('\n');
+        value.push_str(trimmed);
+        return true;
     }
     let Some((key, value)) = trimmed.split_once('=') else { return false };
     section.entries.push((key.trim().to_ascii_lowercase(), value.trim().to_owned()));
