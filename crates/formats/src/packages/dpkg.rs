@@ -392,14 +392,14 @@ pub fn advisory_source_of<'a>(
     source_version: &'a str,
     version: &'a str,
 ) -> (Cow<'a, str>, Cow<'a, str>) {
-    if let Some(rest) = source.strip_prefix("linux-signed") {
-        if rest.is_empty() || rest.starts_with('-') {
-            let flavour = SIGNED_ARCHES
-                .iter()
-                .find_map(|arch| rest.strip_suffix(arch).and_then(|rest| rest.strip_suffix('-')))
-                .unwrap_or(rest);
-            return (Cow::Owned(format!("linux{flavour}")), Cow::Borrowed(without_rebuild(version)));
-        }
+    if let Some(rest) = source.strip_prefix("linux-signed")
+        && (rest.is_empty() || rest.starts_with('-'))
+    {
+        let flavour = SIGNED_ARCHES
+            .iter()
+            .find_map(|arch| rest.strip_suffix(arch).and_then(|rest| rest.strip_suffix('-')))
+            .unwrap_or(rest);
+        return (Cow::Owned(format!("linux{flavour}")), Cow::Borrowed(without_rebuild(version)));
     }
     let signed = source.strip_suffix("-signed").and_then(|rest| {
         SIGNED_ARCHES.iter().find_map(|arch| rest.strip_suffix(arch).and_then(|rest| rest.strip_suffix('-')))
