@@ -140,7 +140,7 @@ fn pom_properties(name: &str, content: &[u8], into: &mut Collector<'_>) -> Optio
     let content = String::from_utf8_lossy(content);
     let field = |key: &str| {
         let lines = content.lines().filter_map(|line| line.split_once(['=', ':']));
-        lines.filter(|(found, _)| found.trim() == key).map(|(_, value)| value.trim().to_owned()).last()
+        lines.filter(|(found, _)| found.trim() == key).map(|(_, value)| value.trim().to_owned()).next_back()
     };
     // The path repeats the coordinates, should the file lack them.
     let mut path = name.split('/').skip(2).map(str::to_owned);
