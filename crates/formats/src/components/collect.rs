@@ -305,7 +305,10 @@ fn purl(entry: &Entry<'_>) -> String {
     };
     let (namespace, last) = entry.ecosystem.split(name);
     let build = || -> Result<String, packageurl::Error> {
-        let mut purl = PackageUrl::new(entry.ecosystem.purl_type(), last)?;
+        // Without its group, a JAR is nothing that Maven knows.
+        let groupless = entry.ecosystem == Ecosystem::Maven && namespace.is_none();
+        let kind = if groupless { "generic" } else { entry.ecosystem.purl_type() };
+        let mut purl = PackageUrl::new(kind, last)?;
         if let Some(namespace) = namespace.filter(|text| !text.is_empty()) {
             purl.with_namespace(namespace)?;
         }

@@ -10,6 +10,9 @@ use plimsoll_core::model::component::Scope;
 use plimsoll_core::model::problem::{Problem, printable};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// A module path and, where one is stated, its version.
+type Reference<'a> = (&'a str, Option<&'a str>);
+
 #[derive(Default)]
 struct Module<'a> {
     own: Option<&'a str>,
@@ -19,7 +22,7 @@ struct Module<'a> {
     exclude: BTreeSet<(&'a str, &'a str)>,
     /// By path and, where stated, version: the new path and version; no
     /// version for a folder.
-    replace: BTreeMap<(&'a str, Option<&'a str>), (&'a str, Option<&'a str>)>,
+    replace: BTreeMap<Reference<'a>, Reference<'a>>,
 }
 
 pub(super) fn read(bytes: &[u8], into: &mut Collector<'_>) -> Result<(), Problem> {

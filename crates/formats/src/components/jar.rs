@@ -65,7 +65,7 @@ fn archive(
         }
     }
     let mut manifest = None;
-    let mut found = 0usize;
+    let mut found = Vec::new();
     let mut nested = Vec::new();
     for (name, index) in wanted {
         if is_archive(&name) {
@@ -75,11 +75,13 @@ fn archive(
         match entry(place, &name, index, &mut zip, LARGEST_TEXT, budget) {
             Err(problem) => into.problem(problem),
             Ok(content) if name == "META-INF/MANIFEST.MF" => manifest = Some(content),
-            Ok(content) => found += usize::from(pom_properties(&name, &content, into)),
+            Ok(content) => found.extend(pom_properties(&name, &content, into)),
         }
     }
-    if found == 0 {
-        from_manifest(place, &manifest.unwrap_or_default(), nested.is_empty(), into);
+    // What left its coordinates may be a swallowed library only, and then the
+    // file's own name fits none of them.
+    if !found.iter().any(|artifact| file_stem(place).starts_with(artifact.as_str())) {
+        from_manifest(place, &manifest.unwrap_or_default(), nested.is_empty() && found.is_empty(), into);
     }
     for (name, index) in nested {
         let inner = format!("{place}!{name}");
@@ -126,12 +128,19 @@ fn entry(
     Ok(content)
 }
 
-/// Reads `key=value` lines; tells whether a component came of it.
-fn pom_properties(name: &str, content: &[u8], into: &mut Collector<'_>) -> bool {
+/// The name of the innermost archive without its ending.
+fn file_stem(place: &str) -> &str {
+    let file = place.rsplit(['/', '!']).next().unwrap_or(place);
+    file.rsplit_once('.').map_or(file, |(stem, _)| stem)
+}
+
+/// Reads `key=value` lines; returns the artifact's name when a component came
+/// of it.
+fn pom_properties(name: &str, content: &[u8], into: &mut Collector<'_>) -> Option<String> {
     let content = String::from_utf8_lossy(content);
     let field = |key: &str| {
         let lines = content.lines().filter_map(|line| line.split_once(['=', ':']));
-        lines.filter(|(found, _)| found.trim() == key).map(|(_, value)| value.trim().to_owned()).last()
+        lines.filter(|(found, _)| found.trim() == key).map(|(_, value)| value.trim().to_owned()).next_back()
     };
     // The path repeats the coordinates, should the file lack them.
     let mut path = name.split('/').skip(2).map(str::to_owned);
@@ -139,10 +148,10 @@ fn pom_properties(name: &str, content: &[u8], into: &mut Collector<'_>) -> bool 
     let artifact = field("artifactId").or_else(|| name.split('/').nth(3).map(str::to_owned));
     let (Some(group), Some(artifact), Some(version)) = (group, artifact, field("version")) else {
         into.unread(name, "states no version");
-        return false;
+        return None;
     };
     into.registry(Ecosystem::Maven, &format!("{group}:{artifact}"), &version, Scope::Runtime);
-    true
+    Some(artifact)
 }
 
 /// Takes name and version from the manifest, else from the file's name.
@@ -153,13 +162,12 @@ fn pom_properties(name: &str, content: &[u8], into: &mut Collector<'_>) -> bool 
 fn from_manifest(place: &str, manifest: &[u8], must_name: bool, into: &mut Collector<'_>) {
     let fields = manifest_fields(manifest);
     let field = |key: &str| fields.get(key).map(String::as_str).filter(|value| !value.is_empty());
-    let file = place.rsplit(['/', '!']).next().unwrap_or(place);
-    let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+    let stem = file_stem(place);
     let (file_name, file_version) = split_file_name(stem);
     let version = file_version.or(field("Implementation-Version")).or(field("Bundle-Version"));
     let Some(version) = version else {
         if must_name {
-            let shown = plimsoll_core::model::problem::printable(file);
+            let shown = plimsoll_core::model::problem::printable(stem);
             into.incomplete(format!("{shown} states neither Maven coordinates nor a version"));
         }
         return;

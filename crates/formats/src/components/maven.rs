@@ -98,18 +98,12 @@ impl Project<'_> {
 
 fn own(root: &Element, project: &Project<'_>, into: &mut Collector<'_>) {
     let field = |name| project.properties.get(name).map(|value| project.resolve(value));
-    if let (Some(group), Some(artifact), Some(version)) = (field("groupId"), root.text_of("artifactId"), field("version")) {
-        if !version.contains("${") {
-            let name = format!("{group}:{artifact}");
-            let entry = Entry {
-                ecosystem: Ecosystem::Maven,
-                name: &name,
-                version: &version,
-                origin: Origin::Own,
-                scope: Scope::Runtime,
-            };
-            into.add(entry);
-        }
+    if let (Some(group), Some(artifact), Some(version)) = (field("groupId"), root.text_of("artifactId"), field("version"))
+        && !version.contains("${")
+    {
+        let name = format!("{group}:{artifact}");
+        let (ecosystem, origin, scope) = (Ecosystem::Maven, Origin::Own, Scope::Runtime);
+        into.add(Entry { ecosystem, name: &name, version: &version, origin, scope });
     }
 }
 

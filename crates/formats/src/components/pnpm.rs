@@ -126,7 +126,7 @@ fn name_and_version<'a>(major: u32, key: &'a str, package: &'a Package) -> Optio
         Some(rest) if major <= 5 => {
             // `@scope/name/1.0.0_peers`; the version ends at its first `_`.
             let (name, version) = rest.rsplit_once('/').filter(|(_, last)| starts_as_version(last)).or_else(|| {
-                let at = rest.find(|c: char| c == '/').filter(|_| !rest.starts_with('@'))?;
+                let at = rest.find('/').filter(|_| !rest.starts_with('@'))?;
                 Some((rest.get(..at)?, rest.get(at + 1..)?))
             })?;
             Some((name, version.split('_').next().unwrap_or(version)))

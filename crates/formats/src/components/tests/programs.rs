@@ -136,25 +136,6 @@ fn rust_programs_state_what_cargo_auditable_left() {
     assert_eq!(read(FileKind::Executable, "app", &bomb).unwrap_err().code, "E-LIMIT");
 }
 
-#[test]
-fn temporary_real_auditable() {
-    let bytes = std::fs::read("/tmp/fx/tgt2/release/plimsoll-fixture").unwrap();
-    let start = std::time::Instant::now();
-    eprintln!("AUDITABLE {:?} {:?}", lines(&read(FileKind::Executable, "app", &bytes).unwrap()), start.elapsed());
-    let bytes = std::fs::read("/usr/local/go/bin/go").unwrap();
-    let start = std::time::Instant::now();
-    let found = read(FileKind::Executable, "app", &bytes).unwrap();
-    eprintln!("GO {:?} {found:?} {:?}", lines(&found), start.elapsed());
-    for jar in ["/usr/share/maven/lib", "/usr/share/java"] {
-        for file in std::fs::read_dir(jar).unwrap().flatten().filter(|f| f.path().extension().is_some_and(|e| e == "jar")).take(25) {
-            let bytes = std::fs::read(file.path()).unwrap();
-            let start = std::time::Instant::now();
-            let found = read(FileKind::Jar, &file.path().display().to_string(), &bytes);
-            eprintln!("JAR {} {} {:?} {:?}", file.path().display(), bytes.len(), found.map(|f| (lines(&f), f.problems, f.incomplete)), start.elapsed());
-        }
-    }
-}
-
 fn framed(list: &str) -> Vec<u8> {
     [&[1u8; 16][..], list.as_bytes(), &[2u8; 16][..]].concat()
 }
@@ -227,12 +208,18 @@ fn jars_state_maven_coordinates_shaded_nested_or_none() {
     ]);
     let vendor = packed(&[("META-INF/MANIFEST.MF", b"Implementation-Version: 2.6\r\nImplementation-Vendor-Id: org.apac\r\n he\r\n\r\nName: x\r\n")]);
     let plain = packed(&[("META-INF/MANIFEST.MF", b"Bundle-Version: 4.1.2\n")]);
+    // As Google's guice does: only the library inside left its coordinates.
+    let swallower = packed(&[
+        ("META-INF/MANIFEST.MF", b"Bundle-Version: 4.2.3\n"),
+        ("META-INF/maven/cglib/cglib/pom.properties", b"groupId=cglib\nartifactId=cglib\nversion=3.2.12\n"),
+    ]);
     let nameless = packed(&[("a.class", b"")]);
     let outer = packed(&[
         ("BOOT-INF/lib/inner-1.5.jar", &inner),
         ("BOOT-INF/lib/commons-io.jar", &vendor),
         ("BOOT-INF/lib/spring-core-4.1.2.RELEASE.jar", &plain),
         ("BOOT-INF/lib/nameless.jar", &nameless),
+        ("BOOT-INF/lib/guice.jar", &swallower),
         ("BOOT-INF/lib/damaged.jar", b"PK\x03\x04 not really"),
         ("../../etc/x-1.0.jar", &plain),
         ("META-INF/maven/org.example/app/pom.properties", pom("app").as_bytes()),
@@ -242,12 +229,14 @@ fn jars_state_maven_coordinates_shaded_nested_or_none() {
     assert_eq!(
         shown,
         [
+            "pkg:maven/cglib/cglib@3.2.12 in app.jar!BOOT-INF/lib/guice.jar",
+            "pkg:generic/guice@4.2.3 (no stream) in app.jar!BOOT-INF/lib/guice.jar",
             "pkg:maven/org.apache/commons-io@2.6 in app.jar!BOOT-INF/lib/commons-io.jar",
             "pkg:maven/org.example/app@1.3 in app.jar",
             "pkg:maven/org.example/inner@1.5 in app.jar!BOOT-INF/lib/inner-1.5.jar",
             "pkg:maven/org.example/shaded@1.6 in app.jar!BOOT-INF/lib/inner-1.5.jar",
-            "pkg:maven/spring-core@4.1.2.RELEASE (no stream) in app.jar!BOOT-INF/lib/spring-core-4.1.2.RELEASE.jar",
-            "pkg:maven/x@1.0 (no stream) in app.jar!../../etc/x-1.0.jar",
+            "pkg:generic/spring-core@4.1.2.RELEASE (no stream) in app.jar!BOOT-INF/lib/spring-core-4.1.2.RELEASE.jar",
+            "pkg:generic/x@1.0 (no stream) in app.jar!../../etc/x-1.0.jar",
         ]
     );
     let places: Vec<&str> = found.problems.iter().map(|problem| problem.place.as_str()).collect();
@@ -258,7 +247,7 @@ fn jars_state_maven_coordinates_shaded_nested_or_none() {
             "app.jar!BOOT-INF/lib/inner-1.5.jar: META-INF/maven/org.example/broken/pom.properties",
         ]
     );
-    assert_eq!(found.incomplete.as_deref(), Some("nameless.jar states neither Maven coordinates nor a version"));
+    assert_eq!(found.incomplete.as_deref(), Some("nameless states neither Maven coordinates nor a version"));
 }
 
 #[test]
