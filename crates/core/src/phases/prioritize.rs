@@ -226,5 +226,3 @@ fn describe_head(rule: &Rule, inputs: &mut Inputs<'_, '_>) -> String {
     out
 }
 
-#[cfg(test)]
-mod tests;
