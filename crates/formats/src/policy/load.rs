@@ -185,7 +185,7 @@ fn parse(place: &str, text: &str) -> Result<Document, Problem> {
     let document: Document = toml::from_str(text).map_err(|error| {
         let line = Ledger::new(place, text).line(error.span().map_or(0, |span| span.start));
         let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
-        Problem::new("E-POLICY", line, printable(&message), "correct this line; `plimsoll policy show samm` prints a whole example")
+        Problem::new("E-POLICY", line, printable(&message), "correct this line, or what it belongs to")
     })?;
     if document.schema.get_ref() != SCHEMA {
         let line = Ledger::new(place, text).line(document.schema.span().start);

@@ -67,7 +67,27 @@ fn every_preset_loads_is_dated_and_lints_clean() {
         let rows: usize = decision_table(policy).expect("table").iter().map(|table| table.rows.len()).sum();
         shown.push_str(&format!("{} {:?}: {} rules, {rows} rows\n", policy.id, policy.status, policy.rules.len()));
     }
-    insta::assert_snapshot!(shown, @"");
+    insta::assert_snapshot!(shown, @r#"
+    cis-v8 InForce: 1 rules, 1 rows
+    cisa-bod-26-04 InForce: 5 rules, 5 rows
+    cyber-essentials-3.3 InForce: 4 rules, 24 rows
+    dora InForce: 1 rules, 1 rows
+    essential-eight-ml1 InForce: 9 rules, 192 rows
+    essential-eight-ml2 InForce: 10 rules, 192 rows
+    essential-eight-ml3 InForce: 19 rules, 192 rows
+    fedramp-rev5-legacy Legacy: 3 rules, 4 rows
+    fedramp-vdr-2026 InForce: 38 rules, 180 rows
+    generic-30-90 InForce: 2 rules, 4 rows
+    hipaa-nprm Proposed: 3 rules, 4 rows
+    iso-27001-a.8.8 InForce: 1 rules, 1 rows
+    legacy-bod-19-02 Legacy: 3 rules, 8 rows
+    legacy-bod-22-01 Legacy: 3 rules, 8 rows
+    nerc-cip-007-6 InForce: 1 rules, 1 rows
+    nis2-2024-2690 InForce: 1 rules, 1 rows
+    pci-dss-4.0.1 InForce: 2 rules, 4 rows
+    samm InForce: 4 rules, 4 rows
+    ssvc-deployer InForce: 4 rules, 4 rows
+    "#);
 }
 
 #[test]
@@ -96,5 +116,10 @@ within = "P3D"
 "#,
     )
     .expect("policy");
-    insta::assert_snapshot!(lines(&lint(&set.policies[0])), @"");
+    insta::assert_snapshot!(lines(&lint(&set.policies[0])), @r#"
+    W-POLICY-GAP policy p: no remediate rule covers 80 of 192 combinations: severity = medium, kev = no, environment = prod, epss = unknown, epss_model = v2023.03.01; severity = medium, kev = no, environment = prod, epss = unknown, epss_model = v2025.03.14; severity = medium, kev = no, environment = prod, epss = unknown, epss_model = (other); severity = medium, kev = no, environment = prod, epss = below 0.5, epss_model = v2023.03.01; severity = medium, kev = no, environment = prod, epss = below 0.5, epss_model = v2025.03.14, and 75 more
+    W-POLICY-SHADOWED p/b: never binds: a before it takes all it matches
+    W-POLICY-NO-NUMBER p/c: has no `within`: it sets no date
+    W-POLICY-EPSS-ALONE p/d: rests on EPSS alone, which FIRST means for when there is no other evidence
+    "#);
 }

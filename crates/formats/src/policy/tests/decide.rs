@@ -112,10 +112,34 @@ fn samm_with_everything_known_and_with_nothing_known() {
         threat: Threat { kev: Some(kev()), ..Threat::default() },
         ..Case::default()
     };
-    insta::assert_snapshot!(shown(&known.decide(&set, "2026-03-02T22:30:00Z")), @"");
-    insta::assert_snapshot!(shown(&Case::default().decide(&set, "2026-03-02T22:30:00Z")), @"");
+    insta::assert_snapshot!(shown(&known.decide(&set, "2026-03-02T22:30:00Z")), @r#"
+    severity critical Some(7.5) Some("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H") Some("debian"), priority None, due Some("2026-03-03T10:00:00Z")
+    samm/critical fix_released: 2026-03-01T10:00:00Z -> 2026-03-03T10:00:00Z OpenInTime Some(76)%
+      Source: severity critical: debian says critical
+      Rule: rule samm/critical: within 48 hours of the release of the fix, because severity is critical
+      Clock: the fix was released on 2026-03-01T10:00:00Z
+      Clock: due 2026-03-03T10:00:00Z, to the second
+    "#);
+    insta::assert_snapshot!(shown(&Case::default().decide(&set, "2026-03-02T22:30:00Z")), @r#"
+    severity unknown None None None, priority None, due Some("2026-03-09T23:59:59Z")
+    samm/high fix_released: 2026-03-02T22:30:00Z -> 2026-03-09T23:59:59Z OpenInTime Some(0)%
+      Source: severity unknown: neither the advisory nor any score of its CVEs gives one
+      Assumed: severity is unknown: policy samm takes high
+      Rule: rule samm/high: within 7 days of the release of the fix, because severity is high
+      Rule: rule samm/high: 7 days is Plimsoll's own value; SAMM names 2 days for critical and 30 for low
+      Assumed: no source dates the fix or the advisory: the clock starts when it was first seen here
+      Assumed: when it was first seen is not remembered without --state: taken as now, 2026-03-02T22:30:00Z
+      Clock: due 2026-03-09T23:59:59Z, at the end of that day in UTC
+    "#);
     let zero = Case { severities: vec![Severity::Cvss(cvss(3, 0, ""))], fix_missing: true, ..Case::default() };
-    insta::assert_snapshot!(shown(&zero.decide(&set, "2026-03-02T22:30:00Z")), @"");
+    insta::assert_snapshot!(shown(&zero.decide(&set, "2026-03-02T22:30:00Z")), @r#"
+    severity none Some(0.0) None Some("cvss3 of the advisory"), priority None, due None
+    samm/low fix_released: - -> - OpenInTime None%
+      Source: severity none: CVSS 3 base score 0.0 in the advisory
+      Assumed: severity is none (score 0): taken as low
+      Rule: rule samm/low: within 30 days of the release of the fix, because severity is low
+      Clock: no fix is available: the clock has not started
+    "#);
 }
 
 #[test]
@@ -182,11 +206,41 @@ fn bod_26_04_and_cyber_essentials_side_by_side() {
         published: Some(when("2026-03-01T10:00:00Z")),
         ..Case::default()
     };
-    insta::assert_snapshot!(shown(&case.decide(&set, "2026-03-12T00:00:00Z")), @"");
+    insta::assert_snapshot!(shown(&case.decide(&set, "2026-03-12T00:00:00Z")), @r#"
+    severity critical Some(9.8) Some("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H") Some("cvss3 of the advisory"), priority Some("3DF"), due Some("2026-03-13T22:59:59Z")
+    cisa-bod-26-04/3DF inputs_true_and_fix_released: 2026-03-09T23:00:00Z -> 2026-03-13T22:59:59Z OpenInTime Some(51)% [forensic triage: scope within 2 hours, volatile evidence within 24 hours and before patching, decision within 72 hours of the listing as known exploited]
+    cyber-essentials-3.3/score fix_released: 2026-03-01T10:00:00Z -> 2026-03-15T22:59:59Z OpenInTime Some(72)%
+      Source: severity critical: CVSS 3 base score 9.8 (CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H) in the advisory
+      Threat: listed as known exploited on 2026-03-10
+      Threat: automatable yes: CISA's SSVC points say so
+      Threat: technical impact total: CISA's SSVC points say so
+      Rule: cisa:DT_BOD2604:1.0.0 gives 3DF for in kev yes, publicly exposed yes, automatable yes, technical impact total
+      Rule: rule cisa-bod-26-04/3DF: within 3 days of the rule's inputs becoming true or the release of the fix, whichever is later, because priority is 3DF
+      Assumed: no source dates the fix: taken as released with the advisory on 2026-03-01T10:00:00Z
+      Clock: listed as known exploited on 2026-03-10
+      Assumed: when the rule's inputs became true is not recorded: the listing as known exploited counts where there is one, else the release of the fix
+      Clock: due 2026-03-13T22:59:59Z, at the end of that day in Europe/Oslo
+      Source: no vendor rates it
+      Rule: rule cyber-essentials-3.3/score: within 14 days of the release of the fix, because cvss3_base is >=7
+      Clock: due 2026-03-15T22:59:59Z, at the end of that day in Europe/Oslo
+    "#);
     // Without any metadata the directive's 60 days hold, and each assumption is said.
     let bod = load_preset("cisa-bod-26-04", None).expect("bod");
     let blank = Case { published: Some(when("2026-03-01T10:00:00Z")), ..Case::default() };
-    insta::assert_snapshot!(shown(&blank.decide(&bod, "2026-03-12T00:00:00Z")), @"");
+    insta::assert_snapshot!(shown(&blank.decide(&bod, "2026-03-12T00:00:00Z")), @r#"
+    severity unknown None None None, priority Some("60D"), due Some("2026-04-30T23:59:59Z")
+    cisa-bod-26-04/60D inputs_true_and_fix_released: 2026-03-01T10:00:00Z -> 2026-04-30T23:59:59Z OpenInTime Some(17)%
+      Source: severity unknown: neither the advisory nor any score of its CVEs gives one
+      Threat: not listed as known exploited
+      Assumed: how far the host can be reached is not known: policy cisa-bod-26-04 takes open
+      Assumed: whether exploitation can be automated is not known: policy cisa-bod-26-04 takes no
+      Assumed: technical impact is not known: policy cisa-bod-26-04 takes partial
+      Rule: cisa:DT_BOD2604:1.0.0 gives 60D for in kev no, publicly exposed yes, automatable no, technical impact partial
+      Rule: rule cisa-bod-26-04/60D: within 60 days of the rule's inputs becoming true or the release of the fix, whichever is later, because priority is 60D
+      Assumed: no source dates the fix: taken as released with the advisory on 2026-03-01T10:00:00Z
+      Assumed: when the rule's inputs became true is not recorded: the listing as known exploited counts where there is one, else the release of the fix
+      Clock: due 2026-04-30T23:59:59Z, at the end of that day in UTC
+    "#);
 }
 
 #[test]
@@ -199,7 +253,21 @@ fn the_deployer_tree_takes_the_host_and_mitigates_without_a_fix() {
         host: HostFacts { tier: Some("tier0".to_owned()), exposure: Some(Exposure::Open), ..HostFacts::default() },
         ..Case::default()
     };
-    insta::assert_snapshot!(shown(&case.decide(&set, "2026-03-12T10:00:00Z")), @"");
+    insta::assert_snapshot!(shown(&case.decide(&set, "2026-03-12T10:00:00Z")), @r#"
+    severity unknown None None None, priority Some("immediate"), due Some("2026-03-12T08:00:00Z")
+    ssvc-deployer/immediate known_and_fix_available: - -> - OpenInTime None%
+    ssvc-deployer/immediate/mitigate detected: 2026-03-11T08:00:00Z -> 2026-03-12T08:00:00Z Overdue Some(108)% [review the mitigation every 7 days]
+      Source: severity unknown: neither the advisory nor any score of its CVEs gives one
+      Assumed: whether exploitation can be automated is not known: policy ssvc-deployer takes yes
+      Threat: exploitation active: listed as known exploited on 2026-03-10
+      Rule: ssvc:DT_DP:1.0.0 gives immediate for automatable yes, exploitation active, system exposure open, human impact very-high
+      Rule: rule ssvc-deployer/immediate: within 24 hours of its detection or the release of the fix, whichever is later, because priority is immediate
+      Rule: rule ssvc-deployer/immediate: SSVC gives no number of days; this one is Plimsoll's own
+      Clock: no fix is available: the clock has not started
+      Rule: rule ssvc-deployer/immediate/mitigate: no fix is available, so a mitigation within 24 hours of detection
+      Clock: first detected here on 2026-03-11T08:00:00Z
+      Clock: due 2026-03-12T08:00:00Z, for a mitigation
+    "#);
 }
 
 #[test]
@@ -211,7 +279,16 @@ fn a_host_that_arrives_after_the_fix_gets_its_time_from_then_on() {
         host: HostFacts { first_seen: Some(when("2026-03-20T10:00:00Z")), ..HostFacts::default() },
         ..Case::default()
     };
-    insta::assert_snapshot!(shown(&case.decide(&set, "2026-03-21T00:00:00Z")), @"");
+    insta::assert_snapshot!(shown(&case.decide(&set, "2026-03-21T00:00:00Z")), @r#"
+    severity high None None Some("debian"), priority None, due Some("2026-03-27T23:59:59Z")
+    samm/high fix_released: 2026-03-20T10:00:00Z -> 2026-03-27T23:59:59Z OpenInTime Some(7)%
+      Source: severity high: debian says high
+      Rule: rule samm/high: within 7 days of the release of the fix, because severity is high
+      Rule: rule samm/high: 7 days is Plimsoll's own value; SAMM names 2 days for critical and 30 for low
+      Clock: the fix was released on 2026-03-01T10:00:00Z
+      Clock: the host was first seen on 2026-03-20T10:00:00Z, later than the fix: due by rule 2026-03-08T23:59:59Z, due by arrival 2026-03-27T23:59:59Z
+      Clock: due 2026-03-27T23:59:59Z, at the end of that day in UTC
+    "#);
 }
 
 #[test]
@@ -271,7 +348,20 @@ fn essential_eight_tells_classes_and_exposure_apart() {
             grid.push('\n');
         }
     }
-    insta::assert_snapshot!(grid, @"");
+    insta::assert_snapshot!(grid, @r#"
+    ml1 Open critical: 03-03 03-15 03-03 - - -
+    ml1 Open high: 03-15 03-15 03-15 - - -
+    ml1 Small critical: 03-03 03-15 04-01 - - -
+    ml1 Small high: 03-15 03-15 04-01 - - -
+    ml2 Open critical: 03-03 03-15 03-03 04-01 - -
+    ml2 Open high: 03-15 03-15 03-15 04-01 - -
+    ml2 Small critical: 03-03 03-15 04-01 04-01 - -
+    ml2 Small high: 03-15 03-15 04-01 04-01 - -
+    ml3 Open critical: 03-03 03-03 03-03 04-01 03-03 03-03
+    ml3 Open high: 03-15 03-15 03-15 04-01 04-01 04-01
+    ml3 Small critical: 03-03 03-03 03-03 04-01 03-03 03-03
+    ml3 Small high: 03-15 03-15 04-01 04-01 04-01 04-01
+    "#);
 }
 
 #[test]
@@ -309,7 +399,33 @@ fn fedramp_matrix_every_cell() {
             grid.push_str(&format!("{class} {rating}: {}\n", cells.join(" / ")));
         }
     }
-    insta::assert_snapshot!(grid, @"");
+    insta::assert_snapshot!(grid, @r#"
+    A N5: 4d / 8d / 32d
+    A N4: 8d / 32d / 64d
+    A N3: 32d / 64d / 192d
+    A N2: 96d / 160d / 192d
+    A N1: - / - / -
+    B N5: 4d / 8d / 32d
+    B N4: 8d / 32d / 64d
+    B N3: 32d / 64d / 192d
+    B N2: 96d / 160d / 192d
+    B N1: - / - / -
+    C N5: 2d / 4d / 16d
+    C N4: 4d / 8d / 64d
+    C N3: 16d / 32d / 128d
+    C N2: 48d / 128d / 192d
+    C N1: - / - / -
+    D N5: 12h / 1d / 8d
+    D N4: 2d / 8d / 32d
+    D N3: 8d / 16d / 64d
+    D N2: 24d / 96d / 192d
+    D N1: - / - / -
+    E N5: - / - / -
+    E N4: - / - / -
+    E N3: - / - / -
+    E N2: - / - / -
+    E N1: - / - / -
+    "#);
 }
 
 #[test]

@@ -43,7 +43,37 @@ fn one_clear_problem_for_each_mistake() {
     ];
     let shown: String = cases.iter().map(|case| problems(case)).collect();
     assert!(!shown.contains("taken") && !shown.contains('\u{1b}'), "{shown}");
-    insta::assert_snapshot!(shown, @"");
+    insta::assert_snapshot!(shown, @r#"
+    E-POLICY policy.toml:5: unknown field `zone`, expected one of `id`, `version`, `title`, `source`, `as_of`, `status`, `marks`, `owner`, `approved_by`, `effective`, `review_every`, `timezone`, `grace_new_assets`
+    E-POLICY policy.toml:5: there is no time zone `Europe/Atlantis`
+    E-POLICY policy.toml:5: there is no time zone `../../etc/passwd`
+    E-POLICY policy.toml:5: unknown variant `dreamt`, expected one of `in-force`, `legacy`, `proposed`
+    E-POLICY policy.toml:5: as_of is not a day
+    E-POLICY policy.toml:5: unknown field `colour`, expected one of `schema`, `extends`, `combine`, `policy`, `monitor`, `classify`, `priority`, `deadline`, `host`, `tier`, `waiver`, `roles`, `cycle`, `window`, `freeze`, `ring`,…
+    E-POLICY policy.toml:7: `when` is empty
+    E-POLICY policy.toml:7: `severity` allows no value
+    E-POLICY policy.toml:7: `severity` has no value `dire`
+    E-POLICY policy.toml:7: `when` has no field `colour`
+    E-POLICY policy.toml:7: looks at `priority`, and the policy has no [priority] model
+    E-POLICY policy.toml:7: `cvss3_base` is not a threshold
+    E-POLICY policy.toml:7: compares `epss` without `epss_model`, and scores of different models do not compare
+    E-POLICY policy.toml:7: within `2 days` is not an ISO 8601 duration such as PT48H, P14D or P1M
+    E-POLICY policy.toml:9: a rule `a` stands above already
+    E-POLICY policy.toml:10: within `-P1D` is negative
+    E-POLICY policy.toml:8: unknown variant `sunrise`, expected one of `fix_released`, `detected`, `evaluated`, `kev_listed`, `known_and_fix_available`, `inputs_true_and_fix_released`
+    E-POLICY policy.toml:8: unknown field `whitin`, expected one of `id`, `when`, `within`, `otherwise`, `clock`, `done`, `change_type`, `precise`, `duty`, `on_no_fix`, `also`, `note`, `no_number`
+    E-POLICY policy.toml:6: rule id `\u{1b}[31m` is not a plain name
+    E-POLICY policy.toml:7: gives both `within` and `no_number`
+    E-POLICY policy.toml:8: `otherwise` goes with within = "kev-due-date" only
+    E-POLICY policy.toml:6: there is no decision table `tarot`
+    E-POLICY policy.toml:6: severity_order is empty or names a source twice
+    E-POLICY policy.toml:6: an unknown severity cannot stand for itself
+    E-POLICY policy.toml:6: `safety` has no value `dicey`
+    E-POLICY policy.toml:6: there is no class `magic`
+    E-POLICY policy.toml:5: `mission` has no value `impossible`
+    E-POLICY policy.toml:6: unknown variant `laziness`, expected one of `no-fix-available`, `operational-requirement`, `deferral`, `mitigated`, `false-positive`, `client-refusal`, `accepted`
+    E-POLICY policy.toml:6: max_feed_age `soon` is not an ISO 8601 duration such as PT48H, P14D or P1M
+    "#);
 }
 
 #[test]
@@ -62,7 +92,12 @@ fn extends_must_exist_end_and_stay_small() {
         let problems = load("policy.toml", &text, &files).expect_err(extends);
         shown.push_str(&lines(&problems));
     }
-    insta::assert_snapshot!(shown, @"");
+    insta::assert_snapshot!(shown, @r#"
+    E-POLICY policy.toml:2: there is no policy `nobody`
+    E-POLICY b.toml:2: policies extend each other in a circle: a.toml → b.toml → a.toml
+    E-POLICY samm:4: a policy `samm` is in force already
+    E-POLICY n30:2: more than 32 policies would be in force
+    "#);
 }
 
 #[test]
@@ -101,5 +136,15 @@ fn a_table_of_ones_own_loads_and_a_broken_one_does_not() {
         format!("{}{}", "[".repeat(100_000), "]".repeat(100_000)),
     ];
     let shown: String = broken.iter().map(|text| lines(&[read_table("t.json", text).expect_err("broken")])).collect();
-    insta::assert_snapshot!(shown, @"");
+    insta::assert_snapshot!(shown, @r#"
+    E-DECISION-TABLE t.json: no row gives the combination N, N, N, P
+    E-DECISION-TABLE t.json: row 2 gives a combination a second time
+    E-DECISION-TABLE t.json: row 1 gives cisa:BOD2604:1.0.0 a value it does not have
+    E-DECISION-TABLE t.json: row 1 has no value for cisa:PE:1.0.0
+    E-DECISION-TABLE t.json: its outcome is not among its decision points
+    E-DECISION-TABLE t.json: a decision point is listed as cisa:PE:1.0.0 and calls itself cisa:PX:1.0.0
+    E-DECISION-TABLE t.json: is not a decision table: EOF while parsing a value at line 67 column 17
+    E-DECISION-TABLE t.json: is not a decision table: missing field `namespace` at line 1 column 2
+    E-DECISION-TABLE t.json: is not a decision table: invalid type: sequence, expected a string at line 1 column 1
+    "#);
 }
