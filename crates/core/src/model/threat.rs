@@ -33,15 +33,15 @@ impl Threat {
         let mut whole = Self::default();
         for threat in threats {
             whole.cvss.extend(threat.cvss.iter().cloned());
-            if let Some(kev) = &threat.kev {
-                if whole.kev.as_ref().is_none_or(|known| kev.date_added < known.date_added) {
-                    whole.kev = Some(kev.clone());
-                }
+            if let Some(kev) = &threat.kev
+                && whole.kev.as_ref().is_none_or(|known| kev.date_added < known.date_added)
+            {
+                whole.kev = Some(kev.clone());
             }
-            if let Some(epss) = &threat.epss {
-                if whole.epss.as_ref().is_none_or(|known| epss.score > known.score) {
-                    whole.epss = Some(epss.clone());
-                }
+            if let Some(epss) = &threat.epss
+                && whole.epss.as_ref().is_none_or(|known| epss.score > known.score)
+            {
+                whole.epss = Some(epss.clone());
             }
             if let Some(ssvc) = &threat.ssvc {
                 let points = whole.ssvc.get_or_insert_default();

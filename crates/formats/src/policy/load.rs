@@ -347,10 +347,10 @@ fn classify(document: &Document, ledger: &mut Ledger<'_>, warnings: &mut Vec<Pro
 
 fn unknown(section: &UnknownSection, ledger: &mut Ledger<'_>) -> Unknown {
     let ours = Unknown::default();
-    if let Some(severity) = &section.severity {
-        if matches!(severity.get_ref(), Rating::Unknown | Rating::None) {
-            ledger.error(&severity.span(), "an unknown severity cannot stand for itself", "use low, medium, high or critical");
-        }
+    if let Some(severity) = &section.severity
+        && matches!(severity.get_ref(), Rating::Unknown | Rating::None)
+    {
+        ledger.error(&severity.span(), "an unknown severity cannot stand for itself", "use low, medium, high or critical");
     }
     let word = |text: &Option<Text>, default: &Option<String>| {
         text.as_ref().map(|text| text.get_ref().clone()).or_else(|| default.clone())
