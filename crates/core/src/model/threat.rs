@@ -33,15 +33,15 @@ impl Threat {
         let mut whole = Self::default();
         for threat in threats {
             whole.cvss.extend(threat.cvss.iter().cloned());
-            if let Some(kev) = &threat.kev {
-                if whole.kev.as_ref().is_none_or(|known| kev.date_added < known.date_added) {
-                    whole.kev = Some(kev.clone());
-                }
+            if let Some(kev) = &threat.kev
+                && whole.kev.as_ref().is_none_or(|known| kev.date_added < known.date_added)
+            {
+                whole.kev = Some(kev.clone());
             }
-            if let Some(epss) = &threat.epss {
-                if whole.epss.as_ref().is_none_or(|known| epss.score > known.score) {
-                    whole.epss = Some(epss.clone());
-                }
+            if let Some(epss) = &threat.epss
+                && whole.epss.as_ref().is_none_or(|known| epss.score > known.score)
+            {
+                whole.epss = Some(epss.clone());
             }
             if let Some(ssvc) = &threat.ssvc {
                 let points = whole.ssvc.get_or_insert_default();
@@ -120,4 +120,54 @@ pub enum TechnicalImpact {
     Partial,
     /// Total control.
     Total,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::civil::date;
+
+    #[test]
+    fn a_bundle_takes_the_earliest_listing_and_the_highest_of_all_else() {
+        let kev = |day| Kev {
+            date_added: date(2026, 1, day),
+            due_date: None,
+            ransomware: false,
+            name: String::new(),
+            action: String::new(),
+        };
+        let cvss = |version, base_tenths| Cvss { version, vector: String::new(), base_tenths };
+        let first = Threat {
+            cvss: vec![cvss(3, 50), cvss(2, 90)],
+            kev: Some(kev(9)),
+            epss: Some(Epss { score: 0.1, percentile: 0.2, date: date(2026, 1, 1) }),
+            ssvc: Some(Ssvc { exploitation: Some(Exploitation::Active), automatable: Some(false), technical_impact: None }),
+            published: "2026-01-03T00:00:00Z".parse().ok(),
+        };
+        let second = Threat {
+            cvss: vec![cvss(4, 20), cvss(3, 50), cvss(3, 80)],
+            kev: Some(kev(4)),
+            epss: Some(Epss { score: 0.7, percentile: 0.9, date: date(2026, 1, 1) }),
+            ssvc: Some(Ssvc {
+                exploitation: Some(Exploitation::None),
+                automatable: Some(true),
+                technical_impact: Some(TechnicalImpact::Partial),
+            }),
+            published: None,
+        };
+        let whole = Threat {
+            cvss: vec![cvss(4, 20), cvss(3, 80), cvss(3, 50), cvss(2, 90)],
+            kev: second.kev.clone(),
+            epss: second.epss.clone(),
+            ssvc: Some(Ssvc {
+                exploitation: Some(Exploitation::Active),
+                automatable: Some(true),
+                technical_impact: Some(TechnicalImpact::Partial),
+            }),
+            published: first.published,
+        };
+        assert_eq!(Threat::of_bundle([&first, &second]), whole);
+        assert_eq!(Threat::of_bundle([&second, &first]), whole);
+        assert_eq!(Threat::of_bundle([]), Threat::default());
+    }
 }

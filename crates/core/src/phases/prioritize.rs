@@ -120,13 +120,13 @@ fn add(because: &mut Vec<Because>, reason: Because) {
 /// Applies one policy: within each duty the first rule that matches.
 fn apply(input: &Input<'_>, policy: &Policy, inputs: &mut Inputs<'_, '_>, obligations: &mut Vec<Obligation>) {
     let mut bound = 0u64;
-    if let Some(effective) = policy.effective {
-        if input.now.to_zoned(policy.zone.clone()).date() < effective {
-            inputs.add(Because::new(
-                BecauseKind::Rule,
-                format!("policy {} takes effect on {effective}; its dates are shown already", policy.id),
-            ));
-        }
+    if let Some(effective) = policy.effective
+        && input.now.to_zoned(policy.zone.clone()).date() < effective
+    {
+        inputs.add(Because::new(
+            BecauseKind::Rule,
+            format!("policy {} takes effect on {effective}; its dates are shown already", policy.id),
+        ));
     }
     for rule in &policy.rules {
         let duty = 1u64.checked_shl(u32::from(rule.duty)).unwrap_or(0);
@@ -226,5 +226,3 @@ fn describe_head(rule: &Rule, inputs: &mut Inputs<'_, '_>) -> String {
     out
 }
 
-#[cfg(test)]
-mod tests;

@@ -185,7 +185,7 @@ fn parse(place: &str, text: &str) -> Result<Document, Problem> {
     let document: Document = toml::from_str(text).map_err(|error| {
         let line = Ledger::new(place, text).line(error.span().map_or(0, |span| span.start));
         let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
-        Problem::new("E-POLICY", line, printable(&message), "correct this line; `plimsoll policy show samm` prints a whole example")
+        Problem::new("E-POLICY", line, printable(&message), "correct this line, or what it belongs to")
     })?;
     if document.schema.get_ref() != SCHEMA {
         let line = Ledger::new(place, text).line(document.schema.span().start);
@@ -347,10 +347,10 @@ fn classify(document: &Document, ledger: &mut Ledger<'_>, warnings: &mut Vec<Pro
 
 fn unknown(section: &UnknownSection, ledger: &mut Ledger<'_>) -> Unknown {
     let ours = Unknown::default();
-    if let Some(severity) = &section.severity {
-        if matches!(severity.get_ref(), Rating::Unknown | Rating::None) {
-            ledger.error(&severity.span(), "an unknown severity cannot stand for itself", "use low, medium, high or critical");
-        }
+    if let Some(severity) = &section.severity
+        && matches!(severity.get_ref(), Rating::Unknown | Rating::None)
+    {
+        ledger.error(&severity.span(), "an unknown severity cannot stand for itself", "use low, medium, high or critical");
     }
     let word = |text: &Option<Text>, default: &Option<String>| {
         text.as_ref().map(|text| text.get_ref().clone()).or_else(|| default.clone())

@@ -9,6 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Most combinations that are looked at. FedRAMP's matrix, the largest preset,
 /// has some hundreds.
 pub const COMBINATION_LIMIT: usize = 100_000;
+/// Most combinations times rules, so that a hostile policy cannot keep a
+/// processor busy; the largest preset has some thousands.
+const WORK_LIMIT: usize = 5_000_000;
 /// Uncovered combinations named in full.
 const NAMED: usize = 5;
 
@@ -99,10 +102,10 @@ fn coverage(policy: &Policy, rules: &[&Rule], columns: &[Column], problems: &mut
                     *slot = true;
                 }
                 for (at, rule) in rules.iter().enumerate().skip(first + 1) {
-                    if matches(rule, cell) {
-                        if let Some(by) = taken.get_mut(at) {
-                            by.insert(first);
-                        }
+                    if matches(rule, cell)
+                        && let Some(by) = taken.get_mut(at)
+                    {
+                        by.insert(first);
                     }
                 }
             }
@@ -250,11 +253,15 @@ fn columns(policy: &Policy, rules: &[&Rule]) -> Result<Vec<Column>, Problem> {
         columns.push(Column { name: "epss_model".to_owned(), values });
     }
     let cells = columns.iter().fold(1usize, |product, column| product.saturating_mul(column.values.len()));
-    if cells > COMBINATION_LIMIT {
+    if cells > COMBINATION_LIMIT || cells.saturating_mul(rules.len()) > WORK_LIMIT {
         return Err(Problem::new(
             "W-POLICY-TOO-LARGE",
             format!("policy {}", policy.id),
-            format!("its rules span {cells} combinations, the limit for checking all is {COMBINATION_LIMIT}"),
+            format!(
+                "its {} rules span {cells} combinations, the limit for checking all is {}",
+                rules.len(),
+                COMBINATION_LIMIT.min(WORK_LIMIT / rules.len().max(1))
+            ),
             "look at fewer inputs, or split the policy in two that are extended together",
         ));
     }

@@ -58,10 +58,11 @@ fn of_advisory(
     }
     let mut best: Option<(&str, &str, Rating)> = None;
     for severity in facts.severities {
-        if let Severity::Vendor { vendor, word, rating } = severity {
-            if *rating != Rating::Unknown && best.is_none_or(|(_, _, known)| *rating > known) {
-                best = Some((vendor, word, *rating));
-            }
+        if let Severity::Vendor { vendor, word, rating } = severity
+            && *rating != Rating::Unknown
+            && best.is_none_or(|(_, _, known)| *rating > known)
+        {
+            best = Some((vendor, word, *rating));
         }
     }
     let (vendor, word, rating) = best?;
