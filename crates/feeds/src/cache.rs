@@ -9,7 +9,7 @@
 
 use crate::catalogue::SourceEntry;
 use jiff::Timestamp;
-use plimsoll_core::model::problem::Problem;
+use plimsoll_core::model::problem::{Problem, printable};
 use plimsoll_core::model::source::{Source, SourceTrouble, SourceWarning};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -100,34 +100,7 @@ impl Cache {
         file.take(MANIFEST_LIMIT + 1)
             .read_to_end(&mut text)
             .map_err(|error| io_problem(&path, "cannot be read", &error))?;
-        let damaged = |what: String| {
-            Problem::new(
-                "E-CACHE",
-                path.to_string_lossy(),
-                what,
-                "move the file away and update again; every source is then fetched anew and nothing is compared with the last good one",
-            )
-        };
-        if text.len() as u64 > MANIFEST_LIMIT {
-            return Err(damaged(format!("is larger than {MANIFEST_LIMIT} bytes, the limit for a cache manifest")));
-        }
-        let manifest: Manifest = serde_json::from_slice(&text)
-            .map_err(|error| damaged(format!("is not a cache manifest: {error}")))?;
-        if manifest.schema != SCHEMA {
-            return Err(damaged(format!(
-                "has schema \u{201c}{}\u{201d}, this program reads {SCHEMA}",
-                plimsoll_core::model::problem::printable(&manifest.schema)
-            )));
-        }
-        for (name, record) in &manifest.sources {
-            if record.path.starts_with('/') || record.path.split('/').any(|part| part == "..") {
-                return Err(damaged(format!(
-                    "source \u{201c}{}\u{201d} has a path that leaves the cache",
-                    plimsoll_core::model::problem::printable(name)
-                )));
-            }
-        }
-        Ok(Self { root: root.to_owned(), sources: manifest.sources })
+        Ok(Self { root: root.to_owned(), sources: parse_manifest(&path.to_string_lossy(), &text)? })
     }
 
     /// The folder.
@@ -184,7 +157,7 @@ impl Cache {
             Err(rustix::io::Errno::WOULDBLOCK) => {
                 let mut holder = String::new();
                 let _ = file.take(200).read_to_string(&mut holder);
-                let holder = plimsoll_core::model::problem::printable(holder.trim());
+                let holder = printable(holder.trim());
                 return Err(Problem::new(
                     "E-BUSY",
                     path.to_string_lossy(),
@@ -203,6 +176,37 @@ impl Cache {
         drop(written);
         Ok(UpdateLock { _file: file })
     }
+}
+
+/// Reads a manifest's bytes.
+///
+/// Another schema, a path that leaves the cache, or more than 16 MiB are
+/// errors with the next step.
+pub fn parse_manifest(place: &str, text: &[u8]) -> Result<BTreeMap<String, Record>, Problem> {
+    let damaged = |what: String| {
+        Problem::new(
+            "E-CACHE",
+            place,
+            what,
+            "move the file away and update again; every source is then fetched anew and nothing is compared with the last good one",
+        )
+    };
+    if text.len() as u64 > MANIFEST_LIMIT {
+        return Err(damaged(format!("is larger than {MANIFEST_LIMIT} bytes, the limit for a cache manifest")));
+    }
+    let manifest: Manifest = serde_json::from_slice(text)
+        .map_err(|error| damaged(format!("is not a cache manifest: {}", printable(&error.to_string()))))?;
+    if manifest.schema != SCHEMA {
+        return Err(damaged(format!(
+            "has schema \u{201c}{}\u{201d}, this program reads {SCHEMA}",
+            printable(&manifest.schema)
+        )));
+    }
+    let outside = |path: &str| path.starts_with('/') || path.split('/').any(|part| part == "..");
+    if let Some((name, _)) = manifest.sources.iter().find(|(_, record)| outside(&record.path)) {
+        return Err(damaged(format!("source \u{201c}{}\u{201d} has a path that leaves the cache", printable(name))));
+    }
+    Ok(manifest.sources)
 }
 
 /// What the database's header says of each source in the cache, by its path

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use url::Url;
 
 /// Largest document, and largest index (Red Hat's changes.csv of VEX documents
@@ -31,6 +31,10 @@ const INDEX: u64 = 128 << 20;
 /// Documents that may fail one after the other before the provider is left
 /// alone for this run.
 const IN_A_ROW: usize = 10;
+/// Documents fetched from one provider at the same time.
+const AT_ONCE: usize = 4;
+/// Digests that may lie beside a document, the stronger first.
+const DIGESTS: [&str; 2] = [".sha512", ".sha256"];
 /// Most problems of single documents that are told one by one.
 const TOLD: usize = 20;
 
@@ -62,9 +66,10 @@ struct Listed {
 pub(super) fn fetch(run: &Run<'_>, entry: &SourceEntry, last: Record, report: &mut SourceReport) -> (Outcome, Record) {
     let mut record = last;
     record.last_attempt = Some(now());
-    let mut walk = Walk { run, entry, report, scope: Scope::default(), digest_suffix: Some(".sha512") };
+    let mut walk = Walk { run, entry, report, scope: Scope::default(), digests: AtomicUsize::new(0), digest_seen: AtomicBool::new(false) };
     let outcome = match walk.whole() {
         Ok(0) if record.fetched.is_some() => Outcome::Unchanged,
+        Ok(0) if !report.problems.is_empty() => Outcome::Failed(report.problems.remove(0)),
         Ok(_) => measure(run, entry, &mut record),
         Err(problem) => Outcome::Failed(problem),
     };
@@ -88,6 +93,9 @@ fn first(report: &SourceReport) -> String {
 /// Counts what is in the folder now.
 fn measure(run: &Run<'_>, entry: &SourceEntry, record: &mut Record) -> Outcome {
     let folder = run.root.join(&entry.path);
+    if let Err(error) = std::fs::create_dir_all(&folder) {
+        return Outcome::Failed(io_problem(&folder, "cannot be made", &error));
+    }
     match (run.check)(entry, &folder) {
         Ok(measured) => {
             record.records = measured.records;
@@ -104,8 +112,11 @@ struct Walk<'a, 'b> {
     entry: &'a SourceEntry,
     report: &'b mut SourceReport,
     scope: Scope,
-    /// Which digest lies beside the documents, as found out by the first one.
-    digest_suffix: Option<&'static str>,
+    /// Which of [`DIGESTS`] lies beside the documents, as found out by the
+    /// first one.
+    digests: AtomicUsize,
+    /// Whether any document of this run had a digest beside it.
+    digest_seen: AtomicBool,
 }
 
 impl Walk<'_, '_> {
@@ -274,47 +285,56 @@ impl Walk<'_, '_> {
     /// begun again from the start.
     fn documents(&mut self, wanted: &[Listed], position: &mut Position) -> Result<u64, Problem> {
         let mut brought = 0;
-        let total = wanted.len() as u64;
         let mut in_a_row = 0;
-        for (number, listed) in wanted.iter().enumerate() {
-            if self.run.cancel.load(Ordering::Relaxed) || in_a_row == IN_A_ROW {
-                self.report.remaining += total - number as u64;
+        let mut done = 0;
+        for (number, batch) in wanted.chunks(AT_ONCE).enumerate() {
+            if self.run.cancel.load(Ordering::Relaxed) || in_a_row >= IN_A_ROW {
                 break;
             }
-            match self.document(listed) {
-                Ok(()) => {
-                    brought += 1;
-                    in_a_row = 0;
-                    position.failed.remove(&listed.url);
+            let this = &*self;
+            let outcomes: Vec<Result<u64, Problem>> = std::thread::scope(|scope| {
+                let threads: Vec<_> = batch.iter().map(|listed| scope.spawn(move || this.document(listed))).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(died(this.entry)))).collect()
+            });
+            for (listed, outcome) in batch.iter().zip(outcomes) {
+                match outcome {
+                    Ok(wire) => {
+                        self.report.wire_bytes += wire;
+                        brought += 1;
+                        in_a_row = 0;
+                        position.failed.remove(&listed.url);
+                    }
+                    Err(problem) if matches!(problem.code.as_str(), "E-DISK" | "E-CANCELLED") => {
+                        self.save(position)?;
+                        return Err(problem);
+                    }
+                    Err(problem) => {
+                        in_a_row += 1;
+                        position.failed.insert(listed.url.clone(), listed.updated.unwrap_or_else(now));
+                        self.tell(problem);
+                    }
                 }
-                Err(problem) if matches!(problem.code.as_str(), "E-DISK" | "E-CANCELLED") => {
-                    self.save(position)?;
-                    return Err(problem);
-                }
-                Err(problem) => {
-                    in_a_row += 1;
-                    position.failed.insert(listed.url.clone(), listed.updated.unwrap_or_else(now));
-                    self.tell(problem);
-                }
+                position.reach(listed);
             }
-            position.reach(listed);
-            self.run.progress.documents(&self.entry.name, number as u64 + 1, total);
-            if number % 200 == 199 {
+            done += batch.len();
+            self.run.progress.documents(&self.entry.name, done as u64, wanted.len() as u64);
+            if number % 50 == 49 {
                 self.save(position)?;
             }
         }
+        self.report.remaining += (wanted.len() - done) as u64;
         Ok(brought)
     }
 
-    /// Fetches, tests and stores one document.
-    fn document(&mut self, listed: &Listed) -> Result<(), Problem> {
+    /// Fetches, tests and stores one document; gives the bytes that came.
+    fn document(&self, listed: &Listed) -> Result<u64, Problem> {
         let url = address(self.entry, &listed.url)?;
         let inner = local_path(&url).ok_or_else(|| self.unreadable(&url, "has no plain file name"))?;
         let target = incoming(self.run.root, &format!("{}/{inner}", self.entry.path));
-        let fetched = download(self.run.client, &self.request(&url, &target, DOCUMENT))?;
-        if let Fetched::New(fetched) = fetched {
-            self.report.wire_bytes += fetched.wire;
-        }
+        let wire = match download(self.run.client, &self.request(&url, &target, DOCUMENT))? {
+            Fetched::New(fetched) => fetched.wire,
+            Fetched::NotModified => 0,
+        };
         let tested = integrity::structure(&target).and_then(|()| match self.digest(&url, &target, listed)? {
             Some(published) => integrity::published_digest(&target, &published),
             None => Ok(()),
@@ -323,23 +343,31 @@ impl Walk<'_, '_> {
             let _ = std::fs::remove_file(&target);
             return Err(problem);
         }
-        self.put(&target, &inner)
+        self.put(&target, &inner)?;
+        Ok(wire)
     }
 
     /// The digest the provider publishes for a document; providers without any
-    /// are asked once for each kind.
-    fn digest(&mut self, url: &Url, target: &Path, listed: &Listed) -> Result<Option<Vec<u8>>, Problem> {
+    /// are asked about each kind only until the first "no such file".
+    fn digest(&self, url: &Url, target: &Path, listed: &Listed) -> Result<Option<Vec<u8>>, Problem> {
         if let Some(digest) = &listed.digest {
             let digest = self.join(url, digest)?;
-            return self.small(&digest, 16 << 10);
+            let target = target.with_extension("digest");
+            return small(self.run.client, &self.request(&digest, &target, 16 << 10));
         }
-        while let Some(suffix) = self.digest_suffix {
+        loop {
+            let tried = self.digests.load(Ordering::Relaxed);
+            let Some(suffix) = DIGESTS.get(tried) else { return Ok(None) };
             if let Some(found) = sidecar(self.run, &self.request(url, target, DOCUMENT), suffix)? {
+                self.digest_seen.store(true, Ordering::Relaxed);
                 return Ok(Some(found));
             }
-            self.digest_suffix = (suffix == ".sha512").then_some(".sha256");
+            if self.digest_seen.load(Ordering::Relaxed) {
+                // One document without a digest does not end the others' check.
+                return Ok(None);
+            }
+            let _ = self.digests.compare_exchange(tried, tried + 1, Ordering::Relaxed, Ordering::Relaxed);
         }
-        Ok(None)
     }
 
     fn put(&self, from: &Path, inner: &str) -> Result<(), Problem> {
@@ -459,6 +487,11 @@ fn wanted(listed: Vec<Listed>, position: &Position, most: usize, is_here: impl F
     let left = wanted.len().saturating_sub(most) as u64;
     wanted.truncate(most);
     (wanted, left)
+}
+
+/// What a thread that ended by a panic leaves behind; it is a defect.
+fn died(entry: &SourceEntry) -> Problem {
+    Problem::new("E-DEFECT", &entry.name, "a fetching thread ended unexpectedly", "report this; update again")
 }
 
 /// `<year>/<file>`; the year is the part of the path that looks like one.

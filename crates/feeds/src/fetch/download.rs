@@ -206,12 +206,10 @@ fn same_file(part: &Part, length: u64, reply: &Reply) -> Result<(), String> {
     if part.total.is_some() && total != part.total {
         return Err("the file has another length now".to_owned());
     }
-    if let (Some(had), Some(has)) = (part.etag.as_deref(), reply.header("etag")) {
-        if had != has {
-            return Err("the file has another ETag now".to_owned());
-        }
+    match (part.etag.as_deref(), reply.header("etag")) {
+        (Some(had), Some(has)) if had != has => Err("the file has another ETag now".to_owned()),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// What a status other than success means.
@@ -455,4 +453,33 @@ pub(crate) fn small(client: &Client, request: &Request<'_>) -> Result<Option<Vec
 
 fn is_missing(problem: &Problem) -> bool {
     problem.text.ends_with(" 404") || problem.text.ends_with(" 410")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        assert_eq!(retry_after("120"), Some(Duration::from_secs(120)));
+        assert_eq!(retry_after("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO), "past");
+        let later = jiff::Timestamp::now().as_second() + 600;
+        let date = jiff::Timestamp::from_second(later).expect("a time").strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        let wait = retry_after(&date).expect("a date").as_secs();
+        assert!((598..=600).contains(&wait), "{wait}");
+        assert_eq!(retry_after("soon"), None);
+        assert_eq!(retry_after("-5"), None);
+    }
+
+    #[test]
+    fn only_a_strong_validator_may_stitch() {
+        let part = |etag: &str, date: Option<&str>| Part {
+            etag: Some(etag.to_owned()),
+            last_modified: date.map(str::to_owned),
+            ..Part::default()
+        };
+        assert_eq!(part("\"a\"", None).validator(), Some("\"a\""));
+        assert_eq!(part("W/\"a\"", None).validator(), None);
+        assert_eq!(part("W/\"a\"", Some("Wed, 21 Oct 2015 07:28:00 GMT")).validator(), Some("Wed, 21 Oct 2015 07:28:00 GMT"));
+    }
 }

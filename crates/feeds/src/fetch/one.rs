@@ -92,7 +92,10 @@ fn consider(run: &Run<'_>, entry: &SourceEntry, record: &mut Record, file: &Path
             _ => {
                 return match promote(run, entry, record, file, download, measured) {
                     Ok(()) => Outcome::Updated(measured),
-                    Err(problem) => Outcome::Failed(problem),
+                    Err(problem) => {
+                        let _ = std::fs::remove_file(file);
+                        Outcome::Failed(problem)
+                    }
                 };
             }
         },

@@ -3,7 +3,7 @@
 use crate::server::{Server, answer, feed, network, problem, run_with, source};
 use plimsoll_feeds::catalogue::Kind;
 use plimsoll_feeds::fetch::{NetworkOptions, Outcome, ProxySettings};
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::TcpStream;
 use std::sync::Arc;
 

@@ -13,8 +13,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+/// Status and body.
+type Content = Arc<Mutex<(u16, Vec<u8>)>>;
+
 /// A server whose one answer can be exchanged.
-fn exchangeable() -> (Server, Arc<Mutex<(u16, Vec<u8>)>>) {
+fn exchangeable() -> (Server, Content) {
     let content = Arc::new(Mutex::new((200, Vec::new())));
     let served = content.clone();
     let server = Server::start(move |seen, stream| {
@@ -226,7 +229,7 @@ fn a_full_disk_leaves_the_last_good_file() {
     let script = format!(
         "mount -t tmpfs -o size=256k tmpfs '{root}' || exit 77; export PLIMSOLL_FEEDS_CHILD='{root}'; \
          \"$0\" \"$@\" || exit 1; echo good > /dev/stderr; read line; \
-         \"$0\" \"$@\"; cat '{root}/kev/k.json'; ls -A '{root}/.incoming/kev'",
+         \"$0\" \"$@\"; cat '{root}/kev/k.json'; echo; echo left:; ls -A '{root}/.incoming/kev'",
         root = root.path().display()
     );
     for announced in [true, false] {
@@ -261,12 +264,12 @@ fn a_full_disk_leaves_the_last_good_file() {
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(text.contains("\"E-DISK\""), "{text}");
         assert!(text.contains("{\"records\":3,"), "the last good file stands: {text}");
-        assert!(!text.contains(".part"), "nothing is left to fill the disk: {text}");
+        assert_eq!(text.split("left:\n").nth(1), Some(""), "nothing is left to fill the disk: {text}");
     }
 }
 
 /// A server of the same content that does not say how long it is.
-fn unannounced(content: Arc<Mutex<(u16, Vec<u8>)>>) -> String {
+fn unannounced(content: Content) -> String {
     let server = Server::start(move |_, stream| {
         let body = content.lock().expect("content").1.clone();
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n").and_then(|()| stream.write_all(&body));
