@@ -160,6 +160,7 @@ impl<'r, 'a> Resolver<'r, 'a> {
                 queue.push_back(package);
             }
         }
+        self.add_essential(&mut queue);
         while let Some(package) = queue.pop_front() {
             self.install_dependencies(package, &mut queue)?;
             if self.new.len() > NEW_LIMIT {
@@ -167,6 +168,20 @@ impl<'r, 'a> Resolver<'r, 'a> {
             }
         }
         Ok(())
+    }
+
+    /// Adds essential packages that are not installed, as apt does.
+    fn add_essential(&mut self, queue: &mut VecDeque<PackageId>) {
+        for name in self.universe.essential() {
+            self.universe.load(name, self.indices);
+            let ids = self.universe.named(name).to_vec();
+            if ids.iter().any(|package| self.chosen(*package, When::Planned).is_some()) {
+                continue;
+            }
+            if let Some(candidate) = ids.first().and_then(|package| self.candidate(*package)) {
+                self.add(candidate, queue);
+            }
+        }
     }
 
     /// Installs what a chosen version needs and nothing chosen gives.
