@@ -2,7 +2,7 @@
 //!
 //! Source: Alpine's wiki "Apk spec" and apk-tools.
 
-use super::{control, purl, without_credentials};
+use super::{control, may_read_on, purl, without_credentials};
 use crate::bounded::{self, Limits};
 use plimsoll_core::model::component::{Component, ComponentKind};
 use plimsoll_core::model::problem::Problem;
@@ -175,6 +175,9 @@ pub fn repositories(place: &str, bytes: &[u8]) -> Result<(Vec<ApkRepository>, Ve
             None => (None, line),
             Some(Some((tag, address))) => (Some(tag.to_owned()), address.trim()),
             Some(None) => {
+                if !may_read_on(place, &mut problems) {
+                    break;
+                }
                 problems.push(Problem::new("E-FORMAT", format!("{place}:{}", index + 1), "the line has a tag and no address", "correct the line; it was left out"));
                 continue;
             }

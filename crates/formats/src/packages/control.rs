@@ -70,7 +70,7 @@ fn is_blank(line: &str) -> bool {
 
 /// Cuts the first line off, without its line feed.
 fn cut_line(text: &str) -> (&str, &str) {
-    match text.find('\n') {
+    match memchr::memchr(b'\n', text.as_bytes()) {
         Some(at) => {
             let (line, rest) = text.split_at(at);
             (line, rest.get(1..).unwrap_or(""))
@@ -217,7 +217,7 @@ impl<'a> Iterator for Fields<'a> {
             }
             // The colon is looked for in the first line only: a later one
             // belongs to a continuation.
-            let Some(colon) = first.find(':').filter(|_| !first.starts_with([' ', '\t', ':'])) else {
+            let Some(colon) = memchr::memchr(b':', first.as_bytes()).filter(|_| !first.starts_with([' ', '\t', ':'])) else {
                 return Some(Err(Malformed { line }));
             };
             let whole = start.get(..start.len() - rest.len()).unwrap_or("");

@@ -1,6 +1,6 @@
 //! INI files as yum, dnf and zypper write them (`.repo`, `.module`).
 
-use super::control;
+use super::{control, may_read_on};
 use plimsoll_core::model::problem::Problem;
 
 /// Most sections read from one file.
@@ -57,7 +57,10 @@ pub fn parse(place: &str, bytes: &[u8]) -> Result<(Vec<Section>, Vec<Problem>), 
             continue;
         }
         let taken = sections.last_mut().is_some_and(|section| take(section, line, trimmed));
-        if !taken && problems.len() < 20 {
+        if !taken {
+            if !may_read_on(place, &mut problems) {
+                break;
+            }
             problems.push(Problem::new("W-FORMAT", format!("{place}:{}", index + 1), "the line is neither a section nor key=value", "correct the file; the line was left out"));
         }
     }

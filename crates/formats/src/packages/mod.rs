@@ -14,7 +14,26 @@ pub mod purl;
 pub mod rpm;
 pub mod yum;
 
+use plimsoll_core::model::problem::Problem;
 use std::borrow::Cow;
+
+/// Most problems kept of one configuration file; such a file is no longer
+/// worth reading on, and a hostile one must not fill memory with remarks.
+const PROBLEM_LIMIT: usize = 100;
+
+/// Whether a configuration file may be read on; says so once where not.
+fn may_read_on(place: &str, problems: &mut Vec<Problem>) -> bool {
+    if problems.len() < PROBLEM_LIMIT {
+        return true;
+    }
+    problems.push(Problem::new(
+        "E-LIMIT",
+        place,
+        format!("has {PROBLEM_LIMIT} or more things wrong with it; the rest was not read"),
+        "check where the file comes from",
+    ));
+    false
+}
 
 /// Removes a user name and password from a web address.
 ///

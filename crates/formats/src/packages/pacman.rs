@@ -3,6 +3,7 @@
 //! Source: alpm-db-desc(7) and repo-add(8).
 
 use super::{control, purl};
+use crate::advisories::Reading;
 use crate::bounded::{self, Limits};
 use plimsoll_core::model::component::{Component, ComponentKind};
 use plimsoll_core::model::problem::Problem;
@@ -102,26 +103,26 @@ fn push(list: &mut Vec<String>, line: &str) {
 
 /// Reads a sync database (`core.db`): a compressed tar of `NAME-VERSION/desc`.
 ///
-/// Returns the packages in the order of the archive and the problems met, at
-/// most 20. Names inside the archive are data and never paths.
-pub fn sync(place: &str, bytes: &[u8]) -> Result<(Vec<PacmanPackage>, Vec<Problem>), Problem> {
+/// Returns the packages in the order of the archive and what the reading came
+/// to. Names inside the archive are data and never paths.
+pub fn sync(place: &str, bytes: &[u8]) -> Result<(Vec<PacmanPackage>, Reading), Problem> {
     let damaged = |error: std::io::Error| {
         Problem::new("E-FORMAT", place, format!("is not a readable tar archive: {error}"), "run `pacman -Sy`")
     };
     let archive = bounded::decompress(place, bytes, Limits::DOCUMENT)?;
     let mut archive = tar::Archive::new(&archive[..]);
-    let (mut packages, mut problems) = (Vec::new(), Vec::new());
+    let (mut packages, mut reading) = (Vec::new(), Reading::default());
     for (count, entry) in archive.entries().map_err(damaged)?.enumerate() {
         let entry = match entry {
             Ok(entry) => entry,
             // The end of the archive is gone; what was read stands.
             Err(error) => {
-                problems.push(damaged(error));
+                reading.reject(damaged(error));
                 break;
             }
         };
         if count >= Limits::DOCUMENT.entries {
-            problems.push(Problem::new("E-LIMIT", place, format!("has more than {} entries; the rest was not read", Limits::DOCUMENT.entries), "check where the file comes from"));
+            reading.reject(Problem::new("E-LIMIT", place, format!("has more than {} entries; the rest was not read", Limits::DOCUMENT.entries), "check where the file comes from"));
             break;
         }
         let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
@@ -130,12 +131,14 @@ pub fn sync(place: &str, bytes: &[u8]) -> Result<(Vec<PacmanPackage>, Vec<Proble
         }
         let inner = format!("{place}!{name}");
         match bounded::read_capped(&inner, entry, DESC_LIMIT as usize).and_then(|bytes| desc(&inner, &bytes)) {
-            Ok(package) => packages.push(package),
-            Err(problem) if problems.len() < 20 => problems.push(problem),
-            Err(_) => {}
+            Ok(package) => {
+                reading.records += 1;
+                packages.push(package);
+            }
+            Err(problem) => reading.reject(problem),
         }
     }
-    Ok((packages, problems))
+    Ok((packages, reading))
 }
 
 /// What a package is, by its name.
@@ -232,10 +235,10 @@ mod tests {
             archive.append_data(&mut header, name, content.as_bytes()).unwrap();
         }
         let bytes = zstd::stream::encode_all(&archive.into_inner().unwrap()[..], 1).unwrap();
-        let (packages, problems) = sync("core.db", &bytes).unwrap();
+        let (packages, reading) = sync("core.db", &bytes).unwrap();
         assert_eq!(packages.iter().map(|package| (&*package.name, package.licence.as_deref())).collect::<Vec<_>>(), [("a", Some("MIT AND BSD"))]);
         assert_eq!(packages[0].to_component(&Stream::language("arch")).purl, "pkg:alpm/arch/a@1:2-3");
-        assert_eq!((&*problems[0].place, &*problems[0].text), ("core.db!b-1/desc", "the entry has no %VERSION%"));
+        assert_eq!((&*reading.problems[0].place, &*reading.problems[0].text), ("core.db!b-1/desc", "the entry has no %VERSION%"));
         for cut in 0..bytes.len() {
             let _ = sync("core.db", &bytes[..cut]);
         }

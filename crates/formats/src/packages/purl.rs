@@ -31,15 +31,21 @@ enum Place {
 fn encode(out: &mut String, text: &str, place: Place) {
     const HEX: [char; 16] =
         ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
-    for byte in text.bytes() {
-        if kept(byte, place) {
-            out.push(char::from(byte));
-        } else {
+    // Only ASCII is kept, so a run of kept bytes ends at character boundaries.
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(|byte| !kept(byte, place)) {
+        let (run, after) = rest.split_at(at);
+        out.push_str(run);
+        let width = after.chars().next().map_or(1, char::len_utf8);
+        let (odd, after) = after.split_at(width);
+        for byte in odd.bytes() {
             out.push('%');
             out.push(HEX.get(usize::from(byte >> 4)).copied().unwrap_or('0'));
             out.push(HEX.get(usize::from(byte & 15)).copied().unwrap_or('0'));
         }
+        rest = after;
     }
+    out.push_str(rest);
 }
 
 /// The vendor part of a package URL for a stream's family: the family, except

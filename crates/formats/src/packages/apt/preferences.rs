@@ -2,7 +2,7 @@
 //!
 //! Source: apt_preferences(5).
 
-use super::super::control;
+use super::super::{control, may_read_on};
 use super::pattern::Pattern;
 use super::release::Release;
 use plimsoll_core::model::problem::Problem;
@@ -154,6 +154,9 @@ pub fn parse(place: &str, bytes: &[u8]) -> Result<(Vec<Preference>, Vec<Problem>
     let mut problems: Vec<Problem> = encoding.into_iter().collect();
     let mut preferences = Vec::new();
     for (count, paragraph) in control::paragraphs(&text).enumerate() {
+        if !may_read_on(place, &mut problems) {
+            break;
+        }
         if count >= ENTRY_LIMIT {
             problems.push(Problem::new("E-LIMIT", place, format!("holds more than {ENTRY_LIMIT} entries; the rest was not read"), "check where the file comes from"));
             break;

@@ -2,7 +2,7 @@
 //!
 //! Source: sources.list(5).
 
-use super::super::{control, without_credentials};
+use super::super::{control, may_read_on, without_credentials};
 use plimsoll_core::model::problem::{Problem, printable};
 
 /// Most entries read from one file.
@@ -136,6 +136,9 @@ pub fn parse_list(place: &str, bytes: &[u8]) -> Result<Sources, Problem> {
         if content.is_empty() {
             continue;
         }
+        if !may_read_on(place, &mut sources.problems) {
+            break;
+        }
         if sources.entries.len() >= ENTRY_LIMIT {
             sources.problems.push(too_many(place));
             break;
@@ -259,6 +262,9 @@ pub fn parse_deb822(place: &str, bytes: &[u8]) -> Result<Sources, Problem> {
     let (text, encoding) = control::text(place, bytes)?;
     let mut sources = Sources { entries: Vec::new(), problems: encoding.into_iter().collect() };
     for paragraph in control::paragraphs(&text) {
+        if !may_read_on(place, &mut sources.problems) {
+            break;
+        }
         if let Some(problem) = paragraph.too_long(place) {
             sources.problems.push(problem);
             continue;
@@ -368,6 +374,14 @@ mod tests {
         let first = &sources.entries[0];
         assert_eq!(first.uri, "https://repo.example:8443/x_y/~z/");
         assert_eq!((first.architectures.join(","), first.signed_by.as_deref(), first.trusted, first.allow_insecure), ("amd64,arm64".into(), Some("/k.gpg"), Some(true), Some(false)));
+    }
+
+    #[test]
+    fn a_file_of_rubbish_is_given_up() {
+        let sources = parse_list("l", &b"x\n".repeat(1_000_000)).unwrap();
+        assert_eq!((sources.problems.len(), &*sources.problems[100].code), (101, "E-LIMIT"));
+        let sources = parse_deb822("s", &b"x\n\n".repeat(100_000)).unwrap();
+        assert_eq!(sources.problems.len(), 101);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Source: createrepo_c.
 
 use super::xml::{self, Node, attribute};
+use crate::advisories::Reading;
 use jiff::Timestamp;
 use plimsoll_core::model::problem::Problem;
 
@@ -109,39 +110,37 @@ impl PrimaryPackage {
     }
 }
 
-/// Reads `primary.xml` (already decompressed) and passes each package on;
-/// returns how many there were and the problems met, at most 20.
+/// Reads `primary.xml` (already decompressed) and passes each package on.
 ///
 /// A package without name, architecture or version is left out and named.
 pub fn primary(
     place: &str,
     bytes: &[u8],
     sink: &mut dyn FnMut(PrimaryPackage),
-) -> Result<(u64, Vec<Problem>), Problem> {
-    let (mut count, mut problems) = (0, Vec::new());
+) -> Result<Reading, Problem> {
+    let mut reading = Reading::default();
     let mut current = PrimaryPackage::default();
     xml::walk(place, bytes, &mut |path, node, at| match (path.len(), node) {
         (2, Node::Open("package", _)) => current = PrimaryPackage::default(),
         (2, Node::Close("package", _)) => {
             let package = std::mem::take(&mut current);
             if package.name.is_empty() || package.arch.is_empty() || package.version.is_empty() {
-                if problems.len() < 20 {
-                    problems.push(Problem::new(
-                        "E-FORMAT",
-                        format!("{place}@{at}"),
-                        "the package has no name, architecture or version",
-                        "refresh the repository's metadata; the package was left out",
-                    ));
-                }
+                reading.reject(Problem::new(
+                    "E-FORMAT",
+                    format!("{place}@{at}"),
+                    "the package has no name, architecture or version",
+                    "refresh the repository's metadata; the package was left out",
+                ));
             } else {
-                count += 1;
+                reading.records += 1;
+                reading.saw(package.built);
                 sink(package);
             }
         }
         (3 | 4, node) => take(&mut current, node),
         _ => {}
     })?;
-    Ok((count, problems))
+    Ok(reading)
 }
 
 fn take(package: &mut PrimaryPackage, node: Node<'_, '_>) {
@@ -196,8 +195,8 @@ mod tests {
         "#);
         let bytes = zoo("primary.xml.gz").unwrap();
         let mut packages = Vec::new();
-        let (count, problems) = primary("primary.xml", &bytes, &mut |package| packages.push(package)).unwrap();
-        assert_eq!((count, problems), (35, vec![]));
+        let reading = primary("primary.xml", &bytes, &mut |package| packages.push(package)).unwrap();
+        assert_eq!((reading.records, reading.rejected), (35, 0));
         let duck = packages.iter().find(|package| package.name == "duck" && package.version == "0.6").unwrap();
         insta::assert_debug_snapshot!(duck, @r#"
         PrimaryPackage {
@@ -235,7 +234,7 @@ mod tests {
         assert_eq!(repomd("r", deep.as_bytes()).unwrap_err().text, "nests deeper than 64 elements");
         let bomb = "<!DOCTYPE x [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;\">]><metadata><package><name>&b;\u{1b}[2J</name><arch>x</arch><version ver=\"1\" rel=\"1\" epoch=\"9999999999\"/></package><package/></metadata>";
         let mut packages = Vec::new();
-        let (count, problems) = primary("p", bomb.as_bytes(), &mut |package| packages.push(package)).unwrap();
-        assert_eq!((count, problems.len(), &*packages[0].name, packages[0].epoch), (1, 1, "&b;\u{1b}[2J", 0));
+        let reading = primary("p", bomb.as_bytes(), &mut |package| packages.push(package)).unwrap();
+        assert_eq!((reading.records, reading.rejected, &*packages[0].name, packages[0].epoch), (1, 1, "&b;\u{1b}[2J", 0));
     }
 }

@@ -25,7 +25,6 @@ type PackageKey = (String, String, Option<String>);
 struct Draft {
     advisory: Advisory,
     retracted: bool,
-    reboot: bool,
     module: Option<String>,
     packages: BTreeMap<PackageKey, Vec<String>>,
     incomplete: u64,
@@ -100,7 +99,6 @@ fn take(draft: &mut Draft, path: &[String], node: Node<'_, '_>, stream: &Stream)
         }
         (_, Node::Open("collection", _) | Node::Close("collection", _)) => draft.module = None,
         ("collection", Node::Open("package", start)) => package(draft, start),
-        ("package", Node::Close("reboot_suggested", text)) => draft.reboot |= !matches!(text, "0" | "false" | "False"),
         _ => {}
     }
 }
