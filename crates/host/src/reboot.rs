@@ -39,8 +39,8 @@ const REBOOT_PACKAGES: [&str; 25] = [
     "openssl-libs",
     "systemd",
     "systemd-sysv",
-    "udev",
     "ucode-intel",
+    "udev",
 ];
 
 /// Prefixes of kernel packages that carry a version or flavour in their name.

@@ -2,6 +2,10 @@
 
 #[path = "host/data.rs"]
 mod data;
+#[path = "host/hostile.rs"]
+mod hostile;
+#[path = "host/live.rs"]
+mod live;
 #[path = "host/plans.rs"]
 mod plans;
 #[path = "host/random.rs"]

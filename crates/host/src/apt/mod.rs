@@ -22,6 +22,7 @@ use plimsoll_formats::packages::apt::sources::{self, EntryKind, SourceEntry};
 use plimsoll_formats::packages::apt::index;
 use plimsoll_formats::packages::without_credentials;
 use std::collections::BTreeSet;
+pub(crate) use updates::sort as sort_updates;
 pub use updates::{Pending, native};
 
 /// Longest file of sources or preferences, in bytes.

@@ -2,10 +2,11 @@
 //!
 //! apt marks every upgradable package, installs what the new versions newly
 //! need, and only then lets its problem resolver weigh what is still broken.
-//! The first two steps are followed here to the letter. The third is followed
-//! only as far as *keeping back* goes; where apt would have to remove
-//! something or weigh scores, the answer is [`Outcome::Undecided`] and the
-//! real apt is asked instead. A wrong plan would be worse than none.
+//! The first two steps are followed here to the letter. Where the third would
+//! have anything to do, the answer is [`Outcome::Undecided`] and the real apt
+//! is asked instead: it may keep packages back or remove others, by scores
+//! that take the whole archive into account, and a wrong plan would be worse
+//! than none.
 //!
 //! Source: apt-pkg/upgrade.cc (`pkgDistUpgrade`), apt-pkg/depcache.cc
 //! (`MarkInstall`), apt-pkg/algorithms.cc (`pkgProblemResolver`).
@@ -14,9 +15,6 @@ use super::policy::Policy;
 use super::relation::{self, Operator, Relation, groups};
 use super::universe::{Index, MultiArch, PackageId, Universe, VersionId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-
-/// Rounds of keeping back before giving up; each keeps at least one package.
-const ROUNDS: usize = 200;
 
 /// Most new packages of one plan; a release upgrade brings hundreds.
 const NEW_LIMIT: usize = 5_000;
@@ -49,15 +47,6 @@ pub(crate) struct Resolver<'r, 'a> {
     chosen: Vec<Option<VersionId>>,
     current: Vec<Option<VersionId>>,
     new: BTreeSet<PackageId>,
-}
-
-/// Why a chosen version cannot be.
-struct Broken {
-    package: PackageId,
-    /// The dependency that nothing satisfies, or the other side of a conflict.
-    group: Vec<PackageId>,
-    conflict: bool,
-    text: String,
 }
 
 /// Which selection is looked at.
@@ -93,7 +82,7 @@ impl<'r, 'a> Resolver<'r, 'a> {
         }
         let broken = self.broken(&installed, When::Now);
         if !broken.is_empty() {
-            return Outcome::Refused(broken.into_iter().map(|broken| broken.text).collect());
+            return Outcome::Refused(broken);
         }
         let mut kept: BTreeMap<PackageId, &'static str> = BTreeMap::new();
         for &package in &installed {
@@ -101,22 +90,17 @@ impl<'r, 'a> Resolver<'r, 'a> {
                 kept.insert(package, "hold");
             }
         }
-        for _ in 0..ROUNDS {
-            if let Err(reason) = self.attempt(&installed, &kept) {
-                return Outcome::Undecided(reason);
-            }
-            let mut all = installed.clone();
-            all.extend(self.new.iter());
-            let broken = self.broken(&all, When::Planned);
-            if broken.is_empty() {
-                return self.finish(&installed, kept);
-            }
-            match self.keep_back(broken, &kept) {
-                Ok(more) => kept.extend(more),
-                Err(reason) => return Outcome::Undecided(reason),
-            }
+        if let Err(reason) = self.attempt(&installed, &kept) {
+            return Outcome::Undecided(reason);
         }
-        Outcome::Undecided(format!("no plan after keeping back {} packages", kept.len()))
+        let mut all = installed.clone();
+        all.extend(self.new.iter());
+        match self.broken(&all, When::Planned).into_iter().next() {
+            None => self.finish(&installed, kept),
+            // Here apt weighs scores: it keeps some packages back and removes
+            // others, and near misses are worse than no answer.
+            Some(reason) => Outcome::Undecided(reason),
+        }
     }
 
     fn finish(&mut self, installed: &[PackageId], kept: BTreeMap<PackageId, &'static str>) -> Outcome {
@@ -160,6 +144,7 @@ impl<'r, 'a> Resolver<'r, 'a> {
                 queue.push_back(package);
             }
         }
+        self.add_essential(&mut queue);
         while let Some(package) = queue.pop_front() {
             self.install_dependencies(package, &mut queue)?;
             if self.new.len() > NEW_LIMIT {
@@ -167,6 +152,20 @@ impl<'r, 'a> Resolver<'r, 'a> {
             }
         }
         Ok(())
+    }
+
+    /// Adds essential packages that are not installed, as apt does.
+    fn add_essential(&mut self, queue: &mut VecDeque<PackageId>) {
+        for name in self.universe.essential() {
+            self.universe.load(name, self.indices);
+            let ids = self.universe.named(name).to_vec();
+            if ids.iter().any(|package| self.chosen(*package, When::Planned).is_some()) {
+                continue;
+            }
+            if let Some(candidate) = ids.first().and_then(|package| self.candidate(*package)) {
+                self.add(candidate, queue);
+            }
+        }
     }
 
     /// Installs what a chosen version needs and nothing chosen gives.
@@ -259,39 +258,8 @@ impl<'r, 'a> Resolver<'r, 'a> {
         queue.push_back(package);
     }
 
-    /// Decides which packages are kept back so that nothing is broken.
-    fn keep_back(
-        &mut self,
-        broken: Vec<Broken>,
-        kept: &BTreeMap<PackageId, &'static str>,
-    ) -> Result<BTreeMap<PackageId, &'static str>, String> {
-        let mut more = BTreeMap::new();
-        for broken in broken {
-            let changed = self.chosen(broken.package, When::Now) != self.chosen(broken.package, When::Planned);
-            if broken.conflict {
-                return Err(broken.text);
-            }
-            if changed && self.chosen(broken.package, When::Now).is_some() {
-                more.insert(broken.package, "dependencies");
-            } else if kept.contains_key(&broken.package) {
-                // What is kept stays, so what would break it stays too.
-                for target in broken.group {
-                    let upgraded = self.chosen(target, When::Now).is_some()
-                        && self.chosen(target, When::Now) != self.chosen(target, When::Planned);
-                    if upgraded {
-                        more.insert(target, "dependencies");
-                    }
-                }
-            } else {
-                return Err(broken.text);
-            }
-        }
-        more.retain(|package, _| !kept.contains_key(package));
-        if more.is_empty() { Err("keeping back leads nowhere".to_owned()) } else { Ok(more) }
-    }
-
     /// Finds what is broken among packages.
-    fn broken(&self, packages: &[PackageId], when: When) -> Vec<Broken> {
+    fn broken(&self, packages: &[PackageId], when: When) -> Vec<String> {
         let mut out = Vec::new();
         let mut against = Vec::new();
         for &package in packages {
@@ -306,22 +274,12 @@ impl<'r, 'a> Resolver<'r, 'a> {
             relation::parse(found.fields.conflicts, &mut against);
             relation::parse(found.fields.breaks, &mut against);
             for relation in &against {
-                if let Some(other) = self.hit(relation, package, when) {
-                    out.push(Broken {
-                        package,
-                        group: vec![other],
-                        conflict: true,
-                        text: format!("{} conflicts with {relation}", self.name(package)),
-                    });
+                if self.hit(relation, package, when) {
+                    out.push(format!("{} conflicts with {relation}", self.name(package)));
                 }
             }
-            if let Some(other) = self.out_of_step(package, version, when) {
-                out.push(Broken {
-                    package,
-                    group: vec![other],
-                    conflict: true,
-                    text: format!("{} would differ in version between architectures", self.name(package)),
-                });
+            if self.out_of_step(package, version, when) {
+                out.push(format!("{} would differ in version between architectures", self.name(package)));
             }
         }
         if when == When::Planned {
@@ -332,7 +290,7 @@ impl<'r, 'a> Resolver<'r, 'a> {
 
     /// Recommendations satisfied now and no longer afterwards, which apt's
     /// resolver treats as breakage.
-    fn lost_recommendations(&self, packages: &[PackageId], out: &mut Vec<Broken>) {
+    fn lost_recommendations(&self, packages: &[PackageId], out: &mut Vec<String>) {
         for &package in packages {
             let (Some(now), Some(planned)) = (self.chosen(package, When::Now), self.chosen(package, When::Planned)) else {
                 continue;
@@ -347,58 +305,34 @@ impl<'r, 'a> Resolver<'r, 'a> {
             if let Some(group) = groups(&found.recommends).find(|group| !self.satisfied(group, package, When::Planned))
                 && fine_now(now)
             {
-                let mut broken = self.lacking(package, planned, group);
-                broken.conflict = true;
-                out.push(broken);
+                out.push(self.lacking(package, planned, group));
             }
         }
     }
 
-    fn lacking(&self, package: PackageId, version: VersionId, group: &[Relation<'a>]) -> Broken {
+    fn lacking(&self, package: PackageId, version: VersionId, group: &[Relation<'a>]) -> String {
         let text: Vec<String> = group.iter().map(ToString::to_string).collect();
-        let mut targets: Vec<PackageId> = Vec::new();
-        for relation in group {
-            targets.extend(self.universe.named(relation.name));
-            for (provider, _) in self.universe.providers(relation.name) {
-                targets.extend(self.universe.versions.get(*provider).map(|version| version.package));
-            }
-        }
-        targets.sort_unstable();
-        targets.dedup();
         let stated = self.universe.versions.get(version).map_or("", |version| version.fields.version);
-        Broken {
-            package,
-            group: targets,
-            conflict: false,
-            text: format!("{} {stated} needs {}", self.name(package), text.join(" | ")),
-        }
+        format!("{} {stated} needs {}", self.name(package), text.join(" | "))
     }
 
-    /// The package that a conflict hits.
-    fn hit(&self, relation: &Relation<'a>, from: PackageId, when: When) -> Option<PackageId> {
+    /// Whether a conflict hits another chosen package.
+    fn hit(&self, relation: &Relation<'a>, from: PackageId, when: When) -> bool {
         let name = |package: PackageId| self.universe.packages.get(package).map(|package| package.name);
         let own = name(from);
-        for &package in self.universe.named(relation.name) {
-            if package != from
-                && name(package) != own
-                && let Some(version) = self.chosen(package, when)
-                && self.stated(version).is_some_and(|version| relation.admits(version))
+        let by_name = self.universe.named(relation.name).iter().any(|&package| {
+            name(package) != own
                 && self.same_arch(relation, package)
-            {
-                return Some(package);
-            }
-        }
-        for (version, provided) in self.universe.providers(relation.name) {
-            let package = self.universe.versions.get(*version)?.package;
-            if name(package) != own
-                && self.chosen(package, when) == Some(*version)
-                && admits_provided(relation, *provided)
-                && self.same_arch(relation, package)
-            {
-                return Some(package);
-            }
-        }
-        None
+                && self.chosen(package, when).and_then(|version| self.stated(version)).is_some_and(|version| relation.admits(version))
+        });
+        by_name
+            || self.universe.providers(relation.name).iter().any(|(version, provided)| {
+                let Some(package) = self.universe.versions.get(*version).map(|version| version.package) else { return false };
+                name(package) != own
+                    && self.chosen(package, when) == Some(*version)
+                    && admits_provided(relation, *provided)
+                    && self.same_arch(relation, package)
+            })
     }
 
     fn same_arch(&self, relation: &Relation<'a>, package: PackageId) -> bool {
@@ -408,15 +342,14 @@ impl<'r, 'a> Resolver<'r, 'a> {
         }
     }
 
-    /// Another architecture's copy of a `Multi-Arch: same` package that has
+    /// Whether another architecture's copy of a `Multi-Arch: same` package has
     /// another version, which dpkg forbids.
-    fn out_of_step(&self, package: PackageId, version: VersionId, when: When) -> Option<PackageId> {
-        let found = self.universe.versions.get(version)?;
+    fn out_of_step(&self, package: PackageId, version: VersionId, when: When) -> bool {
+        let Some(found) = self.universe.versions.get(version) else { return false };
         if found.fields.multi_arch != MultiArch::Same || self.universe.arches.len() < 2 {
-            return None;
+            return false;
         }
-        let name = self.universe.packages.get(package)?.name;
-        self.universe.named(name).iter().copied().find(|other| {
+        self.universe.named(self.name(package)).iter().any(|other| {
             *other != package
                 && self.chosen(*other, when).is_some_and(|other| self.stated(other) != Some(found.fields.version))
         })

@@ -197,6 +197,17 @@ impl<'a> Universe<'a> {
     }
 
 
+    /// Names that any list marks as essential, sorted.
+    pub(crate) fn essential(&self) -> Vec<&'a str> {
+        let finder = memchr::memmem::Finder::new("\nEssential: yes");
+        let marked = |raws: &[(usize, Paragraph<'_>)]| {
+            raws.iter().any(|(_, paragraph)| finder.find(paragraph.text().as_bytes()).is_some())
+        };
+        let mut names: Vec<&str> = self.raw.iter().filter(|(_, raws)| marked(raws)).map(|(name, _)| *name).collect();
+        names.sort_unstable();
+        names
+    }
+
     fn add(&mut self, name: &'a str, number: usize, from_status: bool, fields: Fields<'a>) {
         let native = self.arches.first().map_or("", String::as_str);
         let arch: &'a str = match fields.architecture {

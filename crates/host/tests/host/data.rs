@@ -36,3 +36,9 @@ pub fn copy(from: &Path, to: &Path) {
         }
     }
 }
+
+/// The rows of a tab-separated file without a header.
+pub fn rows_all(path: &Path) -> Vec<Vec<String>> {
+    let text = std::fs::read_to_string(path).unwrap();
+    text.lines().map(|line| line.split('\t').map(str::to_owned).collect()).collect()
+}

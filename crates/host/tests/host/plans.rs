@@ -82,7 +82,16 @@ fn a_broken_host_gets_candidates_and_the_reason() {
     let (root, lists, pending) = plan(&path);
     assert!(pending.refused.as_ref().is_some_and(|lacking| !lacking.is_empty()), "{:?}", pending.undecided);
     let mut wanted: Vec<Vec<String>> = data::rows(&path.join("apt-upgradable.tsv"));
-    wanted.iter_mut().for_each(|row| row.truncate(5));
+    for row in &mut wanted {
+        row.truncate(5);
+        // The file classes by the candidate's own place. Here the point
+        // release (u10) absorbed what the security repository fixed in u9, so
+        // the update is a security update though it comes from elsewhere.
+        if row.first().is_some_and(|package| package == "openssh-client") {
+            assert_eq!(row[4], "other");
+            row[4] = "security".to_owned();
+        }
+    }
     wanted.sort();
     let mut found: Vec<Vec<String>> = pending
         .updates
