@@ -68,16 +68,12 @@ struct Identifiers {
 }
 
 /// A value that is an object since OpenVEX 0.2.0 and was a string before.
+#[derive(Default)]
 enum NameOr<T> {
     Name(String),
     Object(Box<T>),
+    #[default]
     Neither,
-}
-
-impl<T> Default for NameOr<T> {
-    fn default() -> Self {
-        Self::Neither
-    }
 }
 
 impl<T: for<'any> Deserialize<'any>> Shape for NameOr<T> {

@@ -254,16 +254,17 @@ fn settle_operating_system(document: &mut Document) {
         .filter_map(|component| component.stream.as_ref())
         .filter(|stream| stream.is_operating_system())
         .collect();
-    if document.os.is_none() {
-        if let [only] = streams.into_iter().collect::<Vec<_>>().as_slice() {
-            document.os = Some(OperatingSystem {
-                id: only.family().to_owned(),
-                version: only.release_name().unwrap_or("").to_owned(),
-                name: only.as_str().to_owned(),
-                stream: Some((*only).clone()),
-                ..OperatingSystem::default()
-            });
-        }
+    let streams: Vec<&Stream> = streams.into_iter().collect();
+    if document.os.is_none()
+        && let [only] = streams.as_slice()
+    {
+        document.os = Some(OperatingSystem {
+            id: only.family().to_owned(),
+            version: only.release_name().unwrap_or("").to_owned(),
+            name: only.as_str().to_owned(),
+            stream: Some((*only).clone()),
+            ..OperatingSystem::default()
+        });
     }
     let Some(stream) = document.os.as_ref().and_then(|os| os.stream.clone()) else { return };
     for component in &mut document.components {
