@@ -42,16 +42,16 @@ pub struct Component {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub module: Option<String>,
     /// Held back by the administrator (dpkg hold, dnf versionlock, zypper lock).
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub held: bool,
     /// Part in booting, for kernel images only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kernel: Option<KernelRole>,
     /// When it is needed (a lock file's development dependencies, say).
-    #[serde(skip_serializing_if = "Scope::is_default")]
+    #[serde(default, skip_serializing_if = "Scope::is_default")]
     pub scope: Scope,
     /// Files it was read from, relative to the scanned root or project.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub locations: Vec<String>,
     /// Licence expression where the inventory states one.
     #[serde(skip_serializing_if = "Option::is_none")]

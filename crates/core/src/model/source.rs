@@ -25,7 +25,7 @@ pub struct Source {
     pub streams: Vec<String>,
     /// What went wrong when it was last fetched or read; the facts are then
     /// the last good ones.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<SourceWarning>,
 }
 

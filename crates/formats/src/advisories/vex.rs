@@ -7,13 +7,13 @@
 use super::{Fact, Reading};
 use crate::bounded::{self, Limits};
 use crate::sbom;
-use crate::sbom::lenient::{List, Object, Text, Texts};
+use crate::sbom::lenient::{self, List, Object, Shape, Text, Texts};
 use packageurl::PackageUrl;
 use plimsoll_core::model::problem::{Problem, printable};
 use plimsoll_core::model::statement::{Statement, VexStatus};
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
-use std::fmt;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, SeqAccess};
 use std::str::FromStr;
 
 #[derive(Deserialize, Default)]
@@ -68,77 +68,56 @@ struct Identifiers {
 }
 
 /// A value that is an object since OpenVEX 0.2.0 and was a string before.
+#[derive(Default)]
 enum NameOr<T> {
     Name(String),
     Object(Box<T>),
+    #[default]
     Neither,
 }
 
-impl<T> Default for NameOr<T> {
-    fn default() -> Self {
+impl<T: for<'any> Deserialize<'any>> Shape for NameOr<T> {
+    fn wrong() -> Self {
         Self::Neither
     }
-}
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for NameOr<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either<T>(std::marker::PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Either<T> {
-            type Value = NameOr<T>;
+    fn text(text: &str) -> Self {
+        Self::Name(text.to_owned())
+    }
 
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("any JSON value")
-            }
-
-            fn visit_bool<E>(self, _: bool) -> Result<NameOr<T>, E> {
-                Ok(NameOr::Neither)
-            }
-
-            fn visit_i64<E>(self, _: i64) -> Result<NameOr<T>, E> {
-                Ok(NameOr::Neither)
-            }
-
-            fn visit_u64<E>(self, _: u64) -> Result<NameOr<T>, E> {
-                Ok(NameOr::Neither)
-            }
-
-            fn visit_f64<E>(self, _: f64) -> Result<NameOr<T>, E> {
-                Ok(NameOr::Neither)
-            }
-
-            fn visit_unit<E>(self) -> Result<NameOr<T>, E> {
-                Ok(NameOr::Neither)
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<NameOr<T>, E> {
-                Ok(NameOr::Name(text.to_owned()))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<NameOr<T>, A::Error> {
-                while access.next_element::<serde::de::IgnoredAny>()?.is_some() {}
-                Ok(NameOr::Neither)
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<NameOr<T>, A::Error> {
-                T::deserialize(serde::de::value::MapAccessDeserializer::new(access))
-                    .map(|value| NameOr::Object(Box::new(value)))
-            }
-        }
-        deserializer.deserialize_any(Either(std::marker::PhantomData))
+    fn object<'de, A: MapAccess<'de>>(access: A) -> Result<Self, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(access)).map(|value| Self::Object(Box::new(value)))
     }
 }
 
-/// Products, each an object or (before 0.2.0) a string.
+impl<'de, T: for<'any> Deserialize<'any>> Deserialize<'de> for NameOr<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        lenient::any(deserializer)
+    }
+}
+
+/// Products, each an object or (before 0.2.0) a string; anything but a list is
+/// none, which the statement then says.
 #[derive(Default)]
 struct Products(Vec<NameOr<Product>>);
 
+impl Shape for Products {
+    fn wrong() -> Self {
+        Self::default()
+    }
+
+    fn sequence<'de, A: SeqAccess<'de>>(mut access: A) -> Result<Self, A::Error> {
+        let mut products = Self::default();
+        while let Some(product) = access.next_element()? {
+            products.0.push(product);
+        }
+        Ok(products)
+    }
+}
+
 impl<'de> Deserialize<'de> for Products {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Anything but a list is no products, which the statement then says.
-        match Option::<Vec<NameOr<Product>>>::deserialize(deserializer) {
-            Ok(list) => Ok(Self(list.unwrap_or_default())),
-            Err(error) => Err(error),
-        }
+        lenient::any(deserializer)
     }
 }
 
@@ -156,6 +135,7 @@ impl<'de> Deserialize<'de> for Products {
 pub fn openvex(place: &str, bytes: &[u8], sink: &mut dyn FnMut(Fact)) -> Result<Reading, Problem> {
     let plain = bounded::decompress(place, bytes, Limits::ENTRY)?;
     let text = bounded::text(place, &plain)?;
+    sbom::bound_objects(place, text, b'{')?;
     let document: OpenVex = sbom::from_json(place, text)?;
     if !document.context.0.iter().any(|context| context.contains("openvex.dev/ns")) {
         return Err(Problem::new(
@@ -279,18 +259,20 @@ fn statement(document: &OpenVex, entry: &Entry, issued: Option<jiff::Timestamp>)
     })
 }
 
-/// Ids of the vulnerability, CVEs first, web addresses left out.
+/// Ids of the vulnerability, CVEs first; aliases that are web addresses left
+/// out.
 fn vulnerabilities(vulnerability: &NameOr<Vulnerability>) -> Vec<String> {
     let mut ids: Vec<String> = match vulnerability {
         NameOr::Neither => Vec::new(),
         NameOr::Name(name) => vec![name.trim().to_owned()],
         NameOr::Object(object) => {
             let name = object.name.owned().or_else(|| object.id.owned());
-            name.into_iter().chain(object.aliases.0.iter().cloned()).collect()
+            let web = |alias: &&String| alias.starts_with("https://") || alias.starts_with("http://");
+            name.into_iter().chain(object.aliases.0.iter().filter(|alias| !web(alias)).cloned()).collect()
         }
     };
     let mut seen = std::collections::BTreeSet::new();
-    ids.retain(|id| !id.is_empty() && !id.contains("://") && seen.insert(id.clone()));
+    ids.retain(|id| !id.is_empty() && seen.insert(id.clone()));
     ids.sort_by_key(|id| !id.starts_with("CVE-"));
     ids
 }
@@ -393,6 +375,7 @@ mod tests {
      {"vulnerability":{"name":"CVE-2026-5"},"status":"affected"},
      {"vulnerability":7,"products":[{"@id":"pkg:npm/q"}],"status":"affected"},
      {"vulnerability":{"name":"CVE-2026-6"},"products":[{}],"status":"affected"},
+     {"vulnerability":{"name":"CVE-2026-7"},"products":"pkg:npm/q","status":"affected"},
      5]}"#;
 
     #[test]

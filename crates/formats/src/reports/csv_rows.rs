@@ -37,12 +37,26 @@ pub fn csv(scan: &Scan) -> String {
     writer.into_inner().ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default()
 }
 
-/// Puts an apostrophe before what a spreadsheet would run.
+/// Puts an apostrophe before what a spreadsheet would run, and writes control
+/// characters out, since a CSV file is also looked at in a terminal.
 ///
 /// Source: OWASP "CSV injection"; the line feed is added to its list, since
-/// some programs trim it.
+/// some programs trim it. The first character is judged before control
+/// characters are written out.
 fn defused(cell: &str) -> String {
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) { format!("'{cell}") } else { cell.to_owned() }
+    let mut out = String::with_capacity(cell.len() + 1);
+    if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
+        out.push('\'');
+    }
+    for character in cell.chars() {
+        let reorders = matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if character.is_control() || reorders {
+            out.extend(character.escape_unicode());
+        } else {
+            out.push(character);
+        }
+    }
+    out
 }
 
 fn row(cells: &[(&str, String)]) -> Row {

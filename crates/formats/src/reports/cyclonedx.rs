@@ -12,17 +12,22 @@ use plimsoll_core::model::scan::Scan;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// CycloneDX's own justifications.
-const JUSTIFICATIONS: [&str; 9] = [
-    "code_not_present",
-    "code_not_reachable",
-    "requires_configuration",
-    "requires_dependency",
-    "requires_environment",
-    "protected_by_compiler",
-    "protected_at_runtime",
-    "protected_at_perimeter",
-    "protected_by_mitigating_control",
+/// Labels that a statement may carry with CycloneDX's own word for each: its
+/// nine, then OpenVEX's and CSAF's as far as they have a counterpart.
+const JUSTIFICATIONS: [(&str, &str); 13] = [
+    ("code_not_present", "code_not_present"),
+    ("code_not_reachable", "code_not_reachable"),
+    ("requires_configuration", "requires_configuration"),
+    ("requires_dependency", "requires_dependency"),
+    ("requires_environment", "requires_environment"),
+    ("protected_by_compiler", "protected_by_compiler"),
+    ("protected_at_runtime", "protected_at_runtime"),
+    ("protected_at_perimeter", "protected_at_perimeter"),
+    ("protected_by_mitigating_control", "protected_by_mitigating_control"),
+    ("component_not_present", "code_not_present"),
+    ("vulnerable_code_not_present", "code_not_present"),
+    ("vulnerable_code_not_in_execute_path", "code_not_reachable"),
+    ("inline_mitigations_already_exist", "protected_by_mitigating_control"),
 ];
 
 /// Writes a scan as CycloneDX 1.6 JSON.
@@ -232,7 +237,8 @@ fn vulnerability(
         put("published", json!(published));
     }
     put("analysis", analysis(finding));
-    put("affects", json!([{"ref": affected, "versions": [{"version": component.version, "status": affected_word(finding.state)}]}]));
+    let versions = json!([{"version": component.version, "status": affected_word(finding.state)}]);
+    put("affects", if component.version.is_empty() { json!([{"ref": affected}]) } else { json!([{"ref": affected, "versions": versions}]) });
     put("properties", json!(properties(finding)));
     Value::Object(out)
 }
@@ -284,10 +290,12 @@ fn analysis(finding: &Finding) -> Value {
     };
     out.insert("state".to_owned(), json!(state));
     if finding.state == State::NotAffected {
-        let named = JUSTIFICATIONS.into_iter().find(|label| {
-            finding.detail.as_deref() == Some(label)
-                || finding.because.iter().any(|because| because.kind == BecauseKind::Statement && because.text.contains(label))
-        });
+        let statements = finding.because.iter().filter(|because| because.kind == BecauseKind::Statement);
+        let words: Vec<&str> = statements
+            .flat_map(|because| because.text.split(|character: char| !character.is_ascii_alphanumeric() && character != '_'))
+            .chain(finding.detail.as_deref())
+            .collect();
+        let named = JUSTIFICATIONS.into_iter().find(|(label, _)| words.contains(label)).map(|(_, own)| own);
         if let Some(label) = named {
             out.insert("justification".to_owned(), json!(label));
         }

@@ -31,7 +31,9 @@ pub const SCAN_SCHEMA: &str = include_str!("../../../../docs/schema/scan-1.schem
 ///
 /// The same scan gives the same bytes. The form is held to [`SCAN_SCHEMA`].
 pub fn json(scan: &Scan) -> String {
-    pretty(&serde_json::to_value(scan).unwrap_or_default(), scan)
+    // Not by way of a JSON value: that would sort members and widen scores to
+    // 64 bits, 9.8 to 9.800000190734863.
+    pretty(scan, scan)
 }
 
 /// Indented JSON with a newline at the end.
@@ -91,6 +93,11 @@ fn action(finding: &Finding) -> String {
     let name = &finding.component.name;
     let workaround = finding.workarounds.first().map(|workaround| format!("{}: {}", workaround.kind, workaround.text));
     let version = finding.fix.version.as_ref().or(finding.fixed_version.as_ref());
+    match finding.state {
+        State::NotAffected | State::Fixed => return "Nothing to do".to_owned(),
+        State::Unsupported => return format!("Move {name} to a supported release, or get extended support"),
+        State::Affected | State::Unknown => {}
+    }
     match (finding.fix.available, version) {
         (Some(true), Some(version)) => match &finding.fix.origin {
             Some(origin) => format!("Update {name} to {version} from {origin}"),

@@ -25,13 +25,24 @@ pub(super) struct Notice {
 }
 
 /// The word for a source's trouble, as in JSON.
-pub(super) fn trouble_word(trouble: SourceTrouble) -> &'static str {
+fn trouble_word(trouble: SourceTrouble) -> &'static str {
     match trouble {
         SourceTrouble::Stale => "stale",
         SourceTrouble::Failed => "failed",
         SourceTrouble::Shrunk => "shrunk",
         SourceTrouble::WentBack => "went-back",
         SourceTrouble::Partial => "partial",
+    }
+}
+
+/// The same as the end of a sentence.
+fn trouble_phrase(trouble: SourceTrouble) -> &'static str {
+    match trouble {
+        SourceTrouble::Stale => "is stale",
+        SourceTrouble::Failed => "failed, the last good one is in use",
+        SourceTrouble::Shrunk => "has shrunk, the last good one is in use",
+        SourceTrouble::WentBack => "went back in time, the last good one is in use",
+        SourceTrouble::Partial => "is partial",
     }
 }
 
@@ -61,7 +72,7 @@ pub(super) fn notices(scan: &Scan) -> Vec<Notice> {
                     note(
                         Weight::Warning,
                         format!("source/{}/{}", source.name, trouble_word(warning.kind)),
-                        format!("Source {} is {}: {}", source.name, trouble_word(warning.kind), warning.text),
+                        format!("Source {} {}: {}", source.name, trouble_phrase(warning.kind), warning.text),
                         None,
                     );
                 }
@@ -83,7 +94,7 @@ pub(super) fn notices(scan: &Scan) -> Vec<Notice> {
         note(
             Weight::Warning,
             format!("coverage/{}", stream.stream),
-            format!("Stream {}: {} components not judged, no source speaks of it", stream.stream, stream.components),
+            format!("Stream {} not judged, no source speaks of it (components: {})", stream.stream, stream.components),
             None,
         );
     }
@@ -121,7 +132,7 @@ pub(super) fn source_warnings(scan: &Scan, names: &[String]) -> Vec<String> {
             source
                 .warnings
                 .iter()
-                .map(move |warning| format!("source {} is {}: {}", source.name, trouble_word(warning.kind), warning.text))
+                .map(move |warning| format!("source {} {}: {}", source.name, trouble_phrase(warning.kind), warning.text))
         })
         .collect()
 }

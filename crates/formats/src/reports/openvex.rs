@@ -101,7 +101,16 @@ fn statement(scan: &Scan, finding: &Finding) -> Value {
     aliases.retain(|alias| *alias != finding.advisory);
     aliases.sort();
     aliases.dedup();
-    put("vulnerability", json!({"name": finding.advisory, "description": finding.summary, "aliases": aliases}));
+    let mut vulnerability = json!({"name": finding.advisory});
+    if let Some(vulnerability) = vulnerability.as_object_mut() {
+        if !finding.summary.is_empty() {
+            vulnerability.insert("description".to_owned(), json!(finding.summary));
+        }
+        if !aliases.is_empty() {
+            vulnerability.insert("aliases".to_owned(), json!(aliases));
+        }
+    }
+    put("vulnerability", vulnerability);
     put("timestamp", json!(scan.as_of));
     put("products", json!([product(finding)]));
     match finding.state {

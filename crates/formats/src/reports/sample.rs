@@ -161,7 +161,7 @@ fn findings(components: &[Component]) -> Vec<Finding> {
         Finding { summary: HOSTILE.into(), ..finding(HOSTILE, odd, State::Unknown) },
         Finding { kind: AdvisoryKind::Unmaintained, ..finding("end-of-support:debian:12", kernel, State::Unsupported) },
         Finding {
-            because: vec![Because::new(BecauseKind::Statement, "ACME says vulnerable_code_not_present (code_not_present)")],
+            because: vec![Because::new(BecauseKind::Statement, "ACME says not affected: vulnerable_code_not_present")],
             ..finding("GHSA-aaaa-bbbb-cccc", library, State::NotAffected)
         },
         Finding {

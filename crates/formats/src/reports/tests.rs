@@ -86,8 +86,10 @@ fn the_schema_is_closed_and_every_member_is_described() {
 #[test]
 fn sarif_meets_the_oasis_schema() {
     for scan in samples() {
-        let schema = include_str!("../../fixtures/schema/sarif-2.1.0.schema.json");
-        assert_eq!(errors(schema, &[], &sarif(&scan)), Vec::<String>::new());
+        // The published pattern of `language` has a stray bracket, which is
+        // no regular expression in ECMA's Unicode mode.
+        let schema = include_str!("../../fixtures/schema/sarif-2.1.0.schema.json").replace("{2}]?$", "{2}$");
+        assert_eq!(errors(&schema, &[], &sarif(&scan)), Vec::<String>::new());
     }
 }
 
@@ -159,7 +161,7 @@ fn hostile_names_stay_text_in_every_format() {
     }
     assert!(rows.contains("'+new|pkg") && rows.contains("'-1"));
     let text = markdown(&scan());
-    for bad in ["<script", "<b>", "](http", "\u{202e}", "http://"] {
+    for bad in ["<script", "<b>", "[a](", "\u{202e}", "http://"] {
         assert!(!text.contains(bad), "markdown passes {bad:?}");
     }
     // Every table row has the columns of its table: no border came from a name.

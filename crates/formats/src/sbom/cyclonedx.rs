@@ -240,15 +240,15 @@ fn component(place: &str, part: &Part, notes: &mut Notes) -> Component {
     if component.version.is_empty() {
         component.version = version.to_owned();
     }
-    if component.version.is_empty() {
-        if let Some(range) = part.version_range.get() {
-            notes.add(
-                "W-NO-VERSION",
-                place.to_owned(),
-                format!("states the version range {} and no version, so it cannot be judged", clip(range)),
-                "scan what is really installed",
-            );
-        }
+    if component.version.is_empty()
+        && let Some(range) = part.version_range.get()
+    {
+        notes.add(
+            "W-NO-VERSION",
+            place.to_owned(),
+            format!("states the version range {} and no version, so it cannot be judged", clip(range)),
+            "scan what is really installed",
+        );
     }
     component.kind = kind(part.kind.get().unwrap_or(""), component.kind, &component.purl);
     component.scope = scope(part);
@@ -333,11 +333,9 @@ fn properties(component: &mut Component, properties: &[Property]) {
             .and_then(|property| property.value.get())
     };
     if is_distribution(&component.purl) {
-        if let Some(file) = value(&["syft:metadata:sourceRpm"]) {
-            if let Some((source, version)) = source_of_rpm(file) {
-                component.source = Some(source);
-                component.source_version = Some(version);
-            }
+        if let Some((source, version)) = value(&["syft:metadata:sourceRpm"]).and_then(source_of_rpm) {
+            component.source = Some(source);
+            component.source_version = Some(version);
         }
         if let Some(source) =
             value(&["aquasecurity:trivy:SrcName", "syft:metadata:source", "syft:metadata:originPackage"])

@@ -9,7 +9,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 /// What a wrapper makes of each JSON type; anything not taken is `wrong`.
-trait Shape: Sized + Default {
+pub(crate) trait Shape: Sized + Default {
     fn wrong() -> Self;
 
     fn text(_text: &str) -> Self {
@@ -25,6 +25,11 @@ trait Shape: Sized + Default {
         while access.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(Self::wrong())
     }
+}
+
+/// Reads any JSON value into a shape; never fails for a value's type.
+pub(crate) fn any<'de, S: Shape, D: Deserializer<'de>>(deserializer: D) -> Result<S, D::Error> {
+    deserializer.deserialize_any(Any(PhantomData))
 }
 
 struct Any<S>(PhantomData<S>);
@@ -115,7 +120,7 @@ impl Shape for Text {
 
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Any(PhantomData))
+        any(deserializer)
     }
 }
 
@@ -205,7 +210,7 @@ impl<T: for<'any> Deserialize<'any>> Shape for Whether<T> {
 
 impl<'de, T: for<'any> Deserialize<'any>> Deserialize<'de> for Whether<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Any(PhantomData))
+        any(deserializer)
     }
 }
 
@@ -248,13 +253,19 @@ impl<T: for<'any> Deserialize<'any>> Shape for List<T> {
 
 impl<'de, T: for<'any> Deserialize<'any>> Deserialize<'de> for List<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Any(PhantomData))
+        any(deserializer)
     }
 }
 
-/// A list of strings, or a single one; other types are left out.
+/// A list of strings, or a single one; other types are left out, and so is
+/// what comes after the first [`Texts::LIMIT`].
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Texts(pub(crate) Vec<String>);
+
+impl Texts {
+    /// Most strings kept; aliases and responses number a handful.
+    const LIMIT: usize = 4096;
+}
 
 impl Shape for Texts {
     fn wrong() -> Self {
@@ -268,7 +279,9 @@ impl Shape for Texts {
     fn sequence<'de, A: SeqAccess<'de>>(mut access: A) -> Result<Self, A::Error> {
         let mut list = Self::default();
         while let Some(text) = access.next_element::<Text>()? {
-            list.0.extend(text.owned());
+            if list.0.len() < Self::LIMIT {
+                list.0.extend(text.owned());
+            }
         }
         Ok(list)
     }
@@ -276,6 +289,6 @@ impl Shape for Texts {
 
 impl<'de> Deserialize<'de> for Texts {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Any(PhantomData))
+        any(deserializer)
     }
 }

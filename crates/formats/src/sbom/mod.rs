@@ -30,9 +30,10 @@ pub(crate) use cyclonedx::read_vex;
 /// enough that its reading stays within half a GiB.
 const LIMITS: Limits = Limits { bytes: 128 << 20, ratio: 200, entries: 1 };
 
-/// Most objects (JSON) or elements (XML) in a document; the largest SBOM of a
-/// whole distribution has some hundred thousand.
-const OBJECT_LIMIT: usize = 1_000_000;
+/// Most objects (JSON) or elements (XML) in a document. An empty object costs
+/// up to a KiB once it is a component, so this bounds memory to half a GiB;
+/// Keycloak's 900 components take 15 thousand.
+const OBJECT_LIMIT: usize = 500_000;
 
 /// An SBOM as it was read: every component it lists, nothing left out.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -180,8 +181,10 @@ pub(crate) fn from_json<T: for<'de> Deserialize<'de>>(place: &str, text: &str) -
 
 /// Counts what may become an object before any is built; a mark inside a
 /// string counts too, which errs on the safe side.
-fn bound_objects(place: &str, text: &str, mark: u8) -> Result<(), Problem> {
-    let count = text.bytes().filter(|byte| *byte == mark).count();
+pub(crate) fn bound_objects(place: &str, text: &str, mark: u8) -> Result<(), Problem> {
+    let marks = text.bytes().filter(|byte| *byte == mark).count();
+    // An XML element has two tags.
+    let count = if mark == b'<' { marks / 2 } else { marks };
     if count <= OBJECT_LIMIT {
         return Ok(());
     }
@@ -251,16 +254,17 @@ fn settle_operating_system(document: &mut Document) {
         .filter_map(|component| component.stream.as_ref())
         .filter(|stream| stream.is_operating_system())
         .collect();
-    if document.os.is_none() {
-        if let [only] = streams.into_iter().collect::<Vec<_>>().as_slice() {
-            document.os = Some(OperatingSystem {
-                id: only.family().to_owned(),
-                version: only.release_name().unwrap_or("").to_owned(),
-                name: only.as_str().to_owned(),
-                stream: Some((*only).clone()),
-                ..OperatingSystem::default()
-            });
-        }
+    let streams: Vec<&Stream> = streams.into_iter().collect();
+    if document.os.is_none()
+        && let [only] = streams.as_slice()
+    {
+        document.os = Some(OperatingSystem {
+            id: only.family().to_owned(),
+            version: only.release_name().unwrap_or("").to_owned(),
+            name: only.as_str().to_owned(),
+            stream: Some((*only).clone()),
+            ..OperatingSystem::default()
+        });
     }
     let Some(stream) = document.os.as_ref().and_then(|os| os.stream.clone()) else { return };
     for component in &mut document.components {
