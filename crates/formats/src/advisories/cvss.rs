@@ -18,13 +18,13 @@ pub fn vector(text: &str) -> Option<Cvss> {
         return None;
     }
     let (version, score) = match text.split_once('/')?.0 {
-        "CVSS:4.0" => (4, base_only(text, &V4_BASE).parse::<cvss::v4::Vector>().ok()?.score().value()),
+        "CVSS:4.0" => (4, base_only(text, &V4_BASE)?.parse::<cvss::v4::Vector>().ok()?.score().value()),
         "CVSS:3.0" | "CVSS:3.1" => {
-            (3, base_only(text, &V3_BASE).parse::<cvss::v3::Vector>().ok()?.score().value())
+            (3, base_only(text, &V3_BASE)?.parse::<cvss::v3::Vector>().ok()?.score().value())
         }
         _ => {
             let bare = text.strip_prefix("CVSS:2.0/").unwrap_or(text);
-            (2, base_only(bare, &V2_BASE).parse::<cvss::v2::Vector>().ok()?.score().value())
+            (2, base_only(bare, &V2_BASE)?.parse::<cvss::v2::Vector>().ok()?.score().value())
         }
     };
     Some(Cvss { version, vector: text.to_owned(), base_tenths: tenths(score)? })
@@ -48,19 +48,24 @@ const V2_BASE: [&str; 6] = ["AV", "AC", "Au", "C", "I", "A"];
 const V3_BASE: [&str; 9] = ["CVSS", "AV", "AC", "PR", "UI", "S", "C", "I", "A"];
 const V4_BASE: [&str; 12] = ["CVSS", "AV", "AC", "AT", "PR", "UI", "VC", "VI", "VA", "SC", "SI", "SA"];
 
-/// Leaves only the base metrics of a vector.
-fn base_only(text: &str, metrics: &[&str]) -> String {
+/// Leaves only the base metrics of a vector; none unless each stands once.
+fn base_only(text: &str, metrics: &[&str]) -> Option<String> {
     let mut out = String::with_capacity(text.len());
+    let mut seen = Vec::with_capacity(metrics.len());
     for part in text.split('/') {
         let name = part.split(':').next().unwrap_or(part);
         if metrics.contains(&name) {
+            if seen.contains(&name) {
+                return None;
+            }
+            seen.push(name);
             if !out.is_empty() {
                 out.push('/');
             }
             out.push_str(part);
         }
     }
-    out
+    (seen.len() == metrics.len()).then_some(out)
 }
 
 fn tenths(score: f64) -> Option<u8> {

@@ -73,7 +73,8 @@ fn header(line: &str) -> Option<Advisory> {
     if !matches!(prefix, "DSA" | "DLA" | "ELA" | "DTSA") || id.len() > 40 {
         return None;
     }
-    let mut summary = words.collect::<Vec<_>>().join(" ");
+    // Old announcements write ` -- ` where all others write ` - `.
+    let mut summary = words.collect::<Vec<_>>().join(" ").replacen(" -- ", " - ", 1);
     cut(&mut summary, 300);
     let regression = summary.to_ascii_lowercase().contains("regression");
     let published = start_of(day);

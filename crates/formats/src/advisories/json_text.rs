@@ -235,7 +235,13 @@ pub(super) fn document<'de, T: Deserialize<'de>>(
     bytes: &'de [u8],
     what: &str,
 ) -> Result<T, plimsoll_core::model::problem::Problem> {
-    serde_json::from_slice(without_mark(bytes)).map_err(|error| {
+    let bytes = without_mark(bytes);
+    // Derived readers take a list for an object, field by field; no document
+    // of ours is one.
+    if bytes.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
+        return Err(super::facts::unreadable(place, format!("is not readable as {what}: it is not a JSON object")));
+    }
+    serde_json::from_slice(bytes).map_err(|error| {
         super::facts::unreadable(place, format!("is not readable as {what}: {error}"))
     })
 }

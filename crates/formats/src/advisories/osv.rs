@@ -349,8 +349,11 @@ fn affected(place: &str, id: &str, package: &Package<'_>, reading: &mut Reading)
     let ecosystem = package.package.ecosystem.as_str().trim();
     let name = package.package.name.as_str().trim();
     if ecosystem.is_empty() || name.is_empty() {
-        // Git ranges alone (OSS-Fuzz): they speak of commits, which no
-        // inventory carries. The advisory itself stays and can be explained.
+        // Git ranges alone (OSS-Fuzz) speak of commits, which no inventory
+        // carries. The advisory itself stays and can be explained.
+        if !package.ranges.iter().any(|range| range.kind.as_str() == "GIT") {
+            reading.reject(unreadable(place, format!("{id} has an affected entry that names no package")));
+        }
         return None;
     }
     let purl = package.package.purl.0.as_deref();
