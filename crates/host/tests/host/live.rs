@@ -104,6 +104,37 @@ fn dnf_reports_updates_of_a_private_root() {
 }
 
 #[test]
+fn pacman_reports_updates_of_a_private_root() {
+    let program = Path::new("/usr/bin/pacman");
+    if !program.exists() {
+        eprintln!("skipped: no pacman on this machine");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    let entry = |version: &str| format!("%FILENAME%\nalpha-{version}-any.pkg.tar.zst\n\n%NAME%\nalpha\n\n%VERSION%\n{version}\n\n%ARCH%\nany\n\n");
+    write("var/lib/pacman/local/ALPM_DB_VERSION", "9\n");
+    write("var/lib/pacman/local/alpha-1.0-1/desc", &entry("1.0-1"));
+    write("var/lib/pacman/local/alpha-1.0-1/files", "%FILES%\n");
+    write("usr/lib/os-release", "ID=arch\n");
+    write("new/alpha-2.0-1/desc", &entry("2.0-1"));
+    write("pacman.conf", "[options]\nArchitecture = auto\nSigLevel = Never\n[zoo]\nServer = file:///nonexistent\n");
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    std::fs::create_dir_all(folder.path().join("var/lib/pacman/sync")).unwrap();
+    let packed = Command::new("tar").args(["-C", &path("new"), "-czf", &path("var/lib/pacman/sync/zoo.db"), "alpha-2.0-1"]).status();
+    assert!(packed.unwrap().success());
+    let inventory = read(&Options { root: Some(folder.path()), languages: false, progress: &Silent }).unwrap();
+    let (configuration, database, root) = (path("pacman.conf"), path("var/lib/pacman"), path(""));
+    let arguments = ["--config", &configuration, "--dbpath", &database, "--root", &root];
+    let (updates, _) = plimsoll_host::apk_pacman::pacman(program, &arguments, &inventory.components).unwrap();
+    assert_eq!(lines(&updates), ["alpha any 1.0-1 -> 2.0-1 "]);
+}
+
+#[test]
 fn project_folders_of_the_test_data_are_read() {
     let Some(data) = data::folder() else { return };
     let inventory = read_project(&data.join("lockfiles"), false, &Silent).unwrap();
