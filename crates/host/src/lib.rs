@@ -7,7 +7,7 @@
 //! of it is executed.
 #![forbid(unsafe_code)]
 
-mod apk_pacman;
+pub mod apk_pacman;
 pub mod apt;
 mod hardware;
 mod kernel;

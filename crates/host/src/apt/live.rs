@@ -270,8 +270,11 @@ struct Record {
     sha256: Option<String>,
 }
 
-/// Sizes, digests and sources by package, version and architecture.
-fn records<'c>(changes: impl Iterator<Item = &'c Change>) -> Result<(BTreeMap<(String, String), Record>, Duration), Problem> {
+/// Records by package and version.
+type Records = BTreeMap<(String, String), Record>;
+
+/// Sizes, digests and sources of the candidates.
+fn records<'c>(changes: impl Iterator<Item = &'c Change>) -> Result<(Records, Duration), Problem> {
     let mut names: Vec<String> = changes
         .filter_map(|change| {
             let arch = if change.arch == "all" { String::new() } else { format!(":{}", change.arch) };
@@ -303,7 +306,7 @@ fn records<'c>(changes: impl Iterator<Item = &'c Change>) -> Result<(BTreeMap<(S
 struct View<'v> {
     lists: &'v Lists,
     known: &'v BTreeMap<String, Known>,
-    records: &'v BTreeMap<(String, String), Record>,
+    records: &'v Records,
     native: &'v str,
 }
 

@@ -4,7 +4,6 @@
 //! out what `apt-get dist-upgrade` would do; [`simulate`] asks the real apt on
 //! a private copy; [`live`] asks the host's own.
 
-
 pub mod live;
 mod policy;
 mod relation;
@@ -257,7 +256,6 @@ fn read_repository(root: &Root, entry: SourceEntry, names: &BTreeSet<String>, in
         }
     }
     let number = lists.repositories.len();
-    let before = lists.indices.len();
     let components: Vec<String> =
         if repository.entry.is_flat() { vec![String::new()] } else { repository.entry.components.clone() };
     let mut present = 0usize;
@@ -284,7 +282,6 @@ fn read_repository(root: &Root, entry: SourceEntry, names: &BTreeSet<String>, in
             }
         }
     }
-    debug_assert!(lists.indices.len() >= before);
     if present == 0 {
         lists.problems.push(Problem::new(
             "W-LISTS",

@@ -209,12 +209,13 @@ impl<'a> Universe<'a> {
     }
 
     fn add(&mut self, name: &'a str, number: usize, from_status: bool, fields: Fields<'a>) {
-        let native = self.arches.first().map_or("", String::as_str);
         let arch: &'a str = match fields.architecture {
             "all" | "" => native_of(self.arches),
             other => other,
         };
-        if fields.version.is_empty() || !self.arches.iter().any(|known| known == arch) && !(from_status && arch != native) {
+        // An installed package of an architecture since removed still counts.
+        let known = from_status || self.arches.iter().any(|known| known == arch);
+        if fields.version.is_empty() || !known {
             return;
         }
         let (state, held) = if from_status { state(fields.status) } else { (State::Offered, false) };

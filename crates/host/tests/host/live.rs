@@ -79,6 +79,8 @@ fn dnf_reports_updates_of_a_private_root() {
     let repomd = String::from_utf8(repomd.stdout).unwrap();
     let base = Path::new(repomd.lines().next().unwrap()).ancestors().nth(2).unwrap();
     data::copy(&data.join("hosts/rpm-zoo"), &folder.path().join("root"));
+    // Debian's rpm keeps its database in root's home instead.
+    data::copy(&data.join("hosts/rpm-zoo/var/lib/rpm"), &folder.path().join("root/root/.rpmdb"));
     std::fs::create_dir_all(folder.path().join("empty")).unwrap();
     std::fs::write(folder.path().join("dnf.conf"), format!("[main]\nreposdir={}\npluginpath=/nonexistent\ncachedir={}\nvarsdir=/nonexistent\n[zoo]\nname=zoo\nbaseurl=file://{}\ngpgcheck=0\n", path("empty"), path("cache"), base.display())).unwrap();
     let (root, configuration) = (format!("--installroot={}", path("root")), path("dnf.conf"));
@@ -91,9 +93,45 @@ fn dnf_reports_updates_of_a_private_root() {
         .iter()
         .map(|update| format!("{} {} -> {} {} {}", update.package, update.installed.as_deref().unwrap_or("-"), update.candidate, update.origin, update.security))
         .collect();
-    eprintln!("{shown:#?}");
-    assert!(!updates.is_empty());
-    assert!(updates.iter().all(|update| update.installed.is_some() && update.origin == "zoo"));
+    assert_eq!(
+        shown,
+        [
+            "duck 0.6-1 -> 0.8-1 zoo false",
+            "kangaroo 0.2-1 -> 0.3-1 zoo false",
+            "walrus 0.71-1 -> 5.21-1 zoo true",
+        ]
+    );
+}
+
+#[test]
+fn pacman_reports_updates_of_a_private_root() {
+    let program = Path::new("/usr/bin/pacman");
+    if !program.exists() {
+        eprintln!("skipped: no pacman on this machine");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    let entry = |version: &str| format!("%FILENAME%\nalpha-{version}-any.pkg.tar.zst\n\n%NAME%\nalpha\n\n%VERSION%\n{version}\n\n%ARCH%\nany\n\n");
+    write("var/lib/pacman/local/ALPM_DB_VERSION", "9\n");
+    write("var/lib/pacman/local/alpha-1.0-1/desc", &entry("1.0-1"));
+    write("var/lib/pacman/local/alpha-1.0-1/files", "%FILES%\n");
+    write("usr/lib/os-release", "ID=arch\n");
+    write("new/alpha-2.0-1/desc", &entry("2.0-1"));
+    write("pacman.conf", "[options]\nArchitecture = auto\nSigLevel = Never\n[zoo]\nServer = file:///nonexistent\n");
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    std::fs::create_dir_all(folder.path().join("var/lib/pacman/sync")).unwrap();
+    let packed = Command::new("tar").args(["-C", &path("new"), "-czf", &path("var/lib/pacman/sync/zoo.db"), "alpha-2.0-1"]).status();
+    assert!(packed.unwrap().success());
+    let inventory = read(&Options { root: Some(folder.path()), languages: false, progress: &Silent }).unwrap();
+    let (configuration, database, root) = (path("pacman.conf"), path("var/lib/pacman"), path(""));
+    let arguments = ["--config", &configuration, "--dbpath", &database, "--root", &root];
+    let (updates, _) = plimsoll_host::apk_pacman::pacman(program, &arguments, &inventory.components).unwrap();
+    assert_eq!(lines(&updates), ["alpha any 1.0-1 -> 2.0-1 "]);
 }
 
 #[test]
