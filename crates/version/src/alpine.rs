@@ -37,7 +37,10 @@ const NUMBER: u8 = 18;
 const FIRST_NUMBER: u8 = 19;
 
 pub(crate) fn read(version: &str) -> Result<impl Iterator<Item = Token<'_>>, Reason> {
-    Ok(Tokens { rest: version.as_bytes(), state: State::Beginning })
+    Ok(Tokens {
+        rest: version.as_bytes(),
+        state: State::Beginning,
+    })
 }
 
 /// Says what was read last, in the order in which the grammar allows it.

@@ -73,16 +73,21 @@ fn compare_parts(mut a: &[u8], mut b: &[u8]) -> Ordering {
     let weight = |byte: &u8| WEIGHT[usize::from(*byte)];
     loop {
         loop {
-            let (a_weight, b_weight) = (a.first().map_or(END, weight), b.first().map_or(END, weight));
+            let (a_weight, b_weight) =
+                (a.first().map_or(END, weight), b.first().map_or(END, weight));
             if a_weight != b_weight {
                 return a_weight.cmp(&b_weight);
             }
             if a_weight == END {
                 break;
             }
-            (a, b) = (a.get(1..).unwrap_or_default(), b.get(1..).unwrap_or_default());
+            (a, b) = (
+                a.get(1..).unwrap_or_default(),
+                b.get(1..).unwrap_or_default(),
+            );
         }
-        let ((a_number, a_rest), (b_number, b_rest)) = (token::take_digits(a), token::take_digits(b));
+        let ((a_number, a_rest), (b_number, b_rest)) =
+            (token::take_digits(a), token::take_digits(b));
         match token::compare_numbers(a_number, b_number) {
             Ordering::Equal if a_rest.is_empty() && b_rest.is_empty() => return Ordering::Equal,
             Ordering::Equal => (a, b) = (a_rest, b_rest),
@@ -102,13 +107,22 @@ impl<'a> Parts<'a> {
     #[inline]
     pub(crate) fn split(version: &'a str) -> Result<Self, Reason> {
         let bytes = version.as_bytes();
-        let start = bytes.iter().position(|byte| !is_space(byte)).ok_or(Reason::Empty)?;
-        let end = bytes.iter().rposition(|byte| !is_space(byte)).map_or(start, |last| last + 1);
+        let start = bytes
+            .iter()
+            .position(|byte| !is_space(byte))
+            .ok_or(Reason::Empty)?;
+        let end = bytes
+            .iter()
+            .rposition(|byte| !is_space(byte))
+            .map_or(start, |last| last + 1);
         let trimmed = bytes.get(start..end).unwrap_or_default();
         let mut colon = None;
         for (offset, byte) in trimmed.iter().enumerate() {
             if is_space(byte) {
-                return Err(Reason::Unexpected { offset: start + offset, expected: "anything but white space" });
+                return Err(Reason::Unexpected {
+                    offset: start + offset,
+                    expected: "anything but white space",
+                });
             }
             if *byte == b':' && colon.is_none() {
                 colon = Some(offset);
@@ -117,12 +131,19 @@ impl<'a> Parts<'a> {
         let (epoch, rest, rest_start) = match colon {
             Some(colon) => {
                 let (epoch, rest) = trimmed.split_at(colon);
-                (read_epoch(epoch, start)?, rest.get(1..).unwrap_or_default(), start + colon + 1)
+                (
+                    read_epoch(epoch, start)?,
+                    rest.get(1..).unwrap_or_default(),
+                    start + colon + 1,
+                )
             }
             None => (&[][..], trimmed, start),
         };
         if rest.is_empty() {
-            return Err(Reason::Unexpected { offset: rest_start, expected: "a version behind the epoch" });
+            return Err(Reason::Unexpected {
+                offset: rest_start,
+                expected: "a version behind the epoch",
+            });
         }
         let (upstream, revision) = match rest.iter().rposition(|&byte| byte == b'-') {
             Some(hyphen) => {
@@ -130,16 +151,26 @@ impl<'a> Parts<'a> {
                 let revision = revision.get(1..).unwrap_or_default();
                 if revision.is_empty() {
                     let offset = rest_start + hyphen + 1;
-                    return Err(Reason::Unexpected { offset, expected: "a revision behind the hyphen" });
+                    return Err(Reason::Unexpected {
+                        offset,
+                        expected: "a revision behind the hyphen",
+                    });
                 }
                 (upstream, revision)
             }
             None => (rest, &[][..]),
         };
         if upstream.is_empty() {
-            return Err(Reason::Unexpected { offset: rest_start, expected: "an upstream version" });
+            return Err(Reason::Unexpected {
+                offset: rest_start,
+                expected: "an upstream version",
+            });
         }
-        Ok(Parts { epoch, upstream, revision })
+        Ok(Parts {
+            epoch,
+            upstream,
+            revision,
+        })
     }
 }
 
@@ -151,18 +182,27 @@ fn read_epoch(epoch: &[u8], offset: usize) -> Result<&[u8], Reason> {
         digits => (digits, false),
     };
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return Err(Reason::Unexpected { offset, expected: "a number as the epoch" });
+        return Err(Reason::Unexpected {
+            offset,
+            expected: "a number as the epoch",
+        });
     }
     let significant = token::without_leading_zeros(digits);
     if negative && !significant.is_empty() {
-        return Err(Reason::Unexpected { offset, expected: "an epoch that is not negative" });
+        return Err(Reason::Unexpected {
+            offset,
+            expected: "an epoch that is not negative",
+        });
     }
     let value = significant.iter().try_fold(0_u64, |value, digit| {
         value.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
     });
     match value {
         Some(value) if value <= LARGEST_EPOCH => Ok(significant),
-        _ => Err(Reason::TooLarge { offset, limit: LARGEST_EPOCH }),
+        _ => Err(Reason::TooLarge {
+            offset,
+            limit: LARGEST_EPOCH,
+        }),
     }
 }
 
@@ -179,7 +219,11 @@ struct Part<'a> {
 
 impl<'a> Part<'a> {
     fn new(rest: &'a [u8]) -> Self {
-        Part { rest, behind_number: false, ended: false }
+        Part {
+            rest,
+            behind_number: false,
+            ended: false,
+        }
     }
 }
 

@@ -23,17 +23,28 @@ pub(crate) fn read_cran(version: &str) -> Result<impl Iterator<Item = Token<'_>>
     numbers(version, |byte| matches!(byte, b'.' | b'-'))
 }
 
-fn numbers(version: &str, separates: fn(u8) -> bool) -> Result<impl Iterator<Item = Token<'_>>, Reason> {
+fn numbers(
+    version: &str,
+    separates: fn(u8) -> bool,
+) -> Result<impl Iterator<Item = Token<'_>>, Reason> {
     let mut digit_wanted = true;
     for (offset, byte) in version.bytes().enumerate() {
         match byte {
             b'0'..=b'9' => digit_wanted = false,
             byte if separates(byte) && !digit_wanted => digit_wanted = true,
-            _ => return Err(Reason::Unexpected { offset, expected: "a number" }),
+            _ => {
+                return Err(Reason::Unexpected {
+                    offset,
+                    expected: "a number",
+                });
+            }
         }
     }
     if digit_wanted {
-        return Err(Reason::Unexpected { offset: version.len(), expected: "a number" });
+        return Err(Reason::Unexpected {
+            offset: version.len(),
+            expected: "a number",
+        });
     }
     Ok(version
         .as_bytes()
@@ -43,15 +54,21 @@ fn numbers(version: &str, separates: fn(u8) -> bool) -> Result<impl Iterator<Ite
 }
 
 pub(crate) fn read_generic(version: &str) -> Result<impl Iterator<Item = Token<'_>>, Reason> {
-    let trimmed = version.trim();
+    let trimmed = version.trim_ascii();
     let bytes = match trimmed.as_bytes() {
         [b'v' | b'V', rest @ ..] if matches!(rest, [b'0'..=b'9', ..]) => rest,
         bytes => bytes,
     };
     if !bytes.iter().any(is_of_a_word) {
-        return Err(Reason::Unexpected { offset: 0, expected: "a number or a word somewhere" });
+        return Err(Reason::Unexpected {
+            offset: 0,
+            expected: "a number or a word somewhere",
+        });
     }
-    Ok(Runs { rest: without_zeros_at_the_end(bytes), ended: false })
+    Ok(Runs {
+        rest: without_zeros_at_the_end(bytes),
+        ended: false,
+    })
 }
 
 fn is_of_a_word(byte: &u8) -> bool {
@@ -61,12 +78,22 @@ fn is_of_a_word(byte: &u8) -> bool {
 /// Cuts off numbers at the end that are zero, with what separates them.
 fn without_zeros_at_the_end(mut bytes: &[u8]) -> &[u8] {
     loop {
-        let end = bytes.iter().rposition(is_of_a_word).map_or(0, |last| last + 1);
+        let end = bytes
+            .iter()
+            .rposition(is_of_a_word)
+            .map_or(0, |last| last + 1);
         let kept = bytes.get(..end).unwrap_or_default();
-        let start = kept.iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, |last| last + 1);
+        let start = kept
+            .iter()
+            .rposition(|byte| !byte.is_ascii_digit())
+            .map_or(0, |last| last + 1);
         let (before, number) = kept.split_at(start);
         let directly_behind_a_word = before.last().is_some_and(is_of_a_word);
-        if start == 0 || directly_behind_a_word || number.is_empty() || number.iter().any(|&digit| digit != b'0') {
+        if start == 0
+            || directly_behind_a_word
+            || number.is_empty()
+            || number.iter().any(|&digit| digit != b'0')
+        {
             return kept;
         }
         bytes = before;
@@ -95,7 +122,8 @@ impl<'a> Iterator for Runs<'a> {
             let (digits, rest) = token::take_digits(start);
             (Token::number(NUMBER, digits), rest)
         } else {
-            let (word, rest) = token::take_while(start, |byte| is_of_a_word(byte) && !byte.is_ascii_digit());
+            let (word, rest) =
+                token::take_while(start, |byte| is_of_a_word(byte) && !byte.is_ascii_digit());
             (Token::folded(WORD, word), rest)
         };
         self.rest = rest;

@@ -48,7 +48,9 @@ mod unreadable;
 
 use std::cmp::Ordering;
 
-pub use requirement::{parse_requirement, Bound, Interval, MAX_ALTERNATIVES, MAX_REQUIREMENT_LENGTH};
+pub use requirement::{
+    Bound, Interval, MAX_ALTERNATIVES, MAX_REQUIREMENT_LENGTH, parse_requirement,
+};
 pub use rpm::rpm_epoch;
 pub use scheme::Scheme;
 pub use unreadable::{Reason, Unreadable};
@@ -65,24 +67,78 @@ pub const MAX_VERSION_LENGTH: usize = 4096;
 macro_rules! with_reader {
     ($scheme:expr, $read:ident => $body:expr) => {
         match $scheme {
-            Scheme::Debian => { let $read = debian::read; $body }
-            Scheme::Rpm => { let $read = rpm::read; $body }
-            Scheme::Alpine => { let $read = alpine::read; $body }
-            Scheme::Pacman => { let $read = pacman::read; $body }
-            Scheme::Semver => { let $read = semver::read_semver; $body }
-            Scheme::Npm => { let $read = semver::read_npm; $body }
-            Scheme::Cargo => { let $read = semver::read_semver; $body }
-            Scheme::Go => { let $read = semver::read_go; $body }
-            Scheme::Maven => { let $read = maven::read; $body }
-            Scheme::PyPi => { let $read = pypi::read; $body }
-            Scheme::RubyGems => { let $read = rubygems::read; $body }
-            Scheme::Packagist => { let $read = packagist::read; $body }
-            Scheme::NuGet => { let $read = semver::read_nuget; $body }
-            Scheme::Hackage => { let $read = dotted::read_hackage; $body }
-            Scheme::Pub => { let $read = semver::read_pub; $body }
-            Scheme::Cran => { let $read = dotted::read_cran; $body }
-            Scheme::Bitnami => { let $read = semver::read_bitnami; $body }
-            Scheme::Generic => { let $read = dotted::read_generic; $body }
+            Scheme::Debian => {
+                let $read = debian::read;
+                $body
+            }
+            Scheme::Rpm => {
+                let $read = rpm::read;
+                $body
+            }
+            Scheme::Alpine => {
+                let $read = alpine::read;
+                $body
+            }
+            Scheme::Pacman => {
+                let $read = pacman::read;
+                $body
+            }
+            Scheme::Semver => {
+                let $read = semver::read_semver;
+                $body
+            }
+            Scheme::Npm => {
+                let $read = semver::read_npm;
+                $body
+            }
+            Scheme::Cargo => {
+                let $read = semver::read_semver;
+                $body
+            }
+            Scheme::Go => {
+                let $read = semver::read_go;
+                $body
+            }
+            Scheme::Maven => {
+                let $read = maven::read;
+                $body
+            }
+            Scheme::PyPi => {
+                let $read = pypi::read;
+                $body
+            }
+            Scheme::RubyGems => {
+                let $read = rubygems::read;
+                $body
+            }
+            Scheme::Packagist => {
+                let $read = packagist::read;
+                $body
+            }
+            Scheme::NuGet => {
+                let $read = semver::read_nuget;
+                $body
+            }
+            Scheme::Hackage => {
+                let $read = dotted::read_hackage;
+                $body
+            }
+            Scheme::Pub => {
+                let $read = semver::read_pub;
+                $body
+            }
+            Scheme::Cran => {
+                let $read = dotted::read_cran;
+                $body
+            }
+            Scheme::Bitnami => {
+                let $read = semver::read_bitnami;
+                $body
+            }
+            Scheme::Generic => {
+                let $read = dotted::read_generic;
+                $body
+            }
         }
     };
 }
@@ -99,9 +155,23 @@ macro_rules! with_reader {
 pub fn compare(scheme: Scheme, a: &str, b: &str) -> Result<Ordering, Unreadable> {
     match scheme {
         Scheme::Debian => directly(scheme, a, b, debian::Parts::split, debian::compare),
-        Scheme::Rpm => directly(scheme, a, b, |version| Ok(rpm::Parts::split(version)), rpm::compare),
-        Scheme::Pacman => directly(scheme, a, b, |version| Ok(rpm::Parts::split(version)), pacman::compare),
-        Scheme::Semver | Scheme::Cargo => directly(scheme, a, b, semver::read_semver, semver::compare),
+        Scheme::Rpm => directly(
+            scheme,
+            a,
+            b,
+            |version| Ok(rpm::Parts::split(version)),
+            rpm::compare,
+        ),
+        Scheme::Pacman => directly(
+            scheme,
+            a,
+            b,
+            |version| Ok(rpm::Parts::split(version)),
+            pacman::compare,
+        ),
+        Scheme::Semver | Scheme::Cargo => {
+            directly(scheme, a, b, semver::read_semver, semver::compare)
+        }
         Scheme::Npm => directly(scheme, a, b, semver::read_npm, semver::compare),
         Scheme::Go => directly(scheme, a, b, semver::read_go, semver::compare),
         Scheme::NuGet => directly(scheme, a, b, semver::read_nuget, semver::compare),
@@ -127,7 +197,11 @@ fn directly<'a, Opened>(
     open: impl Fn(&'a str) -> Result<Opened, Reason>,
     order: impl FnOnce(Opened, Opened) -> Ordering,
 ) -> Result<Ordering, Unreadable> {
-    let opened = |version| admit(version).and_then(&open).map_err(|reason| Unreadable::new(scheme, version, reason));
+    let opened = |version| {
+        admit(version)
+            .and_then(&open)
+            .map_err(|reason| Unreadable::new(scheme, version, reason))
+    };
     Ok(order(opened(a)?, opened(b)?))
 }
 
@@ -147,8 +221,8 @@ pub fn key(scheme: Scheme, version: &str) -> Result<Key, Unreadable> {
 
 /// Appends the key of a version to `out`, for hot loops that reuse one buffer.
 ///
-/// A key never begins another key of the same scheme in a way that breaks order, so appended keys need a length kept
-/// beside them only to find where one ends. On an error `out` is left as it was.
+/// A key does not tell where it ends, so whoever appends several keeps their lengths beside them. On an error `out` is
+/// left as it was.
 ///
 /// # Errors
 ///
@@ -170,13 +244,19 @@ pub fn write_key(scheme: Scheme, version: &str, out: &mut Vec<u8>) -> Result<(),
 /// two here; it also ends a text inside a [`Key`].
 fn admit(version: &str) -> Result<&str, Reason> {
     if version.len() > MAX_VERSION_LENGTH {
-        return Err(Reason::TooLong { length: version.len(), limit: MAX_VERSION_LENGTH });
+        return Err(Reason::TooLong {
+            length: version.len(),
+            limit: MAX_VERSION_LENGTH,
+        });
     }
     if version.is_empty() {
         return Err(Reason::Empty);
     }
     match version.find('\0') {
-        Some(offset) => Err(Reason::Unexpected { offset, expected: "anything but a NUL byte" }),
+        Some(offset) => Err(Reason::Unexpected {
+            offset,
+            expected: "anything but a NUL byte",
+        }),
         None => Ok(version),
     }
 }

@@ -32,16 +32,22 @@ const ANY_NUMBER: u8 = 9;
 const ABOVE_ALL: &[u8] = b"9999999";
 
 pub(crate) fn read(version: &str) -> Result<Elements<'_>, Reason> {
-    let trimmed = version.trim();
+    let trimmed = version.trim_ascii();
     let bytes = match trimmed.as_bytes() {
         [b'v' | b'V', rest @ ..] if matches!(rest, [b'0'..=b'9', ..]) => rest,
         bytes => bytes,
     };
     let (bytes, _) = token::take_while(bytes, |&byte| byte != b'+');
     if !bytes.iter().any(is_of_an_element) {
-        return Err(Reason::Unexpected { offset: 0, expected: "a number or a word somewhere" });
+        return Err(Reason::Unexpected {
+            offset: 0,
+            expected: "a number or a word somewhere",
+        });
     }
-    Ok(Elements { rest: bytes, ended: false })
+    Ok(Elements {
+        rest: bytes,
+        ended: false,
+    })
 }
 
 /// Compares two versions element by element; a `#` equals whatever number or end it meets.
@@ -84,12 +90,15 @@ pub(crate) fn refuse_wildcard(version: &str) -> Result<(), Reason> {
 
 /// Fills the numbers of a version up to four with zeros, as Composer does before it compares.
 pub(crate) fn filled(version: &str) -> String {
-    let version = version.trim();
+    let version = version.trim_ascii();
     let version = match version.as_bytes() {
         [b'v' | b'V', b'0'..=b'9', ..] => version.get(1..).unwrap_or_default(),
         _ => version,
     };
-    let length = version.bytes().position(|byte| !byte.is_ascii_digit() && byte != b'.').unwrap_or(version.len());
+    let length = version
+        .bytes()
+        .position(|byte| !byte.is_ascii_digit() && byte != b'.')
+        .unwrap_or(version.len());
     let (numbers, rest) = version.split_at(length);
     let numbers = numbers.trim_end_matches('.');
     if numbers.is_empty() {
@@ -160,6 +169,8 @@ fn word_token(word: &[u8]) -> Token<'_> {
     if word.eq_ignore_ascii_case(b"x") {
         return Token::number(NUMBER, ABOVE_ALL);
     }
-    let known = WORDS.iter().find(|(known, _)| known.eq_ignore_ascii_case(word));
+    let known = WORDS
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(word));
     Token::mark(known.map_or(UNKNOWN, |&(_, class)| class))
 }

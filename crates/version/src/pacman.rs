@@ -42,7 +42,11 @@ pub(crate) fn read(version: &str) -> Result<impl Iterator<Item = Token<'_>>, Rea
     let parts = Parts::split(version);
     Ok(std::iter::once(Token::number(EPOCH, parts.epoch))
         .chain(Segments::new(parts.version))
-        .chain(std::iter::once(Token::mark(if parts.release.is_some() { RELEASE } else { NO_RELEASE })))
+        .chain(std::iter::once(Token::mark(if parts.release.is_some() {
+            RELEASE
+        } else {
+            NO_RELEASE
+        })))
         .chain(parts.release.into_iter().flat_map(Segments::new)))
 }
 
@@ -57,13 +61,17 @@ fn compare_parts(mut a: &[u8], mut b: &[u8]) -> Ordering {
     loop {
         let ((a_step, a_rest), (b_step, b_rest)) = (Step::take(a), Step::take(b));
         let order = a_step.class.cmp(&b_step.class).then_with(|| {
-            a_step.separators.cmp(&b_step.separators).then(a_step.number.cmp(&b_step.number)).then_with(|| {
-                if a_step.number {
-                    token::compare_numbers(a_step.segment, b_step.segment)
-                } else {
-                    a_step.segment.cmp(b_step.segment)
-                }
-            })
+            a_step
+                .separators
+                .cmp(&b_step.separators)
+                .then(a_step.number.cmp(&b_step.number))
+                .then_with(|| {
+                    if a_step.number {
+                        token::compare_numbers(a_step.segment, b_step.segment)
+                    } else {
+                        a_step.segment.cmp(b_step.segment)
+                    }
+                })
         });
         if order.is_ne() || a_step.is_end() {
             return order;
@@ -86,18 +94,55 @@ impl<'a> Step<'a> {
     fn take(bytes: &'a [u8]) -> (Self, &'a [u8]) {
         let (separators, start) = token::take_while(bytes, |byte| !byte.is_ascii_alphanumeric());
         let Some(first) = start.first() else {
-            let class = if separators.is_empty() { END } else { END_BEHIND_SEPARATORS };
-            return (Step { class, separators: 0, number: false, segment: &[] }, &[]);
+            let class = if separators.is_empty() {
+                END
+            } else {
+                END_BEHIND_SEPARATORS
+            };
+            return (
+                Step {
+                    class,
+                    separators: 0,
+                    number: false,
+                    segment: &[],
+                },
+                &[],
+            );
         };
         let number = first.is_ascii_digit();
-        let (segment, rest) =
-            if number { token::take_digits(start) } else { token::take_while(start, u8::is_ascii_alphabetic) };
+        let (segment, rest) = if number {
+            token::take_digits(start)
+        } else {
+            token::take_while(start, u8::is_ascii_alphabetic)
+        };
         let (class, separators) = match separators.len() {
-            0 => (if number { NUMBER_AT_ONCE } else { LETTERS_AT_ONCE }, 0),
-            1 => (if number { NUMBER_BEHIND_ONE } else { LETTERS_BEHIND_ONE }, 0),
+            0 => (
+                if number {
+                    NUMBER_AT_ONCE
+                } else {
+                    LETTERS_AT_ONCE
+                },
+                0,
+            ),
+            1 => (
+                if number {
+                    NUMBER_BEHIND_ONE
+                } else {
+                    LETTERS_BEHIND_ONE
+                },
+                0,
+            ),
             several => (BEHIND_SEVERAL, token::saturating_count(several)),
         };
-        (Step { class, separators, number, segment }, rest)
+        (
+            Step {
+                class,
+                separators,
+                number,
+                segment,
+            },
+            rest,
+        )
     }
 
     fn is_end(&self) -> bool {
@@ -122,7 +167,11 @@ struct Segments<'a> {
 
 impl<'a> Segments<'a> {
     fn new(rest: &'a [u8]) -> Self {
-        Segments { rest, held: None, ended: false }
+        Segments {
+            rest,
+            held: None,
+            ended: false,
+        }
     }
 }
 
@@ -143,7 +192,10 @@ impl<'a> Iterator for Segments<'a> {
             END | END_BEHIND_SEPARATORS => Token::mark(step.class),
             BEHIND_SEVERAL => {
                 self.held = Some(step.segment_token(NUMBER, LETTERS));
-                Token { class: BEHIND_SEVERAL, value: Value::Ascending(step.separators) }
+                Token {
+                    class: BEHIND_SEVERAL,
+                    value: Value::Ascending(step.separators),
+                }
             }
             class => step.segment_token(class, class),
         })

@@ -55,11 +55,14 @@ pub(crate) enum Opened<'a> {
 }
 
 pub(crate) fn open(version: &str) -> Result<Opened<'_>, Reason> {
-    let trimmed = version.trim();
+    let trimmed = version.trim_ascii();
     if trimmed.is_empty() {
         return Err(Reason::Empty);
     }
-    Ok(Version::read(trimmed.as_bytes()).map_or(Opened::Legacy(trimmed.as_bytes()), Opened::Pep440))
+    Ok(
+        Version::read(trimmed.as_bytes())
+            .map_or(Opened::Legacy(trimmed.as_bytes()), Opened::Pep440),
+    )
 }
 
 pub(crate) fn read(version: &str) -> Result<impl Iterator<Item = Token<'_>>, Reason> {
@@ -77,7 +80,11 @@ pub(crate) fn compare(a: Opened<'_>, b: Opened<'_>) -> Ordering {
         (Opened::Pep440(a), Opened::Pep440(b)) => token::compare_numbers(a.epoch, b.epoch)
             .then_with(|| compare_releases(a.release, b.release))
             .then_with(|| {
-                if a.is_plain() && b.is_plain() { Ordering::Equal } else { token::compare(a.tokens(), b.tokens()) }
+                if a.is_plain() && b.is_plain() {
+                    Ordering::Equal
+                } else {
+                    token::compare(a.tokens(), b.tokens())
+                }
             }),
         (Opened::Legacy(a), Opened::Legacy(b)) => {
             token::compare(legacy_tokens(a).into_iter(), legacy_tokens(b).into_iter())
@@ -91,12 +98,16 @@ pub(crate) fn compare(a: Opened<'_>, b: Opened<'_>) -> Ordering {
 #[inline]
 fn compare_releases(mut a: &[u8], mut b: &[u8]) -> Ordering {
     while !a.is_empty() || !b.is_empty() {
-        let ((a_number, a_rest), (b_number, b_rest)) = (token::take_digits(a), token::take_digits(b));
+        let ((a_number, a_rest), (b_number, b_rest)) =
+            (token::take_digits(a), token::take_digits(b));
         match token::compare_numbers(a_number, b_number) {
             Ordering::Equal => {}
             decided => return decided,
         }
-        (a, b) = (a_rest.get(1..).unwrap_or_default(), b_rest.get(1..).unwrap_or_default());
+        (a, b) = (
+            a_rest.get(1..).unwrap_or_default(),
+            b_rest.get(1..).unwrap_or_default(),
+        );
     }
     Ordering::Equal
 }
@@ -134,7 +145,14 @@ impl<'a> Version<'a> {
         };
         let (release, rest) = bytes.split_at(release_length(bytes)?);
         if rest.is_empty() {
-            return Some(Version { epoch, release, prerelease: None, post: None, development: None, local: None });
+            return Some(Version {
+                epoch,
+                release,
+                prerelease: None,
+                post: None,
+                development: None,
+                local: None,
+            });
         }
         let (prerelease, rest) = read_prerelease(rest);
         let (post, rest) = read_post(rest);
@@ -144,14 +162,26 @@ impl<'a> Version<'a> {
         };
         let local = match rest {
             [] => None,
-            [b'+', local @ ..] if local.split(is_local_separator).all(is_local_segment) => Some(local),
+            [b'+', local @ ..] if local.split(is_local_separator).all(is_local_segment) => {
+                Some(local)
+            }
             _ => return None,
         };
-        Some(Version { epoch, release, prerelease, post, development, local })
+        Some(Version {
+            epoch,
+            release,
+            prerelease,
+            post,
+            development,
+            local,
+        })
     }
 
     fn is_plain(&self) -> bool {
-        self.prerelease.is_none() && self.post.is_none() && self.development.is_none() && self.local.is_none()
+        self.prerelease.is_none()
+            && self.post.is_none()
+            && self.development.is_none()
+            && self.local.is_none()
     }
 
     fn tokens(self) -> impl Iterator<Item = Token<'a>> {
@@ -166,13 +196,25 @@ impl<'a> Version<'a> {
             .chain([
                 Token::mark(RELEASE_END),
                 Token::number(prerelease_class, prerelease_number.unwrap_or_default()),
-                Token::number(if self.post.is_some() { POST } else { NO_POST }, self.post.unwrap_or_default()),
                 Token::number(
-                    if self.development.is_some() { DEVELOPMENT } else { NO_DEVELOPMENT },
+                    if self.post.is_some() { POST } else { NO_POST },
+                    self.post.unwrap_or_default(),
+                ),
+                Token::number(
+                    if self.development.is_some() {
+                        DEVELOPMENT
+                    } else {
+                        NO_DEVELOPMENT
+                    },
                     self.development.unwrap_or_default(),
                 ),
             ])
-            .chain(self.local.into_iter().flat_map(|local| local.split(is_local_separator)).map(local_token))
+            .chain(
+                self.local
+                    .into_iter()
+                    .flat_map(|local| local.split(is_local_separator))
+                    .map(local_token),
+            )
             .chain([Token::mark(LOCAL_END)])
     }
 }
@@ -194,30 +236,41 @@ fn release_length(bytes: &[u8]) -> Option<usize> {
 
 /// Yields the numbers of a release without the zeros at its end.
 fn release_numbers(release: &[u8]) -> impl Iterator<Item = Token<'_>> {
-    let kept = match release.iter().rposition(|byte| !matches!(byte, b'0' | b'.')) {
+    let kept = match release
+        .iter()
+        .rposition(|byte| !matches!(byte, b'0' | b'.'))
+    {
         Some(last) => {
             let (_, behind) = token::take_digits(release.get(last..).unwrap_or_default());
-            release.get(..release.len() - behind.len()).unwrap_or_default()
+            release
+                .get(..release.len() - behind.len())
+                .unwrap_or_default()
         }
         None => &[],
     };
     let count = if kept.is_empty() { 0 } else { usize::MAX };
-    kept.split(|&byte| byte == b'.').take(count).map(|digits| Token::number(RELEASE_NUMBER, digits))
+    kept.split(|&byte| byte == b'.')
+        .take(count)
+        .map(|digits| Token::number(RELEASE_NUMBER, digits))
 }
 
-/// Reads `[-_.]word[-_.]number`, any case; the number and the separator before it may be missing.
+/// Reads `[-_.]word[-_.]number`, any case; the number and both separators may be missing (`1.0cpost`).
+///
+/// `words` has the longer before the shorter that begin alike.
 fn read_worded<'a>(bytes: &'a [u8], words: &[&[u8]]) -> Option<(&'a [u8], &'a [u8])> {
     let start = match bytes {
         [b'-' | b'_' | b'.', rest @ ..] => rest,
         bytes => bytes,
     };
-    let (word, rest) = token::take_while(start, u8::is_ascii_alphabetic);
-    if !words.iter().any(|known| known.eq_ignore_ascii_case(word)) {
-        return None;
-    }
+    let rest = words.iter().find_map(|word| {
+        let (beginning, rest) = start.split_at_checked(word.len())?;
+        beginning.eq_ignore_ascii_case(word).then_some(rest)
+    })?;
     let behind = match rest {
         // A separator belongs to the word before it, also when no number follows (`1.0a.`), but not when a word does.
-        [b'-' | b'_' | b'.', behind @ ..] if !matches!(behind, [b'a'..=b'z' | b'A'..=b'Z', ..]) => behind,
+        [b'-' | b'_' | b'.', behind @ ..] if !matches!(behind, [b'a'..=b'z' | b'A'..=b'Z', ..]) => {
+            behind
+        }
         rest => rest,
     };
     Some(token::take_digits(behind))
@@ -227,9 +280,9 @@ type Prerelease<'a> = Option<(u8, &'a [u8])>;
 
 fn read_prerelease(bytes: &[u8]) -> (Prerelease<'_>, &[u8]) {
     const WORDS: &[(u8, &[&[u8]])] = &[
-        (ALPHA, &[b"a", b"alpha"]),
-        (BETA, &[b"b", b"beta"]),
-        (CANDIDATE, &[b"c", b"rc", b"pre", b"preview"]),
+        (ALPHA, &[b"alpha", b"a"]),
+        (BETA, &[b"beta", b"b"]),
+        (CANDIDATE, &[b"preview", b"pre", b"rc", b"c"]),
     ];
     for &(class, words) in WORDS {
         if let Some((number, rest)) = read_worded(bytes, words) {
@@ -283,16 +336,29 @@ fn legacy_tokens(bytes: &[u8]) -> Vec<Token<'_>> {
         }
     }
     push_legacy_word(LEGACY_FINAL, &mut parts);
-    std::iter::once(Token::mark(LEGACY)).chain(parts).chain(std::iter::once(Token::mark(LEGACY_END))).collect()
+    std::iter::once(Token::mark(LEGACY))
+        .chain(parts)
+        .chain(std::iter::once(Token::mark(LEGACY_END)))
+        .collect()
 }
 
 fn push_legacy_word<'a>(word: &'a [u8], parts: &mut Vec<Token<'a>>) {
-    if word.iter().map(u8::to_ascii_lowercase).lt(LEGACY_FINAL.iter().copied()) {
-        while parts.last().is_some_and(|part| matches!(part.value, Value::Folded(LEGACY_HYPHEN))) {
+    if word
+        .iter()
+        .map(u8::to_ascii_lowercase)
+        .lt(LEGACY_FINAL.iter().copied())
+    {
+        while parts
+            .last()
+            .is_some_and(|part| matches!(part.value, Value::Folded(LEGACY_HYPHEN)))
+        {
             parts.pop();
         }
     }
-    while parts.last().is_some_and(|part| matches!(part.value, Value::Number([]))) {
+    while parts
+        .last()
+        .is_some_and(|part| matches!(part.value, Value::Number([])))
+    {
         parts.pop();
     }
     parts.push(Token::folded(LEGACY_WORD, word));
@@ -304,14 +370,26 @@ fn legacy_piece(bytes: &[u8]) -> (&[u8], &[u8]) {
         [] => (&[], &[]),
         [b'.' | b'-', ..] => bytes.split_at(1),
         [b'0'..=b'9', ..] => token::take_digits(bytes),
-        [byte, ..] if byte.is_ascii_alphabetic() => token::take_while(bytes, u8::is_ascii_alphabetic),
-        _ => token::take_while(bytes, |byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'.' | b'-')),
+        [byte, ..] if byte.is_ascii_alphabetic() => {
+            token::take_while(bytes, u8::is_ascii_alphabetic)
+        }
+        _ => token::take_while(bytes, |byte| {
+            !byte.is_ascii_alphanumeric() && !matches!(byte, b'.' | b'-')
+        }),
     }
 }
 
 /// Puts the words that stand for others in their places; `@` is lower than all letters.
 fn legacy_word(word: &[u8]) -> &[u8] {
-    const WORDS: &[(&[u8], &[u8])] =
-        &[(b"pre", b"c"), (b"preview", b"c"), (b"rc", b"c"), (b"dev", b"@"), (b"-", LEGACY_HYPHEN)];
-    WORDS.iter().find(|(from, _)| from.eq_ignore_ascii_case(word)).map_or(word, |&(_, to)| to)
+    const WORDS: &[(&[u8], &[u8])] = &[
+        (b"pre", b"c"),
+        (b"preview", b"c"),
+        (b"rc", b"c"),
+        (b"dev", b"@"),
+        (b"-", LEGACY_HYPHEN),
+    ];
+    WORDS
+        .iter()
+        .find(|(from, _)| from.eq_ignore_ascii_case(word))
+        .map_or(word, |&(_, to)| to)
 }

@@ -26,7 +26,7 @@ use std::cmp::Ordering;
 use std::fmt;
 
 use crate::unreadable::{Reason, Unreadable};
-use crate::{packagist as packagist_order, pypi as pypi_order, Scheme};
+use crate::{Scheme, packagist as packagist_order, pypi as pypi_order};
 
 /// The longest requirement that is read, in bytes; long lists of single versions fit.
 pub const MAX_REQUIREMENT_LENGTH: usize = 16 * 1024;
@@ -81,23 +81,38 @@ impl Interval {
     }
 
     fn all() -> Self {
-        Interval { lower: Bound::Unbounded, upper: Bound::Unbounded }
+        Interval {
+            lower: Bound::Unbounded,
+            upper: Bound::Unbounded,
+        }
     }
 
     fn from(lower: Bound) -> Self {
-        Interval { lower, upper: Bound::Unbounded }
+        Interval {
+            lower,
+            upper: Bound::Unbounded,
+        }
     }
 
     fn until(upper: Bound) -> Self {
-        Interval { lower: Bound::Unbounded, upper }
+        Interval {
+            lower: Bound::Unbounded,
+            upper,
+        }
     }
 
     fn between(lower: String, upper: String) -> Self {
-        Interval { lower: Bound::Inclusive(lower), upper: Bound::Exclusive(upper) }
+        Interval {
+            lower: Bound::Inclusive(lower),
+            upper: Bound::Exclusive(upper),
+        }
     }
 
     fn only(version: &str) -> Self {
-        Interval { lower: Bound::Inclusive(version.to_owned()), upper: Bound::Inclusive(version.to_owned()) }
+        Interval {
+            lower: Bound::Inclusive(version.to_owned()),
+            upper: Bound::Inclusive(version.to_owned()),
+        }
     }
 }
 
@@ -134,9 +149,11 @@ fn beside_bound(scheme: Scheme, version: &str, bound: &str) -> Result<Ordering, 
             let (_, bound_is_local) = pypi_order::public_part(bound);
             crate::compare(scheme, if bound_is_local { version } else { public }, bound)
         }
-        Scheme::Packagist => {
-            crate::compare(scheme, &packagist_order::filled(version), &packagist_order::filled(bound))
-        }
+        Scheme::Packagist => crate::compare(
+            scheme,
+            &packagist_order::filled(version),
+            &packagist_order::filled(bound),
+        ),
         _ => crate::compare(scheme, version, bound),
     }
 }
@@ -152,12 +169,16 @@ fn beside_bound(scheme: Scheme, version: &str, bound: &str) -> Result<Ordering, 
 pub fn parse_requirement(scheme: Scheme, text: &str) -> Result<Vec<Interval>, Unreadable> {
     let refused = |reason| Unreadable::new(scheme, text, reason);
     if text.len() > MAX_REQUIREMENT_LENGTH {
-        return Err(refused(Reason::TooLong { length: text.len(), limit: MAX_REQUIREMENT_LENGTH }));
+        return Err(refused(Reason::TooLong {
+            length: text.len(),
+            limit: MAX_REQUIREMENT_LENGTH,
+        }));
     }
     if text.trim().is_empty() {
         return Err(refused(Reason::Empty));
     }
-    if matches!(scheme, Scheme::Maven | Scheme::NuGet) && text.trim_start().starts_with(['[', '(']) {
+    if matches!(scheme, Scheme::Maven | Scheme::NuGet) && text.trim_start().starts_with(['[', '('])
+    {
         let intervals = brackets::parse(text).map_err(refused)?;
         return checked(scheme, text, intervals);
     }
@@ -171,13 +192,18 @@ pub fn parse_requirement(scheme: Scheme, text: &str) -> Result<Vec<Interval>, Un
             intervals.extend(parse_alternative(scheme, text, alternative, offset)?);
         }
         if intervals.len() > MAX_ALTERNATIVES {
-            return Err(refused(Reason::TooManyAlternatives { limit: MAX_ALTERNATIVES }));
+            return Err(refused(Reason::TooManyAlternatives {
+                limit: MAX_ALTERNATIVES,
+            }));
         }
     }
     Ok(intervals)
 }
 
-fn split_with_offsets<'a>(text: &'a str, separator: &'static str) -> impl Iterator<Item = (usize, &'a str)> {
+fn split_with_offsets<'a>(
+    text: &'a str,
+    separator: &'static str,
+) -> impl Iterator<Item = (usize, &'a str)> {
     let mut start = 0;
     text.split(separator).map(move |part| {
         let here = start;
@@ -187,9 +213,19 @@ fn split_with_offsets<'a>(text: &'a str, separator: &'static str) -> impl Iterat
 }
 
 /// Makes sure that every bound can be read, and that there are not too many.
-fn checked(scheme: Scheme, text: &str, intervals: Vec<Interval>) -> Result<Vec<Interval>, Unreadable> {
+fn checked(
+    scheme: Scheme,
+    text: &str,
+    intervals: Vec<Interval>,
+) -> Result<Vec<Interval>, Unreadable> {
     if intervals.len() > MAX_ALTERNATIVES {
-        return Err(Unreadable::new(scheme, text, Reason::TooManyAlternatives { limit: MAX_ALTERNATIVES }));
+        return Err(Unreadable::new(
+            scheme,
+            text,
+            Reason::TooManyAlternatives {
+                limit: MAX_ALTERNATIVES,
+            },
+        ));
     }
     for interval in &intervals {
         for bound in [&interval.lower, &interval.upper] {
@@ -210,7 +246,12 @@ struct Comparator<'a> {
     offset: usize,
 }
 
-fn parse_alternative(scheme: Scheme, text: &str, part: &str, offset: usize) -> Result<Vec<Interval>, Unreadable> {
+fn parse_alternative(
+    scheme: Scheme,
+    text: &str,
+    part: &str,
+    offset: usize,
+) -> Result<Vec<Interval>, Unreadable> {
     let refused = |reason| Unreadable::new(scheme, text, reason);
     let comparators = comparators(part, offset).map_err(refused)?;
     let mut allowed = vec![Interval::all()];
@@ -224,7 +265,9 @@ fn parse_alternative(scheme: Scheme, text: &str, part: &str, offset: usize) -> R
         };
         allowed = intersection(scheme, &allowed, &checked(scheme, text, choices)?)?;
         if allowed.len() > MAX_ALTERNATIVES {
-            return Err(refused(Reason::TooManyAlternatives { limit: MAX_ALTERNATIVES }));
+            return Err(refused(Reason::TooManyAlternatives {
+                limit: MAX_ALTERNATIVES,
+            }));
         }
         rest = behind;
     }
@@ -243,28 +286,51 @@ fn comparators(part: &str, offset: usize) -> Result<Vec<Comparator<'_>>, Reason>
         let operand = rest.trim_start_matches(operates);
         let operator = rest.get(..rest.len() - operand.len()).unwrap_or_default();
         let operand = operand.trim_start();
-        let end = operand.find(|c| separates(c) || matches!(c, '<' | '>' | '=')).unwrap_or(operand.len());
+        let end = operand
+            .find(|c| separates(c) || matches!(c, '<' | '>' | '='))
+            .unwrap_or(operand.len());
         let (version, behind) = operand.split_at(end);
         let offset = offset + part.len() - operand.len();
         if version.is_empty() {
-            return Err(Reason::Unexpected { offset, expected: "a version" });
+            return Err(Reason::Unexpected {
+                offset,
+                expected: "a version",
+            });
         }
-        found.push(Comparator { operator, version, offset });
+        found.push(Comparator {
+            operator,
+            version,
+            offset,
+        });
         rest = behind.trim_start_matches(separates);
     }
     if found.is_empty() {
-        return Err(Reason::Unexpected { offset, expected: "a version" });
+        return Err(Reason::Unexpected {
+            offset,
+            expected: "a version",
+        });
     }
     Ok(found)
 }
 
-fn is_hyphen_range(scheme: Scheme, first: &Comparator<'_>, hyphen: &Comparator<'_>, last: &Comparator<'_>) -> bool {
+fn is_hyphen_range(
+    scheme: Scheme,
+    first: &Comparator<'_>,
+    hyphen: &Comparator<'_>,
+    last: &Comparator<'_>,
+) -> bool {
     matches!(scheme, Scheme::Npm | Scheme::Semver | Scheme::Packagist)
         && hyphen.version == "-"
-        && [first, hyphen, last].iter().all(|comparator| comparator.operator.is_empty())
+        && [first, hyphen, last]
+            .iter()
+            .all(|comparator| comparator.operator.is_empty())
 }
 
-fn hyphen_range(scheme: Scheme, first: &Comparator<'_>, last: &Comparator<'_>) -> Result<Vec<Interval>, Reason> {
+fn hyphen_range(
+    scheme: Scheme,
+    first: &Comparator<'_>,
+    last: &Comparator<'_>,
+) -> Result<Vec<Interval>, Reason> {
     match scheme {
         Scheme::Packagist => packagist::hyphen_range(first, last),
         _ => semver::hyphen_range(first, last),
@@ -303,7 +369,12 @@ fn plain(scheme: Scheme, comparator: &Comparator<'_>) -> Result<Vec<Interval>, R
         "<" | "<<" => vec![Interval::until(Bound::Exclusive(owned()))],
         "<=" => vec![Interval::until(Bound::Inclusive(owned()))],
         "!=" | "<>" => without(Interval::only(version)),
-        _ => return Err(Reason::Unexpected { offset: comparator.offset, expected: "a version behind an operator this ecosystem has" }),
+        _ => {
+            return Err(Reason::Unexpected {
+                offset: comparator.offset,
+                expected: "a version behind an operator this ecosystem has",
+            });
+        }
     })
 }
 
@@ -324,13 +395,20 @@ fn without(interval: Interval) -> Vec<Interval> {
 }
 
 /// Finds what two lists of intervals have in common.
-fn intersection(scheme: Scheme, first: &[Interval], second: &[Interval]) -> Result<Vec<Interval>, Unreadable> {
+fn intersection(
+    scheme: Scheme,
+    first: &[Interval],
+    second: &[Interval],
+) -> Result<Vec<Interval>, Unreadable> {
     let mut common = Vec::new();
     for a in first {
         for b in second {
             let lower = narrower(scheme, &a.lower, &b.lower, Ordering::Greater)?;
             let upper = narrower(scheme, &a.upper, &b.upper, Ordering::Less)?;
-            let interval = Interval { lower: lower.clone(), upper: upper.clone() };
+            let interval = Interval {
+                lower: lower.clone(),
+                upper: upper.clone(),
+            };
             if !is_empty(scheme, &interval)? {
                 common.push(interval);
             }
@@ -340,12 +418,21 @@ fn intersection(scheme: Scheme, first: &[Interval], second: &[Interval]) -> Resu
 }
 
 /// Chooses the bound that allows less: of two lower bounds the greater, of two upper ones the lesser.
-fn narrower<'a>(scheme: Scheme, a: &'a Bound, b: &'a Bound, wanted: Ordering) -> Result<&'a Bound, Unreadable> {
+fn narrower<'a>(
+    scheme: Scheme,
+    a: &'a Bound,
+    b: &'a Bound,
+    wanted: Ordering,
+) -> Result<&'a Bound, Unreadable> {
     Ok(match (a, b) {
         (Bound::Unbounded, other) | (other, Bound::Unbounded) => other,
-        (Bound::Inclusive(a_version) | Bound::Exclusive(a_version), Bound::Inclusive(b_version) | Bound::Exclusive(b_version)) => {
+        (
+            Bound::Inclusive(a_version) | Bound::Exclusive(a_version),
+            Bound::Inclusive(b_version) | Bound::Exclusive(b_version),
+        ) => {
             let order = between_bounds(scheme, a_version, b_version)?;
-            let a_is_narrower = order == wanted || (order.is_eq() && matches!(a, Bound::Exclusive(_)));
+            let a_is_narrower =
+                order == wanted || (order.is_eq() && matches!(a, Bound::Exclusive(_)));
             if a_is_narrower { a } else { b }
         }
     })
@@ -355,9 +442,10 @@ fn is_empty(scheme: Scheme, interval: &Interval) -> Result<bool, Unreadable> {
     let (lower, upper, closed) = match (&interval.lower, &interval.upper) {
         (Bound::Unbounded, _) | (_, Bound::Unbounded) => return Ok(false),
         (Bound::Inclusive(lower), Bound::Inclusive(upper)) => (lower, upper, true),
-        (Bound::Inclusive(lower) | Bound::Exclusive(lower), Bound::Inclusive(upper) | Bound::Exclusive(upper)) => {
-            (lower, upper, false)
-        }
+        (
+            Bound::Inclusive(lower) | Bound::Exclusive(lower),
+            Bound::Inclusive(upper) | Bound::Exclusive(upper),
+        ) => (lower, upper, false),
     };
     let order = between_bounds(scheme, lower, upper)?;
     Ok(order.is_gt() || (order.is_eq() && !closed))

@@ -38,14 +38,22 @@ pub fn rpm_epoch(version: &str) -> Option<u64> {
     if rest.first() != Some(&b':') {
         return None;
     }
-    Some(digits.iter().fold(0, |value: u64, digit| value.saturating_mul(10).saturating_add(u64::from(digit - b'0'))))
+    Some(digits.iter().fold(0, |value: u64, digit| {
+        value
+            .saturating_mul(10)
+            .saturating_add(u64::from(digit - b'0'))
+    }))
 }
 
 pub(crate) fn read(version: &str) -> Result<impl Iterator<Item = Token<'_>>, Reason> {
     let parts = Parts::split(version);
     Ok(std::iter::once(Token::number(EPOCH, parts.epoch))
         .chain(Segments::new(parts.version))
-        .chain(std::iter::once(Token::mark(if parts.release.is_some() { RELEASE } else { NO_RELEASE })))
+        .chain(std::iter::once(Token::mark(if parts.release.is_some() {
+            RELEASE
+        } else {
+            NO_RELEASE
+        })))
         .chain(parts.release.into_iter().flat_map(Segments::new)))
 }
 
@@ -75,7 +83,9 @@ fn compare_parts(mut a: &[u8], mut b: &[u8]) -> Ordering {
 /// Takes the next segment behind any separators: its class, the segment, and the rest.
 #[inline]
 fn segment(bytes: &[u8]) -> (u8, &[u8], &[u8]) {
-    let (_, start) = token::take_while(bytes, |byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'~' | b'^'));
+    let (_, start) = token::take_while(bytes, |byte| {
+        !byte.is_ascii_alphanumeric() && !matches!(byte, b'~' | b'^')
+    });
     match start {
         [] => (END, &[], &[]),
         [b'~', rest @ ..] => (TILDE, &[], rest),
@@ -110,15 +120,27 @@ impl<'a> Parts<'a> {
         match rest.iter().rposition(|&byte| byte == b'-') {
             Some(hyphen) => {
                 let (version, release) = rest.split_at(hyphen);
-                Parts { epoch, version, release: release.get(1..) }
+                Parts {
+                    epoch,
+                    version,
+                    release: release.get(1..),
+                }
             }
-            None => Parts { epoch, version: rest, release: None },
+            None => Parts {
+                epoch,
+                version: rest,
+                release: None,
+            },
         }
     }
 
     /// Compares part by part; an absent release comes before any.
     #[inline]
-    pub(crate) fn compare_by(&self, other: &Parts<'_>, compare: impl Fn(&[u8], &[u8]) -> Ordering) -> Ordering {
+    pub(crate) fn compare_by(
+        &self,
+        other: &Parts<'_>,
+        compare: impl Fn(&[u8], &[u8]) -> Ordering,
+    ) -> Ordering {
         token::compare_numbers(self.epoch, other.epoch)
             .then_with(|| compare(self.version, other.version))
             .then_with(|| match (self.release, other.release) {

@@ -28,14 +28,29 @@ pub(crate) fn read(version: &str) -> Result<impl Iterator<Item = Token<'_>>, Rea
             _ => false,
         };
         if !fits {
-            return Err(Reason::Unexpected { offset, expected: if offset == 0 { "a digit" } else { "a letter or a digit" } });
+            return Err(Reason::Unexpected {
+                offset,
+                expected: if offset == 0 {
+                    "a digit"
+                } else {
+                    "a letter or a digit"
+                },
+            });
         }
         boundary = matches!(byte, b'.' | b'-');
     }
     if boundary {
-        return Err(Reason::Unexpected { offset: version.len(), expected: "a letter or a digit" });
+        return Err(Reason::Unexpected {
+            offset: version.len(),
+            expected: "a letter or a digit",
+        });
     }
-    Ok(Tokens { rest: version.as_bytes(), held: None, word_seen: false, ended: false })
+    Ok(Tokens {
+        rest: version.as_bytes(),
+        held: None,
+        word_seen: false,
+        ended: false,
+    })
 }
 
 struct Tokens<'a> {
@@ -96,14 +111,20 @@ impl<'a> Iterator for Tokens<'a> {
                 Some(Segment::Number(digits)) => {
                     self.held = Some(Token::number(NUMBER, digits));
                     let value = Value::Descending(token::saturating_count(zeros));
-                    return Some(Token { class: NUMBER_BEHIND_ZEROS, value });
+                    return Some(Token {
+                        class: NUMBER_BEHIND_ZEROS,
+                        value,
+                    });
                 }
                 Some(Segment::Word(word)) => {
                     let counted = if self.word_seen { zeros } else { 0 };
                     self.word_seen = true;
                     self.held = Some(Token::text(WORD, word));
                     let value = Value::Ascending(token::saturating_count(counted));
-                    return Some(Token { class: WORD_BEHIND_ZEROS, value });
+                    return Some(Token {
+                        class: WORD_BEHIND_ZEROS,
+                        value,
+                    });
                 }
             }
         }

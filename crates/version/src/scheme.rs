@@ -78,7 +78,10 @@ impl Scheme {
     #[must_use]
     pub fn from_name(name: &str) -> Option<Scheme> {
         let stem = name.split(':').next().unwrap_or_default().trim();
-        NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(stem)).map(|&(_, scheme)| scheme)
+        NAMES
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(stem))
+            .map(|&(_, scheme)| scheme)
     }
 
     /// Returns the name in small letters, as configuration and reports write it; [`Scheme::from_name`] reads it back.

@@ -46,18 +46,27 @@ pub(crate) fn read_npm(version: &str) -> Result<Tokens<'_>, Reason> {
 }
 
 pub(crate) fn read_nuget(version: &str) -> Result<Tokens<'_>, Reason> {
-    Ok(Tokens { folded: true, ..Tokens::new(Parts::read(version, false)?) })
+    Ok(Tokens {
+        folded: true,
+        ..Tokens::new(Parts::read(version, false)?)
+    })
 }
 
 pub(crate) fn read_pub(version: &str) -> Result<Tokens<'_>, Reason> {
-    Ok(Tokens { build_counts: true, ..Tokens::new(Parts::read(version, false)?) })
+    Ok(Tokens {
+        build_counts: true,
+        ..Tokens::new(Parts::read(version, false)?)
+    })
 }
 
 pub(crate) fn read_bitnami(version: &str) -> Result<Tokens<'_>, Reason> {
     let mut parts = Parts::read(version, false)?;
     let prerelease = parts.prerelease.unwrap_or_default();
     let (before, revision) = match prerelease.iter().rposition(|&byte| byte == b'-') {
-        Some(hyphen) => (prerelease.get(..hyphen), prerelease.get(hyphen + 1..).unwrap_or_default()),
+        Some(hyphen) => (
+            prerelease.get(..hyphen),
+            prerelease.get(hyphen + 1..).unwrap_or_default(),
+        ),
         None => (None, prerelease),
     };
     if !revision.is_empty() && revision.iter().all(u8::is_ascii_digit) {
@@ -69,17 +78,29 @@ pub(crate) fn read_bitnami(version: &str) -> Result<Tokens<'_>, Reason> {
 }
 
 pub(crate) fn read_go(version: &str) -> Result<Tokens<'_>, Reason> {
-    let trimmed = version.trim();
-    if let Some(toolchain) = trimmed.strip_prefix("go").filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit())) {
+    let trimmed = version.trim_ascii();
+    if let Some(toolchain) = trimmed
+        .strip_prefix("go")
+        .filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    {
         let labelled = toolchain.find(['-', ' ', '+']).unwrap_or(toolchain.len());
         let offset = offset_of(version, trimmed) + 2;
         let parts = Parts::read(toolchain.get(..labelled).unwrap_or_default(), true);
-        return Ok(Tokens { split_words: true, ..Tokens::new(parts.map_err(|reason| moved(reason, offset))?) });
+        return Ok(Tokens {
+            split_words: true,
+            ..Tokens::new(parts.map_err(|reason| moved(reason, offset))?)
+        });
     }
     let strict = Parts::read(version, false);
-    if strict.is_err() && trimmed.starts_with(|c: char| c.is_ascii_digit()) && !trimmed.contains(['-', '+']) {
+    if strict.is_err()
+        && trimmed.starts_with(|c: char| c.is_ascii_digit())
+        && !trimmed.contains(['-', '+'])
+    {
         // A toolchain version without its "go", as `go.mod` writes it: `1.21rc2`.
-        return Ok(Tokens { split_words: true, ..Tokens::new(Parts::read(version, true)?) });
+        return Ok(Tokens {
+            split_words: true,
+            ..Tokens::new(Parts::read(version, true)?)
+        });
     }
     Ok(Tokens::new(strict?))
 }
@@ -96,18 +117,25 @@ pub(crate) fn compare(mut a: Tokens<'_>, mut b: Tokens<'_>) -> Ordering {
     if a.is_plain() && b.is_plain() {
         return Ordering::Equal;
     }
-    a.state = State::Core { numbers_read: CORE_NUMBERS };
-    b.state = State::Core { numbers_read: CORE_NUMBERS };
+    a.state = State::Core {
+        numbers_read: CORE_NUMBERS,
+    };
+    b.state = State::Core {
+        numbers_read: CORE_NUMBERS,
+    };
     token::compare(a, b)
 }
 
 fn offset_of(whole: &str, trimmed: &str) -> usize {
-    whole.len() - whole.trim_start().len() + whole.trim().len() - trimmed.len()
+    whole.len() - whole.trim_ascii_start().len() + whole.trim_ascii().len() - trimmed.len()
 }
 
 fn moved(reason: Reason, by: usize) -> Reason {
     match reason {
-        Reason::Unexpected { offset, expected } => Reason::Unexpected { offset: offset + by, expected },
+        Reason::Unexpected { offset, expected } => Reason::Unexpected {
+            offset: offset + by,
+            expected,
+        },
         other => other,
     }
 }
@@ -126,13 +154,13 @@ struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     fn read(version: &'a str, letters_without_hyphen: bool) -> Result<Self, Reason> {
-        let bytes = version.trim().as_bytes();
+        let bytes = version.trim_ascii().as_bytes();
         let prefix = match bytes {
             [b'=', b'v' | b'V', ..] => 2,
             [b'v' | b'V' | b'=', ..] => 1,
             _ => 0,
         };
-        let start = offset_of(version, version.trim()) + prefix;
+        let start = offset_of(version, version.trim_ascii()) + prefix;
         let bytes = bytes.get(prefix..).unwrap_or_default();
         let (core, behind) = bytes.split_at(core_length(bytes, start)?);
         let core = without_extra_zeros(core);
@@ -150,10 +178,18 @@ impl<'a> Parts<'a> {
             _ => (None, rest),
         };
         if rest.is_empty() {
-            return Ok(Parts { core, prerelease, revision: None, build });
+            return Ok(Parts {
+                core,
+                prerelease,
+                revision: None,
+                build,
+            });
         }
         let offset = start + bytes.len() - rest.len();
-        Err(Reason::Unexpected { offset, expected: "a dot, a hyphen, a plus sign or the end" })
+        Err(Reason::Unexpected {
+            offset,
+            expected: "a dot, a hyphen, a plus sign or the end",
+        })
     }
 }
 
@@ -163,7 +199,10 @@ fn core_length(bytes: &[u8], start: usize) -> Result<usize, Reason> {
     loop {
         let (digits, rest) = token::take_digits(bytes.get(length..).unwrap_or_default());
         if digits.is_empty() {
-            return Err(Reason::Unexpected { offset: start + length, expected: "a number" });
+            return Err(Reason::Unexpected {
+                offset: start + length,
+                expected: "a number",
+            });
         }
         length += digits.len();
         if rest.first() != Some(&b'.') {
@@ -177,7 +216,9 @@ fn core_length(bytes: &[u8], start: usize) -> Result<usize, Reason> {
 fn without_extra_zeros(mut core: &[u8]) -> &[u8] {
     let mut numbers = core.iter().filter(|&&byte| byte == b'.').count() + 1;
     while numbers > CORE_NUMBERS {
-        let Some(dot) = core.iter().rposition(|&byte| byte == b'.') else { break };
+        let Some(dot) = core.iter().rposition(|&byte| byte == b'.') else {
+            break;
+        };
         let (before, last) = core.split_at(dot);
         if last.iter().any(|byte| !matches!(byte, b'.' | b'0')) {
             break;
@@ -192,12 +233,16 @@ type Identifiers<'a> = (Option<&'a [u8]>, &'a [u8]);
 
 /// Splits off identifiers between dots; none may be empty.
 fn split_identifiers(bytes: &[u8], start: usize) -> Result<Identifiers<'_>, Reason> {
-    let (identifiers, rest) =
-        token::take_while(bytes, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'));
+    let (identifiers, rest) = token::take_while(bytes, |byte| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.')
+    });
     let mut offset = start;
     for identifier in identifiers.split(|&byte| byte == b'.') {
         if identifier.is_empty() {
-            return Err(Reason::Unexpected { offset, expected: "a letter, a digit or a hyphen" });
+            return Err(Reason::Unexpected {
+                offset,
+                expected: "a letter, a digit or a hyphen",
+            });
         }
         offset += identifier.len() + 1;
     }
@@ -229,16 +274,39 @@ enum State {
 impl<'a> Tokens<'a> {
     fn new(parts: Parts<'a>) -> Self {
         let state = State::Core { numbers_read: 0 };
-        Tokens { parts, state, folded: false, build_counts: false, split_words: false }
+        Tokens {
+            parts,
+            state,
+            folded: false,
+            build_counts: false,
+            split_words: false,
+        }
     }
 
     fn core(&mut self, numbers_read: usize) -> Token<'a> {
         if self.parts.core.is_empty() && numbers_read >= CORE_NUMBERS {
-            self.state = if self.parts.prerelease.is_some() { State::Prerelease } else { State::Revision };
-            return Token::mark(if self.parts.prerelease.is_some() { PRERELEASE } else { RELEASE });
+            self.state = if self.parts.prerelease.is_some() {
+                State::Prerelease
+            } else {
+                State::Revision
+            };
+            return Token::mark(if self.parts.prerelease.is_some() {
+                PRERELEASE
+            } else {
+                RELEASE
+            });
         }
-        self.state = State::Core { numbers_read: numbers_read + 1 };
-        Token::number(if numbers_read < CORE_NUMBERS { CORE } else { MORE }, self.take_number())
+        self.state = State::Core {
+            numbers_read: numbers_read + 1,
+        };
+        Token::number(
+            if numbers_read < CORE_NUMBERS {
+                CORE
+            } else {
+                MORE
+            },
+            self.take_number(),
+        )
     }
 
     #[inline]
@@ -251,11 +319,18 @@ impl<'a> Tokens<'a> {
     /// Whether nothing that decides is left behind the first three numbers.
     fn is_plain(&self) -> bool {
         let parts = &self.parts;
-        parts.core.is_empty() && parts.prerelease.is_none() && parts.revision.is_none() && !self.build_counts
+        parts.core.is_empty()
+            && parts.prerelease.is_none()
+            && parts.revision.is_none()
+            && !self.build_counts
     }
 
     /// Takes the next identifier; `identifiers` keeps the rest, and is `None` once the end was told.
-    fn identifier(identifiers: &mut Option<&'a [u8]>, folded: bool, split_words: bool) -> Token<'a> {
+    fn identifier(
+        identifiers: &mut Option<&'a [u8]>,
+        folded: bool,
+        split_words: bool,
+    ) -> Token<'a> {
         let bytes = identifiers.unwrap_or_default();
         if bytes.is_empty() {
             *identifiers = None;
@@ -265,8 +340,16 @@ impl<'a> Tokens<'a> {
         let (identifier, rest) = match identifier.first() {
             Some(first) if split_words => {
                 let digit = first.is_ascii_digit();
-                let (run, rest) = token::take_while(identifier, |byte| byte.is_ascii_digit() == digit);
-                (run, if rest.is_empty() { behind.get(1..) } else { bytes.get(run.len()..) })
+                let (run, rest) =
+                    token::take_while(identifier, |byte| byte.is_ascii_digit() == digit);
+                (
+                    run,
+                    if rest.is_empty() {
+                        behind.get(1..)
+                    } else {
+                        bytes.get(run.len()..)
+                    },
+                )
             }
             _ => (identifier, behind.get(1..)),
         };
@@ -290,7 +373,8 @@ impl<'a> Iterator for Tokens<'a> {
             match self.state {
                 State::Core { numbers_read } => return Some(self.core(numbers_read)),
                 State::Prerelease => {
-                    let token = Self::identifier(&mut self.parts.prerelease, self.folded, self.split_words);
+                    let token =
+                        Self::identifier(&mut self.parts.prerelease, self.folded, self.split_words);
                     if self.parts.prerelease.is_none() {
                         self.state = State::Revision;
                     }
@@ -304,8 +388,16 @@ impl<'a> Iterator for Tokens<'a> {
                 }
                 State::BuildMark if !self.build_counts => self.state = State::Ended,
                 State::BuildMark => {
-                    self.state = if self.parts.build.is_some() { State::Build } else { State::Ended };
-                    return Some(Token::mark(if self.parts.build.is_some() { BUILD } else { NO_BUILD }));
+                    self.state = if self.parts.build.is_some() {
+                        State::Build
+                    } else {
+                        State::Ended
+                    };
+                    return Some(Token::mark(if self.parts.build.is_some() {
+                        BUILD
+                    } else {
+                        NO_BUILD
+                    }));
                 }
                 State::Build => {
                     let token = Self::identifier(&mut self.parts.build, false, false);

@@ -36,20 +36,32 @@ pub(crate) enum Value<'a> {
 
 impl<'a> Token<'a> {
     pub(crate) const fn mark(class: u8) -> Self {
-        Token { class, value: Value::Nothing }
+        Token {
+            class,
+            value: Value::Nothing,
+        }
     }
 
     /// Makes a number token from a run of digits with any leading zeros.
     pub(crate) fn number(class: u8, digits: &'a [u8]) -> Self {
-        Token { class, value: Value::Number(without_leading_zeros(digits)) }
+        Token {
+            class,
+            value: Value::Number(without_leading_zeros(digits)),
+        }
     }
 
     pub(crate) const fn text(class: u8, text: &'a [u8]) -> Self {
-        Token { class, value: Value::Text(text) }
+        Token {
+            class,
+            value: Value::Text(text),
+        }
     }
 
     pub(crate) const fn folded(class: u8, text: &'a [u8]) -> Self {
-        Token { class, value: Value::Folded(text) }
+        Token {
+            class,
+            value: Value::Folded(text),
+        }
     }
 
     #[inline]
@@ -60,9 +72,10 @@ impl<'a> Token<'a> {
         match (self.value, other.value) {
             (Value::Number(a), Value::Number(b)) => compare_significant(a, b),
             (Value::Text(a), Value::Text(b)) => a.cmp(b),
-            (Value::Folded(a), Value::Folded(b)) => {
-                a.iter().map(u8::to_ascii_lowercase).cmp(b.iter().map(u8::to_ascii_lowercase))
-            }
+            (Value::Folded(a), Value::Folded(b)) => a
+                .iter()
+                .map(u8::to_ascii_lowercase)
+                .cmp(b.iter().map(u8::to_ascii_lowercase)),
             (Value::Ascending(a), Value::Ascending(b)) => a.cmp(&b),
             (Value::Descending(a), Value::Descending(b)) => b.cmp(&a),
             (Value::Nothing, Value::Nothing) => Ordering::Equal,
@@ -153,7 +166,10 @@ fn compare_significant(a: &[u8], b: &[u8]) -> Ordering {
 /// Splits off the longest beginning whose bytes all satisfy `belongs`.
 #[inline]
 pub(crate) fn take_while(bytes: &[u8], belongs: impl Fn(&u8) -> bool) -> (&[u8], &[u8]) {
-    let end = bytes.iter().position(|byte| !belongs(byte)).unwrap_or(bytes.len());
+    let end = bytes
+        .iter()
+        .position(|byte| !belongs(byte))
+        .unwrap_or(bytes.len());
     bytes.split_at(end)
 }
 

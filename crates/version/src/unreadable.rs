@@ -63,12 +63,20 @@ pub enum Reason {
 
 impl Unreadable {
     pub(crate) fn new(scheme: Scheme, text: &str, reason: Reason) -> Self {
-        Unreadable { scheme, version: shown(text), reason }
+        Unreadable {
+            scheme,
+            version: shown(text),
+            reason,
+        }
     }
 }
 
 fn shown(text: &str) -> String {
-    let mut shown: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
+    let mut shown: String = text
+        .chars()
+        .take(SHOWN)
+        .flat_map(char::escape_debug)
+        .collect();
     if text.chars().nth(SHOWN).is_some() {
         shown.push('…');
     }
@@ -94,12 +102,20 @@ impl fmt::Display for Reason {
             Reason::TooLong { length, limit } => {
                 write!(formatter, "it has {length} bytes, the limit is {limit}")
             }
-            Reason::Unexpected { offset, expected } => write!(formatter, "byte {offset} should be {expected}"),
+            Reason::Unexpected { offset, expected } => {
+                write!(formatter, "byte {offset} should be {expected}")
+            }
             Reason::TooLarge { offset, limit } => {
-                write!(formatter, "the number at byte {offset} is larger than {limit}")
+                write!(
+                    formatter,
+                    "the number at byte {offset} is larger than {limit}"
+                )
             }
             Reason::NoTotalOrder { offset } => {
-                write!(formatter, "byte {offset} stands for any number, so the version has no fixed place")
+                write!(
+                    formatter,
+                    "byte {offset} stands for any number, so the version has no fixed place"
+                )
             }
             Reason::TooManyAlternatives { limit } => {
                 write!(formatter, "it has more than {limit} alternatives")

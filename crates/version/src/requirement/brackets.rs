@@ -21,13 +21,24 @@ pub(super) fn parse(text: &str) -> Result<Vec<Interval>, Reason> {
         let (inside, behind) = inside.split_at(end);
         let upper_belongs = behind.starts_with(']');
         intervals.push(match inside.split_once(',') {
-            Some((lower, upper)) if !upper.contains(',') => {
-                Interval { lower: bound(lower, lower_belongs), upper: bound(upper, upper_belongs) }
+            Some((lower, upper)) if !upper.contains(',') => Interval {
+                lower: bound(lower, lower_belongs),
+                upper: bound(upper, upper_belongs),
+            },
+            None if lower_belongs && upper_belongs && !inside.trim().is_empty() => {
+                Interval::only(inside.trim())
             }
-            None if lower_belongs && upper_belongs && !inside.trim().is_empty() => Interval::only(inside.trim()),
-            _ => return Err(unexpected(start + 1, "one version in square brackets, or two with a comma between")),
+            _ => {
+                return Err(unexpected(
+                    start + 1,
+                    "one version in square brackets, or two with a comma between",
+                ));
+            }
         });
-        rest = behind.get(1..).unwrap_or_default().trim_start_matches([' ', '\t', '\n', '\r', ',', '|']);
+        rest = behind
+            .get(1..)
+            .unwrap_or_default()
+            .trim_start_matches([' ', '\t', '\n', '\r', ',', '|']);
         if rest.is_empty() {
             return Ok(intervals);
         }

@@ -23,7 +23,13 @@ impl<'a> Numbers<'a> {
             given.push(digits);
             match behind.strip_prefix('.') {
                 Some(behind) => rest = behind,
-                None => return Numbers { given, wildcard: false, rest: behind },
+                None => {
+                    return Numbers {
+                        given,
+                        wildcard: false,
+                        rest: behind,
+                    };
+                }
             }
         }
     }
@@ -34,24 +40,42 @@ impl<'a> Numbers<'a> {
         let end = rest.find(['-', '+', '@']).unwrap_or(rest.len());
         let (wildcards, behind) = rest.split_at(end);
         if wildcards.split('.').all(is_wildcard) {
-            return Numbers { given, wildcard: true, rest: behind };
+            return Numbers {
+                given,
+                wildcard: true,
+                rest: behind,
+            };
         }
         // The dot before what follows belongs to it.
         let dot = usize::from(!given.is_empty());
         let start = version.len() - rest.len() - dot;
-        Numbers { given, wildcard: false, rest: version.get(start..).unwrap_or_default() }
+        Numbers {
+            given,
+            wildcard: false,
+            rest: version.get(start..).unwrap_or_default(),
+        }
     }
 
     /// Joins the numbers given, filled up with zeros to `count`.
     pub(super) fn filled(&self, count: usize) -> String {
         let missing = count.saturating_sub(self.given.len());
-        let numbers: Vec<&str> = self.given.iter().copied().chain(std::iter::repeat_n("0", missing)).collect();
+        let numbers: Vec<&str> = self
+            .given
+            .iter()
+            .copied()
+            .chain(std::iter::repeat_n("0", missing))
+            .collect();
         numbers.join(".")
     }
 
     /// Joins the numbers up to `index`, the last of them one higher, filled up with zeros to `count`.
     pub(super) fn raised(&self, index: usize, count: usize) -> String {
-        let mut numbers: Vec<String> = self.given.iter().take(index).map(|&digits| digits.to_owned()).collect();
+        let mut numbers: Vec<String> = self
+            .given
+            .iter()
+            .take(index)
+            .map(|&digits| digits.to_owned())
+            .collect();
         numbers.push(increment(self.given.get(index).copied().unwrap_or("0")));
         while numbers.len() < count {
             numbers.push("0".to_owned());
@@ -61,7 +85,10 @@ impl<'a> Numbers<'a> {
 
     /// Finds the number a caret requirement leaves as it is: the first that is not zero, else the last.
     pub(super) fn leading(&self) -> usize {
-        let nonzero = self.given.iter().position(|digits| digits.bytes().any(|digit| digit != b'0'));
+        let nonzero = self
+            .given
+            .iter()
+            .position(|digits| digits.bytes().any(|digit| digit != b'0'));
         nonzero.unwrap_or(self.given.len().saturating_sub(1))
     }
 }
@@ -77,5 +104,7 @@ fn increment(digits: &str) -> String {
             return raised.into_iter().map(char::from).collect();
         }
     }
-    std::iter::once('1').chain(raised.into_iter().map(char::from)).collect()
+    std::iter::once('1')
+        .chain(raised.into_iter().map(char::from))
+        .collect()
 }

@@ -4,7 +4,7 @@
 //! upper end that leaves out the next series' prereleases.
 
 use super::numbers::Numbers;
-use super::{without, Comparator, Interval};
+use super::{Comparator, Interval, without};
 use crate::unreadable::Reason;
 
 pub(super) fn shorthand(comparator: &Comparator<'_>) -> Result<Option<Vec<Interval>>, Reason> {
@@ -15,7 +15,12 @@ pub(super) fn shorthand(comparator: &Comparator<'_>) -> Result<Option<Vec<Interv
     };
     let numbers = Numbers::read(public);
     let count = numbers.given.len();
-    let refused = |expected| Err(Reason::Unexpected { offset: comparator.offset, expected });
+    let refused = |expected| {
+        Err(Reason::Unexpected {
+            offset: comparator.offset,
+            expected,
+        })
+    };
     match comparator.operator {
         "~=" if count < 2 => refused("a version of at least two numbers behind ~="),
         "~=" => {
@@ -26,7 +31,11 @@ pub(super) fn shorthand(comparator: &Comparator<'_>) -> Result<Option<Vec<Interv
             let lower = format!("{epoch}{}.dev0", numbers.filled(0));
             let upper = format!("{epoch}{}.dev0", numbers.raised(count - 1, 0));
             let series = Interval::between(lower, upper);
-            Ok(Some(if comparator.operator == "!=" { without(series) } else { vec![series] }))
+            Ok(Some(if comparator.operator == "!=" {
+                without(series)
+            } else {
+                vec![series]
+            }))
         }
         _ => Ok(None),
     }

@@ -14,8 +14,14 @@ pub(super) fn shorthand(comparator: &Comparator<'_>) -> Result<Option<Vec<Interv
     let numbers = Numbers::read(comparator.version);
     let count = numbers.given.len();
     if count == 0 || numbers.wildcard {
-        return Err(Reason::Unexpected { offset: comparator.offset, expected: "a version behind ~>" });
+        return Err(Reason::Unexpected {
+            offset: comparator.offset,
+            expected: "a version behind ~>",
+        });
     }
     let upper = numbers.raised(count.saturating_sub(2), 0) + ".a";
-    Ok(Some(vec![Interval::between(comparator.version.to_owned(), upper)]))
+    Ok(Some(vec![Interval::between(
+        comparator.version.to_owned(),
+        upper,
+    )]))
 }

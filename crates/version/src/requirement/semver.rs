@@ -4,14 +4,17 @@
 //! upper end `2.0.0-0` leaves out all prereleases of `2.0.0`.
 
 use super::numbers::Numbers;
-use super::{without, Bound, Comparator, Interval};
-use crate::unreadable::Reason;
+use super::{Bound, Comparator, Interval, without};
 use crate::Scheme;
+use crate::unreadable::Reason;
 
 /// How many numbers a whole version has.
 const WHOLE: usize = 3;
 
-pub(super) fn shorthand(scheme: Scheme, comparator: &Comparator<'_>) -> Result<Option<Vec<Interval>>, Reason> {
+pub(super) fn shorthand(
+    scheme: Scheme,
+    comparator: &Comparator<'_>,
+) -> Result<Option<Vec<Interval>>, Reason> {
     let partial = read(comparator)?;
     let count = partial.given.len();
     if count == 0 {
@@ -25,7 +28,10 @@ pub(super) fn shorthand(scheme: Scheme, comparator: &Comparator<'_>) -> Result<O
         "~>" if scheme == Scheme::Semver => {
             Interval::between(lower(&partial), before(&partial, count.saturating_sub(2)))
         }
-        "~" | "~>" => Interval::between(lower(&partial), before(&partial, count.saturating_sub(1).min(1))),
+        "~" | "~>" => Interval::between(
+            lower(&partial),
+            before(&partial, count.saturating_sub(1).min(1)),
+        ),
         "" | "=" | "==" if !whole => series(),
         "!=" if !whole => return Ok(Some(without(series()))),
         "<=" if !whole => Interval::until(Bound::Exclusive(before(&partial, count - 1))),
@@ -45,12 +51,22 @@ pub(super) fn floating(comparator: &Comparator<'_>) -> Result<Option<Vec<Interva
     if partial.given.is_empty() {
         return Ok(Some(vec![Interval::all()]));
     }
-    Ok(Some(vec![Interval::between(lower(&partial), before(&partial, partial.given.len() - 1))]))
+    Ok(Some(vec![Interval::between(
+        lower(&partial),
+        before(&partial, partial.given.len() - 1),
+    )]))
 }
 
-pub(super) fn hyphen_range(first: &Comparator<'_>, last: &Comparator<'_>) -> Result<Interval, Reason> {
+pub(super) fn hyphen_range(
+    first: &Comparator<'_>,
+    last: &Comparator<'_>,
+) -> Result<Interval, Reason> {
     let (from, until) = (read(first)?, read(last)?);
-    let lower = if from.given.is_empty() { Bound::Unbounded } else { Bound::Inclusive(lower(&from)) };
+    let lower = if from.given.is_empty() {
+        Bound::Unbounded
+    } else {
+        Bound::Inclusive(lower(&from))
+    };
     let upper = match until.given.len() {
         0 => Bound::Unbounded,
         count if count < WHOLE || until.wildcard => Bound::Exclusive(before(&until, count - 1)),
@@ -62,7 +78,10 @@ pub(super) fn hyphen_range(first: &Comparator<'_>, last: &Comparator<'_>) -> Res
 fn read<'a>(comparator: &Comparator<'a>) -> Result<Numbers<'a>, Reason> {
     let numbers = Numbers::read(comparator.version.trim_start_matches(['v', 'V', '=']));
     if numbers.given.is_empty() && !numbers.wildcard {
-        return Err(Reason::Unexpected { offset: comparator.offset, expected: "a number or a wildcard" });
+        return Err(Reason::Unexpected {
+            offset: comparator.offset,
+            expected: "a number or a wildcard",
+        });
     }
     Ok(numbers)
 }
@@ -72,7 +91,10 @@ fn anything_or_nothing(comparator: &Comparator<'_>) -> Result<Vec<Interval>, Rea
     match comparator.operator {
         "" | "=" | "==" | "^" | "~" | "~>" | ">=" | "<=" => Ok(vec![Interval::all()]),
         "<" | ">" | "!=" => Ok(Vec::new()),
-        _ => Err(Reason::Unexpected { offset: comparator.offset, expected: "a version behind an operator this ecosystem has" }),
+        _ => Err(Reason::Unexpected {
+            offset: comparator.offset,
+            expected: "a version behind an operator this ecosystem has",
+        }),
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::cmp::Ordering;
 
-use plimsoll_version::{compare, key, parse_requirement, write_key, Reason, Scheme, MAX_VERSION_LENGTH};
+use plimsoll_version::{
+    MAX_VERSION_LENGTH, Reason, Scheme, compare, key, parse_requirement, write_key,
+};
 use proptest::prelude::*;
 
 use super::samples::{self, Dice};
@@ -32,17 +34,37 @@ fn relatives() -> impl Strategy<Value = [String; 3]> {
 
 fn check_order(scheme: Scheme, [a, b, c]: &[String; 3]) -> Result<(), TestCaseError> {
     let keys = [a, b, c].map(|version| key(scheme, version));
-    if keys.iter().any(|key| matches!(key, Err(error) if matches!(error.reason, Reason::NoTotalOrder { .. }))) {
+    if keys
+        .iter()
+        .any(|key| matches!(key, Err(error) if matches!(error.reason, Reason::NoTotalOrder { .. })))
+    {
         return Ok(());
     }
     for (x, x_key) in [a, b, c].into_iter().zip(&keys) {
         for (y, y_key) in [a, b, c].into_iter().zip(&keys) {
             let compared = compare(scheme, x, y);
-            prop_assert_eq!(compared.is_ok(), x_key.is_ok() && y_key.is_ok(), "{} {:?} {:?}", scheme, x, y);
+            prop_assert_eq!(
+                compared.is_ok(),
+                x_key.is_ok() && y_key.is_ok(),
+                "{} {:?} {:?}",
+                scheme,
+                x,
+                y
+            );
             if let (Ok(x_key), Ok(y_key)) = (x_key, y_key) {
                 // Keys are bytes, so what agrees with them is a total order.
-                prop_assert_eq!(compared.ok(), Some(x_key.cmp(y_key)), "{} {:?} {:?}", scheme, x, y);
-                prop_assert_eq!(compare(scheme, y, x).ok().map(Ordering::reverse), compare(scheme, x, y).ok());
+                prop_assert_eq!(
+                    compared.ok(),
+                    Some(x_key.cmp(y_key)),
+                    "{} {:?} {:?}",
+                    scheme,
+                    x,
+                    y
+                );
+                prop_assert_eq!(
+                    compare(scheme, y, x).ok().map(Ordering::reverse),
+                    compare(scheme, x, y).ok()
+                );
             }
         }
     }
@@ -50,7 +72,7 @@ fn check_order(scheme: Scheme, [a, b, c]: &[String; 3]) -> Result<(), TestCaseEr
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(20_000))]
+    #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn comparison_is_a_total_order_and_keys_keep_it(scheme in scheme(), versions in relatives()) {
@@ -59,7 +81,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(5_000))]
+    #![proptest_config(ProptestConfig { cases: 5_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_text_makes_it_panic(scheme in scheme(), a in ".{0,40}", b in "\\PC{0,20}", bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
@@ -84,7 +106,7 @@ fn relatives_of_real_versions_are_in_order() {
     for &scheme in Scheme::ALL {
         let real = samples::real(scheme);
         let mut dice = Dice::new(4);
-        for _ in 0..10_000 {
+        for _ in 0..3_000 {
             let (a, b) = samples::pair(&real, &mut dice);
             let c = samples::mutated(&b, &mut dice);
             check_order(scheme, &[a, b, c]).unwrap_or_else(|error| panic!("{error}"));
@@ -109,16 +131,24 @@ fn hostile_sizes_are_read_or_refused_without_harm() {
         "0".repeat(longest),
     ];
     for &scheme in Scheme::ALL {
-        for a in &texts {
-            for b in &texts {
-                check_order(scheme, &[a.clone(), b.clone(), a.clone() + "1"]).unwrap_or_else(|error| panic!("{error}"));
-            }
+        for (a, b) in texts.iter().zip(texts.iter().cycle().skip(1)) {
+            check_order(scheme, &[a.clone(), b.clone(), a.clone() + "1"])
+                .unwrap_or_else(|error| panic!("{error}"));
             let _ = parse_requirement(scheme, a);
         }
         let megabytes = "1.".repeat(2_000_000);
         let refusal = compare(scheme, &megabytes, "1").expect_err("it is too long");
-        assert_eq!(refusal.reason, Reason::TooLong { length: 4_000_000, limit: longest });
-        assert!(refusal.to_string().len() < 400, "an error does not repeat megabytes");
+        assert_eq!(
+            refusal.reason,
+            Reason::TooLong {
+                length: 4_000_000,
+                limit: longest
+            }
+        );
+        assert!(
+            refusal.to_string().len() < 400,
+            "an error does not repeat megabytes"
+        );
     }
 }
 

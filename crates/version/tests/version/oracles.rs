@@ -1,4 +1,5 @@
-//! The real tools, asked about pairs of mutated real versions: `dpkg`, `rpm` and `vercmp` must agree every time.
+//! The real tools, asked about pairs of mutated real versions: `dpkg`, `rpm`, `vercmp` and Python's `packaging` must agree
+//! every time.
 //!
 //! A tool that is not installed is skipped with a message, unless `CI` is set and `PLIMSOLL_ORACLES` is `required`.
 //! `PLIMSOLL_ORACLE_PAIRS` sets how many pairs each is asked.
@@ -9,7 +10,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use plimsoll_version::{compare, key, Scheme};
+use plimsoll_version::{Scheme, compare, key};
 
 use super::samples::{self, Dice};
 
@@ -34,8 +35,12 @@ fn is_installed(tool: &str) -> bool {
         .status()
         .is_ok();
     if !found {
-        let required = std::env::var_os("CI").is_some() && std::env::var("PLIMSOLL_ORACLES").as_deref() == Ok("required");
-        assert!(!required, "{tool} is not installed, and PLIMSOLL_ORACLES says that it must be");
+        let required = std::env::var_os("CI").is_some()
+            && std::env::var("PLIMSOLL_ORACLES").as_deref() == Ok("required");
+        assert!(
+            !required,
+            "{tool} is not installed, and PLIMSOLL_ORACLES says that it must be"
+        );
         eprintln!("skipped: {tool} is not installed");
     }
     found
@@ -43,12 +48,13 @@ fn is_installed(tool: &str) -> bool {
 
 /// Writes lines to a file of this test run and returns its path.
 fn write_down(name: &str, text: &str) -> PathBuf {
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+    let path =
+        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
     fs::write(&path, text).expect("the pairs can be written down");
     path
 }
 
-/// Runs a shell script over the lines of a file and returns what it prints.
+/// Runs a shell script over the lines of a file, removes the file, and returns what the script prints.
 fn run(script: &str, input: &PathBuf) -> String {
     let output = Command::new("sh")
         .args(["-c", script])
@@ -57,6 +63,7 @@ fn run(script: &str, input: &PathBuf) -> String {
         .stderr(Stdio::null())
         .output()
         .expect("sh can be started");
+    fs::remove_file(input).expect("the pairs can be removed");
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
@@ -74,7 +81,10 @@ fn pairs(scheme: Scheme, count: usize, seed: u64) -> Vec<(String, String)> {
 /// Compares both ways, and makes sure that the two ways are one.
 fn ours(scheme: Scheme, a: &str, b: &str) -> Option<Ordering> {
     let compared = compare(scheme, a, b).ok();
-    let by_key = key(scheme, a).ok().zip(key(scheme, b).ok()).map(|(a, b)| a.cmp(&b));
+    let by_key = key(scheme, a)
+        .ok()
+        .zip(key(scheme, b).ok())
+        .map(|(a, b)| a.cmp(&b));
     assert_eq!(compared, by_key, "{scheme}: {a} {b}");
     compared
 }
@@ -107,9 +117,19 @@ fn dpkg_agrees() {
         .map(|(half, lines)| write_down(&format!("dpkg-{half}"), &lines.concat()))
         .map(|input| std::thread::spawn(move || run(script, &input)))
         .collect();
-    let disagreements: String = halves.into_iter().map(|half| half.join().expect("a half ends")).collect();
-    println!("dpkg: {} pairs, {refused} of them refused by both", pairs.len());
-    assert!(disagreements.is_empty(), "{} disagreements:\n{disagreements}", disagreements.lines().count());
+    let disagreements: String = halves
+        .into_iter()
+        .map(|half| half.join().expect("a half ends"))
+        .collect();
+    println!(
+        "dpkg: {} pairs, {refused} of them refused by both",
+        pairs.len()
+    );
+    assert!(
+        disagreements.is_empty(),
+        "{} disagreements:\n{disagreements}",
+        disagreements.lines().count()
+    );
 }
 
 #[test]
@@ -133,9 +153,16 @@ fn rpm_agrees() {
         input.display()
     );
     let answer = run(&script, &input);
-    let disagreements = answer.trim().strip_suffix("done").unwrap_or_else(|| panic!("rpm stopped early: {answer:?}"));
+    let disagreements = answer
+        .trim()
+        .strip_suffix("done")
+        .unwrap_or_else(|| panic!("rpm stopped early: {answer:?}"));
     println!("rpm: {} pairs", pairs.len());
-    assert!(disagreements.is_empty(), "{} disagreements:\n{disagreements}", disagreements.lines().count());
+    assert!(
+        disagreements.is_empty(),
+        "{} disagreements:\n{disagreements}",
+        disagreements.lines().count()
+    );
 }
 
 #[test]
@@ -147,7 +174,10 @@ fn vercmp_agrees() {
     let mut asked = 0;
     let pairs = pairs(Scheme::Pacman, pairs_wanted(PACMAN_PAIRS), 3);
     // What `vercmp` answers about the others runs in a circle; `pacman.rs` says where they stand here.
-    for (a, b) in pairs.iter().filter(|(a, b)| a.contains('-') == b.contains('-') && is_ordered(a) && is_ordered(b)) {
+    for (a, b) in pairs
+        .iter()
+        .filter(|(a, b)| a.contains('-') == b.contains('-') && is_ordered(a) && is_ordered(b))
+    {
         let order = ours(Scheme::Pacman, a, b).expect("every Pacman version is readable") as i8;
         writeln!(lines, "{a}\t{b}\t{order}").expect("a string can be written to");
         asked += 1;
@@ -156,11 +186,72 @@ fn vercmp_agrees() {
     let script = "tab=$(printf '\\t'); while IFS=$tab read -r a b want; do \
         got=$(vercmp \"$a\" \"$b\"); [ \"$got\" = \"$want\" ] || echo \"$a $b: $want, $got\"; done";
     let disagreements = run(script, &input);
-    println!("vercmp: {asked} of {} pairs, the others have no strict order", pairs.len());
-    assert!(disagreements.is_empty(), "{} disagreements:\n{disagreements}", disagreements.lines().count());
+    println!(
+        "vercmp: {asked} of {} pairs, the others have no strict order",
+        pairs.len()
+    );
+    assert!(
+        disagreements.is_empty(),
+        "{} disagreements:\n{disagreements}",
+        disagreements.lines().count()
+    );
 }
 
-/// Whether neither the version nor the release ends in a separator, nor the release is cut off at a hyphen in an epoch.
+#[test]
+fn packaging_agrees() {
+    let has_packaging = Command::new("python3")
+        .args(["-c", "import packaging.version"])
+        .stderr(Stdio::null())
+        .status();
+    if !is_installed("python3") || !has_packaging.is_ok_and(|status| status.success()) {
+        eprintln!("skipped: python3 has no module `packaging`");
+        return;
+    }
+    let mut lines = String::new();
+    let pairs = pairs(Scheme::PyPi, pairs_wanted(PAIRS), 5);
+    for (a, b) in &pairs {
+        if let Some(order) = ours(Scheme::PyPi, a, b) {
+            writeln!(lines, "{a}\t{b}\t{}", order as i8).expect("a string can be written to");
+        }
+    }
+    // Pairs with a version that PEP 440 refuses are left out, since `packaging` has no order for them any more.
+    let script = "python3 -c '
+import sys
+from packaging.version import InvalidVersion, Version
+asked = 0
+for line in open(0, encoding=\"utf-8\"):
+    a, b, want = line.rstrip(\"\\n\").split(\"\\t\")
+    try:
+        x, y = Version(a), Version(b)
+    except InvalidVersion:
+        continue
+    asked += 1
+    got = (x > y) - (x < y)
+    if got != int(want):
+        print(f\"{a} {b}: {want}, {got}\")
+print(asked)
+'";
+    let answer = run(script, &write_down("packaging", &lines));
+    let mut disagreements: Vec<&str> = answer.lines().collect();
+    let asked: usize = disagreements
+        .pop()
+        .and_then(|count| count.parse().ok())
+        .expect("python3 reaches the end");
+    println!(
+        "packaging: {asked} of {} pairs, the others are not of PEP 440",
+        pairs.len()
+    );
+    assert!(
+        disagreements.is_empty(),
+        "{} disagreements:\n{}",
+        disagreements.len(),
+        disagreements.join("\n")
+    );
+}
+
+/// Whether neither the version nor the release ends in a separator.
 fn is_ordered(version: &str) -> bool {
-    version.split('-').all(|part| part.ends_with(|last: char| last.is_ascii_alphanumeric()))
+    version
+        .split('-')
+        .all(|part| part.ends_with(|last: char| last.is_ascii_alphanumeric()))
 }

@@ -6,21 +6,72 @@ use super::vectors;
 
 /// Real versions of several kinds, for machines without the vectors.
 const SEEDS: &[&str] = &[
-    "0", "1", "1.0", "1.0.0", "1.2.3-4", "2:8.9.1-1.1+deb12u1", "1:9.18.19-1~deb12u1", "0.9.8c-4etch3+m68k1",
-    "5.10.0~rc4-2", "1.0^20240101git-3.fc40", "32:9.16.23-11.el9_2.1", "3.10.0-229.1.2.ael7b", "1.06-r6",
-    "1.9.5p1-r1", "2.9.11_pre20061021-r2", "1.2.3-alpha.1+build.5", "v1.21.0-rc.2", "go1.21rc2", "1.0-alpha-1-SNAPSHOT",
-    "2.0.1.Final", "1!2.0rc1.post2.dev3+local.4", "1.0.a.10", "1.0RC1", "dev-master", "1.0.0.1-BETA.x", "20240101",
-    "1.0.0-1", "2.0.1+cu118", "6.1.0rc3", "0.0.0-20190101000000-abcdef123456",
+    "0",
+    "1",
+    "1.0",
+    "1.0.0",
+    "1.2.3-4",
+    "2:8.9.1-1.1+deb12u1",
+    "1:9.18.19-1~deb12u1",
+    "0.9.8c-4etch3+m68k1",
+    "5.10.0~rc4-2",
+    "1.0^20240101git-3.fc40",
+    "32:9.16.23-11.el9_2.1",
+    "3.10.0-229.1.2.ael7b",
+    "1.06-r6",
+    "1.9.5p1-r1",
+    "2.9.11_pre20061021-r2",
+    "1.2.3-alpha.1+build.5",
+    "v1.21.0-rc.2",
+    "go1.21rc2",
+    "1.0-alpha-1-SNAPSHOT",
+    "2.0.1.Final",
+    "1!2.0rc1.post2.dev3+local.4",
+    "1.0.a.10",
+    "1.0RC1",
+    "dev-master",
+    "1.0.0.1-BETA.x",
+    "20240101",
+    "1.0.0-1",
+    "2.0.1+cu118",
+    "6.1.0rc3",
+    "0.0.0-20190101000000-abcdef123456",
 ];
 
 const CHARACTERS: &[char] = &[
-    '0', '1', '2', '9', '0', '1', '.', '.', '-', '-', '+', '~', '^', ':', '_', 'a', 'b', 'c', 'r', 'p', 'z', 'A', 'Z', '!',
-    '#', '*', 'α',
+    '0', '1', '2', '9', '0', '1', '.', '.', '-', '-', '+', '~', '^', ':', '_', 'a', 'b', 'c', 'r',
+    'p', 'z', 'A', 'Z', '!', '#', '*', 'α',
 ];
 
 const ENDS: &[&str] = &[
-    "~rc1", "~", "^", "^git1", "+deb12u1", "+b1", "-1", "-0", ".0", ".0.1", "-r1", "_rc1", "_p2", "-alpha", "-SNAPSHOT",
-    ".el9", "+build.1", ".dev1", ".post1", "rc2", "a", "-beta.2", ".00", "-", ".", ".sp", "-ga", ".Final",
+    "~rc1",
+    "~",
+    "^",
+    "^git1",
+    "+deb12u1",
+    "+b1",
+    "-1",
+    "-0",
+    ".0",
+    ".0.1",
+    "-r1",
+    "_rc1",
+    "_p2",
+    "-alpha",
+    "-SNAPSHOT",
+    ".el9",
+    "+build.1",
+    ".dev1",
+    ".post1",
+    "rc2",
+    "a",
+    "-beta.2",
+    ".00",
+    "-",
+    ".",
+    ".sp",
+    "-ga",
+    ".Final",
 ];
 
 /// A small generator of numbers that are random enough to choose with and the same in every run (SplitMix64).
@@ -48,14 +99,20 @@ impl Dice {
 pub(crate) fn real(scheme: Scheme) -> Vec<String> {
     let files: &[&str] = match scheme {
         Scheme::Debian => &["debian-versions.txt", "debian-versions-generated-part1.txt"],
-        Scheme::Rpm | Scheme::Pacman => &["redhat-versions.txt", "debian-versions-generated-part1.txt"],
+        Scheme::Rpm | Scheme::Pacman => {
+            &["redhat-versions.txt", "debian-versions-generated-part1.txt"]
+        }
         Scheme::Alpine => &["alpine-versions.txt"],
         Scheme::Maven => &["maven-versions.txt", "maven-versions-generated-part1.txt"],
         Scheme::PyPi => &["pypi-versions.txt", "pypi-versions-generated-part1.txt"],
         Scheme::RubyGems => &["rubygems-versions.txt"],
         Scheme::Packagist => &["packagist-versions.txt"],
         Scheme::NuGet => &["nuget-versions.txt"],
-        _ => &["semver-versions.txt", "pub-versions.txt", "cran-versions.txt"],
+        _ => &[
+            "semver-versions.txt",
+            "pub-versions.txt",
+            "cran-versions.txt",
+        ],
     };
     let mut versions: Vec<String> = SEEDS.iter().map(|&seed| seed.to_owned()).collect();
     for file in files {
@@ -69,7 +126,11 @@ pub(crate) fn real(scheme: Scheme) -> Vec<String> {
 /// Makes a version and one to compare it with: most often a relative that differs in a few places.
 pub(crate) fn pair(real: &[String], dice: &mut Dice) -> (String, String) {
     let first = mutated(dice.of(real).as_str(), dice);
-    let second = if dice.below(4) == 0 { mutated(dice.of(real).as_str(), dice) } else { mutated(&first, dice) };
+    let second = if dice.below(4) == 0 {
+        mutated(dice.of(real).as_str(), dice)
+    } else {
+        mutated(&first, dice)
+    };
     (first, second)
 }
 

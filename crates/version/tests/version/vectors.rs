@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::fs;
 use std::path::PathBuf;
 
-use plimsoll_version::{compare, key, Reason, Scheme};
+use plimsoll_version::{Reason, Scheme, compare, key};
 
 /// Which file is read by whose rules. The Alpine and Maven files grew with their tools, see the schemes' own pages.
 const FILES: &[(&str, Scheme)] = &[
@@ -32,7 +32,10 @@ const FILES: &[(&str, Scheme)] = &[
 /// The two lines no sorted order can hold, because with other lines of the same file they run in a circle
 /// (`2.9.0.RC3 < 2.9.0 < 2.9.0-1 < 2.9.0.RC1`, and `1.0.0.RC8-beta < 1.0.0 < 1.0.0-gradle-… < 1.0.0.RC7-3`). Maven 3.9
 /// answers them as we do; `maven.rs` tells why.
-const CIRCLES: &[(&str, &str)] = &[("2.9.0-1", "2.9.0.RC1"), ("1.0.0-gradle-rework-beta3", "1.0.0.RC7-3")];
+const CIRCLES: &[(&str, &str)] = &[
+    ("2.9.0-1", "2.9.0.RC1"),
+    ("1.0.0-gradle-rework-beta3", "1.0.0.RC7-3"),
+];
 
 /// Finds the folder of vectors: `$PLIMSOLL_TEST_DATA/version-order`, else beside the workspace.
 pub(crate) fn folder() -> Option<PathBuf> {
@@ -48,7 +51,9 @@ pub(crate) fn lines(file: &str) -> Option<Vec<(String, Ordering, String)>> {
     let text = fs::read_to_string(folder()?.join(file)).ok()?;
     let pair = |line: &str| {
         let words: Vec<&str> = line.split_whitespace().collect();
-        let &[a, sign, b] = words.as_slice() else { panic!("{file}: {line:?} is not `a < b`") };
+        let &[a, sign, b] = words.as_slice() else {
+            panic!("{file}: {line:?} is not `a < b`")
+        };
         let order = match sign {
             "<" => Ordering::Less,
             "=" => Ordering::Equal,
@@ -57,15 +62,21 @@ pub(crate) fn lines(file: &str) -> Option<Vec<(String, Ordering, String)>> {
         };
         (a.to_owned(), order, b.to_owned())
     };
-    let wanted = |line: &&str| !line.trim().is_empty() && !line.starts_with('#') && !line.starts_with("//");
+    let wanted =
+        |line: &&str| !line.trim().is_empty() && !line.starts_with('#') && !line.starts_with("//");
     Some(text.lines().filter(wanted).map(pair).collect())
 }
 
 #[test]
 fn every_vector_agrees_by_comparison_and_by_key() {
     if folder().is_none() {
-        assert!(std::env::var_os("CI").is_none(), "the vectors are missing; set PLIMSOLL_TEST_DATA");
-        eprintln!("skipped: no vectors; set PLIMSOLL_TEST_DATA to the folder that holds version-order/");
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "the vectors are missing; set PLIMSOLL_TEST_DATA"
+        );
+        eprintln!(
+            "skipped: no vectors; set PLIMSOLL_TEST_DATA to the folder that holds version-order/"
+        );
         return;
     }
     let mut disagreements = Vec::new();
@@ -74,27 +85,49 @@ fn every_vector_agrees_by_comparison_and_by_key() {
         let mut keyless = 0;
         for (a, expected, b) in &pairs {
             if scheme == Scheme::Maven && CIRCLES.contains(&(a, b)) {
-                assert_eq!(compare(scheme, a, b), Ok(expected.reverse()), "{a} {b} is no exception any more");
+                assert_eq!(
+                    compare(scheme, a, b),
+                    Ok(expected.reverse()),
+                    "{a} {b} is no exception any more"
+                );
                 continue;
             }
             for (a, expected, b) in [(a, *expected, b), (b, expected.reverse(), a)] {
                 let compared = compare(scheme, a, b);
                 if compared != Ok(expected) {
-                    disagreements.push(format!("{file}: compare {a} {b}: {compared:?}, not {expected:?}"));
+                    disagreements.push(format!(
+                        "{file}: compare {a} {b}: {compared:?}, not {expected:?}"
+                    ));
                 }
                 match (key(scheme, a), key(scheme, b)) {
                     (Ok(key_a), Ok(key_b)) if key_a.cmp(&key_b) == expected => {}
-                    (Err(error), _) | (_, Err(error)) if matches!(error.reason, Reason::NoTotalOrder { .. }) => {
+                    (Err(error), _) | (_, Err(error))
+                        if matches!(error.reason, Reason::NoTotalOrder { .. }) =>
+                    {
                         keyless += 1;
                     }
-                    keys => disagreements.push(format!("{file}: keys of {a} {b}: {keys:?}, not {expected:?}")),
+                    keys => disagreements.push(format!(
+                        "{file}: keys of {a} {b}: {keys:?}, not {expected:?}"
+                    )),
                 }
             }
         }
-        println!("{file} as {scheme}: {} lines, {} without a key", pairs.len(), keyless / 2);
-        assert!(keyless == 0 || (scheme == Scheme::Packagist && keyless / 2 == 6), "{file}: {keyless} without a key");
+        println!(
+            "{file} as {scheme}: {} lines, {} without a key",
+            pairs.len(),
+            keyless / 2
+        );
+        assert!(
+            keyless == 0 || (scheme == Scheme::Packagist && keyless / 2 == 6),
+            "{file}: {keyless} without a key"
+        );
     }
-    assert!(disagreements.is_empty(), "{} disagreements:\n{}", disagreements.len(), disagreements.join("\n"));
+    assert!(
+        disagreements.is_empty(),
+        "{} disagreements:\n{}",
+        disagreements.len(),
+        disagreements.join("\n")
+    );
 }
 
 #[test]
@@ -102,6 +135,63 @@ fn every_file_of_vectors_is_read() {
     let Some(folder) = folder() else { return };
     for entry in fs::read_dir(folder).expect("the folder can be listed") {
         let name = entry.expect("an entry can be read").file_name();
-        assert!(FILES.iter().any(|(file, _)| name == *file), "{name:?} is read by no test");
+        assert!(
+            FILES.iter().any(|(file, _)| name == *file),
+            "{name:?} is read by no test"
+        );
     }
+}
+
+#[test]
+fn versions_no_vector_has_are_in_their_tools_order() {
+    for (scheme, a, expected, b) in [
+        // Words of PEP 440 need nothing between them.
+        (Scheme::PyPi, "9.1.3c", Ordering::Less, "9.1.3cpost"),
+        (Scheme::PyPi, "2.2dev3", Ordering::Less, "2.2"),
+        // The Go toolchain's own versions, as the Go vulnerability database has them.
+        (Scheme::Go, "go1.21rc2", Ordering::Equal, "1.21.0-rc.2"),
+        (Scheme::Go, "1.21rc2", Ordering::Less, "v1.21.0"),
+        (Scheme::Go, "go1.21", Ordering::Equal, "1.21.0"),
+        (Scheme::Go, "go1.21.3-vendor", Ordering::Equal, "1.21.3"),
+        (
+            Scheme::Go,
+            "go1.22.1 X:boringcrypto",
+            Ordering::Greater,
+            "1.22.0",
+        ),
+        (
+            Scheme::Go,
+            "v0.0.0-20190101000000-abcdef123456",
+            Ordering::Less,
+            "v0.0.0-20200101000000-abcdef123456",
+        ),
+        (Scheme::Go, "v2.0.0+incompatible", Ordering::Equal, "v2.0.0"),
+        // Bitnami's revisions come after, prereleases before.
+        (Scheme::Bitnami, "1.2.3", Ordering::Less, "1.2.3-1"),
+        (Scheme::Bitnami, "1.2.3-2", Ordering::Less, "1.2.3-10"),
+        (Scheme::Bitnami, "1.2.3-rc1-4", Ordering::Less, "1.2.3"),
+        (Scheme::Bitnami, "1.2.3-0", Ordering::Equal, "1.2.3"),
+        // Four numbers are numbers.
+        (Scheme::Semver, "1.2.3.4", Ordering::Less, "1.2.3.5"),
+        (Scheme::Semver, "1.2.3", Ordering::Equal, "1.2.3.0"),
+        (Scheme::Npm, "1.0.0beta", Ordering::Less, "1.0.0"),
+        (Scheme::Generic, "2.0", Ordering::Equal, "2.0.0"),
+        (Scheme::Generic, "v2.9", Ordering::Less, "2.10"),
+        (Scheme::Rpm, "1.2", Ordering::Less, "1.2-1"),
+        (Scheme::Pacman, "1.0rc1-1", Ordering::Less, "1.0-1"),
+        (Scheme::RubyGems, "1.0.a", Ordering::Equal, "1.a"),
+    ] {
+        assert_eq!(compare(scheme, a, b), Ok(expected), "{scheme}: {a} {b}");
+        assert_eq!(
+            key(scheme, a).unwrap().cmp(&key(scheme, b).unwrap()),
+            expected,
+            "{scheme}: {a} {b}"
+        );
+    }
+    assert_eq!(plimsoll_version::rpm_epoch("32:9.16-1"), Some(32));
+    assert_eq!(plimsoll_version::rpm_epoch("9.16-1"), None);
+    assert_eq!(
+        plimsoll_version::rpm_epoch("99999999999999999999:1"),
+        Some(u64::MAX)
+    );
 }
