@@ -217,7 +217,10 @@ fn never_fetched<'a>(
 fn rank(kind: &SourceKind) -> u8 {
     match kind {
         SourceKind::DebianList(_) | SourceKind::CsafDocument(_) | SourceKind::CsafArchive(_) => 0,
-        SourceKind::AlpineSecdb(_) | SourceKind::UbuntuNotices => 1,
+        SourceKind::AlpineSecdb(_)
+        | SourceKind::UbuntuNotices
+        | SourceKind::Updateinfo(..)
+        | SourceKind::YumRepository(_) => 1,
         SourceKind::OsvArchive(_) | SourceKind::OsvTarball(_) | SourceKind::OsvRecord(_) => 2,
         SourceKind::DebianTracker => 3,
         SourceKind::NodejsWg(_) | SourceKind::RetireJs => 4,

@@ -32,6 +32,12 @@ impl Step {
     }
 }
 
+impl plimsoll_host::Progress for Step {
+    fn stage(&self, text: &str) {
+        self.now(text);
+    }
+}
+
 impl Drop for Step {
     fn drop(&mut self) {
         if let Some(bar) = &self.0 {

@@ -61,6 +61,9 @@ impl Stream {
             | "mageia" | "openeuler" | "photon" | "azurelinux" | "rpm" => Some(Scheme::Rpm),
             "alpine" | "wolfi" | "chainguard" | "alpaquita" | "minimos" => Some(Scheme::Alpine),
             "arch" | "manjaro" => Some(Scheme::Pacman),
+            // Products of vendors without a package system, and what people
+            // type in by hand.
+            "vendor" => Some(Scheme::Generic),
             other => Scheme::from_name(other),
         }
     }

@@ -7,9 +7,12 @@
 use super::facts::unreadable;
 use super::{Fact, Reading};
 use super::{
-    csaf, csaf_provider, cve5, debian, epss, feed, kev, lifecycle, nodejs_wg, nvd, osv, retirejs, secdb, typed, ubuntu,
+    csaf, csaf_provider, cve5, debian, epss, feed, kev, lifecycle, nodejs_wg, nvd, osv, retirejs, secdb, typed, ubuntu, vex,
 };
+use crate::bounded::{Limits, zip_entries};
+use crate::packages::yum::updateinfo;
 use plimsoll_core::model::problem::Problem;
+use plimsoll_core::model::stream::Stream;
 
 /// What kind of source a file is, with what its path says about it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -56,6 +59,14 @@ pub enum SourceKind {
     NodejsWg(NodejsPart),
     /// RetireJS.
     RetireJs,
+    /// One OpenVEX document of an author.
+    OpenVex(String),
+    /// One CycloneDX document with VEX analyses.
+    CyclonedxVex(String),
+    /// A yum repository's own advisories: stream and repository id.
+    Updateinfo(String, String),
+    /// Zip of a yum repository of no known distribution, by name.
+    YumRepository(String),
     /// RSS or Atom.
     Feed(String),
     /// Advisories typed in by hand.
@@ -92,6 +103,9 @@ impl SourceKind {
             Self::NodejsWg(NodejsPart::Npm) => "nodejs-wg/npm".to_owned(),
             Self::NodejsWg(NodejsPart::Core) => "nodejs-wg/core".to_owned(),
             Self::RetireJs => "retirejs".to_owned(),
+            Self::OpenVex(author) | Self::CyclonedxVex(author) => format!("vex/{author}"),
+            Self::Updateinfo(stream, repository) => format!("updateinfo/{stream}/{repository}"),
+            Self::YumRepository(name) => format!("updateinfo/{name}"),
             Self::Feed(name) => format!("feed/{name}"),
             Self::Typed(name) => format!("typed/{name}"),
         }
@@ -130,6 +144,9 @@ pub fn source_of(relative_path: &str, first_bytes: &[u8]) -> Option<SourceKind> 
         "vulnrichment" | "cve" if json && file.starts_with("CVE-") => Some(SourceKind::CveRecord),
         "nvd" if json || file.ends_with(".json.gz") => Some(SourceKind::Nvd),
         "csaf" => csaf_file(file, below, zip, json),
+        "repos" if zip && below.is_empty() => Some(SourceKind::YumRepository(stem(file).to_owned())),
+        "vex" if json => vex_file(below, first_bytes),
+        "updateinfo" if file.contains(".xml") => updateinfo_file(file, below),
         "nodejs-security-wg" if zip && file.starts_with("npm") => Some(SourceKind::NodejsWg(NodejsPart::Npm)),
         "nodejs-security-wg" if zip && file.starts_with("core") => Some(SourceKind::NodejsWg(NodejsPart::Core)),
         "retirejs" if json => Some(SourceKind::RetireJs),
@@ -168,6 +185,9 @@ fn ubuntu_file(file: &str, below: &[&str], json: bool) -> Option<SourceKind> {
     if file.starts_with("osv") && file.contains(".tar") {
         return Some(SourceKind::OsvTarball("Ubuntu".to_owned()));
     }
+    if json && below.contains(&"openvex") {
+        return Some(SourceKind::OpenVex("Ubuntu".to_owned()));
+    }
     (json && below.contains(&"osv")).then(|| SourceKind::OsvRecord("Ubuntu".to_owned()))
 }
 
@@ -184,6 +204,41 @@ fn end_of_life(file: &str, below: &[&str], zip: bool) -> Option<SourceKind> {
         }
         _ => None,
     }
+}
+
+/// A VEX document, under the folder's name; examples and schemas are left out,
+/// as CSAF's are: their statements are made up.
+fn vex_file(below: &[&str], first_bytes: &[u8]) -> Option<SourceKind> {
+    let author = below.first().copied().unwrap_or("own").to_owned();
+    if contains(first_bytes, b"openvex.dev") && !contains(first_bytes, b"json-schema.org") {
+        return Some(SourceKind::OpenVex(author));
+    }
+    (contains(first_bytes, b"CycloneDX") && author != "cyclonedx").then_some(SourceKind::CyclonedxVex(author))
+}
+
+/// `updateinfo/<stream>/<repository>.xml.gz`; a colon in a stream may be
+/// written as `_`, which every file system takes.
+fn updateinfo_file(file: &str, below: &[&str]) -> Option<SourceKind> {
+    let stream = below.first()?.replacen('_', ":", 1);
+    let repository = file.split(".xml").next().unwrap_or(file);
+    Some(SourceKind::Updateinfo(stream, repository.to_owned()))
+}
+
+/// Advisories of a whole repository in a zip. It belongs to no distribution,
+/// so it judges hosts whose distribution is not known either.
+fn yum_repository(place: &str, bytes: &[u8], sink: &mut dyn FnMut(Fact)) -> Result<Reading, Problem> {
+    let mut reading = Reading::default();
+    let stream = Stream::language("rpm");
+    zip_entries(place, bytes, Limits::DOCUMENT, |name, entry| {
+        if !name.contains("updateinfo.xml") {
+            return;
+        }
+        match entry.and_then(|bytes| updateinfo(&format!("{place}!{name}"), bytes, &stream, None, sink)) {
+            Ok(one) => reading.add(one),
+            Err(problem) => reading.reject(problem),
+        }
+    })?;
+    Ok(reading)
 }
 
 fn csaf_file(file: &str, below: &[&str], zip: bool, json: bool) -> Option<SourceKind> {
@@ -249,6 +304,13 @@ pub fn read(kind: &SourceKind, place: &str, bytes: &[u8], sink: &mut dyn FnMut(F
         SourceKind::NodejsWg(NodejsPart::Npm) => nodejs_wg::archive(place, nodejs_wg::Part::Npm, bytes, sink),
         SourceKind::NodejsWg(NodejsPart::Core) => nodejs_wg::archive(place, nodejs_wg::Part::Core, bytes, sink),
         SourceKind::RetireJs => retirejs::repository(place, bytes, sink),
+        SourceKind::OpenVex(_) => vex::openvex(place, bytes, sink),
+        SourceKind::CyclonedxVex(_) => vex::cyclonedx_vex(place, bytes, sink),
+        SourceKind::Updateinfo(stream, repository) => {
+            let stream = Stream::from_stored(stream);
+            updateinfo(place, bytes, &stream, Some(repository), sink)
+        }
+        SourceKind::YumRepository(_) => yum_repository(place, bytes, sink),
         SourceKind::Feed(_) => feed::feed(place, bytes, sink),
         SourceKind::Typed(_) => typed::advisories(place, bytes, sink),
     }

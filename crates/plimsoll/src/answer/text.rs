@@ -74,7 +74,7 @@ impl Page<'_> {
         let room = self.layout.width.saturating_sub(indent).max(20);
         let mut line = String::new();
         let mut first = true;
-        let mut flush = |line: &mut String, first: &mut bool, out: &mut String| {
+        let flush = |line: &mut String, first: &mut bool, out: &mut String| {
             if !*first {
                 out.push_str(&" ".repeat(indent));
             }

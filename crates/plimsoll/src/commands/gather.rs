@@ -38,10 +38,9 @@ pub fn gather(target: &Target, languages: bool, step: &Step) -> Result<Gathered,
         return read_lockfile(path);
     }
     let inventory = if let Some(folder) = &target.project {
-        plimsoll_host::read_project(folder)?
+        plimsoll_host::read_project(folder, languages, step)?
     } else {
-        let say = |what: &str| step.now(what);
-        plimsoll_host::read(&plimsoll_host::Options { root: target.root.as_deref(), languages, progress: &say })?
+        plimsoll_host::read(&plimsoll_host::Options { root: target.root.as_deref(), languages, progress: step })?
     };
     let offered = inventory
         .candidates

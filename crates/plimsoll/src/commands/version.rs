@@ -2,7 +2,7 @@
 
 use crate::arguments::{PlainFormat, VersionCommand};
 use crate::printer::{Failure, Outcome, Printer};
-use plimsoll_core::model::problem::{Problem, printable};
+use plimsoll_core::model::problem::Problem;
 use plimsoll_version::{Scheme, compare};
 use std::cmp::Ordering;
 use std::io::{BufRead, Read};
@@ -103,6 +103,7 @@ fn compare_lines(scheme: Scheme, printer: &Printer) -> Result<Outcome, Failure> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use plimsoll_core::model::problem::printable;
 
     #[test]
     fn an_unknown_ecosystem_names_the_known_ones() {
