@@ -75,7 +75,10 @@ pub(crate) fn read(root: &Root, os: Option<&OperatingSystem>, problems: &mut Vec
         ));
     }
     if os.is_none_or(|os| os.stream.is_none()) {
-        components.iter_mut().for_each(|component| component.stream = None);
+        // Advisories of a repository without a distribution are kept under the
+        // stream `rpm`; nothing of the kind exists for other systems.
+        let by_repository = matches!(system, Some(System::Rpm)).then(|| Stream::language("rpm"));
+        components.iter_mut().for_each(|component| component.stream.clone_from(&by_repository));
     }
     let arch = usual_arch(&components);
     Found { system: system.unwrap_or(System::None), components, arch }

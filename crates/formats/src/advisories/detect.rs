@@ -9,7 +9,7 @@ use super::{Fact, Reading};
 use super::{
     csaf, csaf_provider, cve5, debian, epss, feed, kev, lifecycle, nodejs_wg, nvd, osv, retirejs, secdb, typed, ubuntu, vex,
 };
-use crate::bounded::{Limits, zip_entries};
+use crate::bounded::{Limits, decompress, zip_entries};
 use crate::packages::yum::updateinfo;
 use plimsoll_core::model::problem::Problem;
 use plimsoll_core::model::stream::Stream;
@@ -233,7 +233,11 @@ fn yum_repository(place: &str, bytes: &[u8], sink: &mut dyn FnMut(Fact)) -> Resu
         if !name.contains("updateinfo.xml") {
             return;
         }
-        match entry.and_then(|bytes| updateinfo(&format!("{place}!{name}"), bytes, &stream, None, sink)) {
+        let place = format!("{place}!{name}");
+        let read = |bytes: &[u8], sink: &mut dyn FnMut(Fact)| {
+            updateinfo(&place, &decompress(&place, bytes, Limits::ENTRY)?, &stream, None, sink)
+        };
+        match entry.and_then(|bytes| read(bytes, sink)) {
             Ok(one) => reading.add(one),
             Err(problem) => reading.reject(problem),
         }
@@ -308,7 +312,7 @@ pub fn read(kind: &SourceKind, place: &str, bytes: &[u8], sink: &mut dyn FnMut(F
         SourceKind::CyclonedxVex(_) => vex::cyclonedx_vex(place, bytes, sink),
         SourceKind::Updateinfo(stream, repository) => {
             let stream = Stream::from_stored(stream);
-            updateinfo(place, bytes, &stream, Some(repository), sink)
+            updateinfo(place, &decompress(place, bytes, Limits::DOCUMENT)?, &stream, Some(repository), sink)
         }
         SourceKind::YumRepository(_) => yum_repository(place, bytes, sink),
         SourceKind::Feed(_) => feed::feed(place, bytes, sink),

@@ -94,7 +94,7 @@ pub struct ShardHead {
     pub heap_start: U32,
     /// Length of the heap.
     pub heap_length: U32,
-    /// Where the postcard list of [`Only`](plimsoll_core::model::advisory::Only) lies in the heap.
+    /// Where the MessagePack list of [`Only`](plimsoll_core::model::advisory::Only) lies in the heap.
     pub only: Span,
 }
 

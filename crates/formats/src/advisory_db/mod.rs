@@ -5,13 +5,13 @@
 //! section table            where each section lies
 //! block digests            BLAKE3 of every 16 KiB of the body
 //! body
-//!   sources                which feeds, how fresh             (postcard)
+//!   sources                which feeds, how fresh             (MessagePack)
 //!   shard per stream       names → rules → versions and keys  (read in place)
-//!   advisories             one record each                    (postcard)
+//!   advisories             one record each                    (MessagePack)
 //!   texts                  long texts, 64 KiB zstd chunks
 //!   identifiers            id, alias, CVE → advisory numbers  (sorted hashes)
 //!   threats                CVE → EPSS, KEV, SSVC, CVSS        (sorted rows)
-//!   statements, support    VEX and end of life                (postcard)
+//!   statements, support    VEX and end of life                (MessagePack)
 //! ```
 //!
 //! Opening checks the header, its signature and the digest of the tables; a

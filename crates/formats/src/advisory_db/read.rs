@@ -232,7 +232,7 @@ impl<B: AsRef<[u8]>> Database<B> {
     }
 
     fn unpack<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, Problem> {
-        postcard::from_bytes(bytes).map_err(|error| self.damaged(&format!("a record cannot be read: {error}")))
+        rmp_serde::from_slice(bytes).map_err(|error| self.damaged(&format!("a record cannot be read: {error}")))
     }
 
     /// A length-prefixed record of a section.

@@ -154,7 +154,7 @@ struct Texts {
 
 impl Texts {
     fn add(&mut self, text: &AdvisoryText) -> TextPlace {
-        let bytes = postcard::to_stdvec(text).unwrap_or_default();
+        let bytes = rmp_serde::to_vec_named(text).unwrap_or_default();
         if !self.open.is_empty() && self.open.len() + bytes.len() > layout::TEXT_CHUNK {
             self.close();
         }
@@ -672,7 +672,7 @@ fn too_long(what: &str, text: &str) -> Problem {
 }
 
 fn pack(value: &impl Serialize) -> Result<Vec<u8>, Problem> {
-    postcard::to_stdvec(value).map_err(|error| {
+    rmp_serde::to_vec_named(value).map_err(|error| {
         Problem::new("E-DB", "database", format!("a record cannot be stored: {error}"), "report this as a bug")
     })
 }

@@ -63,10 +63,6 @@ pub fn verdict(verdict: Verdict) -> &'static str {
     }
 }
 
-/// A noun in the plural unless there is one.
-pub fn many(number: usize, one: &'static str, many: &'static str) -> &'static str {
-    if number == 1 { one } else { many }
-}
 
 #[cfg(test)]
 mod tests {
