@@ -65,7 +65,7 @@ impl<'a> Token<'a> {
     }
 
     #[inline]
-    fn compare(&self, other: &Token<'_>) -> Ordering {
+    pub(crate) fn compare(&self, other: &Token<'_>) -> Ordering {
         if self.class != other.class {
             return self.class.cmp(&other.class);
         }
@@ -168,7 +168,7 @@ pub(crate) fn compare_bytes(a: &[u8], b: &[u8]) -> Ordering {
 
 /// Compares two runs of digits without leading zeros: the longer is the greater.
 #[inline]
-fn compare_significant(a: &[u8], b: &[u8]) -> Ordering {
+pub(crate) fn compare_significant(a: &[u8], b: &[u8]) -> Ordering {
     a.len().cmp(&b.len()).then_with(|| compare_bytes(a, b))
 }
 
