@@ -207,7 +207,7 @@ fn read_epoch(epoch: &[u8], offset: usize) -> Result<&[u8], Reason> {
 }
 
 fn is_space(byte: &u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\n' | 0x0B | 0x0C | b'\r')
+    *byte == b' ' || (b'\t'..=b'\r').contains(byte)
 }
 
 /// Yields the tokens of one part: each character of text by its weight, each number, and the end.

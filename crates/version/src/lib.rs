@@ -9,7 +9,7 @@
 //!
 //! A version is read once into a stream of *tokens* (`token.rs`). Each scheme's file says only what its tokens are and
 //! in which class each belongs; comparing two streams and writing one stream as bytes are each done in one place. That
-//! is why [`compare`] and [`key`] cannot drift apart: both see the same stream.
+//! is why [`compare`] and [`key`] cannot drift apart: both see the same stream. Maven alone has two orders, told below.
 //!
 //! ```
 //! use plimsoll_version::{compare, key, Scheme};
@@ -22,13 +22,15 @@
 //!
 //! # Where a scheme has no strict order
 //!
-//! Two real tools answer in a way no sorted file can hold, because their answers run in a circle. What stands here
+//! Three real tools answer in a way no sorted file can hold, because their answers run in a circle. What stands here
 //! instead is written in the scheme's own file:
 //!
 //! - **Pacman** calls `1` equal to both `1-1` and `1-2`. Here a version without a release comes before the same version
 //!   with one. Versions that end in a separator (`1.`) have a fixed place too.
 //! - **Packagist** lets `#` stand for any number. [`compare`] follows it; [`key`] answers
 //!   [`Reason::NoTotalOrder`].
+//! - **Maven** puts `2.9.0.RC1` before `2.9.0`, that before `2.9.0-1`, and that before `2.9.0.RC1`. [`compare`] follows it;
+//!   [`key`] puts `2.9.0.RC1` first. They can differ only where a qualifier stands right behind a dot or at the beginning.
 #![forbid(unsafe_code)]
 
 mod alpine;
@@ -148,6 +150,8 @@ macro_rules! with_reader {
 /// A loop over many versions against one bound does better with [`key`]. The schemes met most have a path of their own
 /// here that makes no tokens; the tests hold it to the order of the keys. Nothing is allocated but for legacy PyPI.
 ///
+/// [`Scheme::Maven`] and [`Scheme::Packagist`] are not transitive here, so do not sort by it: sort by [`key`].
+///
 /// # Errors
 ///
 /// [`Unreadable`] names the first of the two that cannot be read, and why. An unreadable version is *unknown*: treating
@@ -180,7 +184,7 @@ pub fn compare(scheme: Scheme, a: &str, b: &str) -> Result<Ordering, Unreadable>
         Scheme::PyPi => directly(scheme, a, b, pypi::open, pypi::compare),
         Scheme::Packagist => directly(scheme, a, b, packagist::read, packagist::compare),
         Scheme::Alpine => directly(scheme, a, b, alpine::read, token::compare),
-        Scheme::Maven => directly(scheme, a, b, maven::read, token::compare),
+        Scheme::Maven => directly(scheme, a, b, maven::open, maven::compare),
         Scheme::RubyGems => directly(scheme, a, b, rubygems::read, token::compare),
         Scheme::Hackage => directly(scheme, a, b, dotted::read_hackage, token::compare),
         Scheme::Cran => directly(scheme, a, b, dotted::read_cran, token::compare),
@@ -206,6 +210,8 @@ fn directly<'a, Opened>(
 }
 
 /// Makes the order-preserving key of a version: `key(a).cmp(&key(b))` is `compare(a, b)`, byte by byte.
+///
+/// For Maven it is so but where Maven runs in a circle, see the beginning of this crate.
 ///
 /// Keys go into the advisory database, so that a lookup is a memory comparison and never a parse.
 ///

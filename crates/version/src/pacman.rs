@@ -69,7 +69,7 @@ fn compare_parts(mut a: &[u8], mut b: &[u8]) -> Ordering {
                     if a_step.number {
                         token::compare_numbers(a_step.segment, b_step.segment)
                     } else {
-                        a_step.segment.cmp(b_step.segment)
+                        token::compare_bytes(a_step.segment, b_step.segment)
                     }
                 })
         });

@@ -71,7 +71,7 @@ fn compare_parts(mut a: &[u8], mut b: &[u8]) -> Ordering {
             _ if a_class != b_class => return a_class.cmp(&b_class),
             END => return Ordering::Equal,
             NUMBER => token::compare_numbers(a_segment, b_segment),
-            _ => a_segment.cmp(b_segment),
+            _ => token::compare_bytes(a_segment, b_segment),
         };
         if order.is_ne() {
             return order;

@@ -65,13 +65,13 @@ impl<'a> Token<'a> {
     }
 
     #[inline]
-    fn compare(&self, other: &Token<'_>) -> Ordering {
+    pub(crate) fn compare(&self, other: &Token<'_>) -> Ordering {
         if self.class != other.class {
             return self.class.cmp(&other.class);
         }
         match (self.value, other.value) {
             (Value::Number(a), Value::Number(b)) => compare_significant(a, b),
-            (Value::Text(a), Value::Text(b)) => a.cmp(b),
+            (Value::Text(a), Value::Text(b)) => compare_bytes(a, b),
             (Value::Folded(a), Value::Folded(b)) => a
                 .iter()
                 .map(u8::to_ascii_lowercase)
@@ -157,10 +157,19 @@ pub(crate) fn compare_numbers(a: &[u8], b: &[u8]) -> Ordering {
     compare_significant(without_leading_zeros(a), without_leading_zeros(b))
 }
 
+/// Compares two short runs of bytes.
+///
+/// Comparing the slices would call `memcmp`, whose call alone took half of the time of comparing two Debian versions: the
+/// runs of a version are two or three bytes long.
+#[inline]
+pub(crate) fn compare_bytes(a: &[u8], b: &[u8]) -> Ordering {
+    a.iter().cmp(b)
+}
+
 /// Compares two runs of digits without leading zeros: the longer is the greater.
 #[inline]
-fn compare_significant(a: &[u8], b: &[u8]) -> Ordering {
-    a.len().cmp(&b.len()).then_with(|| a.cmp(b))
+pub(crate) fn compare_significant(a: &[u8], b: &[u8]) -> Ordering {
+    a.len().cmp(&b.len()).then_with(|| compare_bytes(a, b))
 }
 
 /// Splits off the longest beginning whose bytes all satisfy `belongs`.

@@ -32,6 +32,14 @@ fn relatives() -> impl Strategy<Value = [String; 3]> {
     })
 }
 
+/// Whether Maven may run in a circle over the version: a qualifier opens no list, because it stands right behind a dot or at
+/// the very beginning. Two versions without such a qualifier are in the order of their keys.
+fn has_qualifier_in_no_list_of_its_own(version: &str) -> bool {
+    version
+        .split('.')
+        .any(|part| part.starts_with(|first: char| !first.is_ascii_digit() && first != '-'))
+}
+
 fn check_order(scheme: Scheme, [a, b, c]: &[String; 3]) -> Result<(), TestCaseError> {
     let keys = [a, b, c].map(|version| key(scheme, version));
     if keys
@@ -53,14 +61,22 @@ fn check_order(scheme: Scheme, [a, b, c]: &[String; 3]) -> Result<(), TestCaseEr
             );
             if let (Ok(x_key), Ok(y_key)) = (x_key, y_key) {
                 // Keys are bytes, so what agrees with them is a total order.
-                prop_assert_eq!(
-                    compared.ok(),
-                    Some(x_key.cmp(y_key)),
-                    "{} {:?} {:?}",
-                    scheme,
-                    x,
-                    y
-                );
+                let may_run_in_a_circle = scheme == Scheme::Maven
+                    && x != y
+                    && [x, y]
+                        .map(String::as_str)
+                        .map(has_qualifier_in_no_list_of_its_own)
+                        != [false, false];
+                if !may_run_in_a_circle {
+                    prop_assert_eq!(
+                        compared.ok(),
+                        Some(x_key.cmp(y_key)),
+                        "{} {:?} {:?}",
+                        scheme,
+                        x,
+                        y
+                    );
+                }
                 prop_assert_eq!(
                     compare(scheme, y, x).ok().map(Ordering::reverse),
                     compare(scheme, x, y).ok()
