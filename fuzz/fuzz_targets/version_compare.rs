@@ -24,6 +24,8 @@ fuzz_target!(|data: &[u8]| {
     );
 
     match (key(scheme, a), key(scheme, b)) {
+        // Maven's own order is not transitive, so its keys cannot always agree.
+        (Ok(_), Ok(_)) if scheme == Scheme::Maven => {}
         (Ok(key_a), Ok(key_b)) => {
             assert_eq!(Ok(key_a.cmp(&key_b)), forward, "{scheme}: {a:?} {b:?}")
         }

@@ -15,19 +15,20 @@ pub use memory::{Memory, Remembered};
 
 use crate::knowledge::Knowledge;
 use crate::model::because::{Because, BecauseKind};
-use crate::model::component::Component;
+use crate::model::component::{Component, ComponentKind};
 use crate::model::finding::{Finding, FindingComponent, State};
 use crate::model::host::Host;
 use crate::model::policy::{HostFacts, PolicySet};
 use crate::model::problem::{Problem, printable};
 use crate::model::scan::{Database, Scan};
-use crate::model::source::Source;
+use crate::model::source::{Source, SourceTrouble};
 use crate::model::threat::Threat;
 use crate::model::update::Update;
 use crate::phases::evaluate::{self, Offered, Verdict};
 use crate::phases::{monitor, prioritize};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 /// Everything an answer about one host may look at.
 pub struct Input<'a> {
@@ -90,13 +91,14 @@ struct Judged {
 pub fn assess(mut input: Input<'_>) -> Result<Answer, Problem> {
     let mut memory = Memory::default();
     let warnings = watch(&mut input);
-    let mut threats = Threats { knowledge: input.knowledge, known: BTreeMap::new() };
+    let mut threats = Threats { knowledge: input.knowledge, known: BTreeMap::new(), merged: BTreeMap::new() };
+    let by_source = kernel_offers(&input);
     let mut findings = Vec::new();
     let mut judged: Vec<Judged> = Vec::with_capacity(input.components.len());
     let repositories_known = !input.offered.is_empty() || !input.host.repositories.is_empty();
     for component in &input.components {
         let (verdicts, covered, unreadable) = match input.knowledge {
-            Some(knowledge) => evaluate_one(&input, component, knowledge, repositories_known)?,
+            Some(knowledge) => evaluate_one(&input, component, knowledge, repositories_known, &by_source)?,
             None => (Vec::new(), false, None),
         };
         if let Some(reason) = &unreadable {
@@ -108,7 +110,7 @@ pub fn assess(mut input: Input<'_>) -> Result<Answer, Problem> {
         }
         judged.push(Judged { verdicts, covered, unreadable: unreadable.is_some() });
     }
-    let updates = updates::judge(&input, &judged, &findings, &mut threats, &mut memory)?;
+    let updates = updates::judge(&input, &judged, &findings, &mut memory)?;
     let (coverage, ended) = coverage::measure(&input, &judged, &warnings)?;
     findings.extend(ended);
     findings.sort_by(|a, b| prioritize::urgency(a).cmp(&prioritize::urgency(b)));
@@ -173,9 +175,11 @@ fn used_streams(components: &[Component]) -> BTreeSet<&str> {
 }
 
 /// Whether a source speaks of what was scanned: of one of its streams, or of
-/// CVEs in general.
+/// CVEs in general. One that holds nothing says nothing, unless it failed.
 fn concerns(source: &Source, used: &BTreeSet<&str>) -> bool {
-    source.streams.is_empty() || source.streams.iter().any(|stream| used.contains(stream.as_str()))
+    let failed = source.warnings.iter().any(|warning| warning.kind != SourceTrouble::Stale);
+    let general = source.streams.is_empty() && (source.records > 0 || failed);
+    general || source.streams.iter().any(|stream| used.contains(stream.as_str()))
 }
 
 fn evaluate_one(
@@ -183,9 +187,11 @@ fn evaluate_one(
     component: &Component,
     knowledge: &dyn Knowledge,
     repositories_known: bool,
+    kernels: &BTreeMap<String, Offer>,
 ) -> Result<(Vec<Verdict>, bool, Option<String>), Problem> {
     let key = (component.name.clone(), component.arch.clone().unwrap_or_default());
-    let offered = input.offered.get(&key).map(|offer| Offered {
+    let kernel = (component.kind == ComponentKind::Kernel).then(|| kernels.get(component.source.as_ref()?)).flatten();
+    let offered = kernel.or_else(|| input.offered.get(&key)).map(|offer| Offered {
         version: &offer.version,
         source_version: offer.source_version.as_deref(),
         origin: &offer.origin,
@@ -202,6 +208,30 @@ fn evaluate_one(
     Ok((decision.verdicts, decision.covered, decision.unreadable))
 }
 
+/// Newest kernel image that the plan installs, by source.
+///
+/// A kernel's fix comes as a package with a new name (a new ABI), so the
+/// installed image's own name is never offered again.
+fn kernel_offers(input: &Input<'_>) -> BTreeMap<String, Offer> {
+    let sources: BTreeSet<&str> = input
+        .components
+        .iter()
+        .filter(|component| component.kind == ComponentKind::Kernel)
+        .filter_map(|component| component.source.as_deref())
+        .collect();
+    let mut out = BTreeMap::new();
+    for update in input.updates.iter().flatten().filter(|update| update.new) {
+        let Some(source) = update.source.as_deref().filter(|source| sources.contains(source)) else { continue };
+        let offer = Offer {
+            version: update.candidate.clone(),
+            source_version: update.source_version.clone(),
+            origin: format!("{} as {}", update.origin, update.package),
+        };
+        out.insert(source.to_owned(), offer);
+    }
+    out
+}
+
 fn unreadable_version(component: &Component, reason: &str) -> Problem {
     Problem::new(
         "W-UNREADABLE-VERSION",
@@ -211,23 +241,31 @@ fn unreadable_version(component: &Component, reason: &str) -> Problem {
     )
 }
 
-/// Threats by CVE, each asked once.
+/// Threats by CVE and by advisory, each asked and merged once: a kernel
+/// advisory names hundreds of CVEs and concerns several packages.
 struct Threats<'a> {
     knowledge: Option<&'a dyn Knowledge>,
     known: BTreeMap<String, Option<Threat>>,
+    merged: BTreeMap<u32, Rc<Threat>>,
 }
 
 impl Threats<'_> {
-    /// All that is known of an advisory's CVEs, merged: every score, the
-    /// earliest listing, the highest prediction, the gravest decision points.
-    fn merged(&mut self, cves: &[String]) -> Result<Threat, Problem> {
-        let Some(knowledge) = self.knowledge else { return Ok(Threat::default()) };
-        for cve in cves {
-            if !self.known.contains_key(cve) {
-                self.known.insert(cve.clone(), knowledge.threat(cve)?);
+    /// All that is known of an advisory's CVEs, merged.
+    fn of(&mut self, verdict: &Verdict) -> Result<Rc<Threat>, Problem> {
+        if let Some(merged) = self.merged.get(&verdict.number) {
+            return Ok(Rc::clone(merged));
+        }
+        let cves = &verdict.advisory.cves;
+        if let Some(knowledge) = self.knowledge {
+            for cve in cves {
+                if !self.known.contains_key(cve) {
+                    self.known.insert(cve.clone(), knowledge.threat(cve)?);
+                }
             }
         }
-        Ok(Threat::of_bundle(cves.iter().filter_map(|cve| self.known.get(cve)?.as_ref())))
+        let merged = Rc::new(Threat::of_bundle(cves.iter().filter_map(|cve| self.known.get(cve)?.as_ref())));
+        self.merged.insert(verdict.number, Rc::clone(&merged));
+        Ok(merged)
     }
 }
 
@@ -240,7 +278,7 @@ fn finding(
     memory: &mut Memory,
 ) -> Result<Finding, Problem> {
     let advisory = &verdict.advisory;
-    let threat = threats.merged(&advisory.cves)?;
+    let threat = threats.of(verdict)?;
     let obliging = evaluate::is_obliging(verdict);
     let first_seen = if obliging {
         memory.keep(input.memory, &memory::finding_key(&advisory.id, component), input.now)
@@ -289,8 +327,8 @@ fn finding(
         detail: verdict.detail.map(str::to_owned),
         fix: verdict.fix.clone(),
         severity: decided.decision.severity,
-        kev: threat.kev,
-        epss: threat.epss,
+        kev: threat.kev.clone(),
+        epss: threat.epss.clone(),
         ssvc: threat.ssvc,
         workarounds: advisory.workarounds.clone(),
         published: advisory.published,

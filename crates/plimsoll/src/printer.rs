@@ -98,8 +98,11 @@ impl Printer {
     }
 
     /// Writes data to standard output; a closed pipe ends quietly.
+    ///
+    /// Whoever makes the text has asked [`Self::colored`] already, so nothing
+    /// is stripped on the way.
     pub fn data(&self, text: &str) -> Result<(), Failure> {
-        let mut out = anstream::stdout().lock();
+        let mut out = std::io::stdout().lock();
         let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
         match written {
             Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::unfinished(Problem::new(

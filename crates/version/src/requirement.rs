@@ -154,6 +154,9 @@ fn beside_bound(scheme: Scheme, version: &str, bound: &str) -> Result<Ordering, 
             &packagist_order::filled(version),
             &packagist_order::filled(bound),
         ),
+        // Maven's own order is not transitive; membership goes by the keys, a
+        // total order, so that a range has one meaning here and in a database.
+        Scheme::Maven => Ok(crate::key(scheme, version)?.cmp(&crate::key(scheme, bound)?)),
         _ => crate::compare(scheme, version, bound),
     }
 }

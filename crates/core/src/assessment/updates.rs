@@ -1,6 +1,6 @@
 //! Pending updates: which advisories they satisfy, and by when they are due.
 
-use super::{Input, Judged, Memory, Threats, memory};
+use super::{Input, Judged, Memory, memory};
 use crate::model::because::{Because, BecauseKind};
 use crate::model::component::Component;
 use crate::model::finding::{Finding, State};
@@ -19,7 +19,6 @@ pub(super) fn judge(
     input: &Input<'_>,
     judged: &[Judged],
     findings: &[Finding],
-    threats: &mut Threats<'_>,
     memory: &mut Memory,
 ) -> Result<Option<Vec<Update>>, Problem> {
     let Some(mut updates) = input.updates.clone() else { return Ok(None) };
@@ -33,7 +32,6 @@ pub(super) fn judge(
         let due = due_by.entry((&finding.advisory, &finding.component.name, arch)).or_default();
         *due = earlier(*due, finding.due);
     }
-    let _ = threats;
     for update in &mut updates {
         if let Some(&index) = by_package.get(&(update.package.as_str(), update.arch.as_str())) {
             if let (Some(component), Some(judged)) = (input.components.get(index), judged.get(index)) {

@@ -78,6 +78,8 @@ pub mod kind {
     pub const STATEMENTS: u32 = 13;
     pub const SUPPORT_INDEX: u32 = 14;
     pub const SUPPORT: u32 = 15;
+    /// One more than the highest kind.
+    pub const COUNT: usize = 16;
 }
 
 /// Head of one stream's shard; offsets from the shard's start.

@@ -20,7 +20,7 @@ pub struct Database<B> {
     bytes: B,
     place: String,
     header: Header,
-    sections: Vec<Section>,
+    sections: [Option<(u64, u64)>; layout::kind::COUNT],
     digests: usize,
     checked: Vec<AtomicBool>,
     sources: Vec<Source>,
@@ -82,9 +82,14 @@ impl<B: AsRef<[u8]>> Database<B> {
         if blake3::hash(tables).as_bytes() != &header.tables {
             return Err(damaged(place, "the tables do not have the digest that the header names"));
         }
-        let sections = <[Section]>::ref_from_bytes(&tables[..table_length])
-            .map_err(|_| not_a_database(place, "has an unreadable section table"))?
-            .to_vec();
+        let table = <[Section]>::ref_from_bytes(&tables[..table_length])
+            .map_err(|_| not_a_database(place, "has an unreadable section table"))?;
+        let mut sections = [None; layout::kind::COUNT];
+        for section in table {
+            if let Some(place) = sections.get_mut(section.kind.get() as usize) {
+                *place = Some((section.start.get(), section.length.get()));
+            }
+        }
         let mut database = Self {
             digests: table_start + table_length,
             checked: (0..blocks).map(|_| AtomicBool::new(false)).collect(),
@@ -170,8 +175,7 @@ impl<B: AsRef<[u8]>> Database<B> {
     }
 
     fn bounds(&self, kind: u32) -> Option<(u64, u64)> {
-        let section = self.sections.iter().find(|section| section.kind.get() == kind)?;
-        Some((section.start.get(), section.length.get()))
+        *self.sections.get(kind as usize)?
     }
 
     fn section(&self, kind: u32) -> Result<&[u8], Problem> {
@@ -484,6 +488,9 @@ impl<B: AsRef<[u8]>> Knowledge for Database<B> {
 
     fn statements(&self, vulnerability: &str) -> Result<Vec<Statement>, Problem> {
         let mut out = Vec::new();
+        if self.bounds(kind::STATEMENT_INDEX).is_some_and(|(_, length)| length == 0) {
+            return Ok(out);
+        }
         for offset in self.hashed(kind::STATEMENT_INDEX, vulnerability)? {
             let statement: Statement = self.record(kind::STATEMENTS, u64::from(offset))?;
             if statement.vulnerabilities.iter().any(|name| name.eq_ignore_ascii_case(vulnerability)) {

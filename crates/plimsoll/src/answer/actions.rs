@@ -103,7 +103,11 @@ pub fn actions(scan: &Scan) -> Vec<Action> {
         .map(|(subject, action)| Action { text: sentence(scan, &subject, &action), ..action })
         .collect();
     out.sort_by(|a, b| {
-        let key = |action: &Action| (action.due.is_none(), action.due, !action.exploited, std::cmp::Reverse(action.severity));
+        // What is exploited and late comes before what is merely later.
+        let key = |action: &Action| {
+            let late = action.verdict == Some(Verdict::Overdue);
+            (!late, !(late && action.exploited), action.due.is_none(), action.due, std::cmp::Reverse(action.severity))
+        };
         key(a).cmp(&key(b)).then_with(|| a.text.cmp(&b.text))
     });
     out

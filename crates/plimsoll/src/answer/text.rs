@@ -238,26 +238,28 @@ impl Page<'_> {
         if rows.is_empty() {
             return;
         }
-        let narrow = self.layout.width < 90;
         self.title(&format!("Findings ({})", self.scan.findings.len()));
-        let mut table = if narrow {
-            self.table(&["due", "severity", "advisory", "package"])
-        } else {
-            self.table(&["due", "", "severity", "advisory", "package", "installed", "fixed in", "signs"])
-        };
+        let room = Room::of(self.layout.width);
+        let mut table = self.table(match room {
+            Room::Narrow => &["due", "severity", "advisory", "package"],
+            Room::Medium => &["due", "", "severity", "advisory", "package", "fixed in", "signs"],
+            Room::Wide => &["due", "", "severity", "advisory", "package", "installed", "fixed in", "signs"],
+        });
         let limit = if self.layout.all { usize::MAX } else { ROWS };
         for row in rows.iter().take(limit) {
             let finding = row.finding;
             let mut cells = vec![self.due_cell(finding.due, actions::worst(finding), finding.state)];
-            if !narrow {
+            if room != Room::Narrow {
                 let left = finding.due.map_or(String::new(), |due| words::left(self.scan.as_of, due));
                 cells.push(self.cell(&left).set_alignment(CellAlignment::Right));
             }
             cells.push(self.severity_cell(finding));
             cells.push(self.cell(&finding.advisory));
             cells.push(self.cell(&row.packages()));
-            if !narrow {
+            if room == Room::Wide {
                 cells.push(self.cell(&finding.component.version));
+            }
+            if room != Room::Narrow {
                 cells.push(self.cell(finding.fixed_version.as_deref().unwrap_or("–")));
                 cells.push(self.cell(&signs(finding)));
             }
@@ -315,26 +317,29 @@ impl Page<'_> {
             self.paragraph("The package manager has nothing to install.", 0);
             return;
         }
-        let narrow = self.layout.width < 90;
-        let mut table = if narrow {
-            self.table(&["due", "package", "candidate"])
-        } else {
-            self.table(&["due", "", "package", "installed", "candidate", "from", ""])
-        };
+        let room = Room::of(self.layout.width);
+        let mut table = self.table(match room {
+            Room::Narrow => &["due", "package", "candidate"],
+            Room::Medium => &["due", "", "package", "candidate", "from", ""],
+            Room::Wide => &["due", "", "package", "installed", "candidate", "from", ""],
+        });
         let limit = if self.layout.all { usize::MAX } else { ROWS };
         for update in updates.iter().take(limit) {
+            let late = update.due.is_some_and(|due| due.as_second() < self.scan.as_of.as_second());
             let verdict = update.obligations.iter().map(|obligation| obligation.verdict).min();
+            let verdict = if late { Some(Verdict::Overdue) } else { verdict };
             let mut cells = vec![self.due_cell(update.due, verdict, State::Affected)];
-            if narrow {
-                cells.push(self.cell(&update.package));
-                cells.push(self.cell(&update.candidate));
-            } else {
+            if room != Room::Narrow {
                 let left = update.due.map_or(String::new(), |due| words::left(self.scan.as_of, due));
                 cells.push(self.cell(&left).set_alignment(CellAlignment::Right));
-                cells.push(self.cell(&update.package));
+            }
+            cells.push(self.cell(&update.package));
+            if room == Room::Wide {
                 cells.push(self.cell(update.installed.as_deref().unwrap_or("(new)")));
-                cells.push(self.cell(&update.candidate));
-                cells.push(self.cell(&update.origin));
+            }
+            cells.push(self.cell(&update.candidate));
+            if room != Room::Narrow {
+                cells.push(self.cell(&archives(&update.origin)));
                 cells.push(self.cell(&remarks(update)));
             }
             table.add_row(cells);
@@ -399,14 +404,27 @@ impl Page<'_> {
         }
         self.title(&format!("Problems ({})", self.scan.problems.len()));
         let limit = if self.layout.all { usize::MAX } else { 12 };
-        for problem in self.scan.problems.iter().take(limit) {
-            self.paragraph(&format!("{} {}: {}", problem.code, problem.place, printable(&problem.text)), 2);
-            let next = format!("  → {}", printable(&problem.next));
-            self.paragraph(&next, 4);
+        let mut shown = 0;
+        for group in self.scan.problems.chunk_by(|a, b| a.code == b.code && a.next == b.next) {
+            if shown == limit {
+                break;
+            }
+            shown += 1;
+            let Some(first) = group.first() else { continue };
+            if self.layout.all || group.len() < 4 {
+                for problem in group {
+                    self.paragraph(&format!("{} {}: {}", problem.code, problem.place, printable(&problem.text)), 2);
+                }
+            } else {
+                let places: Vec<&str> = group.iter().map(|problem| problem.place.as_str()).collect();
+                self.paragraph(&format!("{} ({}): {}", first.code, group.len(), places.join(", ")), 2);
+                self.paragraph(&format!("  such as {}", printable(&first.text)), 4);
+            }
+            self.paragraph(&format!("  → {}", printable(&first.next)), 4);
         }
-        let rest = self.scan.problems.len().saturating_sub(limit);
-        if rest > 0 {
-            let more = self.paint(DIM, &format!("… and {rest} more; `--all` shows them"));
+        let groups = self.scan.problems.chunk_by(|a, b| a.code == b.code && a.next == b.next).count();
+        if groups > shown {
+            let more = self.paint(DIM, &format!("… and {} more; `--all` shows them", groups - shown));
             self.line(&more);
         }
     }
@@ -421,6 +439,37 @@ fn shares(tally: &Tally) -> [(usize, &'static str, Style); 5] {
         (tally.unknown, "unknown", color(AnsiColor::Magenta)),
         (tally.without_date, "without a date", color(AnsiColor::BrightBlack)),
     ]
+}
+
+/// How many columns a table may have: a broken-up version helps nobody.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Room {
+    Narrow,
+    Medium,
+    Wide,
+}
+
+impl Room {
+    fn of(width: usize) -> Self {
+        match width {
+            0..90 => Self::Narrow,
+            90..140 => Self::Medium,
+            _ => Self::Wide,
+        }
+    }
+}
+
+/// The archives of an origin, without label and version: what tells
+/// `oldstable` from `oldstable-security` in little room.
+fn archives(origin: &str) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for one in origin.split(", ") {
+        let name = one.rsplit('/').next().unwrap_or(one);
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names.join(", ")
 }
 
 /// Findings of one advisory on one source package, as one row.
@@ -492,6 +541,9 @@ fn remarks(update: &Update) -> String {
     let mut out = Vec::new();
     if update.security {
         out.push("security".to_owned());
+    }
+    if update.new {
+        out.push("new".to_owned());
     }
     if update.reboot {
         out.push("reboot".to_owned());
