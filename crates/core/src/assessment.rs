@@ -91,7 +91,7 @@ struct Judged {
 pub fn assess(mut input: Input<'_>) -> Result<Answer, Problem> {
     let mut memory = Memory::default();
     let warnings = watch(&mut input);
-    let mut threats = Threats { knowledge: input.knowledge, known: BTreeMap::new(), merged: BTreeMap::new() };
+    let mut threats = Threats { knowledge: input.knowledge, merged: BTreeMap::new() };
     let by_source = kernel_offers(&input);
     let mut findings = Vec::new();
     let mut judged: Vec<Judged> = Vec::with_capacity(input.components.len());
@@ -241,11 +241,10 @@ fn unreadable_version(component: &Component, reason: &str) -> Problem {
     )
 }
 
-/// Threats by CVE and by advisory, each asked and merged once: a kernel
+/// Threats by advisory, each asked and merged once: a kernel
 /// advisory names hundreds of CVEs and concerns several packages.
 struct Threats<'a> {
     knowledge: Option<&'a dyn Knowledge>,
-    known: BTreeMap<String, Option<Threat>>,
     merged: BTreeMap<u32, Rc<Threat>>,
 }
 
@@ -255,15 +254,13 @@ impl Threats<'_> {
         if let Some(merged) = self.merged.get(&verdict.number) {
             return Ok(Rc::clone(merged));
         }
-        let cves = &verdict.advisory.cves;
+        let mut known = Vec::with_capacity(verdict.advisory.cves.len());
         if let Some(knowledge) = self.knowledge {
-            for cve in cves {
-                if !self.known.contains_key(cve) {
-                    self.known.insert(cve.clone(), knowledge.threat(cve)?);
-                }
+            for cve in &verdict.advisory.cves {
+                known.extend(knowledge.threat(cve)?);
             }
         }
-        let merged = Rc::new(Threat::of_bundle(cves.iter().filter_map(|cve| self.known.get(cve)?.as_ref())));
+        let merged = Rc::new(Threat::of_bundle(&known));
         self.merged.insert(verdict.number, Rc::clone(&merged));
         Ok(merged)
     }

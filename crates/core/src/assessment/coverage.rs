@@ -195,11 +195,13 @@ fn has_ended(entry: &PackageSupport, component: &Component, source: &str, stream
         Some(prefix) => source.starts_with(prefix),
         None => entry.source == source,
     };
-    let Some(last) = entry.last_version.as_deref() else { return false };
+    let Some(last) = entry.last_version.as_deref().filter(|_| named) else { return false };
+    if entry.ended.is_some_and(|day| today < day) {
+        return false;
+    }
     let version = component.source_version.as_deref().unwrap_or(&component.version);
-    let older = last == "0"
-        || stream.scheme().and_then(|scheme| compare(scheme, version, last).ok()).is_some_and(std::cmp::Ordering::is_le);
-    named && older && entry.ended.is_none_or(|day| day <= today)
+    let order = || stream.scheme().and_then(|scheme| compare(scheme, version, last).ok());
+    last == "0" || order().is_some_and(std::cmp::Ordering::is_le)
 }
 
 fn words(entry: &PackageSupport, source: &str) -> String {

@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# Passes the tests: installs what they need (as root), runs them, says what it skips.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+say() { printf '\n== %s\n' "$*"; }
+
+# Real tools that the tests hold themselves against. Each is optional: a test
+# whose tool is missing says that it skips.
+tools="rpm pacman-package-manager python3-apt dnf createrepo-c chromium"
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+  missing=""
+  for tool in $tools; do
+    dpkg-query -W -f='${Status}' "$tool" 2>/dev/null | grep -q 'ok installed' || missing="$missing $tool"
+  done
+  if [ -n "$missing" ]; then
+    say "installing:$missing"
+    apt-get update -qq || echo "skipped: the package lists could not be refreshed"
+    for tool in $missing; do
+      DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$tool" >/dev/null 2>&1 ||
+        echo "skipped: $tool could not be installed; tests that need it will say so"
+    done
+  fi
+else
+  echo "skipped: not root, so nothing is installed; tests whose tools are missing will say so"
+fi
+
+if [ ! -d "${PLIMSOLL_TEST_DATA:-../shared/data}" ]; then
+  echo "skipped: no test data at ${PLIMSOLL_TEST_DATA:-../shared/data}; tests that need it will say so"
+  unset CI
+fi
+
+say "tests"
+cargo test --workspace --locked
+
+say "lints"
+if cargo clippy --version >/dev/null 2>&1; then
+  cargo clippy --workspace --all-targets --locked -- -D warnings
+else
+  echo "skipped: this toolchain has no clippy"
+fi
+
+say "fuzz targets"
+if cargo +nightly --version >/dev/null 2>&1; then
+  (cd fuzz && cargo +nightly check --locked --quiet && echo "fuzz targets compile; run one with: cargo +nightly fuzz run NAME")
+else
+  echo "skipped: fuzz targets need a nightly toolchain"
+fi
+say "passed"
