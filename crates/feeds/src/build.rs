@@ -26,6 +26,10 @@ const FILE_LIMIT: u64 = 2 << 30;
 /// First bytes shown to the detector.
 const FIRST: usize = 1024;
 
+/// Told the name of each file before it is read, how many are done, and of
+/// how many.
+pub type Watch<'a> = dyn Fn(&str, usize, usize) + 'a;
+
 /// What to build with.
 #[derive(Default)]
 pub struct Options<'a> {
@@ -34,8 +38,8 @@ pub struct Options<'a> {
     /// What fetching knows of each file or folder, by its path in the folder:
     /// times and warnings.
     pub fetched: BTreeMap<String, Source>,
-    /// Told the name of each file before it is read.
-    pub progress: Option<&'a dyn Fn(&str, usize, usize)>,
+    /// Whoever watches.
+    pub progress: Option<&'a Watch<'a>>,
 }
 
 /// A built database.
@@ -252,11 +256,10 @@ fn walk(
         // Links are not followed: a source folder may come from elsewhere.
         if kind.is_file() && !belongs_to_fetching(&path) {
             files.push(path);
-        } else if kind.is_dir() && depth < DEPTH {
-            if let Err(problem) = walk(root, &path, depth + 1, files, problems) {
+        } else if kind.is_dir() && depth < DEPTH
+            && let Err(problem) = walk(root, &path, depth + 1, files, problems) {
                 problems.push(problem);
             }
-        }
         if files.len() > FILES {
             return Err(Problem::new(
                 "E-LIMIT",

@@ -14,14 +14,14 @@ use std::path::Path;
 pub fn check(entry: &SourceEntry, path: &Path) -> Result<Measured, Problem> {
     let mut reading = Reading::default();
     if path.is_dir() {
-        folder(entry, path, &entry.path, 0, &mut reading)?;
+        folder(path, &entry.path, 0, &mut reading)?;
     } else {
         file(&entry.path, path, &mut reading)?;
     }
     Ok(Measured { records: reading.records, newest: reading.newest })
 }
 
-fn folder(entry: &SourceEntry, path: &Path, relative: &str, depth: usize, reading: &mut Reading) -> Result<(), Problem> {
+fn folder(path: &Path, relative: &str, depth: usize, reading: &mut Reading) -> Result<(), Problem> {
     let unreadable = |error: std::io::Error| {
         Problem::new("E-READ", relative, format!("cannot be listed: {error}"), "check the cache folder and the disk")
     };
@@ -32,7 +32,7 @@ fn folder(entry: &SourceEntry, path: &Path, relative: &str, depth: usize, readin
         let inner = format!("{relative}/{}", one.file_name().to_string_lossy());
         let kind = one.file_type().map_err(unreadable)?;
         if kind.is_dir() && depth < 8 {
-            folder(entry, &one.path(), &inner, depth + 1, reading)?;
+            folder(&one.path(), &inner, depth + 1, reading)?;
         } else if kind.is_file() {
             // One bad document among thousands does not condemn the rest.
             if let Err(problem) = file(&inner, &one.path(), reading) {

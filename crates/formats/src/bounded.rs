@@ -107,11 +107,10 @@ pub fn zip_entries(
     }
     let mut order: Vec<(String, usize)> = Vec::with_capacity(archive.len());
     for index in 0..archive.len() {
-        if let Some(Ok(name)) = archive.name_for_index(index) {
-            if !name.ends_with('/') {
+        if let Some(Ok(name)) = archive.name_for_index(index)
+            && !name.ends_with('/') {
                 order.push((name.into_owned(), index));
             }
-        }
     }
     order.sort();
     let mut buffer = Vec::new();

@@ -33,11 +33,10 @@ pub(super) fn judge(
         *due = earlier(*due, finding.due);
     }
     for update in &mut updates {
-        if let Some(&index) = by_package.get(&(update.package.as_str(), update.arch.as_str())) {
-            if let (Some(component), Some(judged)) = (input.components.get(index), judged.get(index)) {
+        if let Some(&index) = by_package.get(&(update.package.as_str(), update.arch.as_str()))
+            && let (Some(component), Some(judged)) = (input.components.get(index), judged.get(index)) {
                 satisfy(update, component, &judged.verdicts, &due_by);
             }
-        }
         oblige(input, update, memory);
     }
     spread_to_new(&mut updates);

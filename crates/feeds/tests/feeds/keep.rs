@@ -32,7 +32,7 @@ fn exchangeable() -> (Server, Content) {
 
 fn troubles(root: &Path) -> Vec<SourceTrouble> {
     let cache = Cache::open(root).expect("a cache");
-    status(&cache).iter().flat_map(|source| source.warnings.iter().map(|warning| warning.kind)).collect()
+    status(&cache).values().flat_map(|source| source.warnings.iter().map(|warning| warning.kind)).collect()
 }
 
 #[test]

@@ -267,11 +267,10 @@ impl Walk<'_> {
                     self.reading.reject(unreadable(self.place, format!("{source} {id} {codename}: {reason}")));
                 }
             }
-            if !matches!(release.urgency.as_str(), "not yet assigned" | "end-of-life") {
-                if let Some(severity) = vendor_severity("debian", release.urgency.as_str()) {
+            if !matches!(release.urgency.as_str(), "not yet assigned" | "end-of-life")
+                && let Some(severity) = vendor_severity("debian", release.urgency.as_str()) {
                     push_severity(&mut advisory.severities, severity);
                 }
-            }
         }
         if advisory.affected.is_empty() {
             let text = format!("{source} {id} names no release");

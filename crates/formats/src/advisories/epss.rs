@@ -71,11 +71,10 @@ mod tests {
         let bytes = std::fs::read(data.join("epss/epss_scores-2026-03-29.csv.gz")).unwrap();
         let mut xz = None;
         let reading = scores("epss", &bytes, &mut |fact| {
-            if let Fact::Epss { cve, epss } = fact {
-                if cve == "CVE-2021-44228" {
+            if let Fact::Epss { cve, epss } = fact
+                && cve == "CVE-2021-44228" {
                     xz = Some(epss);
                 }
-            }
         })
         .unwrap();
         assert_eq!((reading.records, reading.rejected), (323_411, 0));

@@ -141,11 +141,10 @@ mod tests {
         let bytes = std::fs::read(data.join("retirejs/jsrepository-v4.json")).unwrap();
         let mut jquery = None;
         let reading = repository("retirejs", &bytes, &mut |fact| {
-            if let Fact::Advisory(advisory) = fact {
-                if advisory.id == "GHSA-q4m3-2j7h-f7xw" {
+            if let Fact::Advisory(advisory) = fact
+                && advisory.id == "GHSA-q4m3-2j7h-f7xw" {
                     jquery = Some(advisory);
                 }
-            }
         })
         .unwrap();
         assert_eq!(reading.rejected, 0, "{:?}", reading.problems);

@@ -539,15 +539,15 @@ fn check_header(header: &Header, length: usize, place: &str) -> Result<(), Probl
             &format!("is {length} bytes long, its header says {}", header.length.get()),
         ));
     }
-    if header.body.get() > length as u64 || header.body.get() % layout::BLOCK as u64 != 0 {
+    if header.body.get() > length as u64 || !header.body.get().is_multiple_of(layout::BLOCK as u64) {
         return Err(not_a_database(place, "says that its body begins outside the file"));
     }
     Ok(())
 }
 
 fn check_signature(header: &Header, trusted: Option<&[u8; 32]>, place: &str) -> Result<(), Problem> {
-    if let Some(trusted) = trusted {
-        if &header.signer != trusted {
+    if let Some(trusted) = trusted
+        && &header.signer != trusted {
             let signer = if header.signer == [0; 32] { "nobody".to_owned() } else { hex(&header.signer) };
             return Err(Problem::new(
                 "E-DB-SIGNER",
@@ -556,7 +556,6 @@ fn check_signature(header: &Header, trusted: Option<&[u8; 32]>, place: &str) -> 
                 "get the database from its builder again, or check the key you were given",
             ));
         }
-    }
     if header.signer == [0; 32] {
         return Ok(());
     }

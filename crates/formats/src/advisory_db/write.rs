@@ -96,6 +96,9 @@ enum DraftEnd {
 /// Rules of one advisory, by stream number and name number.
 type DraftRules = BTreeMap<(u32, u32), Vec<Draft>>;
 
+/// Drafts with their advisory's number, by package name.
+type ByName<'a> = BTreeMap<&'a str, Vec<(u32, &'a Draft)>>;
+
 struct Entry {
     stored: StoredAdvisory,
     rules: DraftRules,
@@ -386,7 +389,7 @@ impl Builder {
     }
 
     fn write_shards(&self, file: &mut File, numbered: &[Entry]) -> Result<(), Problem> {
-        let mut by_stream: BTreeMap<&str, BTreeMap<&str, Vec<(u32, &Draft)>>> = BTreeMap::new();
+        let mut by_stream: BTreeMap<&str, ByName<'_>> = BTreeMap::new();
         for (number, entry) in numbered.iter().enumerate() {
             for ((stream, name), drafts) in &entry.rules {
                 let list = by_stream
@@ -591,7 +594,7 @@ impl<'a> Shard<'a> {
 
     fn write(
         mut self,
-        names: &BTreeMap<&str, Vec<(u32, &Draft)>>,
+        names: &ByName<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), Problem> {
         // Names first, so that the binary search stays within few blocks.

@@ -218,7 +218,11 @@ fn hostile_documents_end_in_one_named_problem() {
     assert_eq!(code(format!("<bom{wide}/>").as_bytes()), "E-XML-LIMIT");
     let deep = format!("<bom xmlns=\"http://cyclonedx.org/schema/bom/1.4\">{}", "<components><component>".repeat(10_000));
     assert_eq!(code(deep.as_bytes()), "E-XML-LIMIT");
-    let deep = format!(r#"{{"bomFormat":"CycloneDX","specVersion":"1.4",{}"#, format!("{}{}}}", r#""components":[{"#.repeat(10_000), "}]".repeat(10_000)));
+    let deep = format!(
+        r#"{{"bomFormat":"CycloneDX","specVersion":"1.4",{}{}}}"#,
+        r#""components":[{"#.repeat(10_000),
+        "}]".repeat(10_000)
+    );
     assert_eq!(code(deep.as_bytes()), "E-LIMIT");
     assert_eq!(code(format!("[{}", "{".repeat(5)).as_bytes()), "E-FORMAT");
     assert_eq!(code(format!("{{{}", "{".repeat(1_100_000)).as_bytes()), "E-LIMIT");

@@ -499,11 +499,10 @@ fn fold(findings: &[Finding]) -> Vec<Row<'_>> {
         let key = (finding.advisory.as_str(), source, version, finding.state);
         match places.get(&key) {
             Some(&place) => {
-                if let Some(row) = rows.get_mut(place) {
-                    if !row.names.contains(&component.name.as_str()) {
+                if let Some(row) = rows.get_mut(place)
+                    && !row.names.contains(&component.name.as_str()) {
                         row.names.push(&component.name);
                     }
-                }
             }
             None => {
                 places.insert(key, rows.len());

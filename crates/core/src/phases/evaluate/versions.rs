@@ -134,11 +134,10 @@ fn position(side: &Side, rule: &Rule<'_>) -> Option<Outcome> {
         let equal = exact.text == side.text || order(side, &exact).is_some_and(Ordering::is_eq);
         return Some(if equal { Outcome::Inside } else { Outcome::Outside });
     }
-    if let Some(introduced) = rule.introduced {
-        if order(side, &introduced)?.is_lt() {
+    if let Some(introduced) = rule.introduced
+        && order(side, &introduced)?.is_lt() {
             return Some(Outcome::Outside);
         }
-    }
     Some(match rule.end {
         RuleEnd::Fixed(end) if order(side, &end)?.is_lt() => Outcome::Inside,
         RuleEnd::Fixed(_) => Outcome::AtOrAfterFix,

@@ -1,0 +1,22 @@
+//! The command line as its users meet it: whole processes, real data.
+
+#[path = "cli/answers.rs"]
+mod answers;
+#[path = "cli/contract.rs"]
+mod contract;
+#[path = "cli/deadlines.rs"]
+mod deadlines;
+#[path = "cli/honesty.rs"]
+mod honesty;
+#[path = "cli/hostile.rs"]
+mod hostile;
+#[path = "cli/hosts.rs"]
+mod hosts;
+#[path = "cli/readme.rs"]
+mod readme;
+#[path = "cli/sandbox.rs"]
+mod sandbox;
+#[path = "cli/terminal.rs"]
+mod terminal;
+#[path = "cli/versions.rs"]
+mod versions;

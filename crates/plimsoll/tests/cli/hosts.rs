@@ -1,0 +1,122 @@
+//! Findings and updates of the recorded hosts against what others found.
+
+use crate::sandbox::{NOW, everything, plimsoll, rows, text, word};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+type Row = Vec<String>;
+
+fn scan(host: &str) -> Option<(Value, std::path::PathBuf)> {
+    let (data, db) = everything()?;
+    let folder = data.join("hosts").join(host);
+    let answer = plimsoll(&["scan", "--root", &text(&folder), "--db", &db, "--as-of", NOW, "--format", "json"]);
+    Some((answer.json(), folder))
+}
+
+fn affected(answer: &Value) -> BTreeSet<Row> {
+    let findings = answer["findings"].as_array().expect("findings");
+    let names = [
+        "/component/name", "/component/version", "/component/arch", "/component/source", "/component/source_version",
+        "/advisory", "/fixed_version",
+    ];
+    findings
+        .iter()
+        .filter(|finding| finding["state"] == "affected")
+        .map(|finding| names.iter().map(|name| word(finding, name)).collect())
+        .collect()
+}
+
+fn expected(folder: &std::path::Path) -> BTreeSet<Row> {
+    rows(&folder.join("expected-advisories.tsv")).into_iter().map(|row| row[..7].to_vec()).collect()
+}
+
+fn same(found: &BTreeSet<Row>, expected: &BTreeSet<Row>) {
+    let missing: Vec<_> = expected.difference(found).collect();
+    let extra: Vec<_> = found.difference(expected).collect();
+    assert!(missing.is_empty() && extra.is_empty(), "missing {missing:#?}\nextra {extra:#?}");
+}
+
+#[test]
+fn findings_of_the_web_host_are_those_recorded() {
+    let Some((answer, folder)) = scan("deb12-web") else { return };
+    same(&affected(&answer), &expected(&folder));
+}
+
+#[test]
+fn findings_of_the_drifted_host_are_those_recorded() {
+    let Some((answer, folder)) = scan("deb12-drifted") else { return };
+    let expected = expected(&folder);
+    assert!(expected.len() > 10);
+    same(&affected(&answer), &expected);
+}
+
+/// The record leaves the kernel out, because it maps no signed source to its
+/// own; everything else is equal.
+#[test]
+fn findings_of_the_database_host_are_those_recorded_and_the_kernels() {
+    let Some((answer, folder)) = scan("deb11-db") else { return };
+    let (found, expected) = (affected(&answer), expected(&folder));
+    let kernels: BTreeSet<Row> = found.difference(&expected).filter(|row| row[3] == "linux").cloned().collect();
+    assert!(kernels.iter().any(|row| row[0].starts_with("linux-image-")), "no kernel among {found:#?}");
+    same(&found.difference(&kernels).cloned().collect(), &expected);
+}
+
+#[test]
+fn findings_of_the_rpm_host_are_those_needed() {
+    let Some((answer, folder)) = scan("rpm-zoo") else { return };
+    let found: BTreeSet<(String, String)> =
+        affected(&answer).into_iter().map(|row| (row[0].clone(), row[5].clone())).collect();
+    let needed: BTreeSet<(String, String)> = rows(&folder.join("expected-advisories.tsv"))
+        .into_iter()
+        .filter(|row| row[6] == "needed")
+        .map(|row| (row[0].clone(), row[2].clone()))
+        .collect();
+    assert_eq!(needed.len(), 1);
+    assert_eq!(found, needed);
+    let open = answer["findings"].as_array().expect("findings").len();
+    assert_eq!(open, 1, "what is satisfied is listed: {}", answer["findings"]);
+}
+
+fn updates_equal(host: &str, table: &str, also_security: &[&str]) {
+    let Some((answer, folder)) = scan(host) else { return };
+    let found: BTreeSet<Row> = answer["updates"]
+        .as_array()
+        .expect("updates")
+        .iter()
+        .map(|update| {
+            let class = if update["security"] == true { "security" } else { "other" };
+            let mut row: Row = ["/package", "/installed", "/candidate", "/arch"].iter().map(|name| word(update, name)).collect();
+            row.push(class.to_owned());
+            row
+        })
+        .collect();
+    let expected: BTreeSet<Row> = rows(&folder.join(table))
+        .into_iter()
+        .map(|mut row| {
+            row.truncate(5);
+            if also_security.contains(&row[0].as_str()) {
+                assert_eq!(row[4], "other", "no exception is needed");
+                row[4] = "security".to_owned();
+            }
+            row
+        })
+        .collect();
+    assert!(expected.len() > 40);
+    same(&found, &expected);
+}
+
+#[test]
+fn updates_of_the_database_host_are_apts_own() {
+    updates_equal("deb11-db", "apt-dist-upgrade.tsv", &[]);
+}
+
+#[test]
+fn updates_of_the_web_host_are_apts_own() {
+    updates_equal("deb12-web", "apt-dist-upgrade.tsv", &[]);
+}
+
+/// Decision 5 says why one package differs in class.
+#[test]
+fn updates_of_the_drifted_host_are_apts_own() {
+    updates_equal("deb12-drifted", "apt-upgradable.tsv", &["openssh-client"]);
+}

@@ -1,0 +1,60 @@
+//! The examples of the README, run as they stand.
+
+use crate::sandbox::{Small, plimsoll, put};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// Lines of the README's shell blocks that run the installed program.
+fn examples() -> Vec<String> {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
+    let text = std::fs::read_to_string(readme).expect("the README");
+    let mut inside = false;
+    let mut found = Vec::new();
+    for line in text.lines() {
+        if line.starts_with("```") {
+            inside = line == "```sh";
+        } else if inside && line.starts_with("plimsoll ") {
+            found.push(line.split(" #").next().unwrap_or(line).trim().to_owned());
+        }
+    }
+    found
+}
+
+#[test]
+fn the_examples_of_the_readme_run() {
+    let small = Small::new(&[("libpng1.6", "1.6.39-2")]);
+    let advisory = "id = \"TEST-2026-1\"\nseverity = \"low\"\ncves = [\"CVE-2026-33416\"]\npublished = 2026-03-01\n[[affected]]\nstream = \"debian:12\"\nname = \"libpng1.6\"\nfixed = \"1.6.39-2+deb12u4\"\n";
+    put(&small.at("sources/advisories/png.toml"), advisory);
+    small.build(&[]);
+    for (name, instant) in [("monday.json", "2026-03-02T00:00:00Z"), ("tuesday.json", "2026-03-03T00:00:00Z")] {
+        small.scan(&["--format", "json", "--as-of", instant, "--output", &small.path(name)]).finished();
+    }
+    small.scan(&["--format", "cyclonedx", "--output", &small.path("bom.json")]).finished();
+    put(&small.at("Cargo.lock"), "version = 4\n\n[[package]]\nname = \"a\"\nversion = \"1.0.0\"\n");
+    put(&small.at("policy.toml"), plimsoll(&["policy", "show", "samm"]).out);
+    put(&small.at("adv.db"), std::fs::read(small.at("small.db")).expect("the database"));
+    std::fs::create_dir(small.at("bin")).expect("a folder");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_plimsoll"), small.at("bin/plimsoll")).expect("a link");
+    let path = format!("{}:{}", small.path("bin"), std::env::var("PATH").unwrap_or_default());
+    let mut ran = 0;
+    for example in examples() {
+        // The only ones that go out; `db update` has tests of its own with a server beside it.
+        if example.starts_with("plimsoll db update") {
+            continue;
+        }
+        let line = example.replace("/srv/images/web", "root").replace("/var/lib/plimsoll/state.json", "state.json");
+        let output = Command::new("sh")
+            .args(["-c", &line])
+            .current_dir(small.folder.path())
+            .env("PATH", &path)
+            .env("PLIMSOLL_DB", small.path("small.db"))
+            .stdin(Stdio::null())
+            .output()
+            .expect("sh runs");
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert!(matches!(output.status.code(), Some(0 | 1)), "{example} ended with {:?}\n{err}", output.status.code());
+        ran += 1;
+    }
+    assert!(ran >= 15, "only {ran} examples");
+    assert!(small.at("report.html").is_file() && small.at("state.json").is_file());
+}
