@@ -55,8 +55,7 @@ fn a_source_that_could_not_be_fetched_is_named_in_every_format() {
     for format in FORMATS {
         let ran = small.scan(&["--format", format]);
         let words = ran.finished().out.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(words.contains("kev could not be updated"), "{format} does not name the source:
-{}", ran.out);
+        assert!(words.contains("kev could not be updated"), "{format} does not name the source:\n{}", ran.out);
     }
 }
 
