@@ -10,6 +10,7 @@ use askama::Template;
 use jiff::Timestamp;
 use plimsoll_core::model::advisory::Rating;
 use plimsoll_core::model::finding::{Finding, State};
+use plimsoll_core::model::problem::Problem;
 use plimsoll_core::model::scan::Scan;
 
 /// Rows of one table before the report stops being one that prints.
@@ -27,7 +28,8 @@ struct Report<'a> {
     left_out: usize,
     updates: Vec<UpdateRow<'a>>,
     security_updates: usize,
-    warnings: Vec<(&'a str, &'a str)>,
+    troubled: Vec<&'a Problem>,
+    problems: Vec<&'a Problem>,
     title: String,
 }
 
@@ -89,12 +91,8 @@ pub fn render(scan: &Scan) -> String {
         findings: listed.into_iter().take(ROWS).map(|finding| row(scan, finding)).collect(),
         updates: scan.updates.iter().flatten().take(ROWS).map(|update| update_row(scan, update)).collect(),
         security_updates: scan.updates.iter().flatten().filter(|update| update.security).count(),
-        warnings: scan
-            .database
-            .iter()
-            .flat_map(|database| &database.sources)
-            .flat_map(|source| source.warnings.iter().map(|warning| (source.name.as_str(), warning.text.as_str())))
-            .collect(),
+        troubled: scan.problems.iter().filter(|problem| of_a_source(problem)).collect(),
+        problems: scan.problems.iter().filter(|problem| !of_a_source(problem)).collect(),
         title: format!("{}, {}", scan.host.name, words::day(scan.as_of)),
         scan,
     };
@@ -115,6 +113,12 @@ impl Report<'_> {
     fn percent(&self, part: &usize) -> String {
         format!("{:.3}", *part as f64 * 100.0 / self.tally.total().max(1) as f64)
     }
+}
+
+/// Whether a problem is about a source that the answer rests on; those are
+/// told together at the top.
+fn of_a_source(problem: &Problem) -> bool {
+    problem.code.starts_with("W-SOURCE-")
 }
 
 fn class_of(finding: &Finding) -> &'static str {
