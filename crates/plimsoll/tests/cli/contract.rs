@@ -80,7 +80,7 @@ source = "a test"
 id = "all"
 when = { severity = ["critical", "high", "medium", "low"] }
 within = "PT48H"
-clock = "first_seen"
+clock = "detected"
 done = "effective"
 "#;
 
