@@ -113,6 +113,16 @@ pub fn assess(mut input: Input<'_>) -> Result<Answer, Problem> {
     let updates = updates::judge(&input, &judged, &findings, &mut memory)?;
     let (coverage, ended) = coverage::measure(&input, &judged, &warnings)?;
     findings.extend(ended);
+    if input.knowledge.is_some() {
+        for stream in coverage.streams.iter().filter(|stream| !stream.evaluated && stream.components > 0) {
+            input.problems.push(Problem::new(
+                "W-NOT-COVERED",
+                &stream.stream,
+                format!("{} components of this stream were not judged: no source speaks of them", stream.components),
+                "fetch a source for it (`plimsoll db sources` lists them), or watch its vendor by hand",
+            ));
+        }
+    }
     findings.sort_by(|a, b| prioritize::urgency(a).cmp(&prioritize::urgency(b)));
     input.problems.sort();
     input.problems.dedup();

@@ -67,6 +67,16 @@ fn dpkg(root: &Root, is_live: bool, status: &str, inventory: &mut Inventory) {
         second_opinion(root, &lists, &reason, &mut pending, inventory);
     }
     put(lists, pending, inventory);
+    if inventory.host.repositories.is_empty() {
+        // Nothing on offer by nobody is no answer.
+        inventory.updates = None;
+        inventory.problems.push(Problem::new(
+            "W-UPDATES",
+            "etc/apt",
+            "names no repository, so pending updates cannot be known",
+            "scan a root that keeps its sources and lists (etc/apt, var/lib/apt/lists)",
+        ));
+    }
 }
 
 /// Asks the real apt on a private copy where the native plan cannot be told.

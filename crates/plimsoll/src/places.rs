@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 
-/// Folder for data that can be made again: the system's for root, the user's
-/// own for everybody else.
+/// Folder for data that can be made again: the one that `PLIMSOLL_DATA` names,
+/// else the system's for root and the user's own for everybody else.
 fn data_folder() -> PathBuf {
+    if let Some(folder) = std::env::var_os("PLIMSOLL_DATA").filter(|value| !value.is_empty()) {
+        return PathBuf::from(folder);
+    }
     if rustix::process::geteuid().is_root() {
         return PathBuf::from("/var/lib/plimsoll");
     }

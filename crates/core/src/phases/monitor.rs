@@ -32,6 +32,10 @@ pub struct Input<'a> {
 pub fn decide(input: &Input<'_>) -> Explained<Vec<SourceWarning>> {
     let source = input.source;
     let mut warnings = source.warnings.clone();
+    if source.records == 0 && warnings.iter().any(|warning| warning.kind == SourceTrouble::Failed) {
+        let text = format!("nothing of {} was ever read", source.name);
+        return Explained { decision: warnings, because: vec![Because::new(BecauseKind::Source, text)] };
+    }
     let fresh_at = source.newest.max(source.fetched);
     let because = match fresh_at {
         None => {

@@ -36,14 +36,18 @@ pub struct Header {
     pub body: U64,
     /// Newest input, seconds since 1970, or `i64::MIN`.
     pub built: I64,
-    /// BLAKE3 of section table and block digests.
+    /// BLAKE3 of everything between header and body: section table, block
+    /// digests, padding.
     pub tables: [u8; 32],
     /// Ed25519 public key of the builder, or zeros.
     pub signer: [u8; 32],
-    /// Signature of the header with this field and `reserved` zero, or zeros.
+    /// Signature of the header with this field and `checksum` zero, or zeros.
     pub signature: [u8; 64],
+    /// BLAKE3 of the header with this field zero: finds damage where nobody
+    /// signed.
+    pub checksum: [u8; 32],
     /// Zeros.
-    pub reserved: [u8; 88],
+    pub reserved: [u8; 56],
 }
 
 /// One section.

@@ -24,3 +24,6 @@
 pub mod layout;
 pub mod read;
 pub mod write;
+
+#[cfg(test)]
+mod tests;

@@ -76,8 +76,8 @@ impl<B: AsRef<[u8]>> Database<B> {
             .ok_or_else(|| not_a_database(place, "names more sections than fit"))?;
         let blocks = (all.len() - body).div_ceil(layout::BLOCK);
         let tables = all
-            .get(table_start..table_start + table_length + blocks * 32)
-            .filter(|tables| table_start + tables.len() <= body)
+            .get(table_start..body)
+            .filter(|tables| table_length + blocks * 32 <= tables.len())
             .ok_or_else(|| not_a_database(place, "has no room for its digests"))?;
         if blake3::hash(tables).as_bytes() != &header.tables {
             return Err(damaged(place, "the tables do not have the digest that the header names"));
@@ -533,6 +533,10 @@ fn check_header(header: &Header, length: usize, place: &str) -> Result<(), Probl
             "build it again with `plimsoll db update` or `plimsoll db build` of this version",
         ));
     }
+    let plain = Header { checksum: [0; 32], ..*header };
+    if blake3::hash(plain.as_bytes()).as_bytes() != &header.checksum {
+        return Err(damaged(place, "the header does not have the checksum that it names"));
+    }
     if header.length.get() != length as u64 {
         return Err(damaged(
             place,
@@ -559,7 +563,7 @@ fn check_signature(header: &Header, trusted: Option<&[u8; 32]>, place: &str) -> 
     if header.signer == [0; 32] {
         return Ok(());
     }
-    let unsigned = Header { signature: [0; 64], ..*header };
+    let unsigned = Header { signature: [0; 64], checksum: [0; 32], ..*header };
     let signature = ed25519_dalek::Signature::from_bytes(&header.signature);
     ed25519_dalek::VerifyingKey::from_bytes(&header.signer)
         .and_then(|key| key.verify_strict(unsigned.as_bytes(), &signature))

@@ -714,6 +714,7 @@ impl File {
             tables.extend_from_slice(blake3::hash(block).as_bytes());
         }
         let body = (size_of::<Header>() + tables.len()).next_multiple_of(layout::BLOCK);
+        tables.resize(body - size_of::<Header>(), 0);
         let mut header = Header {
             magic: layout::MAGIC,
             format: layout::FORMAT.into(),
@@ -724,15 +725,16 @@ impl File {
             tables: *blake3::hash(&tables).as_bytes(),
             signer: signer.map_or([0; 32], Signer::public_key),
             signature: [0; 64],
-            reserved: [0; 88],
+            checksum: [0; 32],
+            reserved: [0; 56],
         };
         if let Some(signer) = signer {
             header.signature = signer.sign(header.as_bytes());
         }
+        header.checksum = *blake3::hash(header.as_bytes()).as_bytes();
         let mut out = Vec::with_capacity(body + self.body.len());
         out.extend_from_slice(header.as_bytes());
         out.extend_from_slice(&tables);
-        out.resize(body, 0);
         out.extend_from_slice(&self.body);
         out
     }

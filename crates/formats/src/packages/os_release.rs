@@ -47,6 +47,9 @@ pub fn parse(place: &str, bytes: &[u8]) -> Result<OperatingSystem, Problem> {
             "put the distribution's os-release file in place",
         ));
     }
+    if system.name.is_empty() {
+        system.name = format!("{} {}", system.id, system.version).trim().to_owned();
+    }
     system.stream = OperatingSystem::stream_of(&system.id, &system.version, system.codename.as_deref());
     Ok(system)
 }

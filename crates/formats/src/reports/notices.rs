@@ -66,7 +66,7 @@ pub(super) fn notices(scan: &Scan) -> Vec<Notice> {
             let date = database.built.map_or("an unknown date".to_owned(), |built| built.to_string());
             let signed = if database.signed_by.is_some() { "signed" } else { "not signed" };
             let count = database.sources.len();
-            note(Weight::Fact, "database".into(), format!("Advisory database of {date}, {count} sources, {signed}, digest {}", database.digest), None);
+            note(Weight::Fact, "database".into(), format!("Advisory database of {date}, {count} {}, {signed}, digest {}", if count == 1 { "source" } else { "sources" }, database.digest), None);
             for source in &database.sources {
                 for warning in &source.warnings {
                     note(

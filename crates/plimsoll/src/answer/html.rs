@@ -98,7 +98,20 @@ pub fn render(scan: &Scan) -> String {
     };
     // Writing to a string cannot fail but by a formatter that refuses, and
     // none of the types shown does.
-    report.render().unwrap_or_else(|error| format!("<!doctype html><title>report</title><p>{error}"))
+    visible(report.render().unwrap_or_else(|error| format!("<!doctype html><title>report</title><p>{error}")))
+}
+
+/// Shows control and direction characters instead of sending them: the file
+/// may be read in a terminal too, and a turned-round name deceives anywhere.
+fn visible(text: String) -> String {
+    let plain = |sign: char| {
+        let turns = matches!(sign, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        sign == '\n' || !(sign.is_control() || turns)
+    };
+    if text.chars().all(plain) {
+        return text;
+    }
+    text.chars().map(|sign| if plain(sign) { sign } else { '\u{fffd}' }).collect()
 }
 
 impl Report<'_> {

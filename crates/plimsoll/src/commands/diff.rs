@@ -214,7 +214,9 @@ fn text(changes: &Changes) -> String {
             out.push_str(&format!("  {} {} → {}\n", printable(&change.name), version(&change.before), version(&change.after)));
         }
     }
-    if changes.appeared.is_empty() && changes.gone.is_empty() && changes.changed.is_empty() {
+    if changes.before.database.is_none() || changes.after.database.is_none() {
+        out.push_str("\nA scan without a dated database says nothing on findings; scan with `--db` to compare them.\n");
+    } else if changes.appeared.is_empty() && changes.gone.is_empty() && changes.changed.is_empty() {
         out.push_str("\nNo finding changed.\n");
     }
     out

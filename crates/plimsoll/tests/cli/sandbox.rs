@@ -55,7 +55,7 @@ pub fn command() -> Command {
     for name in ["PLIMSOLL_DB", "PLIMSOLL_DB_KEY", "PLIMSOLL_POLICY", "PLIMSOLL_CACHE", "NO_COLOR", "CLICOLOR_FORCE", "TZ"] {
         command.env_remove(name);
     }
-    command.env("COLUMNS", "100").stdin(Stdio::null());
+    command.env("COLUMNS", "100").env("PLIMSOLL_DATA", "/nonexistent/plimsoll").stdin(Stdio::null());
     command
 }
 
