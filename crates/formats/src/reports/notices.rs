@@ -39,7 +39,7 @@ fn trouble_word(trouble: SourceTrouble) -> &'static str {
 fn trouble_phrase(trouble: SourceTrouble) -> &'static str {
     match trouble {
         SourceTrouble::Stale => "is stale",
-        SourceTrouble::Failed => "failed, the last good one is in use",
+        SourceTrouble::Failed => "failed",
         SourceTrouble::Shrunk => "has shrunk, the last good one is in use",
         SourceTrouble::WentBack => "went back in time, the last good one is in use",
         SourceTrouble::Partial => "is partial",
