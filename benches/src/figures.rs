@@ -64,16 +64,16 @@ pub fn measure(bench: &Bench) -> Result<Vec<Row>, String> {
 
 fn match_rows(bench: &Bench, folder: &Path) -> Result<Vec<Row>, String> {
     let source = bench.data.join("osv/AlmaLinux/all.zip");
-    let archive = std::fs::read(&source).map_err(|error| format!("{}: {error}", source.display()))?;
     let only = folder.join("alma");
     let target = only.join("osv/AlmaLinux");
     std::fs::create_dir_all(&target).map_err(|error| error.to_string())?;
-    std::fs::write(target.join("all.zip"), &archive).map_err(|error| error.to_string())?;
+    std::fs::copy(&source, target.join("all.zip")).map_err(|error| format!("{}: {error}", source.display()))?;
     let packages = folder.join("packages.txt");
-    let lines: Vec<String> =
-        matching::draw(&archive)?.into_iter().map(|(name, version)| format!("{name} {version}")).collect();
-    std::fs::write(&packages, lines.join("\n")).map_err(|error| error.to_string())?;
-    drop(archive);
+    let mut draw = Command::new(&bench.own);
+    let drawn = draw.arg("--draw").args([&source, &packages]).status().map_err(|error| error.to_string())?;
+    if !drawn.success() {
+        return Err("the packages to match were not drawn".to_owned());
+    }
     let database = folder.join("alma.plimsolldb");
     let run = crate::measure::once(&mut bench.call(&["--quiet", "db", "build", "--from", &text(&only), "--to", &text(&database)]))?;
     if run.code != Some(0) {

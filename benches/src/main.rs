@@ -34,12 +34,19 @@ struct Arguments {
     /// Part of the matching figure: runs in a process of its own
     #[arg(long, hide = true, num_args = 2, value_names = ["DB", "PACKAGES"])]
     matching: Option<Vec<PathBuf>>,
+    /// Draws the packages of the matching figure, in a process of its own: a
+    /// child's peak memory is never below that of the process that made it
+    #[arg(long, hide = true, num_args = 2, value_names = ["ARCHIVE", "PACKAGES"])]
+    draw: Option<Vec<PathBuf>>,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if let Some([database, packages]) = arguments.matching.as_deref() {
         return matching::child(database, packages);
+    }
+    if let Some([archive, packages]) = arguments.draw.as_deref() {
+        return matching::draw_child(archive, packages);
     }
     let data = arguments
         .data

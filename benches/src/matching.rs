@@ -31,7 +31,7 @@ struct Report {
 /// Draws packages from the records: every n-th name of one stream with a
 /// version that some advisory once fixed, so that about half are affected by
 /// later ones.
-pub fn draw(archive: &[u8]) -> Result<Vec<(String, String)>, String> {
+fn draw(archive: &[u8]) -> Result<Vec<(String, String)>, String> {
     let mut versions: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let stream = Stream::release("almalinux", "8");
     osv::archive("osv/AlmaLinux/all.zip", archive, &mut |fact| {
@@ -57,6 +57,19 @@ pub fn draw(archive: &[u8]) -> Result<Vec<(String, String)>, String> {
             list.into_iter().nth(middle).map(|version| (name, version))
         })
         .collect())
+}
+
+/// The child that draws: reads the archive, writes `name version` lines.
+pub fn draw_child(archive: &Path, packages: &Path) -> ExitCode {
+    let drawn = std::fs::read(archive).map_err(|error| error.to_string()).and_then(|bytes| draw(&bytes));
+    let lines = drawn.map(|list| list.into_iter().map(|(name, version)| format!("{name} {version}\n")).collect::<String>());
+    match lines.and_then(|text| std::fs::write(packages, text).map_err(|error| error.to_string())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(3)
+        }
+    }
 }
 
 /// Measures in a child process.

@@ -68,10 +68,17 @@ pub struct Rule<'a> {
 /// A version with its order-preserving key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RuleVersion<'a> {
-    /// As written.
-    pub text: &'a str,
+    /// As written, UTF-8; read only where it is shown, see [`RuleVersion::shown`].
+    pub text: &'a [u8],
     /// Key by [`plimsoll_version::write_key`]; none when it cannot be read.
     pub key: Option<&'a [u8]>,
+}
+
+impl RuleVersion<'_> {
+    /// The version as written.
+    pub fn shown(&self) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(self.text)
+    }
 }
 
 /// Where a rule's range ends.

@@ -293,7 +293,7 @@ fn affected(input: &Input<'_>, stream: &Stream, compared: &Compared, hit: &Hit<'
 
 fn fixed_version(rule: &Rule<'_>) -> Option<String> {
     match rule.end {
-        RuleEnd::Fixed(version) => Some(version.text.to_owned()),
+        RuleEnd::Fixed(version) => Some(version.shown().into_owned()),
         _ => None,
     }
 }

@@ -153,7 +153,8 @@ impl<B: AsRef<[u8]>> Database<B> {
             let open = self.open_shard(shard)?;
             for index in 0..open.head.names.get() {
                 let name = self.name(shard, open, index)?;
-                let text = self.heap_text(shard, open, name.name.start.get(), name.name.length.get())?.to_owned();
+                let text = self.heap(shard, open, name.name.start.get(), name.name.length.get())?;
+                let text = std::str::from_utf8(text).map_err(|_| self.damaged("a name is not UTF-8"))?.to_owned();
                 self.rules(&stream, &text, &mut |_| rules += 1)?;
             }
         }
@@ -270,10 +271,9 @@ impl<B: AsRef<[u8]>> Database<B> {
         self.part(kind::SHARDS, shard.start + offset, length)
     }
 
-    fn heap_text(&self, shard: &Shard, open: &OpenShard, start: u32, length: u32) -> Result<&str, Problem> {
+    fn heap(&self, shard: &Shard, open: &OpenShard, start: u32, length: u32) -> Result<&[u8], Problem> {
         let offset = u64::from(open.head.heap_start.get()) + u64::from(start);
-        let bytes = self.shard_part(shard, offset, u64::from(length))?;
-        std::str::from_utf8(bytes).map_err(|_| self.damaged("a name is not UTF-8"))
+        self.shard_part(shard, offset, u64::from(length))
     }
 
     fn name(&self, shard: &Shard, _open: &OpenShard, index: u32) -> Result<Name, Problem> {
@@ -287,8 +287,8 @@ impl<B: AsRef<[u8]>> Database<B> {
         while low < high {
             let middle = low + (high - low) / 2;
             let name = self.name(shard, open, middle)?;
-            let text = self.heap_text(shard, open, name.name.start.get(), name.name.length.get())?;
-            match text.as_bytes().cmp(wanted.as_bytes()) {
+            let text = self.heap(shard, open, name.name.start.get(), name.name.length.get())?;
+            match text.cmp(wanted.as_bytes()) {
                 std::cmp::Ordering::Less => low = middle + 1,
                 std::cmp::Ordering::Greater => high = middle,
                 std::cmp::Ordering::Equal => return Ok(Some(name)),
@@ -298,16 +298,14 @@ impl<B: AsRef<[u8]>> Database<B> {
     }
 
     fn version(&self, shard: &Shard, open: &OpenShard, version: Version) -> Result<RuleVersion<'_>, Problem> {
-        let text = self.heap_text(shard, open, version.start.get(), u32::from(version.text.get()))?;
-        let key = match version.key.get() {
-            layout::UNREADABLE => None,
-            length => {
-                let offset = u64::from(open.head.heap_start.get())
-                    + u64::from(version.start.get())
-                    + u64::from(version.text.get());
-                Some(self.shard_part(shard, offset, u64::from(length))?)
-            }
-        };
+        // Text and key lie side by side: one access for both, and no look at
+        // the text, which only explanations read.
+        let (text, key) = (version.text.get(), version.key.get());
+        let readable = key != layout::UNREADABLE;
+        let length = u32::from(text) + if readable { u32::from(key) } else { 0 };
+        let both = self.heap(shard, open, version.start.get(), length)?;
+        let (text, key) = both.split_at_checked(usize::from(text)).ok_or_else(|| self.damaged("a version is short"))?;
+        let key = readable.then_some(key);
         Ok(RuleVersion { text, key })
     }
 

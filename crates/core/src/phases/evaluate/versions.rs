@@ -90,21 +90,21 @@ impl Compared {
         let installed = printable(&self.side(rule).text);
         let from = rule
             .introduced
-            .map_or(String::new(), |version| format!(" (affected from {})", printable(version.text)));
+            .map_or(String::new(), |version| format!(" (affected from {})", printable(&version.shown())));
         let text = match (outcome, rule.end) {
             (Outcome::Unreadable, _) => match (&self.unreadable, unreadable_in(rule)) {
                 (Some(reason), _) => reason.clone(),
                 (None, version) => format!(
                     "the advisory's version “{}” cannot be read, so nothing can be said of {installed}",
-                    printable(version)
+                    printable(&version)
                 ),
             },
             (Outcome::AtOrAfterFix, RuleEnd::Fixed(end)) => {
-                format!("{installed} ≥ {}, which is fixed", printable(end.text))
+                format!("{installed} ≥ {}, which is fixed", printable(&end.shown()))
             }
-            (_, RuleEnd::Fixed(end)) => format!("{installed} < {}, which is fixed{from}", printable(end.text)),
+            (_, RuleEnd::Fixed(end)) => format!("{installed} < {}, which is fixed{from}", printable(&end.shown())),
             (_, RuleEnd::LastAffected(end)) => {
-                format!("{installed} ≤ {}, the last affected version{from}", printable(end.text))
+                format!("{installed} ≤ {}, the last affected version{from}", printable(&end.shown()))
             }
             (_, RuleEnd::Exactly) => format!("{installed} is listed as affected"),
             (_, RuleEnd::Open) => format!("every version is affected{from}, {installed} among them"),
@@ -114,13 +114,13 @@ impl Compared {
 }
 
 /// The version of a rule that cannot be read.
-fn unreadable_in<'r>(rule: &Rule<'r>) -> &'r str {
+fn unreadable_in(rule: &Rule<'_>) -> String {
     let end = match rule.end {
         RuleEnd::Fixed(version) | RuleEnd::LastAffected(version) => Some(version),
         _ => None,
     };
     let unreadable = rule.introduced.into_iter().chain(end).find(|version| version.key.is_none());
-    unreadable.map_or("", |version| version.text)
+    unreadable.map_or_else(String::new, |version| version.shown().into_owned())
 }
 
 /// Compares with a rule's version; none when that one cannot be read.
@@ -131,7 +131,7 @@ fn order(side: &Side, version: &RuleVersion<'_>) -> Option<Ordering> {
 fn position(side: &Side, rule: &Rule<'_>) -> Option<Outcome> {
     if matches!(rule.end, RuleEnd::Exactly) {
         let exact = rule.introduced?;
-        let equal = exact.text == side.text || order(side, &exact).is_some_and(Ordering::is_eq);
+        let equal = exact.text == side.text.as_bytes() || order(side, &exact).is_some_and(Ordering::is_eq);
         return Some(if equal { Outcome::Inside } else { Outcome::Outside });
     }
     if let Some(introduced) = rule.introduced
