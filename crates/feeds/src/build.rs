@@ -79,7 +79,8 @@ pub fn build(folder: &Path, options: &Options<'_>) -> Result<Built, Problem> {
             "lay it out as `plimsoll db update` does (osv/Debian/all.zip, kev/…, epss/…); see the guide",
         ));
     }
-    sources.sort_by(|a, b| (rank(&a.0), &a.0, &a.1).cmp(&(rank(&b.0), &b.0, &b.1)));
+    // By name before kind, so that all files of one source stand together.
+    sources.sort_by_cached_key(|(kind, path)| (rank(kind), kind.name(), kind.clone(), path.clone()));
     let mut builder = Builder::default();
     let total = sources.len();
     let mut done = 0;
@@ -220,7 +221,10 @@ fn never_fetched<'a>(
 /// packages before everything by CVE.
 fn rank(kind: &SourceKind) -> u8 {
     match kind {
-        SourceKind::DebianList(_) | SourceKind::CsafDocument(_) | SourceKind::CsafArchive(_) => 0,
+        SourceKind::DebianList(_)
+        | SourceKind::CsafDocument(_)
+        | SourceKind::CsafTarball(_)
+        | SourceKind::CsafArchive(_) => 0,
         SourceKind::AlpineSecdb(_)
         | SourceKind::UbuntuNotices
         | SourceKind::Updateinfo(..)

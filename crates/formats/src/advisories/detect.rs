@@ -7,7 +7,8 @@
 use super::facts::unreadable;
 use super::{Fact, Reading};
 use super::{
-    csaf, csaf_provider, cve5, debian, epss, feed, kev, lifecycle, nodejs_wg, nvd, osv, retirejs, secdb, typed, ubuntu, vex,
+    csaf, csaf_provider, cve5, debian, epss, feed, kev, lifecycle, nodejs_wg, nvd, osv, retirejs, secdb, tarball, typed,
+    ubuntu, vex,
 };
 use crate::bounded::{Limits, decompress, zip_entries};
 use crate::packages::yum::updateinfo;
@@ -53,6 +54,11 @@ pub enum SourceKind {
     Nvd,
     /// One CSAF document of a provider.
     CsafDocument(String),
+    /// Tarball of a CSAF provider's documents, as Red Hat and SUSE publish
+    /// them; loose documents beside it are newer.
+    CsafTarball(String),
+    /// Tarball of OpenVEX documents of an author.
+    OpenVexTarball(String),
     /// Zip of a CSAF provider.
     CsafArchive(String),
     /// Node.js working group, npm or core.
@@ -99,11 +105,11 @@ impl SourceKind {
             Self::CveArchive(name) => format!("cve/{name}"),
             Self::CveRecord => "cve".to_owned(),
             Self::Nvd => "nvd".to_owned(),
-            Self::CsafDocument(provider) | Self::CsafArchive(provider) => format!("csaf/{provider}"),
+            Self::CsafDocument(provider) | Self::CsafArchive(provider) | Self::CsafTarball(provider) => format!("csaf/{provider}"),
             Self::NodejsWg(NodejsPart::Npm) => "nodejs-wg/npm".to_owned(),
             Self::NodejsWg(NodejsPart::Core) => "nodejs-wg/core".to_owned(),
             Self::RetireJs => "retirejs".to_owned(),
-            Self::OpenVex(author) | Self::CyclonedxVex(author) => format!("vex/{author}"),
+            Self::OpenVex(author) | Self::OpenVexTarball(author) | Self::CyclonedxVex(author) => format!("vex/{author}"),
             Self::Updateinfo(stream, repository) => format!("updateinfo/{stream}/{repository}"),
             Self::YumRepository(name) => format!("updateinfo/{name}"),
             Self::Feed(name) => format!("feed/{name}"),
@@ -182,6 +188,9 @@ fn ubuntu_file(file: &str, below: &[&str], json: bool) -> Option<SourceKind> {
     if file.starts_with("database") && (json || file.ends_with(".json.bz2") || file.ends_with(".json.gz")) {
         return Some(SourceKind::UbuntuNotices);
     }
+    if file.starts_with("vex") && file.contains(".tar") {
+        return Some(SourceKind::OpenVexTarball("Ubuntu".to_owned()));
+    }
     if file.starts_with("osv") && file.contains(".tar") {
         return Some(SourceKind::OsvTarball("Ubuntu".to_owned()));
     }
@@ -224,6 +233,25 @@ fn updateinfo_file(file: &str, below: &[&str]) -> Option<SourceKind> {
     Some(SourceKind::Updateinfo(stream, repository.to_owned()))
 }
 
+/// Reads every JSON document of a tarball.
+fn tarball_of(
+    place: &str,
+    bytes: &[u8],
+    sink: &mut dyn FnMut(Fact),
+    read: impl Fn(&str, &[u8], &mut dyn FnMut(Fact)) -> Result<Reading, Problem>,
+) -> Result<Reading, Problem> {
+    let mut reading = Reading::default();
+    tarball::entries(place, bytes, |name, entry| {
+        if name.ends_with(".json") {
+            match entry.and_then(|bytes| read(name, bytes, sink)) {
+                Ok(one) => reading.add(one),
+                Err(problem) => reading.reject(problem),
+            }
+        }
+    })?;
+    Ok(reading)
+}
+
 /// Advisories of a whole repository in a zip. It belongs to no distribution,
 /// so it judges hosts whose distribution is not known either.
 fn yum_repository(place: &str, bytes: &[u8], sink: &mut dyn FnMut(Fact)) -> Result<Reading, Problem> {
@@ -252,6 +280,9 @@ fn csaf_file(file: &str, below: &[&str], zip: bool, json: bool) -> Option<Source
     }
     if zip {
         return Some(SourceKind::CsafArchive(provider.to_owned()));
+    }
+    if file.contains(".tar.") {
+        return Some(SourceKind::CsafTarball(provider.to_owned()));
     }
     (json && !csaf_provider::is_not_a_document(file)).then(|| SourceKind::CsafDocument(provider.to_owned()))
 }
@@ -308,6 +339,10 @@ pub fn read(kind: &SourceKind, place: &str, bytes: &[u8], sink: &mut dyn FnMut(F
         SourceKind::NodejsWg(NodejsPart::Npm) => nodejs_wg::archive(place, nodejs_wg::Part::Npm, bytes, sink),
         SourceKind::NodejsWg(NodejsPart::Core) => nodejs_wg::archive(place, nodejs_wg::Part::Core, bytes, sink),
         SourceKind::RetireJs => retirejs::repository(place, bytes, sink),
+        SourceKind::CsafTarball(_) => tarball_of(place, bytes, sink, |name, bytes, sink| {
+            if csaf_provider::is_not_a_document(name) { Ok(Reading::default()) } else { csaf::advisory(name, bytes, sink) }
+        }),
+        SourceKind::OpenVexTarball(_) => tarball_of(place, bytes, sink, |name, bytes, sink| vex::openvex(name, bytes, sink)),
         SourceKind::OpenVex(_) => vex::openvex(place, bytes, sink),
         SourceKind::CyclonedxVex(_) => vex::cyclonedx_vex(place, bytes, sink),
         SourceKind::Updateinfo(stream, repository) => {

@@ -30,6 +30,8 @@ fn paths_of_the_data_folder() {
         ("feeds/acme.xml", b"<", "feed/acme"),
         ("advisories/acme.toml", b"", "typed/acme"),
         ("repos/yum.zip", b"PK", "updateinfo/yum"),
+        ("csaf/redhat/csaf_advisories_2026-11-20.tar.zst", b"", "csaf/redhat"),
+        ("ubuntu/vex/vex-all.tar.xz", b"", "vex/Ubuntu"),
         ("updateinfo/fedora_42/updates.xml.gz", b"", "updateinfo/fedora:42/updates"),
         ("vex/acme/a.json", b"{\"@context\":\"https://openvex.dev/ns/v0.2.0\"", "vex/acme"),
         ("README.md", b"", "-"),
@@ -50,4 +52,26 @@ fn the_newest_day_wins() {
         (SourceKind::KevJson, 4),
     ]);
     assert_eq!(kept.iter().map(|(_, number)| *number).collect::<Vec<_>>(), [1, 4]);
+}
+
+#[test]
+fn a_providers_tarball_reads_like_its_documents() {
+    let Some(folder) = crate::advisories::test_data::folder() else { return };
+    let document = std::fs::read(folder.join("csaf/redhat/rhsa-2023_5835.json")).expect("the document is there");
+    let mut archive = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(document.len() as u64);
+    header.set_mode(0o644);
+    header.set_cksum();
+    archive.append_data(&mut header, "2023/rhsa-2023_5835.json", document.as_slice()).expect("appends");
+    let packed = zstd::bulk::compress(&archive.into_inner().expect("ends"), 3).expect("packs");
+    let facts = |kind: SourceKind, bytes: &[u8]| {
+        let mut out = Vec::new();
+        let reading = read(&kind, "place", bytes, &mut |fact| out.push(fact)).expect("reads");
+        assert_eq!((reading.records, reading.rejected), (1, 0));
+        out
+    };
+    let loose = facts(SourceKind::CsafDocument("redhat".into()), &document);
+    assert!(!loose.is_empty());
+    assert_eq!(facts(SourceKind::CsafTarball("redhat".into()), &packed), loose);
 }
