@@ -123,16 +123,10 @@ pub fn decide(input: &Input<'_>) -> Result<Explained<Decision>, Problem> {
     }
     let compared = Compared::new(component, stream);
     decision.unreadable = compared.unreadable().map(str::to_owned);
-    let hits = gather(component, input.host, input.knowledge, stream, &compared)?;
-    let minor = relevance::minor_tag(&component.version).is_some();
+    let keep_fixed = input.include_fixed || relevance::minor_tag(&component.version).is_some();
+    let hits = gather(component, input.host, input.knowledge, stream, &compared, keep_fixed)?;
     for group in hits.chunk_by(|a, b| a.rule.advisory == b.rule.advisory) {
         let gathered = add_up(group);
-        // Most rules of a well-kept package are fixed long ago: their
-        // advisories are read only where somebody wants to know.
-        let quiet = gathered.affected.is_none() && gathered.unreadable.is_none() && gathered.denied_by.is_none();
-        if quiet && (gathered.fixed.is_none() || !(minor || input.include_fixed)) {
-            continue;
-        }
         if let Some(verdict) = settle(input, stream, &compared, gathered)? {
             decision.verdicts.push(verdict);
         }
@@ -155,7 +149,7 @@ pub fn matches(component: &Component, host: &Host, knowledge: &dyn Knowledge) ->
         return Ok(Vec::new());
     };
     let compared = Compared::new(component, stream);
-    let hits = gather(component, host, knowledge, stream, &compared)?;
+    let hits = gather(component, host, knowledge, stream, &compared, false)?;
     let groups = hits.chunk_by(|a, b| a.rule.advisory == b.rule.advisory);
     Ok(groups
         .filter(|group| {
@@ -168,12 +162,16 @@ pub fn matches(component: &Component, host: &Host, knowledge: &dyn Knowledge) ->
 
 /// Asks the database for the rules on the component's names and keeps those
 /// that say something, by advisory.
+///
+/// Most rules of a well-kept package are fixed long ago; they are kept only
+/// where somebody wants to know.
 fn gather<'a>(
     component: &Component,
     host: &Host,
     knowledge: &'a dyn Knowledge,
     stream: &Stream,
     compared: &Compared,
+    keep_fixed: bool,
 ) -> Result<Vec<Hit<'a>>, Problem> {
     let mut hits: Vec<Hit<'a>> = Vec::new();
     let mut take = |wanted: NamesWhat, rule: Rule<'a>| {
@@ -183,6 +181,7 @@ fn gather<'a>(
         // The cheap test first: most rules do not concern this version.
         let says = match compared.against(&rule) {
             Outcome::Outside => return,
+            Outcome::AtOrAfterFix if !keep_fixed && rule.status != Status::NotAffected => return,
             outcome => match relevance::applies(component, host, stream, &rule) {
                 relevance::Applies::No(reason) => Says::Elsewhere(reason),
                 relevance::Applies::Yes if rule.status == Status::NotAffected => Says::Denied,

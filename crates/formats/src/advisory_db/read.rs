@@ -36,6 +36,8 @@ struct Shard {
 
 struct OpenShard {
     head: ShardHead,
+    /// Where its heap lies in the body.
+    heap: u64,
     only: Vec<Only>,
 }
 
@@ -153,7 +155,7 @@ impl<B: AsRef<[u8]>> Database<B> {
             let open = self.open_shard(shard)?;
             for index in 0..open.head.names.get() {
                 let name = self.name(shard, open, index)?;
-                let text = self.heap(shard, open, name.name.start.get(), name.name.length.get())?;
+                let text = self.heap(open, name.name.start.get(), name.name.length.get())?;
                 let text = std::str::from_utf8(text).map_err(|_| self.damaged("a name is not UTF-8"))?.to_owned();
                 self.rules(&stream, &text, &mut |_| rules += 1)?;
             }
@@ -211,9 +213,12 @@ impl<B: AsRef<[u8]>> Database<B> {
         if length == 0 {
             return Ok(());
         }
-        let body = self.header.body.get() as usize;
         let first = start as usize / layout::BLOCK;
         let last = (start + length - 1) as usize / layout::BLOCK;
+        if first == last && self.checked.get(first).is_some_and(|checked| checked.load(Ordering::Relaxed)) {
+            return Ok(());
+        }
+        let body = self.header.body.get() as usize;
         for block in first..=last {
             let Some(checked) = self.checked.get(block) else {
                 return Err(self.damaged("an offset lies outside the file"));
@@ -260,7 +265,12 @@ impl<B: AsRef<[u8]>> Database<B> {
         let head = ShardHead::read_from_bytes(bytes).map_err(|_| self.damaged("a shard has no head"))?;
         let only_start = u64::from(head.heap_start.get()) + u64::from(head.only.start.get());
         let only = self.unpack(self.shard_part(shard, only_start, u64::from(head.only.length.get()))?)?;
-        Ok(shard.open.get_or_init(|| OpenShard { head, only }))
+        let (sections, _) = self.bounds(kind::SHARDS).ok_or_else(|| self.damaged("a section is missing"))?;
+        let heap = sections + shard.start + u64::from(head.heap_start.get());
+        if u64::from(head.heap_start.get()) + u64::from(head.heap_length.get()) > shard.length {
+            return Err(self.damaged("a heap lies outside its shard"));
+        }
+        Ok(shard.open.get_or_init(|| OpenShard { head, heap, only }))
     }
 
     fn shard_part(&self, shard: &Shard, offset: u64, length: u64) -> Result<&[u8], Problem> {
@@ -271,9 +281,13 @@ impl<B: AsRef<[u8]>> Database<B> {
         self.part(kind::SHARDS, shard.start + offset, length)
     }
 
-    fn heap(&self, shard: &Shard, open: &OpenShard, start: u32, length: u32) -> Result<&[u8], Problem> {
-        let offset = u64::from(open.head.heap_start.get()) + u64::from(start);
-        self.shard_part(shard, offset, u64::from(length))
+    /// A piece of a shard's heap; the innermost access of matching.
+    fn heap(&self, open: &OpenShard, start: u32, length: u32) -> Result<&[u8], Problem> {
+        let end = u64::from(start) + u64::from(length);
+        if end > u64::from(open.head.heap_length.get()) {
+            return Err(self.damaged("a piece lies outside its heap"));
+        }
+        self.body(open.heap + u64::from(start), u64::from(length))
     }
 
     fn name(&self, shard: &Shard, _open: &OpenShard, index: u32) -> Result<Name, Problem> {
@@ -287,7 +301,7 @@ impl<B: AsRef<[u8]>> Database<B> {
         while low < high {
             let middle = low + (high - low) / 2;
             let name = self.name(shard, open, middle)?;
-            let text = self.heap(shard, open, name.name.start.get(), name.name.length.get())?;
+            let text = self.heap(open, name.name.start.get(), name.name.length.get())?;
             match text.cmp(wanted.as_bytes()) {
                 std::cmp::Ordering::Less => low = middle + 1,
                 std::cmp::Ordering::Greater => high = middle,
@@ -297,24 +311,24 @@ impl<B: AsRef<[u8]>> Database<B> {
         Ok(None)
     }
 
-    fn version(&self, shard: &Shard, open: &OpenShard, version: Version) -> Result<RuleVersion<'_>, Problem> {
+    fn version(&self, open: &OpenShard, version: Version) -> Result<RuleVersion<'_>, Problem> {
         // Text and key lie side by side: one access for both, and no look at
         // the text, which only explanations read.
         let (text, key) = (version.text.get(), version.key.get());
         let readable = key != layout::UNREADABLE;
         let length = u32::from(text) + if readable { u32::from(key) } else { 0 };
-        let both = self.heap(shard, open, version.start.get(), length)?;
+        let both = self.heap(open, version.start.get(), length)?;
         let (text, key) = both.split_at_checked(usize::from(text)).ok_or_else(|| self.damaged("a version is short"))?;
         let key = readable.then_some(key);
         Ok(RuleVersion { text, key })
     }
 
-    fn rule<'a>(&'a self, shard: &Shard, open: &'a OpenShard, row: &RuleRow) -> Result<Rule<'a>, Problem> {
-        let introduced = if row.flags & 1 == 1 { Some(self.version(shard, open, row.introduced)?) } else { None };
+    fn rule<'a>(&'a self, open: &'a OpenShard, row: &RuleRow) -> Result<Rule<'a>, Problem> {
+        let introduced = if row.flags & 1 == 1 { Some(self.version(open, row.introduced)?) } else { None };
         let end = match row.end_kind {
             0 => RuleEnd::Open,
-            1 => RuleEnd::Fixed(self.version(shard, open, row.end)?),
-            2 => RuleEnd::LastAffected(self.version(shard, open, row.end)?),
+            1 => RuleEnd::Fixed(self.version(open, row.end)?),
+            2 => RuleEnd::LastAffected(self.version(open, row.end)?),
             3 => RuleEnd::Exactly,
             _ => return Err(self.damaged("a rule ends in an unknown way")),
         };
@@ -429,7 +443,7 @@ impl<B: AsRef<[u8]>> Knowledge for Database<B> {
         let bytes = self.shard_part(shard, start, u64::from(found.count.get()) * size)?;
         let rows = <[RuleRow]>::ref_from_bytes(bytes).map_err(|_| self.damaged("rules are short"))?;
         for row in rows {
-            each(self.rule(shard, open, row)?);
+            each(self.rule(open, row)?);
         }
         Ok(())
     }
