@@ -7,7 +7,7 @@ say() { printf '\n== %s\n' "$*"; }
 
 # Real tools that the tests hold themselves against. Each is optional: a test
 # whose tool is missing says that it skips.
-tools="rpm pacman-package-manager python3-apt dnf createrepo-c chromium"
+tools="rpm pacman-package-manager python3-apt dnf createrepo-c"
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   missing=""
   for tool in $tools; do
@@ -26,8 +26,7 @@ else
 fi
 
 if [ ! -d "${PLIMSOLL_TEST_DATA:-../shared/data}" ]; then
-  echo "skipped: no test data at ${PLIMSOLL_TEST_DATA:-../shared/data}; tests that need it will say so"
-  unset CI
+  echo "no test data at ${PLIMSOLL_TEST_DATA:-../shared/data}: tests that need it say that they skip, and fail in CI"
 fi
 
 say "tests"
@@ -40,10 +39,7 @@ else
   echo "skipped: this toolchain has no clippy"
 fi
 
-say "fuzz targets"
-if cargo +nightly --version >/dev/null 2>&1; then
-  (cd fuzz && cargo +nightly check --locked --quiet && echo "fuzz targets compile; run one with: cargo +nightly fuzz run NAME")
-else
-  echo "skipped: fuzz targets need a nightly toolchain"
-fi
+say "fuzz targets compile (run one with: cargo +nightly fuzz run NAME)"
+(cd fuzz && cargo check --locked --quiet)
+
 say "passed"
