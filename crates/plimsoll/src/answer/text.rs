@@ -133,6 +133,9 @@ impl Page<'_> {
         self.line(&parts.join("   "));
         let bar = self.bar(&tally);
         self.line(&bar);
+        if self.scan.database.is_none() {
+            self.paragraph("Updates only: findings are unknown without an advisory database. Get one with `plimsoll db update`.", 0);
+        }
     }
 
     fn nothing_due(&mut self) {
