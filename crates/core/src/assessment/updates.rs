@@ -81,9 +81,8 @@ fn satisfy(
 /// Whether the candidate holds a fix, by whichever version the stream's
 /// advisories speak of.
 fn holds(update: &Update, component: &Component, stream: &Stream, fixed: &str) -> bool {
-    let by_source = matches!(stream.family(), "debian" | "ubuntu" | "alpine" | "raspbian" | "kali");
     let candidate = match &update.source_version {
-        Some(version) if by_source && component.source.is_some() => version,
+        Some(version) if stream.advisories_name_sources() && component.source.is_some() => version,
         _ => &update.candidate,
     };
     stream.scheme().and_then(|scheme| compare(scheme, candidate, fixed).ok()).is_some_and(Ordering::is_ge)

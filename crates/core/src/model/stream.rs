@@ -68,6 +68,12 @@ impl Stream {
         }
     }
 
+    /// Whether this stream's advisories name source packages and their
+    /// versions, rather than binary ones.
+    pub fn advisories_name_sources(&self) -> bool {
+        matches!(self.scheme(), Some(Scheme::Debian | Scheme::Alpine))
+    }
+
     /// Whether components of this stream are a distribution's packages.
     pub fn is_operating_system(&self) -> bool {
         matches!(

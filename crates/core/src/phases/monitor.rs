@@ -82,8 +82,10 @@ pub fn accept(name: &str, last: Measured, new: Measured) -> Result<(), SourceWar
         return Err(SourceWarning {
             kind: SourceTrouble::Shrunk,
             text: format!(
-                "{name} shrank from {} to {} records, more than a fifth; the last good one stays in use",
-                last.records, new.records
+                "{name} shrank from {} to {} records ({} %, the limit is 20 %); the last good content stays in use",
+                last.records,
+                new.records,
+                (last.records - new.records) * 100 / last.records
             ),
         });
     }
@@ -91,7 +93,9 @@ pub fn accept(name: &str, last: Measured, new: Measured) -> Result<(), SourceWar
         let now = new.newest.map_or_else(|| "no date".to_owned(), |newest| newest.to_string());
         return Err(SourceWarning {
             kind: SourceTrouble::WentBack,
-            text: format!("{name} went back from {before} to {now}; the last good one stays in use"),
+            text: format!(
+                "{name} went back in time: its newest date is {now} and was {before}; the last good content stays in use"
+            ),
         });
     }
     Ok(())

@@ -21,12 +21,12 @@ mod one;
 mod progress;
 
 pub use client::{NetworkLimits, NetworkOptions, ProxySettings};
+pub use plimsoll_core::phases::monitor::Measured;
 pub use progress::{Progress, Silent};
 
 use crate::cache::Cache;
 use crate::catalogue::{Kind, SourceEntry};
 use client::Client;
-use jiff::Timestamp;
 use plimsoll_core::model::problem::Problem;
 use plimsoll_core::model::source::SourceWarning;
 use std::collections::{BTreeSet, VecDeque};
@@ -62,15 +62,6 @@ impl<'a> UpdateOptions<'a> {
             cancel,
         }
     }
-}
-
-/// What a check found in a file or folder.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Measured {
-    /// Readable records.
-    pub records: u64,
-    /// Newest date any record or the file itself carries.
-    pub newest: Option<Timestamp>,
 }
 
 /// Reads a new file (or a CSAF provider's folder) before it replaces the last

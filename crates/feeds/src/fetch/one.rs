@@ -7,6 +7,7 @@ use super::{Measured, Outcome, Run, SourceReport};
 use crate::cache::{Record, io_problem, now, put_in_place};
 use crate::catalogue::SourceEntry;
 use jiff::tz::TimeZone;
+use plimsoll_core::phases::monitor;
 use plimsoll_core::model::problem::{Problem, printable};
 use plimsoll_core::model::source::{SourceTrouble, SourceWarning};
 use std::path::{Path, PathBuf};
@@ -114,27 +115,10 @@ fn consider(run: &Run<'_>, entry: &SourceEntry, record: &mut Record, file: &Path
 
 /// Why new content is worse than the last good one, if it is.
 pub(super) fn worse(entry: &SourceEntry, record: &Record, measured: &Measured) -> Option<SourceWarning> {
-    let name = &entry.name;
-    // More than a fifth gone: new < 4/5 of old, in whole numbers.
-    if measured.records.saturating_mul(5) < record.records.saturating_mul(4) {
-        let lost = (record.records - measured.records) * 100 / record.records.max(1);
-        return Some(SourceWarning {
-            kind: SourceTrouble::Shrunk,
-            text: format!(
-                "{name} shrank from {} to {} records ({lost} %, the limit is 20 %); the last good content stays in use; if it is right: --accept-shrunk {name}",
-                record.records, measured.records
-            ),
-        });
-    }
-    match (record.newest, measured.newest) {
-        (Some(had), Some(has)) if has < had => Some(SourceWarning {
-            kind: SourceTrouble::WentBack,
-            text: format!(
-                "{name} went back in time: its newest date is {has} and was {had}; the last good content stays in use; if it is right: --accept-shrunk {name}"
-            ),
-        }),
-        _ => None,
-    }
+    let last = Measured { records: record.records, newest: record.newest };
+    let warning = monitor::accept(&entry.name, last, *measured).err()?;
+    let text = format!("{}; if it is right: `db update --accept {}`", warning.text, entry.name);
+    Some(SourceWarning { text, ..warning })
 }
 
 /// Puts the new file in place and writes down what is known of it.

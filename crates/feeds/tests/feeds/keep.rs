@@ -54,7 +54,7 @@ fn worse_content_is_refused_until_better_comes_or_it_is_accepted() {
     let Outcome::Kept(warning) = &report.outcome else { panic!("{report:?}") };
     assert_eq!(
         warning.text,
-        "kev shrank from 100 to 79 records (21 %, the limit is 20 %); the last good content stays in use; if it is right: --accept-shrunk kev"
+        "kev shrank from 100 to 79 records (21 %, the limit is 20 %); the last good content stays in use; if it is right: `db update --accept kev`"
     );
     assert_eq!(stands(), good);
     assert_eq!(std::fs::read(root.join("kev/k.json.rejected")).expect("the refused file"), feed(79, "2026-03-02", 10));

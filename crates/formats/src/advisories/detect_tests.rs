@@ -75,3 +75,16 @@ fn a_providers_tarball_reads_like_its_documents() {
     assert!(!loose.is_empty());
     assert_eq!(facts(SourceKind::CsafTarball("redhat".into()), &packed), loose);
 }
+
+#[test]
+fn ubuntus_real_tarball_of_statements_is_read_whole() {
+    let Some(folder) = crate::advisories::test_data::folder() else { return };
+    let path = "ubuntu/vuls-samples/vex/testdata/fixtures/vex-all.tar.xz";
+    let bytes = std::fs::read(folder.join(path)).expect("the tarball is there");
+    let kind = source_of(path, &bytes[..16]).expect("is a source");
+    let mut statements = 0;
+    let reading = read(&kind, path, &bytes, &mut |fact| statements += u64::from(matches!(fact, Fact::Statement(_)))).expect("reads");
+    assert_eq!((reading.rejected, &reading.problems), (0, &Vec::new()));
+    assert_eq!(reading.records, statements);
+    assert!(statements > 0 && reading.newest.is_some(), "{reading:?}");
+}

@@ -199,7 +199,7 @@ fn affected(written: WrittenAffected) -> Result<Affected, String> {
     } else {
         vec![AffectedRange { introduced: written.introduced, end: end.unwrap_or(RangeEnd::Open) }]
     };
-    let source = matches!(stream.family(), "debian" | "ubuntu" | "alpine");
+    let source = stream.advisories_name_sources();
     Ok(Affected {
         name: stream.normalise_name(name),
         names: written.names.unwrap_or(if source { NamesWhat::Source } else { NamesWhat::Binary }),

@@ -27,6 +27,21 @@ struct OpenVex {
     timestamp: Text,
     last_updated: Text,
     statements: List<Entry>,
+    metadata: Object<Head>,
+}
+
+/// The document's own fields where they stand in an envelope of their own, as
+/// Ubuntu's archive of 2025 has them.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Head {
+    #[serde(rename = "@context")]
+    context: Texts,
+    #[serde(rename = "@id")]
+    id: Text,
+    author: Text,
+    timestamp: Text,
+    last_updated: Text,
 }
 
 #[derive(Deserialize, Default)]
@@ -136,7 +151,15 @@ pub fn openvex(place: &str, bytes: &[u8], sink: &mut dyn FnMut(Fact)) -> Result<
     let plain = bounded::decompress(place, bytes, Limits::ENTRY)?;
     let text = bounded::text(place, &plain)?;
     sbom::bound_objects(place, text, b'{')?;
-    let document: OpenVex = sbom::from_json(place, text)?;
+    let mut document: OpenVex = sbom::from_json(place, text)?;
+    if document.context.0.is_empty() {
+        let head = std::mem::take(&mut document.metadata).0.unwrap_or_default();
+        document.context = head.context;
+        document.id = head.id;
+        document.author = head.author;
+        document.timestamp = head.timestamp;
+        document.last_updated = head.last_updated;
+    }
     if !document.context.0.iter().any(|context| context.contains("openvex.dev/ns")) {
         return Err(Problem::new(
             "E-FORMAT",

@@ -18,9 +18,8 @@ pub(super) enum Applies {
 
 /// The version of an offered package that the component's rules speak of.
 pub(super) fn compared_version<'a>(component: &Component, stream: &Stream, offered: &Offered<'a>) -> &'a str {
-    let by_source = matches!(stream.family(), "debian" | "ubuntu" | "alpine" | "raspbian" | "kali");
     match offered.source_version {
-        Some(version) if by_source && component.source.is_some() => version,
+        Some(version) if stream.advisories_name_sources() && component.source.is_some() => version,
         _ => offered.version,
     }
 }
