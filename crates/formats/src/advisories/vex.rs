@@ -236,7 +236,7 @@ fn bad(place: &str, here: &str, what: &str) -> Problem {
 }
 
 fn instant(text: &Text) -> Option<jiff::Timestamp> {
-    text.get().and_then(|text| text.parse().ok())
+    text.get().and_then(super::facts::timestamp)
 }
 
 fn statement(document: &OpenVex, entry: &Entry, issued: Option<jiff::Timestamp>) -> Result<Statement, String> {
