@@ -12,5 +12,6 @@ pub mod bounded;
 pub mod components;
 pub mod packages;
 pub mod policy;
+pub mod protocol;
 pub mod reports;
 pub mod sbom;
