@@ -91,7 +91,7 @@ fn a_hostile_report_is_refused_with_one_clear_problem() {
     let markup = report(vec![component("'; DROP TABLE hosts; --", "1"), component("<script>alert(1)</script>", "1")]);
     assert!(read_report("host", &sent(&markup)).is_ok(), "text stays text");
     let (code, text) = refused(&report(vec![component("a\nb", "1")]));
-    assert_eq!((code.as_str(), text.starts_with("has the control character \\u{a} in \"a\\u{a}b\"")), ("E-LIMIT", true), "{text}");
+    assert_eq!((code.as_str(), text.starts_with("has the control character \\u{a} in \"pkg:deb/debian/a\\u{a}b@1\"")), ("E-LIMIT", true), "{text}");
 
     let mut late = report(Vec::new());
     late.host.repositories.push(Repository { id: "x".into(), date: Some("9999-01-01T00:00:00Z".parse().unwrap()), ..Repository::default() });
