@@ -2,6 +2,7 @@
 
 mod answer;
 mod arguments;
+mod client;
 mod commands;
 mod places;
 mod printer;

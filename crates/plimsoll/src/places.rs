@@ -27,3 +27,8 @@ pub fn database() -> PathBuf {
 pub fn cache() -> PathBuf {
     data_folder().join("sources")
 }
+
+/// What a server keeps.
+pub fn server() -> PathBuf {
+    data_folder().join("server")
+}
