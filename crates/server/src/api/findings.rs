@@ -13,6 +13,7 @@ use plimsoll_core::model::advisory::Rating;
 use plimsoll_core::model::statement::Statement;
 use plimsoll_core::model::threat::Threat;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Which findings or advisories.
 #[derive(Debug, Default, Deserialize)]
@@ -104,7 +105,7 @@ pub fn list_advisories(
 }
 
 /// What is known of an advisory or a CVE, and which hosts it concerns.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct AdvisoryAnswer {
     /// What was asked for.
     pub id: String,

@@ -17,6 +17,7 @@ use plimsoll_core::model::registration::Registration;
 use plimsoll_core::model::scan::Scan;
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Which hosts.
 #[derive(Debug, Default, Deserialize)]
@@ -96,11 +97,12 @@ pub async fn list(State(app): State<Shared>, allowed: Allowed, Query(which): Que
 }
 
 /// One host: what is kept of it, and the whole answer about it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct HostAnswer {
     /// What lists show.
     pub row: HostRow,
     /// What the server keeps.
+    #[schema(value_type = Object)]
     pub registration: Registration,
     /// The answer; none before the first report.
     pub scan: Option<Scan>,

@@ -10,9 +10,10 @@ use plimsoll_core::model::problem::Problem;
 use plimsoll_core::model::scan::PolicyInForce;
 use plimsoll_core::model::source::Source;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// The advisory database and its sources.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct SourcesAnswer {
     /// Date of its newest input; none without a database.
     pub built: Option<Timestamp>,

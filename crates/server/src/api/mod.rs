@@ -1,8 +1,15 @@
 //! The **API**: the same questions and acts as the console's, as JSON.
 
+pub mod acts;
 pub mod findings;
+pub mod history;
 pub mod hosts;
 pub mod knowledge;
+mod openapi;
+pub mod packages;
+mod routes;
+
+pub use routes::routes;
 
 use crate::http::problem::Refusal;
 use crate::identity::role::{Portion, Scope};

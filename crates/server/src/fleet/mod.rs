@@ -164,6 +164,13 @@ impl State {
         }
     }
 
+    /// Notes that somebody brought a host's facts.
+    pub fn heard(&mut self, id: HostId, at: Timestamp) {
+        if let Some(managed) = self.hosts.get_mut(&id) {
+            managed.registration.last_seen = Some(at);
+        }
+    }
+
     /// Adds a host to a group.
     pub fn join_group(&mut self, group: GroupId, number: u32) {
         self.by_group.entry(group).or_default().insert(number);

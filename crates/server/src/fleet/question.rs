@@ -13,6 +13,7 @@ use plimsoll_core::model::identifier::{ClientId, HostId};
 use plimsoll_core::model::registration::{HostSource, HostState};
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use std::cmp::Reverse;
 
 /// How a host stands with the server, as lists show it.
@@ -59,15 +60,18 @@ pub struct Clock {
 }
 
 /// One line of a list of hosts.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct HostRow {
     /// Id.
+    #[schema(value_type = String)]
     pub id: HostId,
     /// Name.
     pub name: String,
     /// Client.
+    #[schema(value_type = String)]
     pub client: ClientId,
     /// Standing.
+    #[schema(value_type = String)]
     pub state: Standing,
     /// When it was last heard of.
     pub last_seen: Option<Timestamp>,
@@ -94,6 +98,7 @@ pub struct HostRow {
     /// Whether a reboot is pending.
     pub reboot_pending: Option<bool>,
     /// How its facts arrive.
+    #[schema(value_type = String)]
     pub source: HostSource,
     /// Environment.
     pub environment: Option<String>,
@@ -169,11 +174,12 @@ pub struct Page<T> {
 }
 
 /// An advisory with the hosts it concerns.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct AdvisoryRow {
     /// Id.
     pub advisory: String,
     /// Worst severity on any host.
+    #[schema(value_type = String)]
     pub severity: Rating,
     /// Whether it is known to be exploited.
     pub exploited: bool,
@@ -190,9 +196,10 @@ pub struct AdvisoryRow {
 }
 
 /// One finding on one host.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct FindingRow {
     /// Host.
+    #[schema(value_type = String)]
     pub host: HostId,
     /// Name of the host.
     pub host_name: String,
@@ -205,8 +212,10 @@ pub struct FindingRow {
     /// Version that fixes it.
     pub fixed_version: Option<String>,
     /// Severity.
+    #[schema(value_type = String)]
     pub severity: Rating,
     /// State.
+    #[schema(value_type = String)]
     pub state: finding::State,
     /// Whether an enabled repository offers the fix.
     pub fix_available: Option<bool>,
@@ -219,7 +228,7 @@ pub struct FindingRow {
 }
 
 /// What needs doing, in figures.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct Standings {
     /// Hosts that count.
     pub hosts: u64,
