@@ -69,9 +69,36 @@ pub struct Counts {
 /// How far ahead a due date counts as soon: a week is one cycle of work.
 pub const SOON_SECONDS: i64 = 7 * 86_400;
 
+/// What lists show of an advisory, the same for every host.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Card {
+    /// Other names, CVEs first.
+    pub aliases: Vec<String>,
+    /// One line.
+    pub summary: String,
+    /// Base score.
+    pub score: Option<f32>,
+    /// Exploit prediction, 0 to 1.
+    pub epss: Option<f32>,
+}
+
+impl Card {
+    /// Takes it from a finding.
+    pub fn of(finding: &Finding) -> Self {
+        Self {
+            aliases: finding.aliases.clone(),
+            summary: finding.summary.clone(),
+            score: finding.severity.score,
+            epss: finding.epss.as_ref().map(|epss| epss.score),
+        }
+    }
+}
+
 /// What was decided of one host.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Judged {
+    /// Release its packages belong to.
+    pub stream: String,
     /// Open findings, by advisory, then component.
     pub findings: Vec<Open>,
     /// Whether a database judged the host.
@@ -93,12 +120,18 @@ pub struct Judged {
 }
 
 /// One pending update.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Pending {
     /// Package.
     pub package: Name,
     /// Candidate version.
     pub candidate: Name,
+    /// Where the candidate is.
+    pub origin: Name,
+    /// Advisories it satisfies.
+    pub advisories: Box<[Name]>,
+    /// Earliest due date of what it satisfies, seconds since the epoch.
+    pub due: Option<i64>,
     /// Whether it is a security update.
     pub security: bool,
     /// Whether it needs a reboot.
@@ -120,6 +153,9 @@ impl Judged {
             let pending = updates.iter().map(|update| Pending {
                 package: names.keep(&update.package),
                 candidate: names.keep(&update.candidate),
+                origin: names.keep(&update.origin),
+                advisories: update.advisories.iter().map(|advisory| names.keep(advisory)).collect(),
+                due: update.due.map(Timestamp::as_second),
                 security: update.security,
                 reboot: update.reboot,
                 held: update.held_by.is_some(),
@@ -127,6 +163,7 @@ impl Judged {
             pending.collect()
         });
         Self {
+            stream: scan.host.os.as_ref().and_then(|os| os.stream.as_ref()).map_or_else(String::new, ToString::to_string),
             findings,
             known: scan.database.is_some(),
             updates,

@@ -11,12 +11,15 @@ pub mod presence;
 pub mod question;
 
 use jiff::Timestamp;
-use judged::{Counts, Judged};
+use judged::{Card, Counts, Judged};
 use names::{Name, Names};
 use plimsoll_core::fleet::Index;
 use plimsoll_core::model::component::Component;
+use plimsoll_core::model::host::Host;
 use plimsoll_core::model::identifier::{ClientId, GroupId, HostId};
+use plimsoll_core::model::problem::Problem;
 use plimsoll_core::model::registration::{HostState, Registration};
+use plimsoll_core::model::scan::Scan;
 use presence::Presence;
 use roaring::RoaringBitmap;
 use std::collections::{BTreeMap, HashMap};
@@ -53,6 +56,7 @@ pub struct State {
     by_client: BTreeMap<ClientId, RoaringBitmap>,
     by_group: BTreeMap<GroupId, RoaringBitmap>,
     by_advisory: BTreeMap<Name, RoaringBitmap>,
+    cards: HashMap<Name, Card>,
     /// Components over hosts.
     pub index: Index,
     /// Names kept once.
@@ -141,8 +145,17 @@ impl State {
         }
     }
 
+    /// What lists show of an advisory.
+    pub fn card(&self, advisory: Name) -> Option<&Card> {
+        self.cards.get(&advisory)
+    }
+
     /// Lays down what was decided of a host.
-    pub fn judge(&mut self, id: HostId, judged: Judged, now: Timestamp) -> Option<Counts> {
+    pub fn judge(&mut self, id: HostId, scan: &Scan) -> Option<Counts> {
+        let (judged, now) = (Judged::of(scan, &mut self.names), scan.as_of);
+        for finding in &scan.findings {
+            self.cards.insert(self.names.keep(&finding.advisory), Card::of(finding));
+        }
         self.forget_findings(id);
         let managed = self.hosts.get_mut(&id)?;
         if managed.registration.state == HostState::Retired {
@@ -177,9 +190,15 @@ impl State {
     }
 
     /// Lays down a host's components.
-    pub fn lay_components(&mut self, id: HostId, digest: &str, components: &[Component]) {
-        let Some(managed) = self.hosts.get(&id) else { return };
-        self.index.set(managed.registration.number, managed.registration.client, digest, components);
+    ///
+    /// # Errors
+    ///
+    /// `E-LIMIT` beyond what the index takes; the host is then judged and not
+    /// found by its packages.
+    pub fn lay_components(&mut self, id: HostId, digest: [u8; 32], facts: &Host, components: &[Component]) -> Result<(), Problem> {
+        let Some(managed) = self.hosts.get(&id) else { return Ok(()) };
+        let (number, client) = (managed.registration.number, managed.registration.client);
+        self.index.set(number, client, digest, facts, components).map(|_| ())
     }
 
     fn forget_findings(&mut self, id: HostId) {

@@ -4,11 +4,14 @@
 use super::monitor::Held;
 use crate::api::missing;
 use crate::app::{App, News, Shared};
-use crate::fleet::judged::{Counts, Judged};
+use crate::fleet::State;
+use crate::fleet::judged::Counts;
 use crate::http::problem::Refusal;
 use jiff::Timestamp;
 use plimsoll_core::assessment::{self, Answer, Memory, Offer};
 use plimsoll_core::knowledge::Knowledge;
+use plimsoll_core::model::component::Component;
+use plimsoll_core::model::host::Host;
 use plimsoll_core::model::policy::PolicySet;
 use plimsoll_core::model::problem::Problem;
 use plimsoll_core::model::identifier::HostId;
@@ -17,6 +20,7 @@ use plimsoll_core::model::report::Report;
 use plimsoll_formats::protocol::{self, CanonicalReport};
 use plimsoll_store::reports::PackedReport;
 use plimsoll_store::{Actor, Intent};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
@@ -104,7 +108,14 @@ struct Worked {
     answer: Answer,
     packed: Option<PackedReport>,
     transitions: Transitions,
-    components: Vec<plimsoll_core::model::component::Component>,
+    components: Vec<Component>,
+    digest: [u8; 32],
+}
+
+/// Names a host's components, so that hosts of one client with the same ones
+/// share an inventory.
+fn components_digest(components: &[Component]) -> [u8; 32] {
+    Sha256::digest(serde_json::to_vec(components).unwrap_or_default()).into()
 }
 
 async fn work(
@@ -124,12 +135,19 @@ async fn work(
             let mut answer = judge(report.report, &registration, &memory, &ground, false)?;
             let transitions = Transitions::between(&memory, &answer.memory);
             let components = std::mem::take(&mut answer.scan.components);
-            Ok(Worked { answer, packed, transitions, components })
+            let digest = components_digest(&components);
+            Ok(Worked { answer, packed, transitions, components, digest })
         })
         .await?;
     app.metrics.judgements.inc();
     app.metrics.judgement_seconds.observe(started.elapsed().as_secs_f64());
     Ok(worked)
+}
+
+fn index(fleet: &mut State, id: HostId, digest: [u8; 32], facts: &Host, components: &[Component]) {
+    if let Err(problem) = fleet.lay_components(id, digest, facts, components) {
+        tracing::warn!(host = %id, code = problem.code, "its packages cannot be searched: {}", problem.text);
+    }
 }
 
 /// Takes a report: judges it, keeps it with what it changed in one
@@ -143,7 +161,7 @@ pub async fn take(app: &Shared, id: HostId, report: CanonicalReport, actor: Acto
     let registration = registration.ok_or_else(|| missing("host", &id.to_string()))?;
     let digest = report.digest.clone();
     let worked = work(app, &registration, report, true).await?;
-    let Worked { answer, packed, transitions, components } = worked;
+    let Worked { answer, packed, transitions, components, digest: inventory } = worked;
     let now = answer.scan.as_of;
     let intent = Intent::new(actor, now, "host.report", format!("host:{id}"));
     app.store
@@ -159,9 +177,8 @@ pub async fn take(app: &Shared, id: HostId, report: CanonicalReport, actor: Acto
     let counts = {
         let mut fleet = app.fleet.write();
         fleet.reported(id, &digest, now);
-        fleet.lay_components(id, &digest, &components);
-        let judged = Judged::of(&answer.scan, &mut fleet.names);
-        fleet.judge(id, judged, now)
+        index(&mut fleet, id, inventory, &answer.scan.host, &components);
+        fleet.judge(id, &answer.scan)
     };
     let _ = app.news.send(News::Host(id));
     Ok(counts.unwrap_or_default())
@@ -180,7 +197,7 @@ pub async fn again(app: &Shared, id: HostId) -> Result<Transitions, Refusal> {
     let Some(digest) = registration.report.clone() else { return Ok(Transitions::default()) };
     let bytes = app.store.report(registration.client, &digest).await?;
     let report = app.compute(move || protocol::read_report_bytes("stored report", bytes)).await?;
-    let Worked { answer, transitions, components, .. } = work(app, &registration, report, false).await?;
+    let Worked { answer, transitions, components, digest: inventory, .. } = work(app, &registration, report, false).await?;
     let now = answer.scan.as_of;
     if !transitions.is_empty() {
         let kept = transitions.clone();
@@ -193,9 +210,8 @@ pub async fn again(app: &Shared, id: HostId) -> Result<Transitions, Refusal> {
     }
     {
         let mut fleet = app.fleet.write();
-        fleet.lay_components(id, &digest, &components);
-        let judged = Judged::of(&answer.scan, &mut fleet.names);
-        fleet.judge(id, judged, now);
+        index(&mut fleet, id, inventory, &answer.scan.host, &components);
+        fleet.judge(id, &answer.scan);
     }
     let _ = app.news.send(News::Host(id));
     Ok(transitions)
