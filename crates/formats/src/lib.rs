@@ -15,3 +15,4 @@ pub mod policy;
 pub mod protocol;
 pub mod reports;
 pub mod sbom;
+pub mod trust;
