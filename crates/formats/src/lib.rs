@@ -12,5 +12,7 @@ pub mod bounded;
 pub mod components;
 pub mod packages;
 pub mod policy;
+pub mod protocol;
 pub mod reports;
 pub mod sbom;
+pub mod trust;
