@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod assessment;
+pub mod fleet;
 pub mod knowledge;
 pub mod model;
 pub mod phases;
