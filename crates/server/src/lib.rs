@@ -1,1 +1,3 @@
 //! API, console, reconcilers, identity and notification.
+
+pub mod console;
