@@ -9,6 +9,7 @@ pub mod agents;
 pub mod api;
 pub mod app;
 pub mod configuration;
+pub mod console;
 pub mod evidence;
 pub mod fleet;
 pub mod http;

@@ -2,7 +2,7 @@
 
 use super::super::query::{ListQuery, segment};
 use super::super::views::{
-    Checkpoint, DatabaseAge, Enrolment, EnrolmentTokenRow, EvidenceEntry, Listing, PolicyPage, PolicyText, Preset, Search, SearchHit,
+    Checkpoint, Choice, DatabaseAge, Enrolment, EnrolmentTokenRow, EvidenceEntry, JoinCommand, Listing, PolicyPage, PolicyText, Preset, Search, SearchHit,
     SourceRow, SourceStanding, SourcesPage,
 };
 use super::{page, today};
@@ -12,6 +12,7 @@ use crate::fleet::question::Standing;
 use crate::http::gate::Allowed;
 use crate::http::problem::Refusal;
 use jiff::SignedDuration;
+use plimsoll_core::model::identifier::GroupId;
 use plimsoll_core::model::source::{Source, SourceTrouble};
 use roaring::RoaringBitmap;
 use std::collections::BTreeMap;
@@ -221,14 +222,23 @@ pub fn search(app: &App, seen: &RoaringBitmap, text: &str) -> Search {
 /// # Errors
 ///
 /// What the store meets.
-pub async fn enrolment(app: &Shared, allowed: &Allowed, seen: &RoaringBitmap, made: Option<super::super::views::JoinCommand>) -> Result<Enrolment, Refusal> {
+pub async fn enrolment(app: &Shared, allowed: &Allowed, seen: &RoaringBitmap, join: Option<JoinCommand>) -> Result<Enrolment, Refusal> {
     let groups = app.store.groups(&stored(&allowed.scope)).await?;
     let tokens = app.store.enrolment_tokens(&stored(&allowed.scope)).await?;
-    let name = |id: Option<plimsoll_core::model::identifier::GroupId>| {
-        groups.iter().find(|group| Some(group.id) == id).map(|group| group.name.clone())
-    };
+    let name = |id: Option<GroupId>| groups.iter().find(|group| Some(group.id) == id).map(|group| group.name.clone());
     let clock = app.clock();
-    let rows: Vec<EnrolmentTokenRow> = tokens.into_iter().filter(|token| token.revoked.is_none() && token.expires > clock.now).map(|token| token_row(token, &name)).collect();
+    let live = tokens.into_iter().filter(|token| token.revoked.is_none() && token.expires > clock.now && token.used < token.uses);
+    let rows = live.map(|token| EnrolmentTokenRow {
+        id: token.id.to_string(),
+        group: name(token.group),
+        by: token.maker,
+        made: token.created,
+        expires: token.expires,
+        uses: u64::from(token.uses),
+        used: u64::from(token.used),
+        revoked: false,
+    });
+    let rows = rows.collect();
     let fleet = app.fleet.read();
     let pending = seen
         .iter()
@@ -236,5 +246,12 @@ pub async fn enrolment(app: &Shared, allowed: &Allowed, seen: &RoaringBitmap, ma
         .filter(|managed| managed.standing(clock) == Standing::Pending)
         .map(today::pending)
         .collect();
-    Ok(Enrolment { pending, tokens: rows, made, ..enrolment_form(app, &groups) })
+    let choices = groups.iter().map(|group| Choice { value: group.id.to_string(), text: group.name.clone(), count: None });
+    Ok(Enrolment {
+        pending,
+        tokens: rows,
+        groups: choices.collect(),
+        join,
+        root_digest: app.root_digest.clone().unwrap_or_default(),
+    })
 }
