@@ -65,6 +65,18 @@ pub enum Command {
     /// Advisories that concern a server's hosts
     #[command(subcommand)]
     Advisories(AdvisoriesCommand),
+    /// Join this machine to a server and keep it informed
+    Agent(Agent),
+    /// The half of `agent` that talks to the network
+    #[command(hide = true)]
+    AgentNetwork(Agent),
+    /// The half of `agent` that reads the host
+    #[command(hide = true)]
+    AgentWorker,
+    /// Read a host that may never talk into a file
+    Collect(Collect),
+    /// Bring a collected file to a server
+    Import(Import),
     /// The root keys, made by people and outside the server
     #[command(subcommand)]
     Root(RootCommand),
@@ -569,4 +581,59 @@ pub enum AdvisoriesCommand {
         /// CVE or id of the advisory
         advisory: String,
     },
+}
+
+/// Arguments of `agent`.
+#[derive(Args, Debug)]
+pub struct Agent {
+    /// Address of the server [default: the one it joined]
+    #[arg(long, value_name = "URL")]
+    pub server: Option<String>,
+    /// One-time token, for a host that has not joined yet
+    #[arg(long, value_name = "TOKEN", env = "PLIMSOLL_TOKEN", hide_env_values = true)]
+    pub token: Option<String>,
+    /// SHA-256 of the server's root document, as the join command names it
+    #[arg(long, value_name = "HEX")]
+    pub root_digest: Option<String>,
+    /// Folder of the agent's key and state
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/plimsoll-agent")]
+    pub state: PathBuf,
+    /// Name to join under, instead of the host's own
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Certificate authorities of the server (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// Proxy; HTTPS_PROXY and NO_PROXY are honoured without it
+    #[arg(long, value_name = "URL")]
+    pub proxy: Option<String>,
+    /// Speak plain http to other machines
+    #[arg(long)]
+    pub allow_http: bool,
+    /// Look for language components as well (walks the file system)
+    #[arg(long)]
+    pub languages: bool,
+}
+
+/// Arguments of `collect`.
+#[derive(Args, Debug)]
+pub struct Collect {
+    /// An unpacked root instead of this host
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// Look for language components as well (walks the file system)
+    #[arg(long)]
+    pub languages: bool,
+    /// File to write
+    #[arg(long, value_name = "FILE", default_value = "plimsoll-report.zst")]
+    pub output: PathBuf,
+}
+
+/// Arguments of `import`.
+#[derive(Args, Debug)]
+pub struct Import {
+    #[command(flatten)]
+    pub remote: Remote,
+    /// File that `collect` made
+    pub file: PathBuf,
 }

@@ -81,6 +81,22 @@ impl Client {
         self.read(response)
     }
 
+    /// Sends a file.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::get`].
+    pub fn put_bytes<T: DeserializeOwned>(&self, path: &str, bytes: &[u8]) -> Result<T, Failure> {
+        let response = self
+            .agent
+            .post(format!("{}{path}", self.server))
+            .header("authorization", &format!("Bearer {}", self.token))
+            .content_type("application/zstd")
+            .send(bytes)
+            .map_err(|error| self.unreached(&error))?;
+        self.read(response)
+    }
+
     fn unreached(&self, error: &ureq::Error) -> Failure {
         Failure::unfinished(Problem::new(
             "E-SERVER",

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod agent;
 mod basis;
 mod database;
 mod diff;
@@ -30,6 +31,11 @@ pub fn run(command: Command, printer: &Printer) -> Result<Outcome, Failure> {
         Command::Hosts(command) => remote::hosts(&command, printer),
         Command::Findings(command) => remote::findings(&command, printer),
         Command::Advisories(command) => remote::advisories(&command, printer),
+        Command::Agent(arguments) => agent::run(&arguments, printer),
+        Command::AgentNetwork(arguments) => agent::network(&arguments),
+        Command::AgentWorker => agent::worker(),
+        Command::Collect(arguments) => agent::collect(&arguments, printer),
+        Command::Import(arguments) => agent::import(&arguments, printer),
         Command::Root(command) => root::run(command, printer),
         Command::Schema { name } => papers::schema(name, printer),
         Command::Completions { shell } => papers::completions(shell, printer),

@@ -121,8 +121,7 @@ fn evaluation_root(data: &Path) -> Result<Vec<u8>, Failure> {
 /// Starts this machine's agent as a process of its own.
 fn join(running: &Running, data: &Path, steps: &FirstSteps) -> Result<Child, Failure> {
     let state = data.join("agent");
-    let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("plimsoll"));
-    let mut command = Command::new(program);
+    let mut command = Command::new("/proc/self/exe");
     command.arg("agent").arg("--state").arg(&state).arg("--server").arg(&running.app.url).stdin(Stdio::null());
     if let Some(token) = &steps.enrolment {
         // Through the environment: other users can read a command line.

@@ -14,7 +14,7 @@ use crate::http::routes::{Access, Routes};
 use crate::identity::role::Permission;
 use axum::Json;
 use axum::extract::{Form, Path, RawQuery, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Redirect, Response};
 use plimsoll_core::model::problem::Problem;
@@ -31,7 +31,7 @@ pub fn routes() -> Routes<Shared> {
     let view = Needs(Permission::ReadFleet);
     Routes::new()
         .route(get.clone(), "/", Public, home)
-        .route(get.clone(), "/console/assets/{name}", Public, asset)
+        .route(get.clone(), "/console/assets/{name}", Public, assets::serve)
         .route(get.clone(), "/console", view, today)
         .route(get.clone(), "/console/live", view, live)
         .route(get.clone(), "/console/search", view, search)
@@ -122,20 +122,6 @@ fn asked(form: &ListForm, path: &str, query: Option<&str>) -> ListQuery {
 
 async fn home() -> Redirect {
     Redirect::to("/console")
-}
-
-async fn asset(Path(name): Path<String>) -> Response {
-    match assets::find(&name) {
-        Some(asset) => {
-            let headers = [
-                (header::CONTENT_TYPE, HeaderValue::from_static(asset.media_type)),
-                // The name holds a digest of the contents.
-                (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable")),
-            ];
-            (headers, asset.bytes).into_response()
-        }
-        None => crate::api::missing("file", &name).into_response(),
-    }
 }
 
 async fn today(State(app): State<Shared>, allowed: Allowed) -> Page {
