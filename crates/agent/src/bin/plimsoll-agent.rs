@@ -1,0 +1,101 @@
+//! The agent as a program of its own.
+
+use clap::{Parser, Subcommand};
+use plimsoll_agent::{HelperAt, Options, Settings, join, run, run_once};
+use plimsoll_core::model::problem::Problem;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Speaks for this host to a Plimsoll server; needs no privileges.
+#[derive(Parser)]
+#[command(version, about)]
+struct Arguments {
+    /// Settings file (TOML).
+    #[arg(long, global = true, default_value = Options::SETTINGS)]
+    settings: PathBuf,
+    /// Folder of the agent's key and state.
+    #[arg(long, global = true, default_value = Options::STATE)]
+    state: PathBuf,
+    /// Socket of plimsoll-helper; `-` where the helper started this program.
+    #[arg(long, global = true, default_value = Options::SOCKET)]
+    helper: String,
+    /// Certificate authorities of the server, PEM.
+    #[arg(long, global = true)]
+    ca_file: Option<PathBuf>,
+    /// Proxy, http://host:port.
+    #[arg(long, global = true)]
+    proxy: Option<String>,
+    /// Speak plain http to other machines.
+    #[arg(long, global = true)]
+    allow_http: bool,
+    /// Do not shut in this process (for debugging).
+    #[arg(long, global = true)]
+    no_sandbox: bool,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Join a server; the console shows the whole command.
+    Join {
+        /// Address of the server.
+        server: String,
+        /// One-time token; better given as PLIMSOLL_TOKEN, which other users
+        /// of this host cannot see.
+        #[arg(long, env = "PLIMSOLL_TOKEN", hide_env_values = true)]
+        token: String,
+        /// SHA-256 of the server's root document.
+        #[arg(long)]
+        root_digest: Option<String>,
+        /// Name to join under, instead of the host's own.
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// Check in until told to stop.
+    Run {
+        /// Check in once and end.
+        #[arg(long)]
+        once: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    match start(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            let Problem { code, place, text, next } = problem;
+            eprintln!("{code} {place} {text}; next: {next}");
+            ExitCode::from(if code == "E-SETTINGS" || code == "E-ADDRESS" { 2 } else { 3 })
+        }
+    }
+}
+
+fn start(arguments: Arguments) -> Result<(), Problem> {
+    let mut options = Options {
+        state: arguments.state,
+        helper: if arguments.helper == "-" { HelperAt::StandardInput } else { HelperAt::Socket(PathBuf::from(arguments.helper)) },
+        ca_file: arguments.ca_file,
+        proxy: arguments.proxy,
+        allow_http: arguments.allow_http,
+        sandbox: !arguments.no_sandbox,
+        ..Options::default()
+    };
+    match arguments.verb {
+        Verb::Join { server, token, root_digest, name } => {
+            options.server = Some(server);
+            options.token = Some(token);
+            options.root_digest = root_digest;
+            options.name = name;
+            Settings::read(&arguments.settings)?.fill(&mut options);
+            let joined = join(&options)?;
+            let waits = if joined.pending { "; a person must accept it in the console first" } else { "" };
+            println!("joined {} as host {}{waits}", joined.server, joined.host);
+            Ok(())
+        }
+        Verb::Run { once } => {
+            Settings::read(&arguments.settings)?.fill(&mut options);
+            if once { run_once(&options) } else { run(&options) }
+        }
+    }
+}
