@@ -1,0 +1,5 @@
+//! The store on both engines.
+
+mod databases;
+mod hosts;
+mod values;
