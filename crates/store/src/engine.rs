@@ -7,9 +7,9 @@ use crate::group_commit::GroupCommit;
 use crate::schema;
 use jiff::Timestamp;
 use sqlx::any::AnyPoolOptions;
-use sqlx::{AnyConnection, AnyPool};
+use sqlx::AnyPool;
 use sqlx::pool::PoolConnection;
-use sqlx::{Any, AssertSqlSafe, Transaction};
+use sqlx::{Any, Transaction};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -383,9 +383,4 @@ pub(crate) fn sqlite_path(url: &str) -> Option<PathBuf> {
     }
     let text = String::from_utf8(bytes).ok()?;
     (!text.is_empty() && text != ":memory:").then(|| PathBuf::from(text))
-}
-
-/// Runs a statement whose text was put together from constants.
-pub(crate) async fn run(connection: &mut AnyConnection, sql: String) -> Result<u64> {
-    Ok(sqlx::query(AssertSqlSafe(sql)).execute(connection).await?.rows_affected())
 }

@@ -75,7 +75,7 @@ impl Store {
     /// The work must touch nothing but its change: when it fails, only its own
     /// part is undone.
     ///
-    /// ```ignore
+    /// ```text
     /// store.submit(intent, move |change| Box::pin(async move {
     ///     change.put_report(host, &report, arrived).await
     /// })).await?;

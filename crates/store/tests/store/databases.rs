@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 /// A store of one engine in a folder of its own.
 pub struct Database {
-    pub folder: TempDir,
+    pub folder: PathBuf,
     pub options: Options,
     pub store: Store,
 }
@@ -72,7 +72,9 @@ where
         runtime.block_on(async {
             let store = Store::open_with(options.clone()).await.expect("opens");
             eprintln!("on {:?}", store.engine());
-            test(Database { folder, options, store }).await;
+            // The folder stays out here: a test that captures a part of its
+            // database would drop the rest at once.
+            test(Database { folder: folder.path().to_owned(), options, store }).await;
         });
     }
 }
