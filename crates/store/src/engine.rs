@@ -77,7 +77,7 @@ pub struct Store {
 
 pub(crate) struct Inner {
     pub(crate) engine: Engine,
-    readers: AnyPool,
+    pub(crate) readers: AnyPool,
     writers: AnyPool,
     /// Held as long as the store lives; the system releases it when the
     /// process dies, however it dies.

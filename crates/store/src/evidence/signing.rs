@@ -157,6 +157,22 @@ impl Store {
         Ok(Log { origin, public_key, verifier_key, size: row.count("size")? })
     }
 
+    /// Refuses a log that this server's key did not sign.
+    pub(crate) async fn check_restored_log(&self, connection: &mut AnyConnection) -> Result<()> {
+        let row = sqlx::query("SELECT public_key FROM evidence_log").fetch_one(connection).await?;
+        let ours = self.inner.log_key.signing.as_ref().map(|signing| hex(signing.verifying_key().as_bytes()));
+        if ours.as_deref() == Some(row.text("public_key")?.as_str()) {
+            return Ok(());
+        }
+        Err(StoreError::new(
+            ErrorKind::Refused,
+            "E-LOG-KEY",
+            "evidence.key",
+            "The key at hand is not the one that signed the log in the backup.",
+            "Put the right evidence.key and sealing.key into the data directory first.",
+        ))
+    }
+
     pub(crate) async fn register_log(&self, opener: Opener) -> Result<()> {
         let (Opener::Server, Some(signing)) = (opener, &self.inner.log_key.signing) else { return Ok(()) };
         let key = signing.verifying_key();
