@@ -149,6 +149,7 @@ impl Change {
     }
 
     pub(crate) fn connection(&mut self) -> &mut AnyConnection {
+        self.store.step();
         &mut self.transaction
     }
 
@@ -163,7 +164,10 @@ impl Change {
         }
         let id = self.store.next_leaf_id(self.intent.time)?;
         let written = draft.finish(id, &self.intent)?;
-        written.insert(&mut self.transaction).await?;
+        written.insert_leaf(self.connection()).await?;
+        for text in &written.texts {
+            written.insert_text(self.connection(), text).await?;
+        }
         Ok(written.id)
     }
 

@@ -51,8 +51,8 @@ pub struct Options {
     /// Greatest number of connections for reading, and with PostgreSQL as many
     /// again for writing.
     pub connections: u32,
-    /// Called with a running number before each statement of a migration;
-    /// tests end the process in it.
+    /// Called with a running number before each statement of a migration and of
+    /// a change, and before each commit; tests end the process in it.
     #[doc(hidden)]
     pub before_statement: Option<fn(usize)>,
 }
@@ -89,6 +89,8 @@ pub(crate) struct Inner {
     pub(crate) group: GroupCommit,
     pub(crate) last_leaf: std::sync::Mutex<u128>,
     pub(crate) integration: tokio::sync::Notify,
+    before_statement: Option<fn(usize)>,
+    statements: std::sync::atomic::AtomicUsize,
 }
 
 impl std::fmt::Debug for Store {
@@ -153,6 +155,8 @@ impl Store {
             group: GroupCommit::default(),
             last_leaf: std::sync::Mutex::new(0),
             integration: tokio::sync::Notify::new(),
+            before_statement: options.before_statement,
+            statements: std::sync::atomic::AtomicUsize::new(0),
         };
         let store = Self { inner: Arc::new(inner) };
         store.register_log(options.opener).await?;
@@ -215,7 +219,15 @@ impl Store {
         })
     }
 
+    /// Marks a point at which a test may end the process.
+    pub(crate) fn step(&self) {
+        if let Some(before) = self.inner.before_statement {
+            before(self.inner.statements.fetch_add(1, Ordering::Relaxed));
+        }
+    }
+
     pub(crate) async fn commit(&self, transaction: Transaction<'static, Any>) -> Result<()> {
+        self.step();
         match transaction.commit().await {
             Ok(()) => {
                 self.inner.commits.fetch_add(1, Ordering::Relaxed);

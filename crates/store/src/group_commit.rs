@@ -73,7 +73,8 @@ impl Store {
     /// once all of them are durable.
     ///
     /// The work must touch nothing but its change: when it fails, only its own
-    /// part is undone.
+    /// part is undone. Write the closure in the call itself; put into a variable
+    /// first, its type is not found.
     ///
     /// ```text
     /// store.submit(intent, move |change| Box::pin(async move {

@@ -177,17 +177,19 @@ def verify(folder, vkey, older):
                 break
             bundle.append(data[at + 2 : end])
             at = end
-        surplus |= len(bundle) > width or at != len(data)
+        surplus |= len(bundle) > width or (len(bundle) == width and at != len(data))
         leaves += bundle[:width]
         if len(bundle) < width:
             missing = len(leaves)
             break
-    tree, last_good = Tree(), 0
+    tree, last_good, disputed = Tree(), 0, False
     for position, leaf in enumerate(leaves):
         hashes.append(hashlib.sha256(b"\0" + leaf).digest())
         tree.push(hashes[-1])
         here = [note for note in notes if note[0] == tree.size]
-        if here and all(note[1] == tree.root() for note in here):
+        if any(note[1] != tree.root() for note in here):
+            disputed = True
+        elif here and not disputed:
             last_good = tree.size
         try:
             for field, value in json.loads(leaf)["commitments"].items():
@@ -212,7 +214,7 @@ def verify(folder, vkey, older):
         bad.append(missing)
     if surplus:
         codes.add("E-EVIDENCE-ENTRIES")
-        bad.append(size if whole else last_good)
+        bad.append(size)
     if not whole:
         codes.add("E-EVIDENCE-ROOT")
         differing = [at for at, (mine, theirs) in enumerate(zip(hashes, lowest)) if mine != theirs]
@@ -232,7 +234,7 @@ def verify(folder, vkey, older):
     if kept and kept[0] > size:
         codes.add("E-EVIDENCE-REWRITTEN")
         bad.append(size)
-    elif kept and last_good < kept[0] and whole:
+    if disputed and whole:
         codes.add("E-EVIDENCE-REWRITTEN")
         bad.append(last_good)
 

@@ -52,7 +52,7 @@ pub(crate) struct Text {
 pub(crate) struct Written {
     pub(crate) id: String,
     bytes: Vec<u8>,
-    texts: Vec<Text>,
+    pub(crate) texts: Vec<Text>,
     time: Timestamp,
     actor: String,
     verb: String,
@@ -181,7 +181,7 @@ fn sorted(value: Value) -> Value {
 }
 
 impl Written {
-    pub(crate) async fn insert(&self, connection: &mut AnyConnection) -> Result<()> {
+    pub(crate) async fn insert_leaf(&self, connection: &mut AnyConnection) -> Result<()> {
         sqlx::query(
             "INSERT INTO evidence_leaves (id, position, bytes, time, actor, verb, object, client)
              VALUES ($1, NULL, $2, $3, $4, $5, $6, $7)",
@@ -193,17 +193,19 @@ impl Written {
         .bind(self.verb.as_str())
         .bind(self.object.as_str())
         .bind(self.client.as_deref())
-        .execute(&mut *connection)
+        .execute(connection)
         .await?;
-        for text in &self.texts {
-            sqlx::query("INSERT INTO evidence_texts (leaf, field, salt, content) VALUES ($1, $2, $3, $4)")
-                .bind(self.id.as_str())
-                .bind(text.field)
-                .bind(text.salt.as_slice())
-                .bind(text.content.as_str())
-                .execute(&mut *connection)
-                .await?;
-        }
+        Ok(())
+    }
+
+    pub(crate) async fn insert_text(&self, connection: &mut AnyConnection, text: &Text) -> Result<()> {
+        sqlx::query("INSERT INTO evidence_texts (leaf, field, salt, content) VALUES ($1, $2, $3, $4)")
+            .bind(self.id.as_str())
+            .bind(text.field)
+            .bind(text.salt.as_slice())
+            .bind(text.content.as_str())
+            .execute(connection)
+            .await?;
         Ok(())
     }
 }

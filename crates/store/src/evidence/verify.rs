@@ -157,6 +157,8 @@ struct Walk<'a> {
     tiles_are_whole: bool,
     first_difference: Option<u64>,
     last_good: u64,
+    /// Size of the first signed checkpoint that the leaves do not have.
+    disputed: Option<u64>,
     missing: Option<u64>,
     /// Tiles that leaves should have, as far as they are not full.
     expected: Vec<Vec<u8>>,
@@ -175,6 +177,7 @@ impl<'a> Walk<'a> {
             tiles_are_whole: true,
             first_difference: None,
             last_good: 0,
+            disputed: None,
             missing: None,
             expected: Vec::new(),
             wrong_tiles: BTreeSet::new(),
@@ -241,7 +244,8 @@ impl<'a> Walk<'a> {
             leaves.push(leaf.to_vec());
             rest = after;
         }
-        if leaves.len() as u64 > width || !rest.is_empty() {
+        let count = leaves.len() as u64;
+        if count > width || (count == width && !rest.is_empty()) {
             self.surplus = true;
         }
         leaves
@@ -291,7 +295,9 @@ impl<'a> Walk<'a> {
         if self.checkpoints.iter().any(|checkpoint| checkpoint.size == size) {
             let root = self.leaves.root();
             let mut all = self.checkpoints.iter().filter(|checkpoint| checkpoint.size == size);
-            if all.all(|checkpoint| checkpoint.root == root) {
+            if !all.all(|checkpoint| checkpoint.root == root) {
+                self.disputed.get_or_insert(size);
+            } else if self.disputed.is_none() {
                 self.last_good = size;
             }
         }
@@ -306,7 +312,7 @@ impl<'a> Walk<'a> {
         }
         if self.surplus {
             verdict.say("E-EVIDENCE-ENTRIES", "entries", "There are more leaves than the checkpoint covers.");
-            verdict.bad_from(if whole { newest.size } else { self.last_good });
+            verdict.bad_from(newest.size);
         }
         if !whole {
             let first = match self.first_difference {
@@ -320,16 +326,15 @@ impl<'a> Walk<'a> {
             let names: Vec<String> = self.wrong_tiles.into_iter().take(5).collect();
             verdict.say("E-EVIDENCE-TILE", &names.join(" "), "Tiles do not have the hashes of the leaves; the leaves are sound.");
         }
-        if let Some(kept) = kept {
-            if kept.size > newest.size {
-                let text = format!("The log has {} leaves, it had {} before.", newest.size, kept.size);
-                verdict.say("E-EVIDENCE-REWRITTEN", "checkpoint", text);
-                verdict.bad_from(newest.size);
-            } else if self.last_good < kept.size && whole {
-                let text = format!("The first {} leaves are not those of the checkpoint that was kept.", kept.size);
-                verdict.say("E-EVIDENCE-REWRITTEN", "checkpoint", text);
-                verdict.bad_from(self.last_good);
-            }
+        if let Some(kept) = kept.filter(|kept| kept.size > newest.size) {
+            let text = format!("The log has {} leaves, it had {} before.", newest.size, kept.size);
+            verdict.say("E-EVIDENCE-REWRITTEN", "checkpoint", text);
+            verdict.bad_from(newest.size);
+        }
+        if let Some(disputed) = self.disputed.filter(|_| whole) {
+            let text = format!("The first {disputed} leaves are not those of another checkpoint that the log signed.");
+            verdict.say("E-EVIDENCE-REWRITTEN", "checkpoint", text);
+            verdict.bad_from(self.last_good);
         }
     }
 }
