@@ -5,6 +5,7 @@
 //! structs and draw what comes back. It keeps nothing but counters of tries in
 //! memory; everything else is in the [`directory`].
 
+pub mod api;
 pub mod attempts;
 pub mod cookie;
 pub mod directory;
