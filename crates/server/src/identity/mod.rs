@@ -21,6 +21,7 @@ pub mod role;
 pub mod secret;
 pub mod session;
 pub mod sign_in;
+mod stored;
 pub mod token;
 pub mod totp;
 

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use plimsoll_core::model::identifier::PersonId;
 use serde_json::Value;
 use webauthn_rs::prelude::{
-    AuthenticationResult, CreationChallengeResponse, DiscoverableAuthentication, DiscoverableKey, Passkey, PasskeyAuthentication,
+    AuthenticationResult, CreationChallengeResponse, DiscoverableAuthentication, Passkey, PasskeyAuthentication,
     PasskeyRegistration, PublicKeyCredential, RegisterPublicKeyCredential, RequestChallengeResponse, Uuid, WebauthnError,
 };
 use webauthn_rs::{Webauthn, WebauthnBuilder};
@@ -145,8 +145,7 @@ impl Passkeys {
         let (_, credential) = webauthn.identify_discoverable_authentication(&answer).map_err(|error| refused(&error))?;
         let is_it = |key: &Passkey| AsRef::<[u8]>::as_ref(key.cred_id()) == credential;
         let (_, key) = keys(have).find(|(_, key)| is_it(key)).ok_or_else(unknown)?;
-        let key: DiscoverableKey = (&key).into();
-        let result = webauthn.finish_discoverable_authentication(&answer, state, &[key]);
+        let result = webauthn.finish_discoverable_authentication_v2(&answer, state, &key);
         used(&result.map_err(|error| refused(&error))?, have)
     }
 }
