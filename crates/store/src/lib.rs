@@ -19,6 +19,7 @@ pub mod change;
 pub mod clients;
 mod columns;
 pub mod deliveries;
+pub mod directory;
 pub mod engine;
 pub mod error;
 pub mod evidence;

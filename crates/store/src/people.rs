@@ -91,7 +91,7 @@ pub struct SecondFactor {
 }
 
 /// One form for one account: without it `Ada` and `ada` would be two people.
-fn account_key(account: &str) -> String {
+pub(crate) fn account_key(account: &str) -> String {
     account.trim().to_lowercase()
 }
 

@@ -17,8 +17,10 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: &[Migration] =
-    &[Migration { number: 1, name: "first", sql: include_str!("migrations/0001_first.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { number: 1, name: "first", sql: include_str!("migrations/0001_first.sql") },
+    Migration { number: 2, name: "identity", sql: include_str!("migrations/0002_identity.sql") },
+];
 
 const REGISTER: &str = "CREATE TABLE IF NOT EXISTS migrations (
     number BIGINT PRIMARY KEY,

@@ -63,7 +63,7 @@ pub struct SignInLink {
     pub expires: Timestamp,
 }
 
-fn read(row: &AnyRow) -> Result<Session> {
+pub(crate) fn read(row: &AnyRow) -> Result<Session> {
     Ok(Session {
         hash: row.text("hash")?,
         person: row.parsed("person")?,
@@ -159,7 +159,7 @@ impl Store {
     }
 }
 
-fn read_link(row: &AnyRow) -> Result<SignInLink> {
+pub(crate) fn read_link(row: &AnyRow) -> Result<SignInLink> {
     Ok(SignInLink {
         person: row.parsed("person")?,
         purpose: row.text("purpose")?,

@@ -86,7 +86,7 @@ fn small(row: &AnyRow, name: &str) -> Result<u32> {
     u32::try_from(row.number(name)?).map_err(|_| StoreError::damaged(name, "The number is out of range."))
 }
 
-fn read_enrolment(row: &AnyRow) -> Result<EnrolmentToken> {
+pub(crate) fn read_enrolment(row: &AnyRow) -> Result<EnrolmentToken> {
     Ok(EnrolmentToken {
         id: row.parsed("id")?,
         client: row.parsed("client")?,
@@ -103,7 +103,7 @@ fn read_enrolment(row: &AnyRow) -> Result<EnrolmentToken> {
     })
 }
 
-fn read_api(row: &AnyRow) -> Result<ApiToken> {
+pub(crate) fn read_api(row: &AnyRow) -> Result<ApiToken> {
     Ok(ApiToken {
         id: row.parsed("id")?,
         name: row.text("name")?,

@@ -5,6 +5,7 @@
 //! structs and draw what comes back. It keeps nothing but counters of tries in
 //! memory; everything else is in the [`directory`].
 
+pub mod api;
 pub mod attempts;
 pub mod cookie;
 pub mod directory;
@@ -20,6 +21,7 @@ pub mod role;
 pub mod secret;
 pub mod session;
 pub mod sign_in;
+mod stored;
 pub mod token;
 pub mod totp;
 

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use plimsoll_core::model::identifier::PersonId;
 use serde_json::Value;
 use webauthn_rs::prelude::{
-    AuthenticationResult, CreationChallengeResponse, DiscoverableAuthentication, DiscoverableKey, Passkey, PasskeyAuthentication,
+    AuthenticationResult, CreationChallengeResponse, DiscoverableAuthentication, Passkey, PasskeyAuthentication,
     PasskeyRegistration, PublicKeyCredential, RegisterPublicKeyCredential, RequestChallengeResponse, Uuid, WebauthnError,
 };
 use webauthn_rs::{Webauthn, WebauthnBuilder};
@@ -143,9 +143,9 @@ impl Passkeys {
         let answer: PublicKeyCredential = from_value(answer)?;
         let webauthn = self.webauthn()?;
         let (_, credential) = webauthn.identify_discoverable_authentication(&answer).map_err(|error| refused(&error))?;
-        let (_, key) = keys(have).find(|(_, key)| key.cred_id().as_ref() == credential).ok_or_else(unknown)?;
-        let key: DiscoverableKey = (&key).into();
-        let result = webauthn.finish_discoverable_authentication(&answer, state, &[key]);
+        let is_it = |key: &Passkey| AsRef::<[u8]>::as_ref(key.cred_id()) == credential;
+        let (_, key) = keys(have).find(|(_, key)| is_it(key)).ok_or_else(unknown)?;
+        let result = webauthn.finish_discoverable_authentication_v2(&answer, state, &key);
         used(&result.map_err(|error| refused(&error))?, have)
     }
 }
@@ -205,7 +205,12 @@ fn to_value(value: &impl serde::Serialize) -> Result<Value, Unavailable> {
 }
 
 fn from_value<T: serde::de::DeserializeOwned>(value: &Value) -> Result<T, Refusal> {
-    serde_json::from_value(value.clone()).map_err(|error| {
+    let mut value = value.clone();
+    // Browsers leave it out where the device did not give it.
+    if let Some(response) = value.get_mut("response").and_then(Value::as_object_mut) {
+        response.entry("userHandle").or_insert(Value::Null);
+    }
+    serde_json::from_value(value).map_err(|error| {
         let detail = format!("the answer of the passkey does not read: {error}");
         Refusal::new(StatusCode::BAD_REQUEST, "E-PASSKEY", detail, "send what `navigator.credentials` gave, as `toJSON()` writes it")
     })
@@ -223,5 +228,134 @@ pub(super) fn factor(id: String, person: PersonId, label: String, name: String, 
         counter: 0,
         created: now,
         last_used: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::proof::Proof;
+    use super::super::sign_in::Step;
+    use super::super::stage::{CONSOLE, PASSWORD, Stage, administrator};
+    use data_encoding::BASE64URL_NOPAD;
+    use ring::rand::SystemRandom;
+    use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
+    use serde_json::{Value, json};
+    use sha2::{Digest, Sha256};
+
+    /// A device with one passkey.
+    struct Device {
+        key: EcdsaKeyPair,
+        user: String,
+        count: u32,
+        origin: &'static str,
+        flags: u8,
+    }
+
+    impl Device {
+        fn new() -> Self {
+            let random = SystemRandom::new();
+            let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &random).unwrap();
+            let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, pkcs8.as_ref(), &random).unwrap();
+            // User present and verified.
+            Self { key, user: String::new(), count: 0, origin: CONSOLE, flags: 0x05 }
+        }
+
+        fn data(&mut self, more: u8) -> Vec<u8> {
+            self.count += 1;
+            let mut data = Sha256::digest("plimsoll.example").to_vec();
+            data.push(self.flags | more);
+            data.extend(self.count.to_be_bytes());
+            data
+        }
+
+        fn client_data(&self, kind: &str, options: &Value) -> Vec<u8> {
+            let challenge = &options["publicKey"]["challenge"];
+            json!({"type": kind, "challenge": challenge, "origin": self.origin, "crossOrigin": false}).to_string().into_bytes()
+        }
+
+        fn create(&mut self, options: &Value) -> Value {
+            self.user = options["publicKey"]["user"]["id"].as_str().unwrap().to_owned();
+            let mut data = self.data(0x40);
+            data.extend([0; 16]);
+            data.extend([0, 4]);
+            data.extend(b"key1");
+            let point = self.key.public_key().as_ref();
+            // COSE: kty EC2, alg ES256, crv P-256, x, y.
+            data.extend([0xa5, 0x01, 0x02, 0x03, 0x26, 0x20, 0x01, 0x21, 0x58, 0x20]);
+            data.extend(&point[1..33]);
+            data.extend([0x22, 0x58, 0x20]);
+            data.extend(&point[33..]);
+            let mut object = vec![0xa3];
+            object.extend(b"\x63fmt\x64none\x67attStmt\xa0\x68authData\x58");
+            object.push(u8::try_from(data.len()).unwrap());
+            object.extend(data);
+            let client = self.client_data("webauthn.create", options);
+            json!({"id": "a2V5MQ", "rawId": "a2V5MQ", "type": "public-key", "clientExtensionResults": {}, "response": {
+                "attestationObject": BASE64URL_NOPAD.encode(&object), "clientDataJSON": BASE64URL_NOPAD.encode(&client),
+            }})
+        }
+
+        fn get(&mut self, options: &Value) -> Value {
+            let data = self.data(0);
+            let client = self.client_data("webauthn.get", options);
+            let message = [data.as_slice(), &Sha256::digest(&client)].concat();
+            let signature = self.key.sign(&SystemRandom::new(), &message).unwrap();
+            json!({"id": "a2V5MQ", "rawId": "a2V5MQ", "type": "public-key", "clientExtensionResults": {}, "response": {
+                "authenticatorData": BASE64URL_NOPAD.encode(&data), "clientDataJSON": BASE64URL_NOPAD.encode(&client),
+                "signature": BASE64URL_NOPAD.encode(signature.as_ref()), "userHandle": self.user,
+            }})
+        }
+    }
+
+    #[tokio::test]
+    async fn a_passkey_signs_in_steps_up_and_is_not_copied() {
+        let stage = Stage::new();
+        stage.person("alice", &[administrator()]).await;
+        let (_, principal) = stage.proven("alice").await;
+        let mut device = Device::new();
+        let new = stage.identity.begin_passkey(&principal).await.unwrap();
+        let answer = device.create(&new.options);
+        let done = stage.identity.end_passkey(&principal, &new.ticket, &answer, "key", stage.caller()).await.unwrap();
+        assert_eq!(done.recovery_codes.unwrap().len(), 10);
+        let again = stage.identity.end_passkey(&principal, &new.ticket, &answer, "key", stage.caller()).await.unwrap_err();
+        assert_eq!(again.code(), "E-TICKET");
+
+        let headers = stage.headers(None);
+        let from = stage.browser(&headers);
+        let question = stage.identity.ask_passkey(&from).await.unwrap();
+        let answer = device.get(&question.passkey);
+        let session = stage.identity.sign_in_by_passkey(&question.ticket, &answer, &from).await.unwrap();
+        let principal = stage.who(&session).await.unwrap();
+        assert_eq!(principal.strength, super::super::principal::Strength::Passkey);
+        // An answer counts once, and for its own question.
+        let question = stage.identity.ask_passkey(&from).await.unwrap();
+        assert_eq!(stage.identity.sign_in_by_passkey(&question.ticket, &answer, &from).await.unwrap_err().code(), "E-PASSKEY");
+
+        // As second step, and as fresh proof.
+        let Step::Second(question) = stage.identity.sign_in_by_password("alice", PASSWORD, &from).await.unwrap() else {
+            panic!("a second step is asked")
+        };
+        let mut answer = device.get(question.passkey.as_ref().unwrap());
+        answer["response"].as_object_mut().unwrap().remove("userHandle");
+        stage.identity.second_step(&question.ticket, &Proof::Passkey(answer), &from).await.unwrap();
+        let at = stage.headers(Some(&session));
+        let question = stage.identity.ask_fresh(&principal).await.unwrap();
+        let answer = Proof::Passkey(device.get(question.passkey.as_ref().unwrap()));
+        let session = stage.identity.prove_fresh(&principal, &question.ticket, &answer, &stage.browser(&at)).await.unwrap();
+        assert!(stage.who(&session).await.unwrap().is_proven(stage.identity.now()));
+
+        // A phishing page's answer, one without the user verified, a copy's.
+        for (origin, flags, back, code) in [
+            ("https://plimsoll.example.evil.example", 0x05, 0, "E-PASSKEY"),
+            (CONSOLE, 0x01, 0, "E-PASSKEY"),
+            (CONSOLE, 0x05, 5, "E-PASSKEY"),
+        ] {
+            let question = stage.identity.ask_passkey(&from).await.unwrap();
+            (device.origin, device.flags) = (origin, flags);
+            device.count -= back;
+            let answer = device.get(&question.passkey);
+            let refusal = stage.identity.sign_in_by_passkey(&question.ticket, &answer, &from).await.unwrap_err();
+            assert!(refusal.code().starts_with(code), "{refusal}");
+        }
     }
 }

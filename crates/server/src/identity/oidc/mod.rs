@@ -351,7 +351,7 @@ impl Oidc {
             Err(Fault::UnknownKey) => {}
         }
         let unknown = || refused("E-OIDC-SIGNATURE", "the ID token is signed with a key that the provider does not publish");
-        if now.duration_since(known.keys_fetched).abs() < REFRESH && now != known.keys_fetched {
+        if now.duration_since(known.keys_fetched).abs() < REFRESH {
             return Err(unknown());
         }
         known.keys = self.fetch(&known.description.jwks_uri).await?;
