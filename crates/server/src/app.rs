@@ -4,6 +4,7 @@ use crate::configuration::Configuration;
 use crate::evidence::Witnessed;
 use crate::fleet::Fleet;
 use crate::fleet::question::Clock;
+use crate::identity::Identity;
 use crate::metrics::Metrics;
 use crate::phases::monitor::Advisories;
 use jiff::Timestamp;
@@ -20,6 +21,8 @@ pub struct App {
     pub url: String,
     /// Everything that lasts.
     pub store: Store,
+    /// Who somebody is and what they may do.
+    pub identity: Arc<Identity>,
     /// What was decided of every host.
     pub fleet: Fleet,
     /// The advisory database in force.

@@ -18,6 +18,7 @@ pub mod metrics;
 pub mod outward;
 pub mod phases;
 pub mod run;
+pub mod setup;
 
 pub use configuration::Configuration;
 pub use run::{Running, start};

@@ -7,7 +7,15 @@ use crate::fleet::Fleet;
 use crate::metrics::Metrics;
 use crate::phases::monitor::{Advisories, Look};
 use crate::phases::{evaluate, monitor};
-use crate::{agents, api};
+use crate::http::address::Proxies;
+use crate::http::gate::Gate;
+use crate::http::limits::Limits;
+use crate::http::origin::Origins;
+use crate::http::routes::Routes;
+use crate::identity::stored::StoredDirectory;
+use crate::identity::{Identity, Lifetimes};
+use crate::{agents, api, console};
+use ipnet::IpNet;
 use jiff::Timestamp;
 use plimsoll_core::model::identifier::HostId;
 use plimsoll_core::model::problem::Problem;
@@ -57,9 +65,13 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
     let listener = TcpListener::bind(configuration.listen).await.map_err(|error| cannot_listen(&configuration, &error))?;
     let bound = listener.local_addr().map_err(|error| cannot_listen(&configuration, &error))?;
     let advisories = Advisories::at(configuration.advisories.clone(), configuration.advisories_key);
+    let url = configuration.url(bound);
+    let origins = Origins::new(&[&url]).map_err(|text| cannot_be_reached(&url, &text))?;
+    let identity = identity(&store, &origins)?;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let app = Arc::new(App {
-        url: configuration.url(bound),
+        url,
+        identity: Arc::clone(&identity),
         store,
         fleet: Fleet::default(),
         advisories,
@@ -75,7 +87,9 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
         tracing::error!(code = problem.code, place = problem.place, "{}; {}", problem.text, problem.next);
     }
     load(&app).await.map_err(|error| error.problem)?;
-    let service = crate::http::service(&app, api::routes().merge(agents::routes()))?;
+    let proxies = Proxies::new(app.configuration.trusted_proxies.iter().map(|address| IpNet::from(*address)).collect());
+    let gate = Gate::new(identity, Some(Arc::new(agents::Signatures(Arc::clone(&app)))), origins, proxies, Limits::default());
+    let service = routes().serve(Arc::clone(&app), Arc::new(gate));
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     tasks.spawn(serve(listener, service, stopped.clone()));
@@ -84,6 +98,23 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
     tasks.spawn(flush_presence(Arc::clone(&app), stopped.clone()));
     tasks.spawn(keep_evidence(Arc::clone(&app), stopped));
     Ok(Running { app, bound, stop, tasks })
+}
+
+/// Every route of the server.
+pub fn routes() -> Routes<Shared> {
+    api::routes().merge(agents::routes()).merge(console::routes())
+}
+
+fn identity(store: &Store, origins: &Origins) -> Result<Arc<Identity>, Problem> {
+    let directory = Arc::new(StoredDirectory::new(store.clone()));
+    let made = Identity::new(directory, origins, Lifetimes::default(), Arc::new(Timestamp::now));
+    made.map(Arc::new).map_err(|error| {
+        Problem::new("E-IDENTITY", origins.canonical(), error.to_string(), "name an address that browsers can use, with `--public-url`")
+    })
+}
+
+fn cannot_be_reached(url: &str, text: &str) -> Problem {
+    Problem::new("E-URL", url, text, "name the address that people and hosts use, with `--public-url`")
 }
 
 impl Running {

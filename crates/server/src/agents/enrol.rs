@@ -6,6 +6,8 @@ use super::{answer, read, refuse};
 use crate::app::{News, Shared};
 use crate::http::gate::Allowed;
 use crate::http::problem::Refusal;
+use crate::identity::directory::EnrolmentToken;
+use crate::identity::enrolment::spent;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::request::Parts;
@@ -17,7 +19,6 @@ use plimsoll_core::model::registration::{HostSource, HostState, Registration};
 use plimsoll_formats::protocol::{self, Enrol, Enrolled, NEW_HOST, code};
 use plimsoll_store::hosts::Machine;
 use plimsoll_store::{Actor, Intent};
-use std::collections::BTreeMap;
 
 /// Lets a host join.
 pub async fn enrol(State(app): State<Shared>, allowed: Allowed, parts: Parts, body: Bytes) -> Result<Response, Refusal> {
@@ -42,7 +43,8 @@ async fn join(app: &Shared, allowed: &Allowed, parts: &Parts, body: &Bytes) -> R
     if let Some(known) = app.store.host_by_key(&wish.public_key).await? {
         return answer(&welcome(app, &known, now).await?);
     }
-    let registration = admit(app, allowed, wish, signed.sequence, now).await?;
+    let token = app.identity.enrolment(&wish.token, &allowed.caller).await?;
+    let registration = admit(app, allowed, wish, token, signed.sequence, now).await?;
     answer(&welcome(app, &registration, now).await?)
 }
 
@@ -64,11 +66,19 @@ fn check_versions(app: &Shared, wish: &Enrol) -> Result<(), Problem> {
 }
 
 /// Spends the token and writes the host in one transaction.
-async fn admit(app: &Shared, allowed: &Allowed, wish: Enrol, sequence: u64, now: Timestamp) -> Result<Registration, Refusal> {
+async fn admit(
+    app: &Shared,
+    allowed: &Allowed,
+    wish: Enrol,
+    token: EnrolmentToken,
+    sequence: u64,
+    now: Timestamp,
+) -> Result<Registration, Refusal> {
     let id = HostId::from_bits(plimsoll_store::identifier::fresh(now)?);
     let actor = Actor { id: format!("host:{id}"), name: None, strength: "host-key".to_owned(), request: Some(allowed.caller.request.clone()) };
     let mut change = app.store.begin(Intent::new(actor, now, "host.enrol", format!("host:{id}"))).await?;
-    let token = change.spend_enrolment(&wish.token, id).await.map_err(|error| refuse(error.problem))?;
+    // Of two hosts at once with one token, one loses here.
+    change.spend_enrolment_token(token.id, now).await.map_err(|_| spent())?;
     let taken = change.active_host_named(token.client, &wish.name).await?;
     let machine = Machine {
         machine_id_digest: Some(wish.machine_id_digest).filter(|digest| !digest.is_empty()),
@@ -85,7 +95,7 @@ async fn admit(app: &Shared, allowed: &Allowed, wish: Enrol, sequence: u64, now:
         name: wish.name,
         state: if taken.is_some() { HostState::Pending } else { HostState::Active },
         source: HostSource::Agent,
-        labels: BTreeMap::new(),
+        labels: token.labels,
         tier: None,
         exposure: None,
         environment: None,

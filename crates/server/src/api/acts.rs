@@ -7,6 +7,7 @@ use crate::app::{News, Shared};
 use crate::fleet::question::HostRow;
 use crate::http::gate::Allowed;
 use crate::http::problem::Refusal;
+use crate::identity::enrolment::NewEnrolment;
 use crate::identity::principal::Who;
 use crate::phases::evaluate;
 use axum::Json;
@@ -21,16 +22,10 @@ use plimsoll_core::model::registration::{HostSource, HostState, Registration};
 use plimsoll_core::model::report::Report;
 use plimsoll_formats::protocol;
 use plimsoll_store::hosts::Machine;
-use plimsoll_store::tokens::NewEnrolmentToken;
 use plimsoll_store::{Actor, Intent};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use std::collections::BTreeMap;
-
-/// Longest an enrolment token lives: it is for a roll-out, not for a year.
-const TOKEN_HOURS: u32 = 30 * 24;
-/// Most hosts one token lets in.
-const TOKEN_USES: u32 = 10_000;
 
 /// Whoever acts, for the evidence log.
 pub fn actor(allowed: &Allowed) -> Actor {
@@ -136,17 +131,19 @@ pub async fn edit(State(app): State<Shared>, allowed: Allowed, Path(id): Path<St
 #[serde(deny_unknown_fields)]
 pub struct TokenWish {
     /// Client that hosts join; may be left out where there is one.
+    #[schema(value_type = Option<String>)]
     pub client: Option<ClientId>,
     /// Group that hosts join.
+    #[schema(value_type = Option<String>)]
     pub group: Option<GroupId>,
     /// Hosts it may let in.
     #[serde(default = "one")]
     pub uses: u32,
     /// Hours it lives.
     #[serde(default = "day")]
-    pub hours: u32,
+    pub hours: u16,
     /// What it is for.
-    #[serde(default)]
+    #[serde(default = "purpose")]
     pub note: String,
 }
 
@@ -154,8 +151,12 @@ fn one() -> u32 {
     1
 }
 
-fn day() -> u32 {
+fn day() -> u16 {
     24
+}
+
+fn purpose() -> String {
+    "joining hosts".to_owned()
 }
 
 /// A new enrolment token; the secret is in the command and nowhere else.
@@ -172,31 +173,26 @@ pub struct TokenMade {
     pub root_digest: Option<String>,
 }
 
-/// The command with which a host joins.
+/// The command with which a host joins. The token goes through the
+/// environment: other users of the host can read a command line.
 pub fn join_command(app: &Shared, token: &str) -> String {
     let root = app.root_digest.as_ref().map(|digest| format!(" --root-digest {digest}")).unwrap_or_default();
-    format!("plimsoll agent --server {} --token {token}{root}", app.url)
+    format!("PLIMSOLL_TOKEN={token} plimsoll agent --server {}{root}", app.url)
 }
 
 /// Makes an enrolment token.
 pub async fn make_token(State(app): State<Shared>, allowed: Allowed, Json(wish): Json<TokenWish>) -> Answer<TokenMade> {
-    if wish.uses == 0 || wish.uses > TOKEN_USES {
-        return Err(parameter("uses", format!("{} uses were asked for, allowed are 1 to {TOKEN_USES}", wish.uses), "make several tokens"));
-    }
-    if wish.hours == 0 || wish.hours > TOKEN_HOURS {
-        return Err(parameter("hours", format!("{} hours were asked for, allowed are 1 to {TOKEN_HOURS}", wish.hours), "make a new one when this ends"));
-    }
     let client = one_client(&app, &allowed, wish.client).await?;
-    if !allowed.scope.holds(client) && wish.group.is_none_or(|group| !allowed.scope.admits(client, &[group])) {
-        return Err(missing("client", &client.to_string()));
-    }
-    let now = Timestamp::now();
-    let expires = now.checked_add(jiff::SignedDuration::from_hours(i64::from(wish.hours))).unwrap_or(Timestamp::MAX);
-    let mut change = app.store.begin(Intent::new(actor(&allowed), now, "enrolment.token", format!("client:{client}"))).await?;
-    let new = NewEnrolmentToken { client, group: wish.group, labels: BTreeMap::new(), note: wish.note, expires, uses: wish.uses };
-    let (_, secret) = change.add_enrolment_token(new).await?;
-    change.commit(None).await?;
-    Ok(Json(TokenMade { command: join_command(&app, &secret), token: secret, expires, root_digest: app.root_digest.clone() }))
+    let TokenWish { group, uses, hours, note, .. } = wish;
+    let new = NewEnrolment { client, group, labels: BTreeMap::new(), note, hours, uses };
+    let made = app.identity.make_enrolment(&allowed.principal, new, &allowed.caller).await?;
+    let secret = made.secret.expose().to_owned();
+    Ok(Json(TokenMade {
+        command: join_command(&app, &secret),
+        token: secret,
+        expires: made.expires,
+        root_digest: app.root_digest.clone(),
+    }))
 }
 
 /// The client that is meant: the one named, else the only one there is.

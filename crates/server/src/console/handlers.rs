@@ -395,13 +395,13 @@ struct TokenForm {
     #[serde(default)]
     group: String,
     uses: Option<u32>,
-    hours: Option<u32>,
+    hours: Option<u16>,
 }
 
 async fn make_token(State(app): State<Shared>, allowed: Allowed, Form(form): Form<TokenForm>) -> Page {
     let visit = Visit::new(&app, &allowed);
     let (uses, hours) = (form.uses.unwrap_or(1), form.hours.unwrap_or(24));
-    let wish = TokenWish { client: None, group: form.group.parse().ok(), uses, hours, note: String::new() };
+    let wish = TokenWish { client: None, group: form.group.parse().ok(), uses, hours, note: "made in the console".to_owned() };
     let made = acts::make_token(State(Shared::clone(&app)), allowed.clone(), Json(wish)).await.map_err(|refusal| visit.refused(refusal))?;
     let join = JoinCommand { command: made.0.command, expires: made.0.expires, uses: u64::from(uses), group: None };
     show_enrolment(&app, &allowed, Some(join)).await
