@@ -24,6 +24,11 @@ pub mod views;
 pub mod why;
 mod wording;
 
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;
+
 
 /// What a browser may do with a page of the console; every answer under
 /// `/console` carries it.
