@@ -40,7 +40,7 @@
         beginAtZero: true,
         grid: { color: style("--line"), display: values },
         border: { color: style("--line-strong") },
-        ticks: { color: style("--quiet"), maxRotation: 0, autoSkipPadding: 24, ...(values ? { callback: whole } : {}) },
+        ticks: { color: style("--quiet"), maxRotation: 0, autoSkipPadding: 24, autoSkip: values || !horizontal, ...(values ? { callback: whole } : {}) },
       }];
     })),
   });
@@ -56,7 +56,7 @@
     data: {
       labels,
       // The most urgent stands at the bottom, where its size can be read off.
-      datasets: series.map(({ label, tone, data }) => ({ label, data, borderColor: tone, backgroundColor: `color-mix(in srgb, ${tone} 55%, transparent)`, fill: true, borderWidth: 2, pointRadius: 0, pointHoverRadius: 4, tension: 0 })),
+      datasets: series.map(({ label, tone, data }, place) => ({ label, data, borderColor: tone, backgroundColor: `color-mix(in srgb, ${tone} 60%, transparent)`, fill: place === 0 ? "origin" : "-1", borderWidth: 2, pointRadius: 0, pointHoverRadius: 4, tension: 0 })),
     },
     options: options(true, false),
   });

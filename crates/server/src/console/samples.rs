@@ -55,6 +55,11 @@ impl Words {
         self.hostile[place % self.hostile.len()].clone()
     }
 
+    /// The figure, or the largest there is in its place.
+    pub(super) fn figure(&self, figure: u64) -> u64 {
+        if self.hostile.is_empty() { figure } else { u64::MAX }
+    }
+
     pub(super) fn some(&self, text: &str) -> Option<String> {
         Some(self.say(text))
     }

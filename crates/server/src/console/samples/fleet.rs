@@ -270,7 +270,7 @@ fn hardware(words: &Words) -> Hardware {
         processor: words.some("Intel(R) Xeon(R) Gold 6338 CPU @ 2.00GHz"),
         processors: Some(64),
         microcode: words.some("0xd0003e7"),
-        memory_kib: Some(u64::MAX),
+        memory_kib: Some(words.figure(263_845_992)),
         virtualisation: words.some("kvm"),
         processor_vulnerabilities: vec![(words.say("meltdown"), words.say("Not affected")), (words.say("spectre_v2"), words.say("Mitigation: Enhanced IBRS"))],
         devices: vec![Device { class: words.say("disk"), name: words.say("nvme0n1"), model: words.some("Samsung PM9A3"), firmware: words.some("GDC7102Q"), firmware_available: words.some("GDC7302Q"), size: Some(1_920_383_410_176), ..Device::default() }],
