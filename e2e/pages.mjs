@@ -49,6 +49,8 @@ const wholePages = (await readdir(folder)).filter((name) => name.endsWith(".html
 // One page is used again for each file: making one costs more than a look.
 async function watch(context) {
   const page = await context.newPage();
+  // A busy machine is slow, not broken.
+  page.setDefaultTimeout(120_000);
   const said = [];
   await page.addInitScript(() => {
     window.broken = [];
@@ -93,7 +95,7 @@ const settings = [
   ["dark", { colorScheme: "dark", viewport: { width: 1360, height: 900 } }],
   ["phone", { colorScheme: "light", viewport: { width: 390, height: 844 }, hasTouch: true }],
 ];
-await Promise.all(settings.map(async ([tag, setting]) => {
+for (const [tag, setting] of settings) {
   const context = await browser.newContext({ reducedMotion: "reduce", ...setting });
   const watched = await watch(context);
   for (const name of wholePages) {
@@ -104,7 +106,7 @@ await Promise.all(settings.map(async ([tag, setting]) => {
     if (shots) await page.screenshot({ path: join(shots, `${name}-${tag}.png`), fullPage: !name.startsWith("many") });
   }
   await context.close();
-}));
+}
 
 // What a person does with the keyboard, and what the charts are.
 const context = await browser.newContext({ viewport: { width: 1360, height: 900 } });

@@ -138,7 +138,14 @@
     });
     addEventListener("pagehide", () => source.close());
   }
-  // A session that has ended answers a refresh with the sign-in page: go there.
+  // A session that has ended answers with the sign-in page, which has no such
+  // part: go there instead of showing nothing.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.target.id === "live" && !event.detail.serverResponse.includes('id="live"')) {
+      event.detail.shouldSwap = false;
+      location.reload();
+    }
+  });
   document.addEventListener("htmx:responseError", (event) => {
     if (event.detail.xhr.status === 401) location.reload();
     else if (state) state.textContent = "The server did not answer; what you see may be old.";
