@@ -5,8 +5,10 @@ use crate::evidence::Witnessed;
 use crate::fleet::Fleet;
 use crate::fleet::question::Clock;
 use crate::identity::Identity;
+use crate::identity::api::Doors;
 use crate::metrics::Metrics;
 use crate::phases::monitor::Advisories;
+use axum::extract::FromRef;
 use jiff::Timestamp;
 use plimsoll_core::model::problem::Problem;
 use plimsoll_store::Store;
@@ -23,6 +25,8 @@ pub struct App {
     pub store: Store,
     /// Who somebody is and what they may do.
     pub identity: Arc<Identity>,
+    /// The ways in.
+    pub doors: Doors,
     /// What was decided of every host.
     pub fleet: Fleet,
     /// The advisory database in force.
@@ -55,6 +59,12 @@ pub enum News {
 
 /// The shared handle.
 pub type Shared = Arc<App>;
+
+impl FromRef<Shared> for Doors {
+    fn from_ref(app: &Shared) -> Self {
+        app.doors.clone()
+    }
+}
 
 impl App {
     /// The clock questions are asked at.

@@ -5,7 +5,7 @@
 
 use crate::http::problem::Refusal;
 use jiff::Timestamp;
-use plimsoll_formats::protocol::Remembered;
+use plimsoll_formats::protocol::{Remembered, encode_hex};
 use plimsoll_store::Store;
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -50,7 +50,7 @@ impl Witnessed {
             }
             (offered.size, note)
         };
-        let proof = if old == 0 { Vec::new() } else { store.consistency_proof(old, size).await? };
+        let proof = if old == 0 { Vec::new() } else { store.consistency_proof(old, size).await?.iter().map(|hash| encode_hex(hash)).collect() };
         let mut offered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if offered.size == size && offered.proofs.len() < PROOFS {
             offered.proofs.insert(old, proof.clone());
@@ -68,7 +68,7 @@ impl Witnessed {
             // One caller renews; the others go on with the one on offer.
             offered.at = now;
         }
-        let newest = store.newest_checkpoint().await?;
+        let newest = store.checkpoint().await?;
         let mut offered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(newest) = newest.filter(|newest| newest.size > offered.size) {
             offered.size = newest.size;

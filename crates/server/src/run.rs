@@ -12,7 +12,9 @@ use crate::http::gate::Gate;
 use crate::http::limits::Limits;
 use crate::http::origin::Origins;
 use crate::http::routes::Routes;
-use crate::identity::stored::StoredDirectory;
+use crate::identity::api::Doors;
+use crate::identity::oidc::Oidc;
+use crate::identity::directory::Directory;
 use crate::identity::{Identity, Lifetimes};
 use crate::{agents, api, console};
 use ipnet::IpNet;
@@ -61,7 +63,7 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
         Some(bytes) => Some(SignedRoot::read("root document", bytes)?.digest()),
         None => None,
     };
-    let store = open_store(&configuration).await.map_err(|error| error.problem)?;
+    let store = open_store(&configuration).await.map_err(|error| *error.problem)?;
     let listener = TcpListener::bind(configuration.listen).await.map_err(|error| cannot_listen(&configuration, &error))?;
     let bound = listener.local_addr().map_err(|error| cannot_listen(&configuration, &error))?;
     let advisories = Advisories::at(configuration.advisories.clone(), configuration.advisories_key);
@@ -86,7 +88,7 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
     if let Look::Refused(problem) = app.advisories.look() {
         tracing::error!(code = problem.code, place = problem.place, "{}; {}", problem.text, problem.next);
     }
-    load(&app).await.map_err(|error| error.problem)?;
+    load(&app).await.map_err(|error| *error.problem)?;
     let proxies = Proxies::new(app.configuration.trusted_proxies.iter().map(|address| IpNet::from(*address)).collect());
     let gate = Gate::new(identity, Some(Arc::new(agents::Signatures(Arc::clone(&app)))), origins, proxies, Limits::default());
     let service = routes().serve(Arc::clone(&app), Arc::new(gate));
@@ -102,11 +104,11 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
 
 /// Every route of the server.
 pub fn routes() -> Routes<Shared> {
-    api::routes().merge(agents::routes()).merge(console::routes())
+    api::routes().merge(agents::routes()).merge(console::routes()).merge(crate::identity::api::routes())
 }
 
 fn identity(store: &Store, origins: &Origins) -> Result<Arc<Identity>, Problem> {
-    let directory = Arc::new(StoredDirectory::new(store.clone()));
+    let directory: Arc<dyn Directory> = Arc::new(store.clone());
     let made = Identity::new(directory, origins, Lifetimes::default(), Arc::new(Timestamp::now));
     made.map(Arc::new).map_err(|error| {
         Problem::new("E-IDENTITY", origins.canonical(), error.to_string(), "name an address that browsers can use, with `--public-url`")
@@ -332,16 +334,13 @@ async fn flush_presence(app: Shared, mut stopped: watch::Receiver<bool>) {
     }
 }
 
-/// Integrates leaves into the evidence log and signs checkpoints, where this
+/// Integrates leaves into the evidence log and signs checkpoints, whenever this
 /// server holds the lease.
 async fn keep_evidence(app: Shared, mut stopped: watch::Receiver<bool>) {
-    loop {
-        let go_on = pause(Duration::from_secs(1), &mut stopped).await;
-        if let Err(error) = app.store.integrate(Timestamp::now()).await {
-            tracing::error!(code = error.problem.code, "the evidence log cannot grow: {}", error.problem.text);
-        }
-        if !go_on {
-            return;
-        }
+    let holder = format!("{}:{}", app.url, std::process::id());
+    let failed = |error: StoreError| tracing::error!(code = error.problem.code, "the evidence log cannot grow: {}", error.problem.text);
+    tokio::select! {
+        () = app.store.keep_integrating(&holder, failed) => {}
+        _ = stopped.wait_for(|stopped| *stopped) => {}
     }
 }

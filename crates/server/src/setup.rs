@@ -44,7 +44,7 @@ fn refused(refusal: &crate::http::problem::Refusal) -> Problem {
 ///
 /// What the store meets.
 pub async fn first_steps(app: &Shared) -> Result<FirstSteps, Problem> {
-    let client = first_client(app).await.map_err(|error| error.problem)?;
+    let client = first_client(app).await.map_err(|error| *error.problem)?;
     let owner = owner(app).await?;
     let (identity, steward) = (&app.identity, app.identity.local_steward());
     let link = identity.link(&steward, owner).await.map_err(|refusal| refused(&refusal))?;

@@ -220,6 +220,20 @@ impl Change {
         self.record(&format!("group-members:{id}"), Some(&before), Some(wanted))
     }
 
+    /// Adds one host to a group; who is in it already stays so.
+    ///
+    /// # Errors
+    /// There is no such group or host.
+    pub async fn join_group(&mut self, id: GroupId, host: HostId) -> Result<()> {
+        by_id(self.connection(), id).await?;
+        sqlx::query("INSERT INTO group_members (group_id, host) VALUES ($1, $2) ON CONFLICT (group_id, host) DO NOTHING")
+            .bind(id.to_string())
+            .bind(host.to_string())
+            .execute(self.connection())
+            .await?;
+        self.record(&format!("group:{id}"), None, Some(&serde_json::json!({ "joined": host })))
+    }
+
     /// Deletes a group; roles and tokens bound to it lose what it gave.
     ///
     /// # Errors

@@ -78,7 +78,7 @@ async fn admit(
     let actor = Actor { id: format!("host:{id}"), name: None, strength: "host-key".to_owned(), request: Some(allowed.caller.request.clone()) };
     let mut change = app.store.begin(Intent::new(actor, now, "host.enrol", format!("host:{id}"))).await?;
     // Of two hosts at once with one token, one loses here.
-    change.spend_enrolment_token(token.id, now).await.map_err(|_| spent())?;
+    change.use_enrolment_token(&wish.token).await.map_err(|_| spent())?;
     let taken = change.active_host_named(token.client, &wish.name).await?;
     let machine = Machine {
         machine_id_digest: Some(wish.machine_id_digest).filter(|digest| !digest.is_empty()),
@@ -109,7 +109,7 @@ async fn admit(
     };
     let registration = change.insert_host(registration, &machine).await?;
     if let Some(group) = token.group {
-        change.add_to_group(group, id).await?;
+        change.join_group(group, id).await?;
     }
     change.commit(None).await?;
     {
@@ -130,8 +130,8 @@ async fn welcome(app: &Shared, host: &Registration, now: Timestamp) -> Result<En
         state: host.state,
         check_in_seconds: app.configuration.check_in_seconds,
         server_time: now,
-        log_key: app.store.log_key().await?,
-        checkpoint: app.store.newest_checkpoint().await?.map(|checkpoint| checkpoint.note),
+        log_key: app.store.log().await?.verifier_key,
+        checkpoint: app.store.checkpoint().await?.map(|checkpoint| checkpoint.note),
         root: app.configuration.root.as_ref().map(|root| String::from_utf8_lossy(root).into_owned()),
     })
 }

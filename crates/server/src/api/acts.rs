@@ -216,9 +216,11 @@ pub struct ManualHost {
     /// Name.
     pub name: String,
     /// Operating system, where one is known.
+    #[schema(value_type = Option<Object>)]
     pub os: Option<OperatingSystem>,
     /// Components.
     #[serde(default)]
+    #[schema(value_type = Vec<Object>)]
     pub components: Vec<Component>,
 }
 

@@ -110,12 +110,16 @@ pub struct AdvisoryAnswer {
     /// What was asked for.
     pub id: String,
     /// Advisories of that id, alias or CVE.
+    #[schema(value_type = Vec<Object>)]
     pub advisories: Vec<AdvisoryFacts>,
     /// Their texts, in the same order.
+    #[schema(value_type = Vec<Object>)]
     pub texts: Vec<AdvisoryText>,
     /// Scores and exploitation of the CVE.
+    #[schema(value_type = Option<Object>)]
     pub threat: Option<Threat>,
     /// VEX statements.
+    #[schema(value_type = Vec<Object>)]
     pub statements: Vec<Statement>,
     /// Open findings on hosts the asker may see.
     pub findings: Vec<FindingRow>,

@@ -6,7 +6,9 @@ use crate::app::Shared;
 use crate::http::gate::Allowed;
 use axum::Json;
 use axum::extract::{Path, Query, State};
+use crate::phases::evaluate;
 use jiff::Timestamp;
+use plimsoll_store::transitions::{FindingKey, Transition};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -20,6 +22,13 @@ pub struct Moment {
     pub opened: Vec<String>,
     /// Those that were gone from then on.
     pub closed: Vec<String>,
+}
+
+impl From<Transition> for Moment {
+    fn from(transition: Transition) -> Self {
+        let words = |keys: &[FindingKey]| keys.iter().map(evaluate::key_text).collect();
+        Self { at: transition.at, opened: words(&transition.opened), closed: words(&transition.closed) }
+    }
 }
 
 /// How much.
@@ -36,8 +45,8 @@ pub struct Much {
 pub async fn host(State(app): State<Shared>, allowed: Allowed, Path(id): Path<String>, Query(much): Query<Much>) -> Answer<Vec<Moment>> {
     let (_, take) = window(None, much.take)?;
     let id = seen_host(&app, &allowed.scope, &id, |managed| managed.registration.id)?;
-    let history = app.store.history(id, u32::try_from(take).unwrap_or(u32::MAX)).await?;
-    Ok(Json(history.into_iter().map(|(at, opened, closed)| Moment { at, opened, closed }).collect()))
+    let history = app.store.transitions(id).await?;
+    Ok(Json(history.into_iter().rev().take(take).map(Moment::from).collect()))
 }
 
 /// One entry of the evidence log.
@@ -55,5 +64,5 @@ pub async fn evidence(State(app): State<Shared>, _allowed: Allowed, Query(much):
     let (skip, take) = window(much.skip, much.take)?;
     let entries = app.store.changes_since(skip as u64, u32::try_from(take).unwrap_or(u32::MAX)).await?;
     let read = |bytes: &[u8]| serde_json::from_slice(bytes).unwrap_or(serde_json::Value::Null);
-    Ok(Json(entries.into_iter().map(|entry| Entry { position: entry.position, leaf: read(&entry.bytes) }).collect()))
+    Ok(Json(entries.into_iter().map(|entry| Entry { position: entry.position.unwrap_or_default(), leaf: read(&entry.bytes) }).collect()))
 }

@@ -105,6 +105,7 @@ pub struct HostAnswer {
     #[schema(value_type = Object)]
     pub registration: Registration,
     /// The answer; none before the first report.
+    #[schema(value_type = Option<Object>)]
     pub scan: Option<Scan>,
 }
 
@@ -126,7 +127,7 @@ pub fn seen_host<T>(app: &App, scope: &Scope, id: &str, look: impl FnOnce(&Manag
 pub async fn explain(app: &Shared, registration: &Registration, include_fixed: bool) -> Result<Option<Scan>, Refusal> {
     let Some(digest) = registration.report.clone() else { return Ok(None) };
     let bytes = app.store.report(registration.client, &digest).await?;
-    let memory = app.store.memory(registration.id).await?;
+    let memory = evaluate::memory(app, registration.id).await?;
     let (held, policies) = (app.advisories.held(), app.configuration.policies.clone());
     let registration = registration.clone();
     let answer = app

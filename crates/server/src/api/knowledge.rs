@@ -16,14 +16,17 @@ use utoipa::ToSchema;
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SourcesAnswer {
     /// Date of its newest input; none without a database.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub built: Option<Timestamp>,
     /// Digest that names its bytes.
     pub digest: Option<String>,
     /// Who signed it.
     pub signed_by: Option<String>,
     /// Sources with what is wrong with each.
+    #[schema(value_type = Vec<Object>)]
     pub sources: Vec<Source>,
     /// Why the newest file was refused.
+    #[schema(value_type = Option<Object>)]
     pub trouble: Option<Problem>,
 }
 

@@ -41,7 +41,7 @@ impl From<StoreError> for Refusal {
             ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        refuse(status, error.problem)
+        refuse(status, *error.problem)
     }
 }
 

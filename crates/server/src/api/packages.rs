@@ -61,6 +61,7 @@ pub struct VersionRow {
     /// Version.
     pub version: String,
     /// Hosts.
+    #[schema(value_type = Vec<Vec<String>>)]
     pub hosts: Vec<(HostId, String)>,
 }
 

@@ -91,7 +91,7 @@ pub const HOSTS: ListForm = ListForm {
         },
         Filter {
             key: "is",
-            title: "That",
+            title: "Only those that",
             choices: &[("silent", "have gone silent"), ("flagged", "are flagged"), ("reboot", "wait for a reboot")],
         },
     ],

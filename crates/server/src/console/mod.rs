@@ -16,6 +16,9 @@
 //! while somebody reads or types in that part.
 
 pub mod assets;
+pub mod export;
+mod fill;
+pub mod handlers;
 pub mod lists;
 pub mod pages;
 pub mod query;
@@ -23,6 +26,13 @@ pub mod routes;
 pub mod views;
 pub mod why;
 mod wording;
+
+pub use handlers::routes;
+
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;
 
 
 /// What a browser may do with a page of the console; every answer under

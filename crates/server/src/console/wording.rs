@@ -216,9 +216,11 @@ impl Shell {
         lower.starts_with("https://") || lower.starts_with("http://")
     }
 
-    /// A page inside the console: `//host` and `/\host` lead elsewhere.
+    /// A page inside the console: `//host` and `/\host` lead elsewhere, and
+    /// steps upwards lead out of it.
     pub fn inside(&self, path: &str) -> bool {
-        path.starts_with("/console/") || path == "/console"
+        let there = path == "/console" || path.starts_with("/console/") || path.starts_with("/console?");
+        there && !path.contains("..") && !path.contains('\\')
     }
 
     /// One segment of a path.

@@ -74,6 +74,7 @@ pub struct HostRow {
     #[schema(value_type = String)]
     pub state: Standing,
     /// When it was last heard of.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub last_seen: Option<Timestamp>,
     /// Pending updates; none where they cannot be told.
     pub updates: Option<u32>,
@@ -86,6 +87,7 @@ pub struct HostRow {
     /// Of those, due within seven days.
     pub due_soon: u32,
     /// Next due date that has not passed.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub next_due: Option<Timestamp>,
     /// Components found.
     pub components: u32,
@@ -190,6 +192,7 @@ pub struct AdvisoryRow {
     /// Hosts where an enabled repository offers the fix.
     pub fix_available: u64,
     /// Earliest due date.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub due: Option<Timestamp>,
     /// Packages concerned.
     pub packages: Vec<String>,
@@ -222,6 +225,7 @@ pub struct FindingRow {
     /// Whether it is known to be exploited.
     pub exploited: bool,
     /// Due date.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub due: Option<Timestamp>,
     /// Whether that has passed.
     pub overdue: bool,

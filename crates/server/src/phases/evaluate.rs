@@ -8,7 +8,7 @@ use crate::fleet::State;
 use crate::fleet::judged::Counts;
 use crate::http::problem::Refusal;
 use jiff::Timestamp;
-use plimsoll_core::assessment::{self, Answer, Memory, Offer};
+use plimsoll_core::assessment::{self, Answer, Memory, Offer, Remembered};
 use plimsoll_core::knowledge::Knowledge;
 use plimsoll_core::model::component::Component;
 use plimsoll_core::model::host::Host;
@@ -19,6 +19,7 @@ use plimsoll_core::model::registration::Registration;
 use plimsoll_core::model::report::Report;
 use plimsoll_formats::protocol::{self, CanonicalReport};
 use plimsoll_store::reports::PackedReport;
+use plimsoll_store::transitions::{FindingKey, Transition};
 use plimsoll_store::{Actor, Intent};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -91,10 +92,55 @@ impl Transitions {
         }
     }
 
+    /// The same in the store's words.
+    fn stored(&self, host: HostId, at: Timestamp) -> Transition {
+        let keys = |texts: &[String]| texts.iter().map(|text| key_of(text)).collect();
+        Transition { host, at, opened: keys(&self.opened), closed: keys(&self.closed) }
+    }
+
     /// Whether nothing changed.
     pub fn is_empty(&self) -> bool {
         self.opened.is_empty() && self.closed.is_empty()
     }
+}
+
+/// What the store calls an update among its keys of findings.
+const UPDATE: &str = "update";
+
+/// A key of the core's memory in the store's words.
+fn key_of(text: &str) -> FindingKey {
+    let mut words = text.splitn(3, ' ');
+    let (kind, second, rest) = (words.next().unwrap_or_default(), words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    if kind == UPDATE {
+        FindingKey { advisory: UPDATE.to_owned(), component: format!("{second} {rest}") }
+    } else {
+        FindingKey { advisory: second.to_owned(), component: rest.to_owned() }
+    }
+}
+
+/// The core's word for a key of the store.
+pub fn key_text(key: &FindingKey) -> String {
+    if key.advisory == UPDATE {
+        format!("{UPDATE} {}", key.component)
+    } else {
+        format!("finding {} {}", key.advisory, key.component)
+    }
+}
+
+/// What is remembered of a host: what is open, and since when it was first
+/// seen here.
+///
+/// # Errors
+///
+/// The store cannot be read.
+pub async fn memory(app: &App, host: HostId) -> Result<Memory, Refusal> {
+    let kept = app.store.memory(host).await?;
+    let now = Timestamp::now();
+    let seen = kept.open.iter().map(|(key, opened)| {
+        let first = kept.first_seen.get(key).copied().unwrap_or(*opened);
+        (key_text(key), Remembered { first, last: now })
+    });
+    Ok(Memory { seen: seen.collect(), kept: true })
 }
 
 impl App {
@@ -124,13 +170,13 @@ async fn work(
     report: CanonicalReport,
     pack: bool,
 ) -> Result<Worked, Refusal> {
-    let memory = app.store.memory(registration.id).await?;
+    let memory = memory(app, registration.id).await?;
     let (held, policies) = app.ground();
     let registration = registration.clone();
     let started = Instant::now();
     let worked = app
         .compute(move || {
-            let packed = if pack { Some(PackedReport::new(&report.bytes).map_err(|error| error.problem)?) } else { None };
+            let packed = if pack { Some(PackedReport::new(&report.bytes).map_err(|error| *error.problem)?) } else { None };
             let ground = Ground { now: Timestamp::now(), held: held.as_deref(), policies: &policies };
             let mut answer = judge(report.report, &registration, &memory, &ground, false)?;
             let transitions = Transitions::between(&memory, &answer.memory);
@@ -170,7 +216,7 @@ pub async fn take(app: &Shared, id: HostId, report: CanonicalReport, actor: Acto
                 if let Some(packed) = &packed {
                     change.put_report(id, packed, now).await?;
                 }
-                change.note_transitions(id, now, &transitions.opened, &transitions.closed).await
+                change.add_transitions(&[transitions.stored(id, now)]).await
             })
         })
         .await?;
@@ -204,7 +250,7 @@ pub async fn again(app: &Shared, id: HostId) -> Result<Transitions, Refusal> {
         let intent = Intent::new(Actor::server(), now, "host.judge", format!("host:{id}")).for_client(registration.client);
         app.store
             .submit(intent, move |change| {
-                Box::pin(async move { change.note_transitions(id, now, &kept.opened, &kept.closed).await })
+                Box::pin(async move { change.add_transitions(&[kept.stored(id, now)]).await })
             })
             .await?;
     }

@@ -14,6 +14,7 @@ use plimsoll_core::model::component::Component;
 use plimsoll_core::model::identifier::GroupId;
 use plimsoll_core::model::registration::{HostState, Registration};
 use plimsoll_formats::protocol;
+use plimsoll_store::transitions::{FindingKey, Transition};
 use plimsoll_version::compare as compare_versions;
 use roaring::RoaringBitmap;
 use std::cmp::Ordering;
@@ -22,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Findings on a host's page; a forgotten host has thousands.
 const FINDINGS: usize = 500;
 /// Moments of a host's story.
-const STORY: u32 = 50;
+const STORY: usize = 50;
 
 fn row(managed: &Managed, groups: &BTreeMap<u32, Vec<String>>, clock: Clock) -> HostRow {
     let (host, counts, judged) = (&managed.registration, &managed.counts, managed.judged.as_deref());
@@ -183,8 +184,10 @@ pub async fn host(app: &Shared, registration: &Registration) -> Result<HostPage,
     };
     let mut scan = explain(app, registration, false).await?;
     let machine = app.store.machine(registration.id).await?;
-    let history = app.store.history(registration.id, STORY).await?;
-    let goes_on = history.len() >= STORY as usize;
+    let mut history = app.store.transitions(registration.id).await?;
+    history.reverse();
+    let goes_on = history.len() > STORY;
+    history.truncate(STORY);
     let mut findings = scan.as_mut().map(|scan| std::mem::take(&mut scan.findings)).unwrap_or_default();
     let total = findings.len() as u64;
     findings.truncate(FINDINGS);
@@ -207,7 +210,7 @@ pub async fn host(app: &Shared, registration: &Registration) -> Result<HostPage,
         findings_total: total,
         updates: scan.as_mut().and_then(|scan| scan.updates.take()),
         problems: scan.map(|scan| scan.problems).unwrap_or_default(),
-        story: history.into_iter().flat_map(|(at, opened, closed)| story(at, &opened, &closed)).collect(),
+        story: history.iter().flat_map(story).collect(),
         story_goes_on: goes_on,
         applications: Vec::new(),
     })
@@ -215,30 +218,28 @@ pub async fn host(app: &Shared, registration: &Registration) -> Result<HostPage,
 
 /// What came and went at one moment, as sentences: each thing for a few, a
 /// count for many.
-fn story(at: jiff::Timestamp, opened: &[String], closed: &[String]) -> Vec<StoryEvent> {
+fn story(moment: &Transition) -> Vec<StoryEvent> {
     const NAMED: usize = 5;
-    let findings = |keys: &[String]| -> Vec<String> {
-        keys.iter().filter_map(|key| key.strip_prefix("finding ")).map(str::to_owned).collect()
-    };
-    let events = |kind: StoryKind, keys: Vec<String>, word: &str| -> Vec<StoryEvent> {
-        if keys.len() > NAMED {
-            return vec![StoryEvent { at, kind, text: format!("{} findings {word}", keys.len()), actor: None, link: None }];
+    let at = moment.at;
+    let events = |kind: StoryKind, keys: &[FindingKey], word: &str| -> Vec<StoryEvent> {
+        let findings: Vec<&FindingKey> = keys.iter().filter(|key| key.advisory != "update").collect();
+        if findings.len() > NAMED {
+            return vec![StoryEvent { at, kind, text: format!("{} findings {word}", findings.len()), actor: None, link: None }];
         }
-        let one = |key: String| {
-            let advisory = key.split(' ').next().unwrap_or_default().to_owned();
-            let package = key.split(' ').nth(1).and_then(|purl| purl.rsplit('/').next()).unwrap_or_default();
+        let one = |key: &FindingKey| {
+            let package = key.component.split(' ').next().and_then(|purl| purl.rsplit('/').next()).unwrap_or_default();
             StoryEvent {
                 at,
                 kind,
-                text: format!("{advisory} in {package}"),
+                text: format!("{} in {package}", key.advisory),
                 actor: None,
-                link: Some(format!("/console/advisories/{}", super::super::query::segment(&advisory))),
+                link: Some(format!("/console/advisories/{}", super::super::query::segment(&key.advisory))),
             }
         };
-        keys.into_iter().map(one).collect()
+        findings.into_iter().map(one).collect()
     };
-    let mut out = events(StoryKind::Closed, findings(closed), "closed");
-    out.extend(events(StoryKind::Opened, findings(opened), "opened"));
+    let mut out = events(StoryKind::Closed, &moment.closed, "closed");
+    out.extend(events(StoryKind::Opened, &moment.opened, "opened"));
     out
 }
 

@@ -14,6 +14,9 @@ use crate::http::problem::Refusal;
 use jiff::SignedDuration;
 use plimsoll_core::model::identifier::GroupId;
 use plimsoll_core::model::source::{Source, SourceTrouble};
+use plimsoll_formats::policy::PRESETS;
+use plimsoll_formats::protocol::{digest, encode_hex};
+use plimsoll_store::evidence::reading::{ActivityQuery, Entry};
 use roaring::RoaringBitmap;
 use std::collections::BTreeMap;
 
@@ -80,6 +83,10 @@ pub fn sources(app: &App, seen: &RoaringBitmap) -> SourcesPage {
     }
 }
 
+fn preset_text(name: &str) -> Option<String> {
+    plimsoll_formats::policy::preset(name).map(str::to_owned)
+}
+
 /// Fills the page of the policy.
 pub fn policy(app: &App) -> PolicyPage {
     let policies = &app.configuration.policies;
@@ -101,16 +108,18 @@ pub fn policy(app: &App) -> PolicyPage {
             problems: policies.problems.clone(),
         })
         .collect();
-    let presets = plimsoll_formats::policy::presets()
-        .into_iter()
-        .map(|preset| Preset {
-            in_force: in_force.iter().any(|policy| policy.id == preset.id),
-            id: preset.id,
-            title: preset.title,
-            source: preset.source,
-            as_of: preset.as_of,
+    let presets = PRESETS.iter().filter_map(|preset| {
+        let set = plimsoll_formats::policy::load(preset.name, preset.text, &|name| preset_text(name)).ok()?;
+        let own = set.in_force().into_iter().next()?;
+        Some(Preset {
+            in_force: in_force.iter().any(|policy| policy.id == own.id),
+            title: own.id.clone(),
+            id: own.id,
+            source: own.source,
+            as_of: own.as_of.unwrap_or_default(),
         })
-        .collect();
+    });
+    let presets = presets.collect();
     PolicyPage { in_force, presets }
 }
 
@@ -120,39 +129,33 @@ pub fn policy(app: &App) -> PolicyPage {
 ///
 /// What the store meets.
 pub async fn activity(app: &Shared, query: ListQuery) -> Result<(Listing<EvidenceEntry>, Option<Checkpoint>), Refusal> {
-    let entries = app.store.activity(&plimsoll_store::evidence::ActivityQuery { limit: ENTRIES, ..Default::default() }).await?;
+    let entries = app.store.activity(&ActivityQuery { limit: ENTRIES, ..ActivityQuery::new(plimsoll_store::Scope::All) }).await?;
     let rows: Vec<EvidenceEntry> = entries.into_iter().map(entry).filter(|row| super::holds(&query, &[&row.actor, &row.verb, &row.object])).collect();
     let checkpoint = app.store.checkpoint().await?.map(|checkpoint| Checkpoint {
         origin: checkpoint.origin,
         size: checkpoint.size,
-        root: checkpoint.root,
-        signed: checkpoint.time,
+        root: encode_hex(&checkpoint.root),
+        signed: app.clock().now,
         witnesses: 0,
     });
     Ok((page(query, rows, Vec::new()), checkpoint))
 }
 
-fn entry(entry: plimsoll_store::evidence::Entry) -> EvidenceEntry {
-    let leaf: serde_json::Value = serde_json::from_slice(&entry.bytes).unwrap_or_default();
-    let text = |name: &str| match leaf.get(name) {
-        None | Some(serde_json::Value::Null) => String::new(),
-        Some(serde_json::Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-    };
-    let object = text("object");
+fn entry(entry: Entry) -> EvidenceEntry {
+    let text = |value: Option<&serde_json::Value>| value.map_or_else(String::new, ToString::to_string);
     EvidenceEntry {
-        index: Some(entry.position),
+        index: entry.position,
         time: entry.time,
-        actor: text("actor"),
-        strength: text("strength"),
-        verb: text("verb"),
-        link: object.strip_prefix("host:").map(|id| format!("/console/hosts/{}", segment(id))),
-        object,
-        reason: String::new(),
-        before: text("before"),
-        after: text("after"),
-        request: text("request"),
-        digest: entry.hash,
+        actor: entry.actor_name.unwrap_or(entry.actor),
+        strength: entry.strength,
+        verb: entry.verb,
+        link: entry.object.strip_prefix("host:").map(|id| format!("/console/hosts/{}", segment(id))),
+        object: entry.object,
+        reason: entry.reason.unwrap_or_default(),
+        before: text(entry.before.as_ref()),
+        after: text(entry.after.as_ref()),
+        request: entry.request.unwrap_or_default(),
+        digest: digest(&entry.bytes),
     }
 }
 
