@@ -70,12 +70,12 @@ impl Index {
         // (advisory, circumstance + 1 or zero for all, component)
         let mut hits: Vec<(u32, u32, u32)> = Vec::new();
         let anywhere = Host::default();
-        let watched = Watched { inner: knowledge, narrowed: Cell::new(false) };
+        let watched = Watched::new(knowledge);
         for number in self.components.used() {
             let Some(component) = self.components.component(number) else { continue };
             watched.narrowed.set(false);
             let everywhere = evaluate::matches(&component, &anywhere, &watched)?;
-            if !watched.narrowed.get() {
+            if !watched.is_narrowed() {
                 hits.extend(everywhere.into_iter().map(|advisory| (advisory, 0, number)));
                 continue;
             }
@@ -129,7 +129,7 @@ impl Index {
     }
 
     /// The hosts of what was hit.
-    fn hit(&self, mut hits: Hits) -> RoaringBitmap {
+    pub(super) fn hit(&self, mut hits: Hits) -> RoaringBitmap {
         hits.somewhere.sort_unstable();
         let mut out = self.hosts_of(&hits.everywhere);
         for group in hits.somewhere.chunk_by(|a, b| a.0 == b.0) {
@@ -143,14 +143,14 @@ impl Index {
 
 /// Components that are affected on every host that has them, or in some
 /// circumstances only.
-#[derive(Default)]
-struct Hits {
+#[derive(PartialEq, Debug, Default)]
+pub(super) struct Hits {
     everywhere: Vec<u32>,
     somewhere: Vec<(u32, u32)>,
 }
 
 impl Hits {
-    fn push(&mut self, circumstance: Option<u32>, component: u32) {
+    pub(super) fn push(&mut self, circumstance: Option<u32>, component: u32) {
         match circumstance {
             None => self.everywhere.push(component),
             Some(circumstance) => self.somewhere.push((circumstance, component)),
@@ -165,9 +165,20 @@ fn is_narrowed(rule: &Rule<'_>) -> bool {
 }
 
 /// A database that notes whether a rule asked about the host.
-struct Watched<'k> {
+pub(super) struct Watched<'k> {
     inner: &'k dyn Knowledge,
     narrowed: Cell<bool>,
+}
+
+impl<'k> Watched<'k> {
+    pub(super) fn new(inner: &'k dyn Knowledge) -> Self {
+        Self { inner, narrowed: Cell::new(false) }
+    }
+
+    /// Whether a rule asked about the host since the note was last cleared.
+    pub(super) fn is_narrowed(&self) -> bool {
+        self.narrowed.get()
+    }
 }
 
 impl Knowledge for Watched<'_> {

@@ -12,9 +12,9 @@ use crate::model::problem::Problem;
 use roaring::{MultiOps, RoaringBitmap};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Components of one inventory that are taken: ten times the largest real
-/// host, and what a hostile one may cost.
-pub const COMPONENT_LIMIT: usize = 50_000;
+/// Components of one inventory that are taken: as many as the protocol lets a
+/// report hold, ten times the largest real host.
+pub const COMPONENT_LIMIT: usize = 100_000;
 
 /// Host numbers that are taken, from zero: numbers are dense, so a higher one
 /// is a mistake of the caller's, and a table up to it would be one of ours.

@@ -22,6 +22,7 @@ mod index;
 mod members;
 mod names;
 mod packages;
+mod shifts;
 mod size;
 mod touched;
 
@@ -31,4 +32,5 @@ mod tests;
 pub use components::FIELD_LIMIT;
 pub use index::{COMPONENT_LIMIT, Change, HOST_LIMIT, Index, Size};
 pub use packages::{InstalledVersion, Package};
+pub use shifts::Shift;
 pub use touched::{Digests, Touched};

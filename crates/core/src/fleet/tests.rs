@@ -290,6 +290,38 @@ proptest! {
     }
 
     #[test]
+    fn says_whom_a_new_database_touches(
+        steps in steps(),
+        inventories in proptest::collection::vec(inventory(), 1..8),
+        before in proptest::collection::vec(range(), 0..8),
+        now in proptest::collection::vec(range(), 0..8),
+        kept in 0..8usize,
+    ) {
+        let (index, naive) = play(&steps, &inventories);
+        let now: Vec<Range> = before.iter().take(kept).cloned().chain(now).collect();
+        let (before, now) = (Small::new(before), Small::new(now));
+        let (touched, _) = index.touched(&index.digests(&before).unwrap(), &now).unwrap();
+        let mut shifts: BTreeMap<String, (RoaringBitmap, RoaringBitmap)> = BTreeMap::new();
+        for shift in index.shifts(&touched, Some(&before), &now).unwrap() {
+            shifts.insert(shift.advisory, (shift.opened, shift.closed));
+        }
+        let touched: BTreeSet<String> = touched.into_iter().map(|one| one.name).collect();
+        for number in 0..4 {
+            let bound = |knowledge: &Small| {
+                let binds = |one: &Component, eus: bool| {
+                    let names = [&one.name, one.source.as_ref().unwrap_or(&one.name)];
+                    one.stream.is_some() && names.into_iter().any(|name| touched.contains(name)) && binds(one, eus, knowledge, number)
+                };
+                naive_hosts(&naive, binds)
+            };
+            let (old, new) = (bound(&before), bound(&now));
+            let shift = shifts.remove(&format!("A-{number}")).unwrap_or_default();
+            prop_assert_eq!(shift, (&new - &old, &old - &new), "advisory {}", number);
+        }
+        prop_assert!(shifts.is_empty());
+    }
+
+    #[test]
     fn forgets_what_nobody_has(steps in steps(), inventories in proptest::collection::vec(inventory(), 1..12)) {
         let (mut index, naive) = play(&steps, &inventories);
         for host in naive.keys() {
@@ -299,6 +331,13 @@ proptest! {
         prop_assert_eq!((size.hosts, size.inventories, size.bases, size.components, size.names), (0, 0, 1, 0, 0));
         prop_assert_eq!(index.search("", &(0..100).collect(), None, 1000), vec![]);
     }
+}
+
+fn binds(component: &Component, eus: bool, knowledge: &Small, number: u32) -> bool {
+    let host = facts(eus);
+    let input = evaluate::Input { component, host: &host, knowledge, offered: None, repositories_known: false, include_fixed: false };
+    let verdicts = evaluate::decide(&input).unwrap().decision.verdicts;
+    verdicts.iter().any(|verdict| verdict.number == number && evaluate::is_obliging(verdict))
 }
 
 fn check_packages(index: &Index, naive: &Naive, visible: &RoaringBitmap) {
