@@ -10,6 +10,7 @@ pub mod advisories;
 pub mod advisory_db;
 pub mod bounded;
 pub mod components;
+mod lenient;
 pub mod packages;
 pub mod policy;
 pub mod reports;
