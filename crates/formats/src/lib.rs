@@ -15,3 +15,5 @@ pub mod packages;
 pub mod policy;
 pub mod reports;
 pub mod sbom;
+#[cfg(test)]
+mod test_data;

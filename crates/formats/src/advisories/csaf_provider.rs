@@ -271,7 +271,7 @@ mod tests {
 
     #[test]
     fn real_lists_read() {
-        let Some(data) = crate::advisories::test_data::folder() else { return };
+        let Some(data) = crate::test_data::folder() else { return };
         let examples = data.join("csaf/oasis-2.0-examples");
         let bytes = std::fs::read(examples.join("provider-metadata/example-01-provider-metadata.json")).unwrap();
         let url = "https://www.example.com/.well-known/csaf/feed-tlp-white.json".to_owned();

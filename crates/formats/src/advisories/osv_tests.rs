@@ -146,7 +146,7 @@ fn named_on(names: &BTreeSet<String>, installed: &[Component]) -> (usize, usize)
 /// told by what is really installed, not by what the reader says.
 #[test]
 fn names_are_those_of_sources_or_binaries_as_the_records_really_have_them() {
-    let Some(data) = crate::advisories::test_data::folder() else { return };
+    let Some(data) = crate::test_data::folder() else { return };
     let named = |facts: &mut dyn FnMut(&mut dyn FnMut(Fact))| {
         let mut names: BTreeMap<(bool, NamesWhat), BTreeSet<String>> = BTreeMap::new();
         facts(&mut |fact| {

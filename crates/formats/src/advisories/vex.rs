@@ -329,7 +329,7 @@ mod tests {
     /// Counted with Python's json: 3 statements, 618 products.
     #[test]
     fn ubuntus_openvex_is_read_whole() {
-        let Some(data) = sbom::tests::test_data() else { return };
+        let Some(data) = crate::test_data::folder() else { return };
         let bytes = std::fs::read(data.join("ubuntu/openvex/cve/2023/CVE-2023-38545.json")).unwrap();
         let (reading, found) = statements(|sink| openvex("u", &bytes, sink));
         assert_eq!((reading.records, reading.rejected, reading.problems.len()), (3, 0, 0));
@@ -346,7 +346,7 @@ mod tests {
     /// `affects` entries list versions, 17 of them ranges.
     #[test]
     fn cyclonedx_examples_are_read_whole() {
-        let Some(data) = sbom::tests::test_data() else { return };
+        let Some(data) = crate::test_data::folder() else { return };
         let mut folders = vec![data.join("vex/cyclonedx")];
         let mut by_status: BTreeMap<VexStatus, usize> = BTreeMap::new();
         let mut total = Reading::default();
@@ -374,7 +374,7 @@ mod tests {
 
     #[test]
     fn a_bom_link_to_a_purl_is_followed() {
-        let Some(data) = sbom::tests::test_data() else { return };
+        let Some(data) = crate::test_data::folder() else { return };
         let bytes = std::fs::read(data.join("vex/cyclonedx/vex.json")).unwrap();
         let (_, found) = statements(|sink| cyclonedx_vex("v", &bytes, sink));
         let first = found.first().unwrap();
