@@ -10,6 +10,8 @@ pub mod advisories;
 pub mod advisory_db;
 pub mod bounded;
 pub mod components;
+#[cfg(test)]
+mod hostile_tests;
 mod lenient;
 pub mod packages;
 pub mod policy;
