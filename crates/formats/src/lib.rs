@@ -19,3 +19,4 @@ pub mod reports;
 pub mod sbom;
 #[cfg(test)]
 mod test_data;
+pub mod trust;

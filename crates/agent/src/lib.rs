@@ -1,0 +1,1 @@
+//! The agent and the helper: what runs on a managed host.

@@ -1,0 +1,1 @@
+//! API, console, reconcilers, identity and notification.

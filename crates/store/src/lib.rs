@@ -1,0 +1,1 @@
+//! SQL on SQLite and PostgreSQL, content-addressed reports, and the evidence log.
