@@ -25,7 +25,7 @@ fn every_target_has_a_file_and_a_corpus() {
 
 #[test]
 fn every_kept_input_passes() {
-    for (name, target) in TARGETS {
+    for (name, target) in TARGETS.iter().copied() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(name);
         let mut inputs: Vec<_> = fs::read_dir(&folder).expect(name).map(|entry| entry.expect(name).path()).collect();
         inputs.sort();

@@ -147,21 +147,26 @@ fn named_on(names: &BTreeSet<String>, installed: &[Component]) -> (usize, usize)
 #[test]
 fn names_are_those_of_sources_or_binaries_as_the_records_really_have_them() {
     let Some(data) = crate::test_data::folder() else { return };
-    let named = |facts: &mut dyn FnMut(&mut dyn FnMut(Fact))| {
+    let named = |facts: Vec<Fact>| {
         let mut names: BTreeMap<(bool, NamesWhat), BTreeSet<String>> = BTreeMap::new();
-        facts(&mut |fact| {
-            let Fact::Advisory(advisory) = fact else { return };
+        for fact in facts {
+            let Fact::Advisory(advisory) = fact else { continue };
             for affected in advisory.affected {
                 let key = (affected.stream.advisories_name_sources(), affected.names);
                 names.entry(key).or_default().insert(affected.name);
             }
-        });
+        }
         assert_eq!(names.len(), 1, "one rule for all records of a distribution: {:?}", names.keys());
         names.into_iter().next().expect("names")
     };
-    let zip = |name: &str| std::fs::read(data.join(name)).expect(name);
+    let bytes = |name: &str| std::fs::read(data.join(name)).expect(name);
+    let all = |name: &str| {
+        let mut facts = Vec::new();
+        archive(name, &bytes(&format!("osv/{name}/all.zip")), &mut |fact| facts.push(fact)).expect(name);
+        facts
+    };
 
-    let (kind, names) = named(&mut |sink| drop(archive("Debian", &zip("osv/Debian/all.zip"), sink).expect("Debian")));
+    let (kind, names) = named(all("Debian"));
     assert_eq!(kind, (true, NamesWhat::Source));
     let status = std::fs::read_to_string(data.join("hosts/deb12-drifted/var/lib/dpkg/status")).expect("dpkg");
     let stream = Stream::release("debian", "12");
@@ -171,13 +176,12 @@ fn names_are_those_of_sources_or_binaries_as_the_records_really_have_them() {
     // The binary names are those that were a source's in an older release.
     assert!(sources >= 90 && binaries <= 5, "Debian names {sources} sources and {binaries} binaries");
 
-    let secdb_names = |sink: &mut dyn FnMut(Fact)| {
-        for part in ["main", "community"] {
-            let text = zip(&format!("alpine-secdb/v3.11/{part}.yaml"));
-            drop(crate::advisories::secdb::secdb(part, &text, sink).expect(part));
-        }
-    };
-    let (kind, names) = named(&mut |sink| secdb_names(sink));
+    let mut facts = Vec::new();
+    for part in ["main", "community"] {
+        let text = bytes(&format!("alpine-secdb/v3.11/{part}.yaml"));
+        crate::advisories::secdb::secdb(part, &text, &mut |fact| facts.push(fact)).expect(part);
+    }
+    let (kind, names) = named(facts);
     assert_eq!(kind, (true, NamesWhat::Source));
     let text = std::fs::read_to_string(data.join("inventories/apk/installed")).expect("apk");
     let stream = Stream::release("alpine", "3.18");
@@ -186,7 +190,7 @@ fn names_are_those_of_sources_or_binaries_as_the_records_really_have_them() {
     let (sources, binaries) = named_on(&names, &installed);
     assert!(sources >= 1 && binaries == 0, "Alpine names {sources} sources and {binaries} binaries");
 
-    let (kind, names) = named(&mut |sink| drop(archive("AlmaLinux", &zip("osv/AlmaLinux/all.zip"), sink).expect("AlmaLinux")));
+    let (kind, names) = named(all("AlmaLinux"));
     assert_eq!(kind, (false, NamesWhat::Binary));
     for only_binary in ["openssl-libs", "kernel-core", "glibc-common"] {
         assert!(names.contains(only_binary), "{only_binary}");
