@@ -44,7 +44,7 @@ else
   echo "skipped: this toolchain has no clippy"
 fi
 
-say "fuzz targets compile (run one with: cargo +nightly fuzz run NAME)"
-(cd fuzz && cargo check --locked --quiet)
+say "fuzz targets compile (run them with: fuzz/run.sh SECONDS)"
+cargo check --locked --quiet -p plimsoll-fuzz --features libfuzzer
 
 say "passed"

@@ -10,7 +10,7 @@ use askama::Template;
 use jiff::Timestamp;
 use plimsoll_core::model::advisory::Rating;
 use plimsoll_core::model::finding::{Finding, State};
-use plimsoll_core::model::problem::Problem;
+use plimsoll_core::model::problem::{Problem, acts};
 use plimsoll_core::model::scan::Scan;
 
 /// Rows of one table before the report stops being one that prints.
@@ -104,10 +104,7 @@ pub fn render(scan: &Scan) -> String {
 /// Shows control and direction characters instead of sending them: the file
 /// may be read in a terminal too, and a turned-round name deceives anywhere.
 fn visible(text: String) -> String {
-    let plain = |sign: char| {
-        let turns = matches!(sign, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        sign == '\n' || !(sign.is_control() || turns)
-    };
+    let plain = |sign: char| sign == '\n' || !acts(sign);
     if text.chars().all(plain) {
         return text;
     }
