@@ -5,6 +5,7 @@ use crate::configuration::Configuration;
 use crate::evidence::Witnessed;
 use crate::fleet::Fleet;
 use crate::metrics::Metrics;
+use crate::outward::{Allowed, Outward};
 use crate::phases::monitor::{Advisories, Look};
 use crate::phases::{evaluate, monitor};
 use crate::http::address::Proxies;
@@ -70,10 +71,13 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
     let url = configuration.url(bound);
     let origins = Origins::new(&[&url]).map_err(|text| cannot_be_reached(&url, &text))?;
     let identity = identity(&store, &origins)?;
+    let oidc = Outward::new(Allowed::default()).and_then(|outward| Oidc::new(outward, Vec::new())).map_err(|text| cannot_be_reached(&url, &text))?;
+    let doors = Doors { identity: Arc::clone(&identity), oidc: Arc::new(oidc), origins: origins.clone() };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let app = Arc::new(App {
         url,
         identity: Arc::clone(&identity),
+        doors,
         store,
         fleet: Fleet::default(),
         advisories,

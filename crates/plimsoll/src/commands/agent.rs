@@ -23,8 +23,6 @@ const SELF: &str = "/proc/self/exe";
 /// Runs both halves: this process reads the host, a child without privileges
 /// talks to the server.
 ///
-/// A token given on the command line was visible to other users already; the
-/// child gets it by the environment it inherits, see [`Agent::token`].
 pub fn run(arguments: &Agent, _printer: &Printer) -> Result<Outcome, Failure> {
     let user = rustix::process::geteuid().is_root().then_some(NOBODY);
     state_folder(&arguments.state, user)?;
@@ -34,6 +32,8 @@ pub fn run(arguments: &Agent, _printer: &Printer) -> Result<Outcome, Failure> {
             command.extend([name.into(), value]);
         }
     };
+    // One that came by the environment goes on the same way.
+    add("--token", arguments.token.clone().filter(|_| std::env::var_os("PLIMSOLL_TOKEN").is_none()).map(Into::into));
     add("--server", arguments.server.clone().map(Into::into));
     add("--root-digest", arguments.root_digest.clone().map(Into::into));
     add("--name", arguments.name.clone().map(Into::into));

@@ -212,6 +212,7 @@ async fn one_client(app: &Shared, allowed: &Allowed, named: Option<ClientId>) ->
 #[serde(deny_unknown_fields)]
 pub struct ManualHost {
     /// Client; may be left out where there is one.
+    #[schema(value_type = Option<String>)]
     pub client: Option<ClientId>,
     /// Name.
     pub name: String,

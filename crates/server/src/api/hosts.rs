@@ -56,7 +56,8 @@ impl Which {
         let order = self.order.map(|word| {
             let words: Vec<&str> = HostOrder::ALL.iter().map(|(word, _)| *word).collect();
             HostOrder::parse(&word).ok_or_else(|| {
-    
+                let text = format!("{word:?} is no order, allowed are {}", words.join(", "));
+                Refusal::new(StatusCode::BAD_REQUEST, "E-COLUMN", text, "choose one of them").at("order")
             })
         });
         Ok(HostQuestion {

@@ -238,7 +238,7 @@ async fn edit_host(State(app): State<Shared>, allowed: Allowed, Path(id): Path<S
         owner: Some(form.owner),
         reason: Some(form.reason).filter(|reason| !reason.is_empty()),
     };
-    acts::edit(State(app), allowed, Path(id.clone()), Json(edit)).await.map_err(|refusal| visit.refused(refusal))?;
+    acts::edit(State(app), allowed, Path(id.clone()), Json(edit)).await.map(drop).map_err(|refusal| visit.refused(refusal))?;
     Ok(Redirect::to(&format!("/console/hosts/{}", super::query::segment(&id))).into_response())
 }
 
@@ -256,25 +256,25 @@ impl Why {
 
 async fn retire_host(State(app): State<Shared>, allowed: Allowed, Path(id): Path<String>, Form(why): Form<Why>) -> Page {
     let visit = Visit::new(&app, &allowed);
-    acts::retire(State(app), allowed, Path(id), Json(why.reason())).await.map_err(|refusal| visit.refused(refusal))?;
+    acts::retire(State(app), allowed, Path(id), Json(why.reason())).await.map(drop).map_err(|refusal| visit.refused(refusal))?;
     Ok(Redirect::to("/console/hosts").into_response())
 }
 
 async fn unflag_host(State(app): State<Shared>, allowed: Allowed, Path(id): Path<String>, Form(why): Form<Why>) -> Page {
     let visit = Visit::new(&app, &allowed);
-    acts::unflag(State(app), allowed, Path(id.clone()), Json(why.reason())).await.map_err(|refusal| visit.refused(refusal))?;
+    acts::unflag(State(app), allowed, Path(id.clone()), Json(why.reason())).await.map(drop).map_err(|refusal| visit.refused(refusal))?;
     Ok(Redirect::to(&format!("/console/hosts/{}", super::query::segment(&id))).into_response())
 }
 
 async fn admit_host(State(app): State<Shared>, allowed: Allowed, Path(id): Path<String>, Form(why): Form<Why>) -> Page {
     let visit = Visit::new(&app, &allowed);
-    acts::accept(State(app), allowed, Path(id), Json(why.reason())).await.map_err(|refusal| visit.refused(refusal))?;
+    acts::accept(State(app), allowed, Path(id), Json(why.reason())).await.map(drop).map_err(|refusal| visit.refused(refusal))?;
     Ok(Redirect::to("/console/enrolment").into_response())
 }
 
 async fn refuse_host(State(app): State<Shared>, allowed: Allowed, Path(id): Path<String>, Form(why): Form<Why>) -> Page {
     let visit = Visit::new(&app, &allowed);
-    acts::retire(State(app), allowed, Path(id), Json(why.reason())).await.map_err(|refusal| visit.refused(refusal))?;
+    acts::retire(State(app), allowed, Path(id), Json(why.reason())).await.map(drop).map_err(|refusal| visit.refused(refusal))?;
     Ok(Redirect::to("/console/enrolment").into_response())
 }
 

@@ -10,7 +10,7 @@ use crate::app::{App, Shared};
 use crate::fleet::judged::SOON_SECONDS;
 use crate::fleet::question::{AdvisoryRow, Clock, FindingRow as HostFinding};
 use crate::http::problem::Refusal;
-use plimsoll_core::model::advisory::Rating;
+use plimsoll_core::model::advisory::{Rating, Severity};
 use plimsoll_core::model::finding::State;
 use plimsoll_core::model::obligation::Verdict;
 use roaring::RoaringBitmap;
@@ -143,6 +143,14 @@ pub fn advisory(app: &Shared, seen: &RoaringBitmap, id: &str, query: ListQuery) 
     })
 }
 
+/// A severity as its source states it.
+fn stated(severity: &Severity) -> String {
+    match severity {
+        Severity::Cvss(cvss) => cvss.vector.clone(),
+        Severity::Vendor { vendor, word, .. } => format!("{vendor}: {word}"),
+    }
+}
+
 fn records(app: &App, answer: AdvisoryAnswer) -> Vec<AdvisoryRecord> {
     let held = app.advisories.held();
     let source = |numbers: &[u16]| {
@@ -162,7 +170,7 @@ fn records(app: &App, answer: AdvisoryAnswer) -> Vec<AdvisoryRecord> {
             published: facts.published,
             modified: facts.modified,
             withdrawn: facts.withdrawn,
-            severities: facts.severities.iter().map(|severity| severity.text.clone()).collect(),
+            severities: facts.severities.iter().map(stated).collect(),
             fixes: Vec::new(),
             workarounds: facts.workarounds,
             references: text.references,

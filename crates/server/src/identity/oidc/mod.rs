@@ -375,28 +375,32 @@ impl Oidc {
 
     async fn redeem_code(&self, provider: &Provider, description: &Description, code: &str, left: &Left) -> Result<String, Refusal> {
         let url = self.outward.check(&description.token_endpoint).map_err(|refusal| faulty(refusal.detail()))?;
-        let mut form = url::form_urlencoded::Serializer::new(String::new());
-        form.append_pair("grant_type", "authorization_code")
-            .append_pair("code", code)
-            .append_pair("redirect_uri", &left.redirect)
-            .append_pair("code_verifier", &left.verifier);
-        let methods = description.token_endpoint_auth_methods_supported.as_deref().unwrap_or_default();
-        let in_body = methods.iter().any(|method| method == "client_secret_post") && !methods.iter().any(|method| method == "client_secret_basic");
         let mut authorization = None;
-        match &provider.client_secret {
-            Some(secret) if !in_body => {
-                let encode = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-                let pair = format!("{}:{}", encode(&provider.client_id), encode(&secret.0));
-                authorization = HeaderValue::from_str(&format!("Basic {}", BASE64.encode(pair.as_bytes()))).ok();
+        // The serializer cannot cross an await.
+        let body = {
+            let mut form = url::form_urlencoded::Serializer::new(String::new());
+            form.append_pair("grant_type", "authorization_code")
+                .append_pair("code", code)
+                .append_pair("redirect_uri", &left.redirect)
+                .append_pair("code_verifier", &left.verifier);
+            let methods = description.token_endpoint_auth_methods_supported.as_deref().unwrap_or_default();
+            let in_body = methods.iter().any(|method| method == "client_secret_post") && !methods.iter().any(|method| method == "client_secret_basic");
+            match &provider.client_secret {
+                Some(secret) if !in_body => {
+                    let encode = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+                    let pair = format!("{}:{}", encode(&provider.client_id), encode(&secret.0));
+                    authorization = HeaderValue::from_str(&format!("Basic {}", BASE64.encode(pair.as_bytes()))).ok();
+                }
+                Some(secret) => {
+                    form.append_pair("client_id", &provider.client_id).append_pair("client_secret", &secret.0);
+                }
+                None => {
+                    form.append_pair("client_id", &provider.client_id);
+                }
             }
-            Some(secret) => {
-                form.append_pair("client_id", &provider.client_id).append_pair("client_secret", &secret.0);
-            }
-            None => {
-                form.append_pair("client_id", &provider.client_id);
-            }
-        }
-        let mut request = Outbound::post(url, form.finish().into_bytes(), ANSWER);
+            form.finish().into_bytes()
+        };
+        let mut request = Outbound::post(url, body, ANSWER);
         request.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         request.headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         if let Some(value) = authorization {
