@@ -22,6 +22,10 @@ pub(crate) struct Reports {
     pub(crate) made: Option<Timestamp>,
     /// Boot id and start of the kernel then.
     pub(crate) boot: Option<(String, Timestamp)>,
+    /// A report that the disk had no room for, with its digest: the server is
+    /// to have it all the same.
+    #[serde(skip)]
+    unsaved: Option<(String, Vec<u8>)>,
 }
 
 fn file(digest: &str) -> String {
@@ -42,14 +46,16 @@ impl Reports {
     /// Keeps a new report: first its bytes, then the word that it is there.
     ///
     /// The old ones go only when nothing names them any more.
-    pub(crate) fn put(&mut self, state: &State, bytes: &[u8]) -> Result<String, Problem> {
+    pub(crate) fn put(&mut self, state: &State, bytes: &[u8]) -> Result<(), Problem> {
         let digest = digest(bytes);
         if self.current.as_deref() != Some(&digest) {
-            state.write(&file(&digest), &compress("report", bytes)?)?;
-            self.current = Some(digest.clone());
+            let body = compress("report", bytes)?;
+            let written = state.write(&file(&digest), &body);
+            self.unsaved = written.is_err().then(|| (digest.clone(), body));
+            self.current = Some(digest);
+            written?;
         }
-        self.keep(state)?;
-        Ok(digest)
+        self.keep(state)
     }
 
     /// Keeps what is known.
@@ -63,6 +69,9 @@ impl Reports {
 
     /// The compressed bytes of a report, as they are sent.
     pub(crate) fn body(&self, state: &State, digest: &str) -> Result<Vec<u8>, Problem> {
+        if let Some((_, body)) = self.unsaved.as_ref().filter(|(unsaved, _)| unsaved == digest) {
+            return Ok(body.clone());
+        }
         let name = file(digest);
         let limit = Limits::REPORT.compressed as u64;
         state

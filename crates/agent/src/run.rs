@@ -150,7 +150,7 @@ impl<'a> Agent<'a> {
         reports.boot = booted.map(|booted| (self.last.boot_id.clone(), booted));
         reports.made = Some(Timestamp::now());
         reports.fingerprint.clone_from(&self.last.fingerprint);
-        reports.put(state, &bytes).map(drop)
+        reports.put(state, &bytes)
     }
 }
 

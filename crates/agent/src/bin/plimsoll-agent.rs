@@ -3,8 +3,10 @@
 use clap::{Parser, Subcommand};
 use plimsoll_agent::{HelperAt, Options, Settings, join, run, run_once};
 use plimsoll_core::model::problem::Problem;
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
 
 /// Speaks for this host to a Plimsoll server; needs no privileges.
 #[derive(Parser)]
@@ -62,7 +64,7 @@ enum Verb {
 
 fn main() -> ExitCode {
     match start(Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(problem) => {
             let Problem { code, place, text, next } = problem;
             eprintln!("{code} {place} {text}; next: {next}");
@@ -71,7 +73,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn start(arguments: Arguments) -> Result<(), Problem> {
+fn start(arguments: Arguments) -> Result<ExitCode, Problem> {
     let mut options = Options {
         state: arguments.state,
         helper: if arguments.helper == "-" { HelperAt::StandardInput } else { HelperAt::Socket(PathBuf::from(arguments.helper)) },
@@ -87,15 +89,33 @@ fn start(arguments: Arguments) -> Result<(), Problem> {
             options.token = Some(token);
             options.root_digest = root_digest;
             options.name = name;
+            if let Some(code) = as_owner_of(&options.state)? {
+                return Ok(code);
+            }
             Settings::read(&arguments.settings)?.fill(&mut options);
             let joined = join(&options)?;
             let waits = if joined.pending { "; a person must accept it in the console first" } else { "" };
             println!("joined {} as host {}{waits}", joined.server, joined.host);
-            Ok(())
+            Ok(ExitCode::SUCCESS)
         }
         Verb::Run { once } => {
             Settings::read(&arguments.settings)?.fill(&mut options);
-            if once { run_once(&options) } else { run(&options) }
+            if once { run_once(&options) } else { run(&options) }.map(|()| ExitCode::SUCCESS)
         }
     }
+}
+
+/// Runs the same command as the user who owns the state folder, where root
+/// calls it: files of root's would be closed to the agent.
+fn as_owner_of(state: &Path) -> Result<Option<ExitCode>, Problem> {
+    let Ok(metadata) = state.metadata() else { return Ok(None) };
+    if !rustix::process::geteuid().is_root() || metadata.uid() == 0 {
+        return Ok(None);
+    }
+    let failed = |error: std::io::Error| {
+        Problem::new("E-STATE", state.to_string_lossy(), format!("its owner's agent cannot be started: {error}"), "run the command as that user")
+    };
+    let program = std::env::current_exe().map_err(failed)?;
+    let status = Command::new(program).args(std::env::args_os().skip(1)).uid(metadata.uid()).gid(metadata.gid()).status().map_err(failed)?;
+    Ok(Some(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(3))))
 }
