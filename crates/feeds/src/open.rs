@@ -46,6 +46,11 @@ pub fn open(path: &Path, trusted: Option<&[u8; 32]>) -> Result<Database<Mapped>,
     // Somebody who truncates the file by hand while it is mapped ends this
     // process with SIGBUS, which loses nothing: we only read.
     let map = unsafe { memmap2::Mmap::map(&file) }.map_err(unreadable)?;
+    // Touching one byte must not make two megabytes resident: a scan reads a
+    // few blocks all over the file. A kernel without huge pages refuses the
+    // advice, and needs none.
+    #[cfg(target_os = "linux")]
+    let _ = map.advise(memmap2::Advice::NoHugePage);
     Database::open(Mapped(map), &place, trusted)
 }
 

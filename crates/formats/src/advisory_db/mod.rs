@@ -21,8 +21,11 @@
 //! Same input, same bytes: nothing of the machine or the clock goes in.
 //! See `docs/decisions/0003-advisory-database.md` for why it is not SQLite.
 
+mod file;
+mod header;
 pub mod layout;
 pub mod read;
+mod shard;
 pub mod write;
 
 #[cfg(test)]

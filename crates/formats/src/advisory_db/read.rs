@@ -1,5 +1,6 @@
 //! Reads the database in place and answers questions of [`Knowledge`].
 
+use super::header::{check_header, check_signature, damaged, hex, not_a_database};
 use super::layout::{self, Header, Identifier, Name, RuleRow, Section, ShardHead, ThreatRow, Version, kind};
 use super::write::{StoredAdvisory, SupportFacts, ThreatDetails};
 use plimsoll_core::knowledge::{AdvisoryFacts, AdvisoryText, Knowledge, Rule, RuleEnd, RuleVersion};
@@ -13,6 +14,7 @@ use plimsoll_core::model::threat::{Epss, Threat};
 use serde::de::DeserializeOwned;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use zerocopy::little_endian::U32;
 use zerocopy::{FromBytes, IntoBytes};
 
 /// An open database over bytes that somebody else holds or maps.
@@ -151,14 +153,7 @@ impl<B: AsRef<[u8]>> Database<B> {
         self.check_blocks(0, (self.bytes.as_ref().len() - body) as u64)?;
         let mut rules = 0;
         for shard in &self.streams {
-            let stream = Stream::from_stored(&shard.stream);
-            let open = self.open_shard(shard)?;
-            for index in 0..open.head.names.get() {
-                let name = self.name(shard, open, index)?;
-                let text = self.heap(open, name.name.start.get(), name.name.length.get())?;
-                let text = std::str::from_utf8(text).map_err(|_| self.damaged("a name is not UTF-8"))?.to_owned();
-                self.rules(&stream, &text, &mut |_| rules += 1)?;
-            }
+            rules += self.verify_shard(shard)?;
         }
         for number in 0..self.advisory_count() as u32 {
             self.advisory(number)?;
@@ -171,6 +166,39 @@ impl<B: AsRef<[u8]>> Database<B> {
             advisories: self.advisory_count(),
             rules,
         })
+    }
+
+    /// Decodes every rule of a stream and checks the orders that lookups
+    /// rely on; returns the number of rules.
+    fn verify_shard(&self, shard: &Shard) -> Result<u64, Problem> {
+        let open = self.open_shard(shard)?;
+        let mut rules = 0;
+        let mut last = None;
+        for index in 0..open.head.names.get() {
+            let name = self.name(shard, index)?;
+            let text = self.heap(open, name.name.start.get(), name.name.length.get())?;
+            let text = std::str::from_utf8(text).map_err(|_| self.damaged("a name is not UTF-8"))?;
+            let place = (name.hash.get(), text, name.names);
+            if name.hash.get() != layout::name_hash(text) || last.is_some_and(|last| last >= place) {
+                return Err(self.damaged("names are out of order"));
+            }
+            last = Some(place);
+            rules += u64::from(name.count.get());
+            if rules > u64::from(open.head.rules.get()) {
+                return Err(self.damaged("names have more rules than their stream"));
+            }
+            let mut fixes = None;
+            let mut in_order = true;
+            self.rules_of(shard, open, &name, None, &mut |rule: Rule<'_>| {
+                let fix = rule.fix_key();
+                in_order &= fixes.is_none_or(|newer| fix.is_some_and(|fix| fix <= newer));
+                fixes = fix.or(fixes);
+            })?;
+            if !in_order {
+                return Err(self.damaged("rules are out of order"));
+            }
+        }
+        Ok(rules)
     }
 
     fn damaged(&self, what: &str) -> Problem {
@@ -290,22 +318,27 @@ impl<B: AsRef<[u8]>> Database<B> {
         self.body(open.heap + u64::from(start), u64::from(length))
     }
 
-    fn name(&self, shard: &Shard, _open: &OpenShard, index: u32) -> Result<Name, Problem> {
+    fn name(&self, shard: &Shard, index: u32) -> Result<Name, Problem> {
         let offset = size_of::<ShardHead>() as u64 + u64::from(index) * size_of::<Name>() as u64;
         let bytes = self.shard_part(shard, offset, size_of::<Name>() as u64)?;
         Name::read_from_bytes(bytes).map_err(|_| self.damaged("a name row is short"))
     }
 
-    fn find_name(&self, shard: &Shard, open: &OpenShard, wanted: &str) -> Result<Option<Name>, Problem> {
+    fn find_name(&self, shard: &Shard, open: &OpenShard, names: NamesWhat, wanted: &str) -> Result<Option<Name>, Problem> {
+        let hash = layout::name_hash(wanted);
         let (mut low, mut high) = (0, open.head.names.get());
         while low < high {
             let middle = low + (high - low) / 2;
-            let name = self.name(shard, open, middle)?;
-            let text = self.heap(open, name.name.start.get(), name.name.length.get())?;
-            match text.cmp(wanted.as_bytes()) {
-                std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Greater => high = middle,
-                std::cmp::Ordering::Equal => return Ok(Some(name)),
+            if self.name(shard, middle)?.hash.get() < hash { low = middle + 1 } else { high = middle }
+        }
+        for index in low..open.head.names.get() {
+            let name = self.name(shard, index)?;
+            if name.hash.get() != hash {
+                break;
+            }
+            let same = self.heap(open, name.name.start.get(), name.name.length.get())? == wanted.as_bytes();
+            if same && names_what(&name) == names {
+                return Ok(Some(name));
             }
         }
         Ok(None)
@@ -323,7 +356,7 @@ impl<B: AsRef<[u8]>> Database<B> {
         Ok(RuleVersion { text, key })
     }
 
-    fn rule<'a>(&'a self, open: &'a OpenShard, row: &RuleRow) -> Result<Rule<'a>, Problem> {
+    fn rule<'a>(&'a self, open: &'a OpenShard, names: NamesWhat, row: &RuleRow) -> Result<Rule<'a>, Problem> {
         let introduced = if row.flags & 1 == 1 { Some(self.version(open, row.introduced)?) } else { None };
         let end = match row.end_kind {
             0 => RuleEnd::Open,
@@ -347,8 +380,31 @@ impl<B: AsRef<[u8]>> Database<B> {
                 open.only.get(usize::from(number) - 1).ok_or_else(|| self.damaged("a rule narrows to nothing known"))?,
             ),
         };
-        let names = if row.names == 0 { NamesWhat::Source } else { NamesWhat::Binary };
-        Ok(Rule { advisory: row.advisory.get(), introduced, end, status, names, only })
+        Ok(Rule { advisory: row.advisory.get(), order: row.order.get(), introduced, end, status, names, only })
+    }
+
+    /// The rules of one name, up to the first that is settled.
+    fn rules_of<'a>(
+        &'a self,
+        shard: &Shard,
+        open: &'a OpenShard,
+        name: &Name,
+        settled_at: Option<&[u8]>,
+        each: &mut dyn FnMut(Rule<'a>),
+    ) -> Result<(), Problem> {
+        let size = size_of::<RuleRow>() as u64;
+        let start = u64::from(open.head.rules_start.get()) + u64::from(name.first.get()) * size;
+        let bytes = self.shard_part(shard, start, u64::from(name.count.get()) * size)?;
+        let rows = <[RuleRow]>::ref_from_bytes(bytes).map_err(|_| self.damaged("rules are short"))?;
+        for row in rows {
+            let rule = self.rule(open, names_what(name), row)?;
+            // Every later rule ends with a fix that is as old or older.
+            if settled_at.is_some_and(|key| rule.is_settled_at(key)) {
+                break;
+            }
+            each(rule);
+        }
+        Ok(())
     }
 
     /// Values of a sorted hash index for one identifier.
@@ -383,46 +439,30 @@ impl<B: AsRef<[u8]>> Database<B> {
         self.record(kind::ADVISORIES, offset)
     }
 
-    fn threat_row(&self, cve: u64) -> Result<Option<ThreatRow>, Problem> {
-        let index = self.section(kind::THREAT_INDEX)?;
-        let mut position = 0;
+    /// A CVE's row, and the day of most scores.
+    fn threat_row(&self, cve: u32) -> Result<Option<(ThreatRow, u32)>, Problem> {
+        let short = || self.damaged("an index row is short");
         // The sparse index is a few kilobytes; its last entry not above the
         // wanted CVE names the stretch of rows to read.
-        let (mut low, mut high) = (0, index.len() / 8);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            let at = index.get(middle * 8..middle * 8 + 8).and_then(|bytes| bytes.try_into().ok());
-            let at = u64::from_le_bytes(at.ok_or_else(|| self.damaged("an index row is short"))?);
-            if at <= cve {
-                position = middle;
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
+        let (day, index) = self.section(kind::THREAT_INDEX)?.split_first_chunk().ok_or_else(short)?;
+        let index = <[U32]>::ref_from_bytes(index).map_err(|_| short())?;
+        let Some(stretch) = index.partition_point(|first| first.get() <= cve).checked_sub(1) else { return Ok(None) };
         let size = size_of::<ThreatRow>() as u64;
-        let total = self.threat_count();
-        let mut low = (position * layout::THREAT_STRIDE) as u64;
-        let mut high = (low + layout::THREAT_STRIDE as u64).min(total);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            let bytes = self.part(kind::THREATS, middle * size, size)?;
-            let row = ThreatRow::read_from_bytes(bytes).map_err(|_| self.damaged("a threat row is short"))?;
-            match row.cve.get().cmp(&cve) {
-                std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Greater => high = middle,
-                std::cmp::Ordering::Equal => return Ok(Some(row)),
-            }
-        }
-        Ok(None)
+        let first = (stretch * layout::THREAT_STRIDE) as u64;
+        let count = self.threat_count().saturating_sub(first).min(layout::THREAT_STRIDE as u64);
+        let rows = self.part(kind::THREATS, first * size, count * size)?;
+        let rows = <[ThreatRow]>::ref_from_bytes(rows).map_err(|_| self.damaged("a threat row is short"))?;
+        let found = rows.binary_search_by_key(&cve, |row| row.cve.get()).ok().and_then(|place| rows.get(place));
+        Ok(found.map(|row| (*row, u32::from_le_bytes(*day))))
     }
 
     fn support_facts(&self, key: &str) -> Result<SupportFacts, Problem> {
         let mut out = SupportFacts::default();
         for offset in self.hashed(kind::SUPPORT_INDEX, key)? {
             let facts: SupportFacts = self.record(kind::SUPPORT, u64::from(offset))?;
-            out.windows.extend(facts.windows);
-            out.packages.extend(facts.packages);
+            let own = |name: &str| name.eq_ignore_ascii_case(key);
+            out.windows.extend(facts.windows.into_iter().filter(|window| own(&window.product)));
+            out.packages.extend(facts.packages.into_iter().filter(|package| own(package.stream.as_str())));
         }
         Ok(out)
     }
@@ -432,20 +472,15 @@ impl<B: AsRef<[u8]>> Knowledge for Database<B> {
     fn rules<'a>(
         &'a self,
         stream: &Stream,
+        names: NamesWhat,
         name: &str,
+        settled_at: Option<&[u8]>,
         each: &mut dyn FnMut(Rule<'a>),
     ) -> Result<(), Problem> {
         let Some(shard) = self.shard(stream) else { return Ok(()) };
         let open = self.open_shard(shard)?;
-        let Some(found) = self.find_name(shard, open, name)? else { return Ok(()) };
-        let size = size_of::<RuleRow>() as u64;
-        let start = u64::from(open.head.rules_start.get()) + u64::from(found.first.get()) * size;
-        let bytes = self.shard_part(shard, start, u64::from(found.count.get()) * size)?;
-        let rows = <[RuleRow]>::ref_from_bytes(bytes).map_err(|_| self.damaged("rules are short"))?;
-        for row in rows {
-            each(self.rule(open, row)?);
-        }
-        Ok(())
+        let Some(found) = self.find_name(shard, open, names, name)? else { return Ok(()) };
+        self.rules_of(shard, open, &found, settled_at, each)
     }
 
     fn advisory(&self, number: u32) -> Result<AdvisoryFacts, Problem> {
@@ -485,15 +520,16 @@ impl<B: AsRef<[u8]>> Knowledge for Database<B> {
 
     fn threat(&self, cve: &str) -> Result<Option<Threat>, Problem> {
         let Some(number) = layout::cve_number(cve) else { return Ok(None) };
-        let Some(row) = self.threat_row(number)? else { return Ok(None) };
+        let Some((row, common_day)) = self.threat_row(number)? else { return Ok(None) };
         let details: ThreatDetails = match row.details.get() {
             0 => ThreatDetails::default(),
             offset => self.record(kind::THREAT_DETAILS, u64::from(offset) - 1)?,
         };
-        let epss = (row.epss.get() != u32::MAX).then(|| Epss {
-            score: row.epss.get() as f32 / 1e6,
-            percentile: row.percentile.get() as f32 / 1e6,
-            date: jiff::civil::date(1970, 1, 1).saturating_add(jiff::Span::new().days(row.day.get().min(100_000))),
+        let day = details.epss_day.unwrap_or(common_day).min(100_000);
+        let epss = layout::unpack_scores(row.scores).map(|(score, percentile)| Epss {
+            score: score as f32 / 1e6,
+            percentile: percentile as f32 / 1e6,
+            date: jiff::civil::date(1970, 1, 1).saturating_add(jiff::Span::new().days(day)),
         });
         Ok(Some(Threat { cvss: details.cvss, kev: details.kev, epss, ssvc: details.ssvc, published: details.published }))
     }
@@ -533,70 +569,7 @@ impl<B: AsRef<[u8]>> Knowledge for Database<B> {
     }
 }
 
-fn check_header(header: &Header, length: usize, place: &str) -> Result<(), Problem> {
-    if header.magic != layout::MAGIC {
-        return Err(not_a_database(place, "does not begin as an advisory database does"));
-    }
-    if header.format.get() != layout::FORMAT {
-        return Err(Problem::new(
-            "E-DB-FORMAT",
-            place,
-            format!("has layout {}, this program reads layout {}", header.format.get(), layout::FORMAT),
-            "build it again with `plimsoll db update` or `plimsoll db build` of this version",
-        ));
-    }
-    let plain = Header { checksum: [0; 32], ..*header };
-    if blake3::hash(plain.as_bytes()).as_bytes() != &header.checksum {
-        return Err(damaged(place, "the header does not have the checksum that it names"));
-    }
-    if header.length.get() != length as u64 {
-        return Err(damaged(
-            place,
-            &format!("is {length} bytes long, its header says {}", header.length.get()),
-        ));
-    }
-    if header.body.get() > length as u64 || !header.body.get().is_multiple_of(layout::BLOCK as u64) {
-        return Err(not_a_database(place, "says that its body begins outside the file"));
-    }
-    Ok(())
-}
-
-fn check_signature(header: &Header, trusted: Option<&[u8; 32]>, place: &str) -> Result<(), Problem> {
-    if let Some(trusted) = trusted
-        && &header.signer != trusted {
-            let signer = if header.signer == [0; 32] { "nobody".to_owned() } else { hex(&header.signer) };
-            return Err(Problem::new(
-                "E-DB-SIGNER",
-                place,
-                format!("is signed by {signer}, the trusted key is {}", hex(trusted)),
-                "get the database from its builder again, or check the key you were given",
-            ));
-        }
-    if header.signer == [0; 32] {
-        return Ok(());
-    }
-    let unsigned = Header { signature: [0; 64], checksum: [0; 32], ..*header };
-    let signature = ed25519_dalek::Signature::from_bytes(&header.signature);
-    ed25519_dalek::VerifyingKey::from_bytes(&header.signer)
-        .and_then(|key| key.verify_strict(unsigned.as_bytes(), &signature))
-        .map_err(|_| {
-            Problem::new(
-                "E-DB-SIGNATURE",
-                place,
-                "the header's signature does not verify",
-                "get the database from its builder again; do not use this file",
-            )
-        })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn not_a_database(place: &str, what: &str) -> Problem {
-    Problem::new("E-DB", place, what, "name a file made by `plimsoll db update` or `plimsoll db build`")
-}
-
-fn damaged(place: &str, what: &str) -> Problem {
-    Problem::new("E-DB-DAMAGED", place, what, "build or copy the database again")
+/// What a name of a shard's directory names.
+fn names_what(name: &Name) -> NamesWhat {
+    if name.names == 0 { NamesWhat::Source } else { NamesWhat::Binary }
 }
