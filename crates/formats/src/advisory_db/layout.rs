@@ -87,12 +87,21 @@ pub mod kind {
     pub const COUNT: usize = 16;
 }
 
+/// Most leading bits of a hash that choose a bucket: a million buckets for the
+/// two million names that would fit into a shard's offsets.
+pub const BUCKET_BITS: u32 = 20;
+
 /// Head of one stream's shard; offsets from the shard's start.
 #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct ShardHead {
-    /// Number of [`Name`]s, sorted by their bytes.
+    /// Number of [`Name`]s.
     pub names: U32,
+    /// Leading bits of a name's hash that say its bucket, at most [`BUCKET_BITS`].
+    pub bucket_bits: U32,
+    /// Start of the names. The buckets stand between here and the head: for
+    /// each the index of its first name, and after the last the number of names.
+    pub names_start: U32,
     /// Number of [`RuleRow`]s.
     pub rules: U32,
     /// Start of the rules.
@@ -117,9 +126,9 @@ pub struct Span {
 
 /// A package name and its rules.
 ///
-/// Rows are sorted by `hash`, then by the name's bytes, then by `names`: a
-/// search compares four bytes a step and looks at the heap once, for the name
-/// it found.
+/// Rows are sorted by `hash`, then by the name's bytes, then by `names`. A
+/// bucket names about two of them, so a lookup compares two hashes and looks
+/// at the heap once, for the name it found.
 #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct Name {
@@ -238,10 +247,17 @@ pub fn identifier_hash(id: &str) -> [u8; 8] {
     fnv(id.bytes().map(|byte| byte.to_ascii_uppercase())).to_be_bytes()
 }
 
+/// Bucket of a hash; `bits` is at most [`BUCKET_BITS`].
+pub fn bucket(hash: u32, bits: u32) -> u32 {
+    hash.checked_shr(u32::BITS - bits).unwrap_or(0)
+}
+
 /// Hash of a package name in a shard's directory; the name is compared too.
 pub fn name_hash(name: &str) -> u32 {
-    let hash = fnv(name.bytes());
-    (hash >> 32) as u32 ^ hash as u32
+    // The leading bits choose a bucket, and the last letters of a name reach
+    // them only through a further multiplication.
+    let hash = fnv(name.bytes()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (hash >> 32) as u32
 }
 
 /// FNV-1a, 64 bits. Source: draft-eastlake-fnv.

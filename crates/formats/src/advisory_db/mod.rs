@@ -6,7 +6,7 @@
 //! block digests            BLAKE3 of every 16 KiB of the body
 //! body
 //!   sources                which feeds, how fresh             (MessagePack)
-//!   shard per stream       names → rules → versions and keys  (read in place)
+//!   shard per stream       names → rules, newest fix first    (read in place)
 //!   advisories             one record each                    (MessagePack)
 //!   texts                  long texts, 64 KiB zstd chunks
 //!   identifiers            id, alias, CVE → advisory numbers  (sorted hashes)

@@ -38,6 +38,10 @@ struct Shard {
 
 struct OpenShard {
     head: ShardHead,
+    /// Where its buckets lie in the body.
+    buckets: u64,
+    /// Where its names lie in the body.
+    names: u64,
     /// Where its heap lies in the body.
     heap: u64,
     only: Vec<Only>,
@@ -149,8 +153,7 @@ impl<B: AsRef<[u8]>> Database<B> {
 
     /// Checks every block and decodes every record.
     pub fn verify(&self) -> Result<Verified, Problem> {
-        let body = self.header.body.get() as usize;
-        self.check_blocks(0, (self.bytes.as_ref().len() - body) as u64)?;
+        self.body(0, self.whole_body().len() as u64)?;
         let mut rules = 0;
         for shard in &self.streams {
             rules += self.verify_shard(shard)?;
@@ -175,11 +178,13 @@ impl<B: AsRef<[u8]>> Database<B> {
         let mut rules = 0;
         let mut last = None;
         for index in 0..open.head.names.get() {
-            let name = self.name(shard, index)?;
+            let name = self.name(open, index)?;
             let text = self.heap(open, name.name.start.get(), name.name.length.get())?;
             let text = std::str::from_utf8(text).map_err(|_| self.damaged("a name is not UTF-8"))?;
             let place = (name.hash.get(), text, name.names);
-            if name.hash.get() != layout::name_hash(text) || last.is_some_and(|last| last >= place) {
+            let hash = layout::name_hash(text);
+            let found = name.hash.get() == hash && self.bucket(open, hash)?.contains(&index);
+            if !found || last.is_some_and(|last| last >= place) {
                 return Err(self.damaged("names are out of order"));
             }
             last = Some(place);
@@ -189,7 +194,7 @@ impl<B: AsRef<[u8]>> Database<B> {
             }
             let mut fixes = None;
             let mut in_order = true;
-            self.rules_of(shard, open, &name, None, &mut |rule: Rule<'_>| {
+            self.rules_of(shard, open, name, None, &mut |rule: Rule<'_>| {
                 let fix = rule.fix_key();
                 in_order &= fixes.is_none_or(|newer| fix.is_some_and(|fix| fix <= newer));
                 fixes = fix.or(fixes);
@@ -218,34 +223,39 @@ impl<B: AsRef<[u8]>> Database<B> {
         let (start, whole) = self.bounds(kind).ok_or_else(|| self.damaged("a section is missing"))?;
         let end = offset.checked_add(length).filter(|end| *end <= whole);
         end.ok_or_else(|| self.damaged("a record lies outside its section"))?;
-        self.body(start + offset, length)
+        self.body(start.saturating_add(offset), length)
     }
 
-    /// Bytes of the body, each block checked at its first touch.
+    /// Bytes of the body, each block checked at its first touch; the innermost
+    /// access of everything.
+    #[inline]
     fn body(&self, start: u64, length: u64) -> Result<&[u8], Problem> {
-        let from = self.header.body.get().checked_add(start);
-        let to = from.and_then(|from| from.checked_add(length));
-        let (Some(from), Some(to)) = (from, to) else {
-            return Err(self.damaged("an offset overflows"));
+        let (start, end) = (usize::try_from(start).ok(), start.checked_add(length).and_then(|end| usize::try_from(end).ok()));
+        let range = start.zip(end).map(|(start, end)| start..end);
+        let Some((range, bytes)) = range.and_then(|range| Some((range.clone(), self.whole_body().get(range)?))) else {
+            return Err(self.damaged("an offset lies outside the file"));
         };
-        let bytes = self
-            .bytes
-            .as_ref()
-            .get(from as usize..to as usize)
-            .ok_or_else(|| self.damaged("an offset lies outside the file"))?;
-        self.check_blocks(start, length)?;
+        if let Some(end) = range.end.checked_sub(1).filter(|_| !range.is_empty()) {
+            let (first, last) = (range.start / layout::BLOCK, end / layout::BLOCK);
+            if first != last || !self.is_checked(first) {
+                self.check_blocks(first, last)?;
+            }
+        }
         Ok(bytes)
     }
 
-    fn check_blocks(&self, start: u64, length: u64) -> Result<(), Problem> {
-        if length == 0 {
-            return Ok(());
-        }
-        let first = start as usize / layout::BLOCK;
-        let last = (start + length - 1) as usize / layout::BLOCK;
-        if first == last && self.checked.get(first).is_some_and(|checked| checked.load(Ordering::Relaxed)) {
-            return Ok(());
-        }
+    #[inline]
+    fn whole_body(&self) -> &[u8] {
+        self.bytes.as_ref().get(self.header.body.get() as usize..).unwrap_or_default()
+    }
+
+    #[inline]
+    fn is_checked(&self, block: usize) -> bool {
+        self.checked.get(block).is_some_and(|checked| checked.load(Ordering::Relaxed))
+    }
+
+    #[inline(never)]
+    fn check_blocks(&self, first: usize, last: usize) -> Result<(), Problem> {
         let body = self.header.body.get() as usize;
         for block in first..=last {
             let Some(checked) = self.checked.get(block) else {
@@ -294,11 +304,20 @@ impl<B: AsRef<[u8]>> Database<B> {
         let only_start = u64::from(head.heap_start.get()) + u64::from(head.only.start.get());
         let only = self.unpack(self.shard_part(shard, only_start, u64::from(head.only.length.get()))?)?;
         let (sections, _) = self.bounds(kind::SHARDS).ok_or_else(|| self.damaged("a section is missing"))?;
-        let heap = sections + shard.start + u64::from(head.heap_start.get());
-        if u64::from(head.heap_start.get()) + u64::from(head.heap_length.get()) > shard.length {
-            return Err(self.damaged("a heap lies outside its shard"));
+        let start = sections + shard.start;
+        let buckets = size_of::<ShardHead>() as u64;
+        let names = u64::from(head.names_start.get());
+        let heap = u64::from(head.heap_start.get());
+        let bits = head.bucket_bits.get();
+        if bits > layout::BUCKET_BITS || buckets + ((1u64 << bits) + 1) * 4 > names {
+            return Err(self.damaged("a shard has no room for its buckets"));
         }
-        Ok(shard.open.get_or_init(|| OpenShard { head, heap, only }))
+        let names_end = names + u64::from(head.names.get()) * size_of::<Name>() as u64;
+        if names_end > shard.length || heap + u64::from(head.heap_length.get()) > shard.length {
+            return Err(self.damaged("names or texts lie outside their shard"));
+        }
+        let (buckets, names, heap) = (start + buckets, start + names, start + heap);
+        Ok(shard.open.get_or_init(|| OpenShard { head, buckets, names, heap, only }))
     }
 
     fn shard_part(&self, shard: &Shard, offset: u64, length: u64) -> Result<&[u8], Problem> {
@@ -306,7 +325,7 @@ impl<B: AsRef<[u8]>> Database<B> {
             .checked_add(length)
             .filter(|end| *end <= shard.length)
             .ok_or_else(|| self.damaged("an offset lies outside its shard"))?;
-        self.part(kind::SHARDS, shard.start + offset, length)
+        self.part(kind::SHARDS, shard.start.saturating_add(offset), length)
     }
 
     /// A piece of a shard's heap; the innermost access of matching.
@@ -318,26 +337,31 @@ impl<B: AsRef<[u8]>> Database<B> {
         self.body(open.heap + u64::from(start), u64::from(length))
     }
 
-    fn name(&self, shard: &Shard, index: u32) -> Result<Name, Problem> {
-        let offset = size_of::<ShardHead>() as u64 + u64::from(index) * size_of::<Name>() as u64;
-        let bytes = self.shard_part(shard, offset, size_of::<Name>() as u64)?;
-        Name::read_from_bytes(bytes).map_err(|_| self.damaged("a name row is short"))
+    fn name(&self, open: &OpenShard, index: u32) -> Result<&Name, Problem> {
+        if index >= open.head.names.get() {
+            return Err(self.damaged("a bucket names no name"));
+        }
+        let size = size_of::<Name>() as u64;
+        let bytes = self.body(open.names + u64::from(index) * size, size)?;
+        Name::ref_from_bytes(bytes).map_err(|_| self.damaged("a name row is short"))
     }
 
-    fn find_name(&self, shard: &Shard, open: &OpenShard, names: NamesWhat, wanted: &str) -> Result<Option<Name>, Problem> {
+    /// Indices of the names in a hash's bucket.
+    fn bucket(&self, open: &OpenShard, hash: u32) -> Result<std::ops::Range<u32>, Problem> {
+        let bucket = layout::bucket(hash, open.head.bucket_bits.get());
+        let ends = self.body(open.buckets + u64::from(bucket) * 4, 8)?;
+        let [first, end] = <[U32; 2]>::read_from_bytes(ends).map_err(|_| self.damaged("a bucket is short"))?;
+        Ok(first.get()..end.get())
+    }
+
+    fn find_name(&self, open: &OpenShard, names: NamesWhat, wanted: &str) -> Result<Option<&Name>, Problem> {
         let hash = layout::name_hash(wanted);
-        let (mut low, mut high) = (0, open.head.names.get());
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if self.name(shard, middle)?.hash.get() < hash { low = middle + 1 } else { high = middle }
-        }
-        for index in low..open.head.names.get() {
-            let name = self.name(shard, index)?;
-            if name.hash.get() != hash {
-                break;
+        for index in self.bucket(open, hash)? {
+            let name = self.name(open, index)?;
+            if name.hash.get() != hash || names_what(name) != names {
+                continue;
             }
-            let same = self.heap(open, name.name.start.get(), name.name.length.get())? == wanted.as_bytes();
-            if same && names_what(&name) == names {
+            if self.heap(open, name.name.start.get(), name.name.length.get())? == wanted.as_bytes() {
                 return Ok(Some(name));
             }
         }
@@ -409,13 +433,13 @@ impl<B: AsRef<[u8]>> Database<B> {
 
     /// Values of a sorted hash index for one identifier.
     fn hashed(&self, index: u32, id: &str) -> Result<Vec<u32>, Problem> {
+        let hash = layout::identifier_hash(id);
         let (_, length) = self.bounds(index).ok_or_else(|| self.damaged("a section is missing"))?;
         let size = size_of::<Identifier>() as u64;
-        let row = |number: u64| -> Result<Identifier, Problem> {
+        let row = |number: u64| -> Result<&Identifier, Problem> {
             let bytes = self.part(index, number * size, size)?;
-            Identifier::read_from_bytes(bytes).map_err(|_| self.damaged("an index row is short"))
+            Identifier::ref_from_bytes(bytes).map_err(|_| self.damaged("an index row is short"))
         };
-        let hash = layout::identifier_hash(id);
         let (mut low, mut high) = (0, length / size);
         while low < high {
             let middle = low + (high - low) / 2;
@@ -479,8 +503,8 @@ impl<B: AsRef<[u8]>> Knowledge for Database<B> {
     ) -> Result<(), Problem> {
         let Some(shard) = self.shard(stream) else { return Ok(()) };
         let open = self.open_shard(shard)?;
-        let Some(found) = self.find_name(shard, open, names, name)? else { return Ok(()) };
-        self.rules_of(shard, open, &found, settled_at, each)
+        let Some(found) = self.find_name(open, names, name)? else { return Ok(()) };
+        self.rules_of(shard, open, found, settled_at, each)
     }
 
     fn advisory(&self, number: u32) -> Result<AdvisoryFacts, Problem> {

@@ -8,6 +8,7 @@ use plimsoll_version::{Scheme, write_key};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use zerocopy::IntoBytes;
+use zerocopy::little_endian::U32;
 
 /// Drafts with their advisory's number, by package name and what it names.
 pub(super) type ByName<'a> = BTreeMap<(&'a str, NamesWhat), Vec<(u32, &'a Draft)>>;
@@ -141,11 +142,15 @@ impl<'a> Shard<'a> {
         let only_span =
             Span { start: (self.heap.len() as u32).into(), length: (only.len() as u32).into() };
         self.heap.extend_from_slice(&only);
-        let rules_start = size_of::<ShardHead>() + directory.len() * size_of::<Name>();
+        let (bits, buckets) = buckets(&directory);
+        let names_start = size_of::<ShardHead>() + buckets.len() * size_of::<U32>();
+        let rules_start = names_start + directory.len() * size_of::<Name>();
         let heap_start = rules_start + rows.len() * size_of::<RuleRow>();
         let fits = |value: usize| u32::try_from(value).map_err(|_| too_long("shard", "stream"));
         let head = ShardHead {
             names: fits(directory.len())?.into(),
+            bucket_bits: bits.into(),
+            names_start: fits(names_start)?.into(),
             rules: fits(rows.len())?.into(),
             rules_start: fits(rules_start)?.into(),
             heap_start: fits(heap_start)?.into(),
@@ -153,11 +158,19 @@ impl<'a> Shard<'a> {
             only: only_span,
         };
         out.extend_from_slice(head.as_bytes());
+        out.extend_from_slice(buckets.as_slice().as_bytes());
         out.extend_from_slice(directory.as_slice().as_bytes());
         out.extend_from_slice(rows.as_slice().as_bytes());
         out.extend_from_slice(&self.heap);
         Ok(())
     }
+}
+
+/// The buckets of a sorted directory, about half as many as names.
+fn buckets(directory: &[Name]) -> (u32, Vec<U32>) {
+    let bits = (directory.len() / 2).checked_ilog2().unwrap_or(0).min(layout::BUCKET_BITS);
+    let first_of = |bucket: u32| directory.partition_point(|name| layout::bucket(name.hash.get(), bits) < bucket);
+    (bits, (0..=1u32 << bits).map(|bucket| (first_of(bucket) as u32).into()).collect())
 }
 
 /// Status as stored, by its position in the enum.
