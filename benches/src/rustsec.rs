@@ -12,7 +12,7 @@ pub fn write(archive: &Path, folder: &Path) -> Result<usize, String> {
     let bytes = std::fs::read(archive).map_err(|error| format!("{}: {error}", archive.display()))?;
     let mut written = 0;
     let mut failed = None;
-    zip_entries(&archive.to_string_lossy(), &bytes, Limits::default(), |name, entry| {
+    zip_entries(&archive.to_string_lossy(), &bytes, Limits::FEED, |name, entry| {
         let outcome = entry
             .map_err(|problem| problem.text)
             .and_then(|entry| serde_json::from_slice::<Value>(entry).map_err(|error| error.to_string()))

@@ -77,6 +77,7 @@ pub fn write(path: &Path, memory: Memory, before: &Memory, now: Timestamp) -> Re
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let text = serde_json::to_vec_pretty(&State { schema: SCHEMA.to_owned(), seen: memory.seen })
         .map_err(|error| failed(std::io::Error::other(error)))?;
+    std::fs::create_dir_all(folder).map_err(failed)?;
     let mut file = tempfile::Builder::new().prefix(".plimsoll-state-").tempfile_in(folder).map_err(failed)?;
     file.write_all(&text).map_err(failed)?;
     file.as_file().sync_all().map_err(failed)?;

@@ -89,10 +89,17 @@ fn fetch_into(cache: &mut Cache, arguments: &DbUpdate, printer: &Printer) -> Res
             .map_err(|text| Failure::input(Problem::new("E-INPUT", &place, text, "name a sources file")))?;
         Additions::parse(&place, &text)?.apply(&place, &mut catalogue, &mut options.network)?;
     }
+    if let Some(name) = arguments.accept.iter().find(|name| catalogue.named(name).is_empty()) {
+        return Err(no_source(name));
+    }
     let entries = wanted(&catalogue, arguments, printer)?;
     printer.say(&format!("fetching {} into {}", words::count(entries.len(), "source", "sources"), cache.root().display()));
     let progress = Fetching::new(printer);
     Ok(fetch::update(cache, &entries, &options, &plimsoll_feeds::measure::check, &progress)?)
+}
+
+fn no_source(name: &str) -> Failure {
+    Failure::input(Problem::new("E-SOURCE", name, "is no source that is known", "`plimsoll db sources` lists them"))
 }
 
 /// The sources to fetch: those named, those of the streams named, or those
@@ -103,12 +110,7 @@ fn wanted(catalogue: &Catalogue, arguments: &DbUpdate, printer: &Printer) -> Res
         for name in &arguments.only {
             let found = catalogue.named(name);
             if found.is_empty() {
-                return Err(Failure::input(Problem::new(
-                    "E-SOURCE",
-                    name,
-                    "is no source that is known",
-                    "`plimsoll db sources` lists them",
-                )));
+                return Err(no_source(name));
             }
             out.extend(found);
         }

@@ -66,7 +66,8 @@ fn an_update_without_a_network_says_so() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = |name: &str| text(&folder.path().join(name));
     let ran = plimsoll(&[
-        "db", "update", "--only", "kev,epss", "--mirror", "http://127.0.0.1:9/", "--cache", &at("sources"), "--to", &at("x.db"),
+        "--quiet", "db", "update", "--only", "kev,epss", "--mirror", "http://127.0.0.1:9/", "--cache", &at("sources"),
+        "--to", &at("x.db"),
     ]);
     assert_eq!(ran.failed().code, Some(3), "{}", ran.err);
     assert!(ran.err.contains("none of 2 sources could be fetched"), "{}", ran.err);
