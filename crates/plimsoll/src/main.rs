@@ -4,6 +4,7 @@ mod answer;
 mod arguments;
 mod client;
 mod commands;
+mod input;
 mod places;
 mod printer;
 mod progress;

@@ -15,7 +15,9 @@ fn data_folder() -> PathBuf {
         .filter(|value| !value.is_empty())
         .map(PathBuf::from)
         .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share")));
-    base.unwrap_or_else(|| PathBuf::from("/var/tmp")).join("plimsoll")
+    // Not below /var/tmp, where anybody could lay a database ready for us.
+    let own = || PathBuf::from(format!("/run/user/{}", rustix::process::geteuid().as_raw()));
+    base.unwrap_or_else(own).join("plimsoll")
 }
 
 /// The advisory database.
