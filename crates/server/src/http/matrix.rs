@@ -270,7 +270,28 @@ async fn no_spelling_of_a_path_opens_anything() {
             answers.entry(path).or_insert_with(Vec::new).push(status.as_u16());
         }
     }
-    insta::assert_snapshot!(answers.iter().map(|(path, codes)| format!("{path} {codes:?}")).collect::<Vec<_>>().join("\n"), @"");
+    insta::assert_snapshot!(answers.iter().map(|(path, codes)| format!("{path} {codes:?}")).collect::<Vec<_>>().join("\n"), @r"
+    /%61ccount [400, 400, 400, 400, 400, 400]
+    /./account [400, 400, 400, 400, 400, 400]
+    //account [400, 400, 400, 400, 400, 400]
+    //api/edit-people/x [400, 400, 400, 400, 400, 400]
+    /ACCOUNT [404, 404, 404, 404, 404, 404]
+    /account [401, 405, 401, 405, 405, 405]
+    /account%00 [400, 400, 400, 400, 400, 400]
+    /account%2f [400, 400, 400, 400, 400, 400]
+    /account/ [400, 400, 400, 400, 400, 400]
+    /account;x [400, 400, 400, 400, 400, 400]
+    /api//edit-people/x [400, 400, 400, 400, 400, 400]
+    /api/edit-people/%2e%2e [400, 400, 400, 400, 400, 400]
+    /api/edit-people/x [401, 401, 401, 405, 405, 405]
+    /api/edit-people/x%2f..%2f..%2fsign-in [400, 400, 400, 400, 400, 400]
+    /api/edit-people/x/ [400, 400, 400, 400, 400, 400]
+    /api/edit-people/x;.css [400, 400, 400, 400, 400, 400]
+    /first-run [404, 404, 404, 404, 404, 404]
+    /setup [404, 404, 404, 404, 404, 404]
+    /setup/ [400, 400, 400, 400, 400, 400]
+    /x/../account [400, 400, 400, 400, 400, 400]
+    ");
 }
 
 /// C7 through the gate, and what every answer carries.
@@ -301,7 +322,18 @@ async fn strangers_pages_change_nothing() {
         .filter(|(name, _)| *name != "plimsoll-request" && *name != "content-type" && *name != "content-length")
         .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
         .collect();
-    insta::assert_snapshot!(kept.join("\n"), @"");
+    insta::assert_snapshot!(kept.join("\n"), @r"
+    content-security-policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; manifest-src 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types default plimsoll
+    x-content-type-options: nosniff
+    x-frame-options: DENY
+    referrer-policy: same-origin
+    cross-origin-opener-policy: same-origin
+    cross-origin-resource-policy: same-origin
+    cross-origin-embedder-policy: require-corp
+    permissions-policy: camera=(), geolocation=(), microphone=(), payment=(), usb=(), publickey-credentials-get=(self), publickey-credentials-create=(self)
+    cache-control: no-store
+    strict-transport-security: max-age=31536000
+    ");
     // A token needs no origin: no browser sends it by itself.
     let alice = stage.memory.rows().people.values().next().unwrap().id;
     let headers = token(&stage, alice, Grant::everywhere(Role::Operator), 1).await;
