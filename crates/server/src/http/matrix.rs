@@ -235,6 +235,59 @@ async fn everyone_reaches_what_is_declared_and_nothing_else() {
     assert!(asked > 3_000, "{asked}");
 }
 
+/// C1 for identity's own routes; each passes the gate as its line declares.
+#[tokio::test]
+async fn identitys_own_routes() {
+    let stage = Stage::new();
+    let outward = crate::outward::Outward::new(crate::outward::Allowed::default()).unwrap();
+    let oidc = crate::identity::oidc::Oidc::new(outward, Vec::new()).unwrap();
+    let doors = crate::identity::api::Doors {
+        identity: std::sync::Arc::clone(&stage.identity),
+        oidc: std::sync::Arc::new(oidc),
+        origins: stage.origins.clone(),
+    };
+    let routes = crate::identity::api::routes::<crate::identity::api::Doors>();
+    let declared: Vec<_> = routes.declared().iter().map(|route| format!("{} {} {:?}", route.method, route.path, route.access)).collect();
+    insta::assert_snapshot!(declared.join("\n"), @r"
+    POST /api/v1/account/app Account
+    POST /api/v1/account/app/question Account
+    POST /api/v1/account/passkey Account
+    POST /api/v1/account/passkey/question Account
+    PUT /api/v1/account/password Account
+    GET /api/v1/account/proofs Account
+    DELETE /api/v1/account/proofs/{id} Account
+    POST /api/v1/account/recovery-codes Account
+    DELETE /api/v1/account/sessions Account
+    GET /api/v1/account/sessions Account
+    DELETE /api/v1/account/sessions/{name} Account
+    GET /api/v1/account/tokens Account
+    POST /api/v1/account/tokens Account
+    DELETE /api/v1/account/tokens/{id} Account
+    POST /api/v1/enrolment-tokens Needs(EnrolHosts)
+    GET /api/v1/people Needs(ReadPeople)
+    POST /api/v1/people Needs(EditPeople)
+    PUT /api/v1/people/{id}/disabled Needs(EditPeople)
+    PUT /api/v1/people/{id}/grants Needs(EditPeople)
+    POST /api/v1/people/{id}/link Needs(EditPeople)
+    DELETE /api/v1/people/{id}/sessions Needs(EditPeople)
+    DELETE /api/v1/session Account
+    GET /api/v1/session Account
+    POST /api/v1/session Public
+    POST /api/v1/session/link Public
+    POST /api/v1/session/passkey Public
+    POST /api/v1/session/passkey/question Public
+    POST /api/v1/session/proof Account
+    POST /api/v1/session/proof/question Account
+    POST /api/v1/session/proof/{provider} Account
+    GET /api/v1/session/providers Public
+    POST /api/v1/session/second Public
+    GET /api/v1/tokens Needs(ReadPeople)
+    GET /sign-in/{provider} Public
+    GET /sign-in/{provider}/return Public
+    ");
+    assert!(run(routes, doors).await > 3_000);
+}
+
 async fn ask(service: &axum::Router, request: Request<Body>) -> (StatusCode, HeaderMap, String) {
     let mut request = request;
     request.extensions_mut().insert(Peer(SocketAddr::from(([192, 0, 2, 1], 40_000))));
