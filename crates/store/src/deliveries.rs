@@ -117,9 +117,13 @@ impl Store {
         // The condition stands outside too: without it a PostgreSQL sender
         // that waited for a row would take what another has claimed.
         const DUE: &str = "state = 'waiting' AND next_try <= $3 AND claimed_until <= $3";
+        // And the inner one is materialized: run again for each row, as
+        // PostgreSQL may, it would skip what it has locked itself and take
+        // more rows than the limit.
         let sql = format!(
-            "UPDATE deliveries SET claimed_by = $1, claimed_until = $2, attempts = attempts + 1
-             WHERE {DUE} AND id IN (SELECT id FROM deliveries WHERE {DUE} ORDER BY next_try, id LIMIT $4 {skip})
+            "WITH due AS MATERIALIZED (SELECT id FROM deliveries WHERE {DUE} ORDER BY next_try, id LIMIT $4 {skip})
+             UPDATE deliveries SET claimed_by = $1, claimed_until = $2, attempts = attempts + 1
+             WHERE {DUE} AND id IN (SELECT id FROM due)
              RETURNING *"
         );
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))

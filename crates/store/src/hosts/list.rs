@@ -36,17 +36,18 @@ pub enum HostSort {
 }
 
 impl HostSort {
-    /// The expression, and whether it is text.
-    fn column(self) -> (&'static str, bool) {
+    /// The sorted column, whether it is text, and the id beside it: of the same
+    /// table, so that an index gives the order.
+    fn column(self) -> (&'static str, bool, &'static str) {
         match self {
-            Self::Name => ("hosts.name", true),
-            Self::LastSeen => ("COALESCE(presence.last_seen, 0)", false),
-            Self::Updates => ("summaries.updates", false),
-            Self::SecurityUpdates => ("summaries.security_updates", false),
-            Self::Findings => ("summaries.findings", false),
-            Self::Overdue => ("summaries.overdue", false),
-            Self::DueSoon => ("summaries.due_soon", false),
-            Self::NextDue => ("summaries.next_due", false),
+            Self::Name => ("hosts.name", true, "hosts.id"),
+            Self::LastSeen => ("presence.last_seen", false, "presence.host"),
+            Self::Updates => ("summaries.updates", false, "summaries.host"),
+            Self::SecurityUpdates => ("summaries.security_updates", false, "summaries.host"),
+            Self::Findings => ("summaries.findings", false, "summaries.host"),
+            Self::Overdue => ("summaries.overdue", false, "summaries.host"),
+            Self::DueSoon => ("summaries.due_soon", false, "summaries.host"),
+            Self::NextDue => ("summaries.next_due", false, "summaries.host"),
         }
     }
 }
@@ -153,7 +154,7 @@ pub struct HostTotals {
     pub flagged: u64,
 }
 
-const FROM: &str = "FROM hosts JOIN summaries ON summaries.host = hosts.id LEFT JOIN presence ON presence.host = hosts.id";
+const FROM: &str = "FROM hosts JOIN summaries ON summaries.host = hosts.id JOIN presence ON presence.host = hosts.id";
 
 fn conditions(query: &HostQuery) -> Result<Conditions> {
     let mut all = Conditions::default();
@@ -191,7 +192,7 @@ fn conditions(query: &HostQuery) -> Result<Conditions> {
     }
     if let Some(time) = query.silent_since {
         let mark = all.number(time.as_microsecond());
-        all.and(format!("COALESCE(presence.last_seen, 0) < {mark}"));
+        all.and(format!("presence.last_seen < {mark}"));
     }
     if let Some(ids) = &query.ids {
         if ids.len() > 5000 {
@@ -209,11 +210,11 @@ fn after(query: &HostQuery, all: &mut Conditions) -> Result<()> {
     let wrong = || StoreError::invalid("after", "The cursor is not one of this list.");
     let (id, value) = cursor.split_once('.').ok_or_else(wrong)?;
     let id: HostId = id.parse().map_err(|_| wrong())?;
-    let (column, is_text) = query.sort.column();
+    let (column, is_text, id_column) = query.sort.column();
     let mark = if is_text { all.text(value) } else { all.number(value.parse().map_err(|_| wrong())?) };
     let id = all.text(id.to_string());
     let sign = if query.descending { "<" } else { ">" };
-    all.and(format!("({column} {sign} {mark} OR ({column} = {mark} AND hosts.id {sign} {id}))"));
+    all.and(format!("({column} {sign} {mark} OR ({column} = {mark} AND {id_column} {sign} {id}))"));
     Ok(())
 }
 
@@ -226,13 +227,13 @@ impl Store {
         let mut all = conditions(query)?;
         after(query, &mut all)?;
         let limit = query.limit.clamp(1, PAGE);
-        let (column, is_text) = query.sort.column();
+        let (column, is_text, id_column) = query.sort.column();
         let direction = if query.descending { "DESC" } else { "ASC" };
         let mark = all.number(i64::from(limit) + 1);
         let sql = format!(
             "SELECT {COLUMNS}, {column} AS sorted_by, summaries.updates, summaries.security_updates, summaries.findings,
                  summaries.overdue, summaries.due_soon, summaries.next_due, summaries.reboot_pending, summaries.as_of
-             {FROM}{} ORDER BY {column} {direction}, hosts.id {direction} LIMIT {mark}",
+             {FROM}{} ORDER BY {column} {direction}, {id_column} {direction} LIMIT {mark}",
             all.sql()
         );
         let rows = all.query(sql).fetch_all(&mut *self.reader().await?).await?;

@@ -19,7 +19,8 @@ use sqlx::any::AnyRow;
 /// Columns of a registration; `hosts` and `presence` joined.
 pub(crate) const COLUMNS: &str = "hosts.id, hosts.number, hosts.client, hosts.name, hosts.state, hosts.source,
     hosts.labels, hosts.tier, hosts.exposure, hosts.environment, hosts.owner, hosts.public_key, hosts.enrolled,
-    hosts.report, hosts.reported, hosts.flag, hosts.machine, presence.last_seen";
+    hosts.report, hosts.reported, hosts.flag, hosts.machine,
+    NULLIF(presence.last_seen, 0) AS last_seen";
 
 /// What tells one machine from its copy.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -73,7 +74,7 @@ pub(crate) fn read(row: &AnyRow) -> Result<Registration> {
 }
 
 async fn one(connection: &mut AnyConnection, condition: &str, value: String) -> Result<Option<AnyRow>> {
-    let sql = format!("SELECT {COLUMNS} FROM hosts LEFT JOIN presence ON presence.host = hosts.id WHERE {condition}");
+    let sql = format!("SELECT {COLUMNS} FROM hosts JOIN presence ON presence.host = hosts.id WHERE {condition}");
     Ok(sqlx::query(sqlx::AssertSqlSafe(sql)).bind(value).fetch_optional(connection).await?)
 }
 
@@ -116,7 +117,7 @@ impl Store {
     /// The store cannot be read.
     pub async fn hosts_after(&self, number: Option<u32>, limit: u32) -> Result<Vec<(Registration, Machine)>> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM hosts LEFT JOIN presence ON presence.host = hosts.id
+            "SELECT {COLUMNS} FROM hosts JOIN presence ON presence.host = hosts.id
              WHERE hosts.number > $1 ORDER BY hosts.number LIMIT $2"
         );
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
@@ -143,7 +144,7 @@ impl Change {
     /// The store cannot be read.
     pub async fn active_host_named(&mut self, client: plimsoll_core::model::identifier::ClientId, name: &str) -> Result<Option<Registration>> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM hosts LEFT JOIN presence ON presence.host = hosts.id
+            "SELECT {COLUMNS} FROM hosts JOIN presence ON presence.host = hosts.id
              WHERE hosts.client = $1 AND hosts.name = $2 AND hosts.state = 'active'"
         );
         let row = sqlx::query(sqlx::AssertSqlSafe(sql))
@@ -190,6 +191,7 @@ impl Change {
         .execute(self.connection())
         .await?;
         summary::insert_empty(self.connection(), host.id).await?;
+        presence::insert_empty(self.connection(), host.id).await?;
         self.concerns(host.client);
         self.record(&format!("host:{}", host.id), None, Some(&host))?;
         Ok(host)

@@ -43,7 +43,7 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn sequence(&self, host: HostId) -> Result<Option<u64>> {
-        let row = sqlx::query("SELECT sequence FROM presence WHERE host = $1")
+        let row = sqlx::query("SELECT sequence FROM presence WHERE host = $1 AND last_seen > 0")
             .bind(host.to_string())
             .fetch_optional(&mut *self.reader().await?)
             .await?;
@@ -55,9 +55,16 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn presence(&self) -> Result<Vec<(HostId, Timestamp, u64)>> {
-        let rows = sqlx::query("SELECT host, last_seen, sequence FROM presence ORDER BY host").fetch_all(&mut *self.reader().await?).await?;
+        let rows = sqlx::query("SELECT host, last_seen, sequence FROM presence WHERE last_seen > 0 ORDER BY host").fetch_all(&mut *self.reader().await?).await?;
         rows.iter().map(|row| Ok((row.parsed("host")?, row.time("last_seen")?, row.count("sequence")?))).collect()
     }
+}
+
+/// A host that never said anything has the time 0, so that lists need no outer
+/// join and an index gives their order.
+pub(crate) async fn insert_empty(connection: &mut AnyConnection, host: HostId) -> Result<()> {
+    sqlx::query("INSERT INTO presence (host, last_seen, sequence) VALUES ($1, 0, 0)").bind(host.to_string()).execute(connection).await?;
+    Ok(())
 }
 
 pub(crate) async fn note(connection: &mut AnyConnection, seen: &[(HostId, Timestamp, u64)]) -> Result<()> {

@@ -140,6 +140,8 @@ CREATE TABLE presence (
     sequence BIGINT NOT NULL
 );
 
+CREATE INDEX presence_last_seen ON presence (last_seen, host);
+
 CREATE TABLE summaries (
     host TEXT PRIMARY KEY REFERENCES hosts (id),
     updates BIGINT NOT NULL,

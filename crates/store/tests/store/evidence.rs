@@ -227,10 +227,10 @@ fn files_that_were_changed_show_as_well() {
         wrong_tile[32 * 9] ^= 1;
         let mut longer = last.clone();
         longer.extend([0, 1, b'x']);
-        let cases: Vec<(&str, Vec<u8>, Vec<u8>, &str, Option<u64>)> = vec![
+        let cases = [
             ("tile/entries/000", flipped, entries.clone(), "E-EVIDENCE-ROOT", Some(0)),
             ("tile/entries/000", entries[..5000].to_vec(), entries.clone(), "E-EVIDENCE-TRUNCATED", None),
-            ("tile/entries/000", vec![], entries, "E-EVIDENCE-TRUNCATED", Some(0)),
+            ("tile/entries/000", Vec::new(), entries, "E-EVIDENCE-TRUNCATED", Some(0)),
             ("tile/0/000", wrong_tile, tile.clone(), "E-EVIDENCE-TILE", None),
             ("tile/0/000", vec![], tile, "E-EVIDENCE-TILE", None),
             ("tile/entries/001.p/44", longer, last.clone(), "E-EVIDENCE-ENTRIES", Some(300)),
