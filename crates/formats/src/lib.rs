@@ -14,3 +14,4 @@ pub mod packages;
 pub mod policy;
 pub mod reports;
 pub mod sbom;
+pub mod trust;

@@ -51,6 +51,9 @@ pub enum Command {
     /// Versions
     #[command(subcommand)]
     Version(VersionCommand),
+    /// The root keys, made by people and outside the server
+    #[command(subcommand)]
+    Root(RootCommand),
     /// Print a published JSON schema
     Schema {
         /// Which one
@@ -346,4 +349,45 @@ pub enum VersionCommand {
         #[arg(long, value_enum, default_value_t = PlainFormat::Text)]
         format: PlainFormat,
     },
+}
+
+/// Commands on root keys.
+#[derive(Subcommand, Debug)]
+pub enum RootCommand {
+    /// Make a key for each person and the root document that names them
+    Init(RootInit),
+    /// Check a root document and show its digest, to compare out of band
+    Show {
+        /// The root document
+        file: PathBuf,
+        /// Form of the answer
+        #[arg(long, value_enum, default_value_t = PlainFormat::Text)]
+        format: PlainFormat,
+    },
+}
+
+/// Arguments of `root init`.
+#[derive(Args, Debug)]
+pub struct RootInit {
+    /// Folder to make, with root.json, keys/ and online.pem
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+    /// Who holds a key; once for each person
+    #[arg(long, value_name = "NAME", required = true)]
+    pub person: Vec<String>,
+    /// How many of them must sign
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub threshold: usize,
+    /// Days until the document expires
+    #[arg(long, value_name = "NUMBER", default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub days: u32,
+    /// Read the passphrase for the keys from this file instead of asking
+    #[arg(long, value_name = "FILE", conflicts_with = "no_passphrase")]
+    pub passphrase_file: Option<PathBuf>,
+    /// Leave the keys unprotected; for an evaluation only
+    #[arg(long)]
+    pub no_passphrase: bool,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t = PlainFormat::Text)]
+    pub format: PlainFormat,
 }

@@ -7,6 +7,7 @@ mod explain;
 mod gather;
 mod papers;
 mod policy;
+mod root;
 mod scan;
 mod version;
 
@@ -22,6 +23,7 @@ pub fn run(command: Command, printer: &Printer) -> Result<Outcome, Failure> {
         Command::Db(command) => database::run(command, printer),
         Command::Policy(command) => policy::run(command, printer),
         Command::Version(command) => version::run(command, printer),
+        Command::Root(command) => root::run(command, printer),
         Command::Schema { name } => papers::schema(name, printer),
         Command::Completions { shell } => papers::completions(shell, printer),
         Command::Man { folder } => papers::manual(&folder, printer),

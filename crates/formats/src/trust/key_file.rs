@@ -1,0 +1,151 @@
+//! Private keys at rest: PKCS#8 PEM, encrypted with a passphrase (PBES2,
+//! scrypt, AES-256), which `openssl pkey` reads as well.
+
+use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
+use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey};
+use ed25519_dalek::{Signer, SigningKey};
+use pkcs8::{EncryptedPrivateKeyInfo, PrivateKeyInfo};
+use plimsoll_core::model::problem::Problem;
+
+/// Largest key file: a real one has some 400 bytes.
+const LIMIT: usize = 16 << 10;
+
+/// An Ed25519 private key and what is done with it: signing.
+pub struct KeyFile(SigningKey);
+
+/// An Ed25519 public key, 32 bytes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct PublicKey(pub [u8; 32]);
+
+impl PublicKey {
+    /// Reads 64 hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut out = [0; 32];
+        (text.len() == 64 && text.is_ascii()).then_some(())?;
+        for (place, byte) in out.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(text.get(place * 2..place * 2 + 2)?, 16).ok()?;
+        }
+        Some(Self(out))
+    }
+
+    /// As 64 hexadecimal digits.
+    pub fn hex(&self) -> String {
+        hex(&self.0)
+    }
+
+    /// Whether `signature` is this key's over `message`; malleable and
+    /// low-order forms are refused.
+    pub fn verifies(&self, message: &[u8], signature: &[u8; 64]) -> bool {
+        ed25519_dalek::VerifyingKey::from_bytes(&self.0)
+            .is_ok_and(|key| key.verify_strict(message, &ed25519_dalek::Signature::from_bytes(signature)).is_ok())
+    }
+}
+
+/// Lower-case hexadecimal digits of bytes.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}
+
+impl KeyFile {
+    /// Takes a key from 32 random bytes.
+    pub fn from_seed(seed: &[u8; 32]) -> Self {
+        Self(SigningKey::from_bytes(seed))
+    }
+
+    /// The public half.
+    pub fn public(&self) -> PublicKey {
+        PublicKey(self.0.verifying_key().to_bytes())
+    }
+
+    /// Signs.
+    pub fn sign(&self, message: &[u8]) -> [u8; 64] {
+        self.0.sign(message).to_bytes()
+    }
+
+    /// Writes the key as PEM; without a passphrase it lies open, which only an
+    /// evaluation may do.
+    ///
+    /// `salt` and `nonce` must be fresh random bytes for each call.
+    pub fn to_pem(&self, passphrase: Option<&[u8]>, salt: &[u8; 16], nonce: &[u8; 16]) -> Result<String, Problem> {
+        let failed = |what: String| Problem::new("E-KEY", "key file", what, "report this as a bug");
+        let Some(passphrase) = passphrase else {
+            let pem = self.0.to_pkcs8_pem(LineEnding::LF).map_err(|error| failed(error.to_string()))?;
+            return Ok(pem.to_string());
+        };
+        let der = self.0.to_pkcs8_der().map_err(|error| failed(error.to_string()))?;
+        let plain = PrivateKeyInfo::try_from(der.as_bytes()).map_err(|error| failed(error.to_string()))?;
+        // 2^15 × 8 × 1: 32 MiB and a tenth of a second, the size that scrypt's
+        // author gives for interactive use and that openssl accepts by default.
+        let cost = pkcs5::scrypt::Params::new(15, 8, 1, 32).map_err(|error| failed(error.to_string()))?;
+        let parameters = pkcs5::pbes2::Parameters::scrypt_aes256cbc(cost, salt, nonce)
+            .map_err(|error| failed(error.to_string()))?;
+        let sealed = plain.encrypt_with_params(parameters, passphrase).map_err(|error| failed(error.to_string()))?;
+        let pem = sealed.to_pem("ENCRYPTED PRIVATE KEY", LineEnding::LF).map_err(|error| failed(error.to_string()))?;
+        Ok(pem.to_string())
+    }
+
+    /// Whether a file is encrypted, so that a passphrase must be asked for.
+    pub fn is_encrypted(pem: &str) -> bool {
+        pem.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----")
+    }
+
+    /// Reads a key file.
+    ///
+    /// # Errors
+    ///
+    /// `E-KEY` for anything that is no Ed25519 key, `E-PASSPHRASE` where the
+    /// passphrase is missing or wrong; neither repeats any byte of the file.
+    pub fn from_pem(place: &str, pem: &str, passphrase: Option<&[u8]>) -> Result<Self, Problem> {
+        let bad = |text: String| Problem::new("E-KEY", place, text, "name a key file that `plimsoll root init` made");
+        if pem.len() > LIMIT {
+            return Err(bad(format!("is {} bytes long, the limit is {LIMIT}", pem.len())));
+        }
+        if !Self::is_encrypted(pem) {
+            return SigningKey::from_pkcs8_pem(pem)
+                .map(Self)
+                .map_err(|_| bad("is no Ed25519 private key in PKCS#8 form".to_owned()));
+        }
+        let wrong = |text: &str| Problem::new("E-PASSPHRASE", place, text, "give the passphrase that was chosen when the key was made");
+        let passphrase = passphrase.ok_or_else(|| wrong("is protected and no passphrase was given"))?;
+        let (_, der) = pkcs8::SecretDocument::from_pem(pem).map_err(|_| bad("is no PEM file".to_owned()))?;
+        let sealed = EncryptedPrivateKeyInfo::try_from(der.as_bytes())
+            .map_err(|_| bad("is no encrypted private key".to_owned()))?;
+        let plain = sealed.decrypt(passphrase).map_err(|_| wrong("cannot be opened with this passphrase"))?;
+        SigningKey::from_pkcs8_der(plain.as_bytes())
+            .map(Self)
+            .map_err(|_| bad("holds a key of another kind than Ed25519".to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_encrypted_key_opens_with_its_passphrase_only() {
+        let key = KeyFile::from_seed(&[7; 32]);
+        let pem = key.to_pem(Some(b"correct horse"), &[1; 16], &[2; 16]).unwrap();
+        assert!(KeyFile::is_encrypted(&pem));
+        let read = KeyFile::from_pem("k", &pem, Some(b"correct horse")).unwrap();
+        assert_eq!(read.public(), key.public());
+        for wrong in [None, Some(b"Correct horse".as_slice()), Some(b"".as_slice())] {
+            let problem = KeyFile::from_pem("k", &pem, wrong).err().unwrap();
+            assert_eq!(problem.code, "E-PASSPHRASE");
+        }
+    }
+
+    #[test]
+    fn an_open_key_reads_back_and_other_things_are_refused() {
+        let key = KeyFile::from_seed(&[9; 32]);
+        let pem = key.to_pem(None, &[0; 16], &[0; 16]).unwrap();
+        assert_eq!(KeyFile::from_pem("k", &pem, None).unwrap().public(), key.public());
+        let cut = &pem[..pem.len() / 2];
+        for other in ["", "hello", cut, "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAA==\n-----END ENCRYPTED PRIVATE KEY-----\n"] {
+            assert_eq!(KeyFile::from_pem("k", other, Some(b"x")).err().unwrap().code, "E-KEY", "{other:?}");
+        }
+    }
+}
