@@ -2,6 +2,7 @@
 
 use super::index::Index;
 use crate::knowledge::{AdvisoryFacts, AdvisoryText, Knowledge, Rule};
+use crate::model::advisory::NamesWhat;
 use crate::model::host::Host;
 use crate::model::problem::Problem;
 use crate::model::source::Source;
@@ -182,8 +183,15 @@ impl<'k> Watched<'k> {
 }
 
 impl Knowledge for Watched<'_> {
-    fn rules<'a>(&'a self, stream: &Stream, name: &str, each: &mut dyn FnMut(Rule<'a>)) -> Result<(), Problem> {
-        self.inner.rules(stream, name, &mut |rule| {
+    fn rules<'a>(
+        &'a self,
+        stream: &Stream,
+        names: NamesWhat,
+        name: &str,
+        settled_at: Option<&[u8]>,
+        each: &mut dyn FnMut(Rule<'a>),
+    ) -> Result<(), Problem> {
+        self.inner.rules(stream, names, name, settled_at, &mut |rule| {
             if is_narrowed(&rule) {
                 self.narrowed.set(true);
             }
@@ -231,11 +239,13 @@ struct Alone<'r> {
 impl<'r> Alone<'r> {
     fn take(&mut self, knowledge: &'r dyn Knowledge, advisory: u32, stream: &Stream, name: &str) -> Result<(), Problem> {
         let mut rules = Vec::new();
-        knowledge.rules(stream, name, &mut |rule| {
-            if rule.advisory == advisory {
-                rules.push(rule);
-            }
-        })?;
+        for names in [NamesWhat::Source, NamesWhat::Binary] {
+            knowledge.rules(stream, names, name, None, &mut |rule: Rule<'r>| {
+                if rule.advisory == advisory {
+                    rules.push(rule);
+                }
+            })?;
+        }
         if !rules.is_empty() {
             self.names.insert((stream.clone(), name.to_owned()), rules);
         }
@@ -244,9 +254,16 @@ impl<'r> Alone<'r> {
 }
 
 impl Knowledge for Alone<'_> {
-    fn rules<'a>(&'a self, stream: &Stream, name: &str, each: &mut dyn FnMut(Rule<'a>)) -> Result<(), Problem> {
+    fn rules<'a>(
+        &'a self,
+        stream: &Stream,
+        names: NamesWhat,
+        name: &str,
+        _: Option<&[u8]>,
+        each: &mut dyn FnMut(Rule<'a>),
+    ) -> Result<(), Problem> {
         let rules = self.names.get(&(stream.clone(), name.to_owned()));
-        rules.into_iter().flatten().for_each(|rule| each(*rule));
+        rules.into_iter().flatten().filter(|rule| rule.names == names).for_each(|rule| each(*rule));
         Ok(())
     }
     fn advisory(&self, number: u32) -> Result<AdvisoryFacts, Problem> {

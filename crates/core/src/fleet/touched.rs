@@ -2,6 +2,7 @@
 
 use super::index::Index;
 use crate::knowledge::{AdvisoryFacts, Knowledge, Rule, RuleEnd, RuleVersion};
+use crate::model::advisory::NamesWhat;
 use crate::model::problem::Problem;
 use crate::model::stream::Stream;
 use std::collections::BTreeMap;
@@ -109,7 +110,9 @@ impl Reader<'_> {
     /// What is said under a name; none when nothing is.
     fn said(&mut self, stream: &Stream, name: &str) -> Result<Option<Said>, Problem> {
         let mut rules: Vec<(u32, u64)> = Vec::new();
-        self.knowledge.rules(stream, name, &mut |rule| rules.push((rule.advisory, rule_digest(&rule))))?;
+        for names in [NamesWhat::Source, NamesWhat::Binary] {
+            self.knowledge.rules(stream, names, name, None, &mut |rule| rules.push((rule.advisory, rule_digest(&rule))))?;
+        }
         if rules.is_empty() {
             return Ok(None);
         }
