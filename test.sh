@@ -7,7 +7,7 @@ say() { printf '\n== %s\n' "$*"; }
 
 # Real tools that the tests hold themselves against. Each is optional: a test
 # whose tool is missing says that it skips.
-tools="rpm pacman-package-manager python3-apt dnf createrepo-c"
+tools="rpm pacman-package-manager python3-apt dnf createrepo-c postgresql chromium nodejs npm"
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   missing=""
   for tool in $tools; do
@@ -29,6 +29,11 @@ if [ ! -d "${PLIMSOLL_TEST_DATA:-../shared/data}" ]; then
   echo "no test data at ${PLIMSOLL_TEST_DATA:-../shared/data}: tests that need it say that they skip, and fail in CI"
 fi
 
+# What looks at the console's pages; a test that finds none says that it skips.
+if command -v npm >/dev/null; then
+  (cd e2e && npm ci --ignore-scripts --no-fund --no-audit --silent) || echo "skipped: npm could not install what e2e/ needs"
+fi
+
 say "tests"
 cargo test --workspace --locked
 
@@ -39,7 +44,7 @@ else
   echo "skipped: this toolchain has no clippy"
 fi
 
-say "fuzz targets compile (run one with: cargo +nightly fuzz run NAME)"
-(cd fuzz && cargo check --locked --quiet)
+say "fuzz targets compile (run them with: fuzz/run.sh SECONDS)"
+cargo check --locked --quiet -p plimsoll-fuzz --features libfuzzer
 
 say "passed"

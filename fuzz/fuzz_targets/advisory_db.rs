@@ -1,11 +1,4 @@
-//! Feeds arbitrary bytes to the database reader.
+//! What it does stands in `plimsoll_fuzz`, where the replay of the corpora finds it too.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use plimsoll_formats::advisory_db::read::Database;
-
-fuzz_target!(|data: &[u8]| {
-    if let Ok(database) = Database::open(data, "fuzz", None) {
-        let _ = database.verify();
-    }
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| plimsoll_fuzz::decisions::advisory_db(data));

@@ -1,8 +1,4 @@
+//! What it does stands in `plimsoll_fuzz`, where the replay of the corpora finds it too.
 #![no_main]
-//! Release and InRelease files.
-use libfuzzer_sys::fuzz_target;
-use plimsoll_formats::packages::apt::release;
 
-fuzz_target!(|data: &[u8]| {
-    let _ = release::parse("fuzz", data);
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| plimsoll_fuzz::packages::apt_release(data));

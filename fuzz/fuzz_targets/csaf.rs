@@ -1,11 +1,4 @@
-//! Any bytes as a CSAF document, a provider's zip and its lists.
+//! What it does stands in `plimsoll_fuzz`, where the replay of the corpora finds it too.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    let _ = plimsoll_formats::advisories::csaf::advisory("fuzz", data, &mut |_| ());
-    let _ = plimsoll_formats::advisories::csaf::archive("fuzz", data, &mut |_| ());
-    let _ = plimsoll_formats::advisories::csaf_provider::metadata("fuzz", data);
-    let _ = plimsoll_formats::advisories::csaf_provider::rolie("fuzz", data);
-    let _ = plimsoll_formats::advisories::csaf_provider::index("fuzz", data);
-    let _ = plimsoll_formats::advisories::csaf_provider::changes("fuzz", data);
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| plimsoll_fuzz::advisories::csaf(data));

@@ -1,6 +1,4 @@
-//! Any bytes as a DSA or DLA list.
+//! What it does stands in `plimsoll_fuzz`, where the replay of the corpora finds it too.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    let _ = plimsoll_formats::advisories::debian::list("fuzz", data, &mut |_| ());
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| plimsoll_fuzz::advisories::debian_list(data));

@@ -1,6 +1,4 @@
-//! A cache manifest that anybody may have written to.
+//! What it does stands in `plimsoll_fuzz`, where the replay of the corpora finds it too.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    let _ = plimsoll_feeds::cache::parse_manifest("fuzz", data);
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| plimsoll_fuzz::decisions::feeds_cache_manifest(data));

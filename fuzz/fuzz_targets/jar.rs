@@ -1,9 +1,4 @@
-//! Archives: nested JARs, `pom.properties`, manifests.
+//! What it does stands in `plimsoll_fuzz`, where the replay of the corpora finds it too.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use plimsoll_formats::components::{FileKind, read};
-
-fuzz_target!(|data: &[u8]| {
-    let _ = read(FileKind::Jar, "fuzz.jar", data);
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| plimsoll_fuzz::components::jar(data));

@@ -1,7 +1,4 @@
-//! Any bytes as the catalogue of known exploited vulnerabilities.
+//! What it does stands in `plimsoll_fuzz`, where the replay of the corpora finds it too.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    let _ = plimsoll_formats::advisories::kev::json("fuzz", data, &mut |_| ());
-    let _ = plimsoll_formats::advisories::kev::csv("fuzz", data, &mut |_| ());
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| plimsoll_fuzz::advisories::kev(data));

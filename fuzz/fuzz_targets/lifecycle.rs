@@ -1,11 +1,4 @@
-//! Any bytes as any of the support lists.
+//! What it does stands in `plimsoll_fuzz`, where the replay of the corpora finds it too.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    let _ = plimsoll_formats::advisories::lifecycle::product_page("fuzz", "product", data, &mut |_| ());
-    let _ = plimsoll_formats::advisories::lifecycle::product_data("fuzz", "product", data, &mut |_| ());
-    let _ = plimsoll_formats::advisories::lifecycle::products("fuzz", data, &mut |_| ());
-    let _ = plimsoll_formats::advisories::lifecycle::distro_info("fuzz", "debian", data, &mut |_| ());
-    let _ = plimsoll_formats::advisories::lifecycle::support_ended("fuzz", "12", data, &mut |_| ());
-    let _ = plimsoll_formats::advisories::lifecycle::support_limited("fuzz", "12", data, &mut |_| ());
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| plimsoll_fuzz::advisories::lifecycle(data));

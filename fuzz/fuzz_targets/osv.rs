@@ -1,8 +1,4 @@
-//! Any bytes as an OSV record, a zip or a tarball of them.
+//! What it does stands in `plimsoll_fuzz`, where the replay of the corpora finds it too.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    let _ = plimsoll_formats::advisories::osv::record("fuzz", data, &mut |_| ());
-    let _ = plimsoll_formats::advisories::osv::archive("fuzz", data, &mut |_| ());
-    let _ = plimsoll_formats::advisories::osv::tarball("fuzz", data, &mut |_| ());
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| plimsoll_fuzz::advisories::osv(data));

@@ -1,11 +1,4 @@
+//! What it does stands in `plimsoll_fuzz`, where the replay of the corpora finds it too.
 #![no_main]
-//! pacman desc files and sync databases.
-use libfuzzer_sys::fuzz_target;
-use plimsoll_formats::packages::pacman;
 
-fuzz_target!(|data: &[u8]| {
-    if let Ok(package) = pacman::desc("fuzz", data) {
-        let _ = package.to_component(&plimsoll_core::model::stream::Stream::language("arch"));
-    }
-    let _ = pacman::sync("fuzz", data);
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| plimsoll_fuzz::packages::pacman_desc(data));

@@ -1,8 +1,4 @@
+//! What it does stands in `plimsoll_fuzz`, where the replay of the corpora finds it too.
 #![no_main]
-//! An SQLite rpm database.
-use libfuzzer_sys::fuzz_target;
-use plimsoll_formats::packages::rpm::sqlite;
 
-fuzz_target!(|data: &[u8]| {
-    let _ = sqlite::parse("fuzz", data, 0);
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| plimsoll_fuzz::packages::rpm_sqlite(data));

@@ -1,11 +1,4 @@
-//! SBOM documents of every format, and package URLs.
+//! What it does stands in `plimsoll_fuzz`, where the replay of the corpora finds it too.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|data: &[u8]| {
-    let _ = plimsoll_formats::sbom::read("fuzz", data);
-    if let Ok(text) = std::str::from_utf8(data) {
-        let _ = plimsoll_formats::sbom::purl::component_of_purl(text);
-    }
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| plimsoll_fuzz::components::sbom(data));

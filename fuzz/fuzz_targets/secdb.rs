@@ -1,6 +1,4 @@
-//! Any bytes as an Alpine security database.
+//! What it does stands in `plimsoll_fuzz`, where the replay of the corpora finds it too.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    let _ = plimsoll_formats::advisories::secdb::secdb("fuzz", data, &mut |_| ());
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| plimsoll_fuzz::advisories::secdb(data));

@@ -1,9 +1,4 @@
-//! VEX documents: OpenVEX and CycloneDX.
+//! What it does stands in `plimsoll_fuzz`, where the replay of the corpora finds it too.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|data: &[u8]| {
-    let _ = plimsoll_formats::advisories::vex::openvex("fuzz", data, &mut |_| {});
-    let _ = plimsoll_formats::advisories::vex::cyclonedx_vex("fuzz", data, &mut |_| {});
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| plimsoll_fuzz::advisories::vex(data));

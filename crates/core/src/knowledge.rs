@@ -17,13 +17,20 @@ use serde::{Deserialize, Serialize};
 
 /// What a set of sources knows about vulnerabilities.
 pub trait Knowledge {
-    /// Passes every rule that names `name` in `stream` to `each`.
+    /// Passes every rule on the source or binary packages called `name` in
+    /// `stream` to `each`.
     ///
-    /// `name` must be normalised by [`Stream::normalise_name`].
+    /// `name` must be normalised by [`Stream::normalise_name`]. With
+    /// `settled_at`, the key of a version, rules that [`Rule::is_settled_at`]
+    /// it may be left out: most rules of a well-kept package are fixed long
+    /// ago. The order is the implementation's own; [`Rule::order`] tells the
+    /// advisory's.
     fn rules<'a>(
         &'a self,
         stream: &Stream,
+        names: NamesWhat,
         name: &str,
+        settled_at: Option<&[u8]>,
         each: &mut dyn FnMut(Rule<'a>),
     ) -> Result<(), Problem>;
     /// The advisory a rule belongs to.
@@ -53,6 +60,8 @@ pub trait Knowledge {
 pub struct Rule<'a> {
     /// Number of the advisory.
     pub advisory: u32,
+    /// Place among the advisory's rules on the same packages.
+    pub order: u16,
     /// First affected version; none means from the beginning.
     pub introduced: Option<RuleVersion<'a>>,
     /// Where it ends.
@@ -63,6 +72,22 @@ pub struct Rule<'a> {
     pub names: NamesWhat,
     /// Where it holds; none holds everywhere.
     pub only: Option<&'a Only>,
+}
+
+impl<'a> Rule<'a> {
+    /// The key of the fix that settles the rule for every version from it on;
+    /// none where the rule denies, has no fix, or cannot be read whole.
+    pub fn fix_key(&self) -> Option<&'a [u8]> {
+        let RuleEnd::Fixed(RuleVersion { key, .. }) = self.end else { return None };
+        let started = self.introduced.is_none_or(|version| version.key.is_some());
+        key.filter(|_| started && self.status != Status::NotAffected)
+    }
+
+    /// Whether the version with this key holds the rule's fix, and the rule
+    /// has nothing else to say.
+    pub fn is_settled_at(&self, key: &[u8]) -> bool {
+        self.fix_key().is_some_and(|fix| fix <= key)
+    }
 }
 
 /// A version with its order-preserving key.

@@ -10,7 +10,7 @@
 use crate::catalogue::SourceEntry;
 use jiff::Timestamp;
 use plimsoll_core::model::problem::{Problem, printable};
-use plimsoll_core::model::source::{Source, SourceTrouble, SourceWarning};
+use plimsoll_core::model::source::{Source, SourceWarning};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -62,8 +62,6 @@ pub struct Record {
     pub newest: Option<Timestamp>,
     /// Streams it speaks of, as the catalogue says.
     pub streams: Vec<String>,
-    /// Age in hours after which it is stale.
-    pub fresh_hours: u32,
     /// Trouble that stands until a good fetch.
     pub warnings: Vec<SourceWarning>,
 }
@@ -124,7 +122,6 @@ impl Cache {
         let record = self.sources.entry(entry.name.clone()).or_default();
         record.url.clone_from(&entry.url);
         record.streams = entry.streams.iter().filter(|stream| *stream != "*").cloned().collect();
-        record.fresh_hours = entry.fresh_hours;
         if record.path.is_empty() || !entry.path.contains("{date}") {
             record.path.clone_from(&entry.path);
         }
@@ -212,7 +209,9 @@ pub fn parse_manifest(place: &str, text: &[u8]) -> Result<BTreeMap<String, Recor
 /// What the database's header says of each source in the cache, by its path
 /// inside it.
 ///
-/// A source that its server confirms unchanged counts as fetched then.
+/// A source that its server confirms unchanged counts as fetched then. Whether
+/// it is stale is not said here: a database stays in use while it ages, so
+/// `plimsoll_core::phases::monitor` decides it at each answer.
 pub fn status(cache: &Cache) -> BTreeMap<String, Source> {
     let source = |name: &str, record: &Record| Source {
             name: name.to_owned(),
@@ -226,33 +225,6 @@ pub fn status(cache: &Cache) -> BTreeMap<String, Source> {
             warnings: record.warnings.clone(),
     };
     cache.sources.iter().map(|(name, record)| (record.path.clone(), source(name, record))).collect()
-}
-
-/// The sources that are stale at `now`: not confirmed by their server, or
-/// without a newer record, for longer than their limit.
-///
-/// It is not part of [`status`], because a database stays in use while it
-/// ages: whoever answers asks again.
-pub fn stale(cache: &Cache, now: Timestamp) -> Vec<(String, SourceWarning)> {
-    let mut out = Vec::new();
-    for (name, record) in &cache.sources {
-        let Some(reached) = record.newest.or(record.confirmed) else { continue };
-        let age = now.duration_since(reached).as_hours();
-        if record.fresh_hours > 0 && age > i64::from(record.fresh_hours) {
-            out.push((
-                name.clone(),
-                SourceWarning {
-                    kind: SourceTrouble::Stale,
-                    text: format!(
-                        "newest record of {name} is {} days old, the limit is {} days",
-                        age / 24,
-                        record.fresh_hours / 24
-                    ),
-                },
-            ));
-        }
-    }
-    out
 }
 
 /// The present moment, in whole seconds: finer times carry no meaning here.

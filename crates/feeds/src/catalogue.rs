@@ -43,9 +43,6 @@ pub struct SourceEntry {
     /// Usual size of one fetch in bytes; three times as much is refused.
     #[serde(rename = "usual", deserialize_with = "size")]
     pub usual_bytes: u64,
-    /// Age in hours after which answers must say that it is stale.
-    #[serde(rename = "fresh")]
-    pub fresh_hours: u32,
     /// Licence of the content, or what is known of it.
     pub licence: String,
     /// Who fetches it without being asked.

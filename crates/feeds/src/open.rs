@@ -8,6 +8,10 @@ use plimsoll_formats::advisory_db::read::Database;
 use std::fs::File;
 use std::path::Path;
 
+/// Bytes written at once, see [`replace`]: as much as Linux maps around a
+/// touched page of any file.
+const PIECE: usize = 64 * 1024;
+
 /// A file mapped read-only.
 pub struct Mapped(memmap2::Mmap);
 
@@ -46,6 +50,11 @@ pub fn open(path: &Path, trusted: Option<&[u8; 32]>) -> Result<Database<Mapped>,
     // Somebody who truncates the file by hand while it is mapped ends this
     // process with SIGBUS, which loses nothing: we only read.
     let map = unsafe { memmap2::Mmap::map(&file) }.map_err(unreadable)?;
+    // Touching one byte must not make two megabytes resident: a scan reads a
+    // few blocks all over the file. A kernel without huge pages refuses the
+    // advice, and needs none. [`replace`] does the other half.
+    #[cfg(target_os = "linux")]
+    let _ = map.advise(memmap2::Advice::NoHugePage);
     Database::open(Mapped(map), &place, trusted)
 }
 
@@ -65,7 +74,12 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(failed)?;
     let mut file = tempfile::Builder::new().prefix(".plimsoll-db-").tempfile_in(folder).map_err(failed)?;
-    file.write_all(bytes).map_err(failed)?;
+    // Linux keeps what one call writes in pages as large as the call, and maps
+    // such a page whole at the first touch: the pieces are what a reader will
+    // see in its memory.
+    for piece in bytes.chunks(PIECE) {
+        file.write_all(piece).map_err(failed)?;
+    }
     use std::os::unix::fs::PermissionsExt;
     file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644)).map_err(failed)?;
     file.as_file().sync_all().map_err(failed)?;

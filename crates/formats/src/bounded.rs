@@ -75,13 +75,40 @@ pub fn decompress<'a>(
             read_capped(place, decoder, cap)?
         }
         // apt keeps its lists like this with Acquire::GzipIndexes.
-        [0x04, 0x22, 0x4d, 0x18, ..] => {
-            read_capped(place, lz4_flex::frame::FrameDecoder::new(bytes), cap)?
-        }
+        [0x04, 0x22, 0x4d, 0x18, ..] => lz4_frames(place, bytes, cap)?,
         _ if bytes.len() > limits.bytes => return Err(over(place, limits.bytes)),
         _ => return Ok(std::borrow::Cow::Borrowed(bytes)),
     };
     Ok(std::borrow::Cow::Owned(out))
+}
+
+/// Reads every frame of lz4.
+///
+/// The decoder ends at the first frame, and takes one that breaks off between
+/// two blocks for whole; either would drop the rest of a list unsaid.
+fn lz4_frames(place: &str, bytes: &[u8], cap: usize) -> Result<Vec<u8>, Problem> {
+    let mut out = Vec::new();
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let mut decoder = lz4_flex::frame::FrameDecoder::new(rest);
+        (&mut decoder)
+            .take((cap + 1 - out.len()) as u64)
+            .read_to_end(&mut out)
+            .map_err(|error| damaged(place, "cannot be read to its end", error))?;
+        if out.len() > cap {
+            return Err(over(place, cap));
+        }
+        let left = decoder.into_inner();
+        let frame = rest.get(..rest.len() - left.len()).unwrap_or_default();
+        // Bit 2 of the flags: a checksum of the content follows the end mark.
+        let checksum = if frame.get(4).is_some_and(|flags| flags & 4 != 0) { 4 } else { 0 };
+        let before_checksum = frame.get(..frame.len().saturating_sub(checksum)).unwrap_or_default();
+        if !before_checksum.ends_with(&[0; 4]) {
+            return Err(damaged(place, "cannot be read to its end", "an lz4 frame breaks off"));
+        }
+        rest = left;
+    }
+    Ok(out)
 }
 
 /// Walks the files of a zip archive in the order of their names, one in memory

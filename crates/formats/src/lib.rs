@@ -10,9 +10,14 @@ pub mod advisories;
 pub mod advisory_db;
 pub mod bounded;
 pub mod components;
+#[cfg(test)]
+mod hostile_tests;
+mod lenient;
 pub mod packages;
 pub mod policy;
 pub mod protocol;
 pub mod reports;
 pub mod sbom;
+#[cfg(test)]
+mod test_data;
 pub mod trust;

@@ -151,10 +151,19 @@ pub fn read(options: &Options<'_>) -> Result<Inventory, Problem> {
 ///
 /// Where the folder cannot be opened.
 pub fn read_project(folder: &Path, installed: bool, progress: &dyn Progress) -> Result<Inventory, Problem> {
-    Root::open(folder)?;
+    Root::open(folder).map_err(|problem| Problem { next: "name the folder of the project".to_owned(), ..problem })?;
     let mut found = walk::Found::default();
     walk::walk(folder, "", walk::For::Project { installed }, &HashSet::new(), progress, &mut found);
-    let (components, problems) = found.finish();
+    let named = found.named;
+    let (components, mut problems) = found.finish();
+    if !named {
+        problems.push(Problem::new(
+            "E-PROJECT",
+            folder.to_string_lossy(),
+            "holds no lock file whose name is known",
+            "name the folder that holds Cargo.lock, package-lock.json, poetry.lock, go.mod, …; an unpacked system is `--root`",
+        ));
+    }
     let name = folder.canonicalize().ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
     let host = Host {
         name: name.unwrap_or_else(|| folder.to_string_lossy().into_owned()),

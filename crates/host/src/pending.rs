@@ -3,9 +3,11 @@
 use crate::apt::{self, Lists, Pending, live, simulate};
 use crate::packages::System;
 use crate::root::Root;
-use crate::{Inventory, apk_pacman, yum};
+use crate::{Candidate, Inventory, apk_pacman, yum};
+use plimsoll_core::model::component::Component;
 use plimsoll_core::model::problem::Problem;
 use plimsoll_core::model::update::Update;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Unmet dependencies named in the problem that apt refuses.
@@ -158,9 +160,10 @@ fn put(lists: Lists, pending: Pending, inventory: &mut Inventory) {
             "run `apt --fix-broken install` on the host",
         ));
     }
+    let native = lists.arches.first().cloned().unwrap_or_default();
     for component in &mut inventory.components {
         let arch = match component.arch.as_deref() {
-            Some("all") | None => lists.arches.first().cloned().unwrap_or_default(),
+            Some("all") | None => native.clone(),
             Some(arch) => arch.to_owned(),
         };
         let key = (component.name.clone(), arch);
@@ -172,5 +175,24 @@ fn put(lists: Lists, pending: Pending, inventory: &mut Inventory) {
     }
     inventory.updates = Some(pending.updates);
     inventory.held_updates = pending.held;
-    inventory.candidates = pending.candidates;
+    inventory.candidates = as_installed(pending.candidates, &inventory.components, &native);
+}
+
+/// Gives each candidate the architecture that its installed package states.
+///
+/// apt plans packages of every architecture (`all`) as ones of its own, so
+/// what is offered for them would be looked for under a key that no component
+/// has, and their fix would be said not to be on offer.
+fn as_installed(mut candidates: Vec<Candidate>, components: &[Component], native: &str) -> Vec<Candidate> {
+    let of_all: BTreeSet<&str> = components
+        .iter()
+        .filter(|component| component.arch.as_deref() == Some("all"))
+        .map(|component| component.name.as_str())
+        .collect();
+    for candidate in &mut candidates {
+        if candidate.arch == native && of_all.contains(candidate.package.as_str()) {
+            "all".clone_into(&mut candidate.arch);
+        }
+    }
+    candidates
 }

@@ -50,6 +50,8 @@ pub(crate) struct Found {
     files: usize,
     bytes: u64,
     unnamed: usize,
+    /// Whether any file had a name that tells what it holds.
+    pub named: bool,
 }
 
 /// Walks a folder. Places are named relative to `base`; paths in `owned`
@@ -141,7 +143,10 @@ impl Found {
         }
         let named = components::recognise(&place).filter(|kind| purpose != For::Host || kind.is_installed());
         let kind = match named {
-            Some(kind) => kind,
+            Some(kind) => {
+                self.named = true;
+                kind
+            }
             None if executable(path, purpose) => FileKind::Executable,
             None => return,
         };

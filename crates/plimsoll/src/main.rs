@@ -2,7 +2,9 @@
 
 mod answer;
 mod arguments;
+mod client;
 mod commands;
+mod input;
 mod places;
 mod printer;
 mod progress;

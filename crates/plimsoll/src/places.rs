@@ -15,7 +15,9 @@ fn data_folder() -> PathBuf {
         .filter(|value| !value.is_empty())
         .map(PathBuf::from)
         .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share")));
-    base.unwrap_or_else(|| PathBuf::from("/var/tmp")).join("plimsoll")
+    // Not below /var/tmp, where anybody could lay a database ready for us.
+    let own = || PathBuf::from(format!("/run/user/{}", rustix::process::geteuid().as_raw()));
+    base.unwrap_or_else(own).join("plimsoll")
 }
 
 /// The advisory database.
@@ -26,4 +28,9 @@ pub fn database() -> PathBuf {
 /// What was fetched, to build databases from.
 pub fn cache() -> PathBuf {
     data_folder().join("sources")
+}
+
+/// What a server keeps.
+pub fn server() -> PathBuf {
+    data_folder().join("server")
 }

@@ -1,1 +1,24 @@
 //! API, console, reconcilers, identity and notification.
+//!
+//! A server is one process without state of its own that lasts: everything
+//! that matters is in the store, and what it keeps in memory is derived and
+//! can be thrown away.
+#![forbid(unsafe_code)]
+
+pub mod agents;
+pub mod api;
+pub mod app;
+pub mod configuration;
+pub mod console;
+pub mod evidence;
+pub mod fleet;
+pub mod http;
+pub mod identity;
+pub mod metrics;
+pub mod outward;
+pub mod phases;
+pub mod run;
+pub mod setup;
+
+pub use configuration::Configuration;
+pub use run::{Running, start};

@@ -261,6 +261,15 @@ pub enum Exposure {
 }
 
 impl Exposure {
+    /// The word in policies, storage and on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Small => "small",
+            Self::Controlled => "controlled",
+            Self::Open => "open",
+        }
+    }
+
     /// Reads a policy's or command line's word.
     pub fn parse(word: &str) -> Option<Self> {
         Some(match word {

@@ -30,7 +30,20 @@ impl Problem {
     }
 }
 
-/// Escapes control and bidirectional-override characters and shortens to 200
+/// Whether a character acts on what is around it instead of being shown:
+/// control characters move a cursor, those of direction turn names round.
+///
+/// Source: Unicode's bidirectional controls (UAX 9); a reader who sees
+/// `gpj.exe` as `exe.jpg` decides wrongly.
+pub fn acts(character: char) -> bool {
+    let turns = matches!(
+        character,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
+    turns || character.is_control()
+}
+
+/// Escapes characters that [act](acts) and shortens to 200
 /// characters, so that a hostile name can neither move a cursor nor flood a
 /// terminal.
 pub fn printable(text: &str) -> String {
@@ -41,8 +54,7 @@ pub fn printable(text: &str) -> String {
             out.push('…');
             break;
         }
-        let direction = matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if character.is_control() || direction {
+        if acts(character) {
             out.extend(character.escape_unicode());
         } else {
             out.push(character);

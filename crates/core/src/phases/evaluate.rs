@@ -163,21 +163,17 @@ pub fn matches(component: &Component, host: &Host, knowledge: &dyn Knowledge) ->
 /// Asks the database for the rules on the component's names and keeps those
 /// that say something, by advisory.
 ///
-/// Most rules of a well-kept package are fixed long ago; they are kept only
-/// where somebody wants to know.
+/// Those that are fixed already are kept only where somebody wants to know.
 fn gather<'a>(
     component: &Component,
     host: &Host,
     knowledge: &'a dyn Knowledge,
     stream: &Stream,
-    compared: &Compared,
+    compared: &Compared<'_>,
     keep_fixed: bool,
 ) -> Result<Vec<Hit<'a>>, Problem> {
     let mut hits: Vec<Hit<'a>> = Vec::new();
-    let mut take = |wanted: NamesWhat, rule: Rule<'a>| {
-        if rule.names != wanted {
-            return;
-        }
+    let mut take = |rule: Rule<'a>| {
         // The cheap test first: most rules do not concern this version.
         let says = match compared.against(&rule) {
             Outcome::Outside => return,
@@ -190,15 +186,19 @@ fn gather<'a>(
         };
         hits.push(Hit { rule, says });
     };
+    let mut ask = |names: NamesWhat, name: &str| {
+        let settled_at = compared.key(names).filter(|_| !keep_fixed);
+        knowledge.rules(stream, names, name, settled_at, &mut take)
+    };
     if stream.is_operating_system() {
         // A source rule must not match a binary that merely has the source's
         // name (emacs-filesystem is not emacs), nor the other way round.
-        let source = component.source.as_deref().unwrap_or(&component.name);
-        knowledge.rules(stream, source, &mut |rule| take(NamesWhat::Source, rule))?;
+        ask(NamesWhat::Source, component.source.as_deref().unwrap_or(&component.name))?;
+        ask(NamesWhat::Binary, &component.name)?;
+    } else {
+        ask(NamesWhat::Binary, &stream.normalise_name(&component.name))?;
     }
-    let name = stream.normalise_name(&component.name);
-    knowledge.rules(stream, &name, &mut |rule| take(NamesWhat::Binary, rule))?;
-    hits.sort_by_key(|hit| hit.rule.advisory);
+    hits.sort_by_key(|hit| (hit.rule.advisory, hit.rule.names, hit.rule.order));
     Ok(hits)
 }
 
@@ -236,7 +236,7 @@ fn add_up<'h, 'a>(group: &'h [Hit<'a>]) -> Gathered<'h, 'a> {
 fn settle(
     input: &Input<'_>,
     stream: &Stream,
-    compared: &Compared,
+    compared: &Compared<'_>,
     gathered: Gathered<'_, '_>,
 ) -> Result<Option<Verdict>, Problem> {
     let hits = [gathered.affected, gathered.unreadable, gathered.fixed];

@@ -61,7 +61,6 @@ struct Mirrors {
 struct Override {
     url: Option<String>,
     usual_mib: Option<u64>,
-    fresh_hours: Option<u32>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -125,7 +124,6 @@ impl Additions {
                 if let Some(mib) = change.usual_mib {
                     entry.usual_bytes = mib.saturating_mul(1 << 20);
                 }
-                entry.fresh_hours = change.fresh_hours.unwrap_or(entry.fresh_hours);
             });
             if !known {
                 return Err(unknown(place, &name));
@@ -170,7 +168,6 @@ fn entry(name: String, url: String, path: String, streams: Vec<String>, kind: Ki
         streams,
         kind,
         usual_bytes: 32 << 20,
-        fresh_hours: 24 * 365,
         licence: "not stated".to_owned(),
         reach: Reach::Host,
         notes: String::new(),

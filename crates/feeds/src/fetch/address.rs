@@ -117,16 +117,20 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Why an address is not a public one; none when it is.
+fn not_public(address: IpAddr) -> Option<String> {
+    inward(address).map(|reason| format!("{address}, which is {reason}"))
+}
+
+/// Why an address is not a public one, `loopback`, `link-local`; none when it
+/// is.
 ///
 /// Source: IANA's special-purpose registries. An IPv6 address that carries an
 /// IPv4 one is judged by the one inside.
-pub(crate) fn not_public(address: IpAddr) -> Option<String> {
-    let reason = match address {
+pub fn inward(address: IpAddr) -> Option<&'static str> {
+    match address {
         IpAddr::V4(address) => not_public_v4(address),
         IpAddr::V6(address) => not_public_v6(address),
-    };
-    reason.map(|reason| format!("{address}, which is {reason}"))
+    }
 }
 
 fn not_public_v4(address: Ipv4Addr) -> Option<&'static str> {

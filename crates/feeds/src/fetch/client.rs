@@ -340,7 +340,7 @@ fn agent(
 ///
 /// Where the system has none (a bare container), Mozilla's list that comes
 /// with this program is used instead.
-fn roots(files: &[PathBuf]) -> Result<RootCerts, Problem> {
+pub fn roots(files: &[PathBuf]) -> Result<RootCerts, Problem> {
     let mut certificates: Vec<Certificate<'static>> = rustls_native_certs::load_native_certs()
         .certs
         .iter()

@@ -17,6 +17,7 @@ use crate::catalogue::SourceEntry;
 use jiff::Timestamp;
 use plimsoll_core::model::problem::{Problem, printable};
 use plimsoll_core::model::source::{SourceTrouble, SourceWarning};
+use plimsoll_formats::advisories::csaf_provider::{self, DistributionKind, Offers};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
@@ -178,24 +179,20 @@ impl Walk<'_, '_> {
                 return self.directory(&address(self.entry, directory)?);
             }
         };
-        let metadata: Metadata = serde_json::from_slice(&metadata)
-            .map_err(|error| self.unreadable(provider, &format!("is not provider metadata: {error}")))?;
+        let distributions = csaf_provider::metadata(provider.as_str(), &metadata)
+            .map_err(|problem| self.unreadable(provider, &problem.text))?;
         let wanted = self.entry.distribution.clone();
         let fits = |url: &str| wanted.as_deref().is_none_or(|part| url.contains(part) || format!("{url}/").contains(part));
         let mut listed = Vec::new();
         let mut walked = 0;
-        for distribution in metadata.distributions {
-            let feeds = distribution.rolie.map(|rolie| rolie.feeds).unwrap_or_default();
-            for feed in feeds.iter().filter(|feed| feed.is_open() && fits(&feed.url)) {
-                walked += 1;
-                let url = self.join(provider, &feed.url)?;
-                listed.extend(self.rolie(&url)?);
-            }
-            if let Some(directory) = distribution.directory_url.filter(|url| fits(url)) {
-                walked += 1;
-                let url = self.join(provider, &format!("{}/", directory.trim_end_matches('/')))?;
-                listed.extend(self.directory(&url)?);
-            }
+        for distribution in distributions.iter().filter(|one| one.is_open() && fits(&one.url)) {
+            walked += 1;
+            listed.extend(match distribution.kind {
+                DistributionKind::Rolie => self.rolie(&self.join(provider, &distribution.url)?)?,
+                DistributionKind::Directory => {
+                    self.directory(&self.join(provider, &format!("{}/", distribution.url.trim_end_matches('/')))?)?
+                }
+            });
         }
         if walked == 0 {
             return Err(self.unreadable(provider, "lists no distribution that is open to everyone and fits this source"));
@@ -209,74 +206,36 @@ impl Walk<'_, '_> {
     fn directory(&mut self, base: &Url) -> Result<Vec<Listed>, Problem> {
         let changes = self.join(base, "changes.csv")?;
         if let Some(text) = self.small(&changes, INDEX)? {
-            return Ok(self.lines(&changes, &text, |line| {
-                let (path, date) = line.rsplit_once(',')?;
-                let unquote = |text: &str| text.trim().trim_matches('"').to_owned();
-                Some((unquote(path), Some(unquote(date).parse::<Timestamp>().ok()?)))
-            }));
+            return Ok(self.offered(&changes, csaf_provider::changes(changes.as_str(), &text)));
         }
         let index = self.join(base, "index.txt")?;
         match self.small(&index, INDEX)? {
-            Some(text) => Ok(self.lines(&index, &text, |line| Some((line.trim().to_owned(), None)))),
+            Some(text) => Ok(self.offered(&index, csaf_provider::index(index.as_str(), &text))),
             None => Err(self.unreadable(base, "has neither changes.csv nor index.txt")),
         }
-    }
-
-    /// Reads an index line by line; lines that cannot be read are counted and
-    /// the first is named.
-    fn lines(
-        &mut self,
-        index: &Url,
-        text: &[u8],
-        read: impl Fn(&str) -> Option<(String, Option<Timestamp>)>,
-    ) -> Vec<Listed> {
-        let text = String::from_utf8_lossy(text);
-        let mut listed = Vec::new();
-        let mut unread: Option<(usize, u64)> = None;
-        for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-            let found = read(line).and_then(|(path, updated)| {
-                let plain = !path.contains("..") && !path.contains("//") && !path.starts_with('/') && !path.contains(':');
-                let url = (plain && path.ends_with(".json")).then(|| index.join(&path).ok())??;
-                Some(Listed { updated, url: url.to_string(), digest: None })
-            });
-            match found {
-                Some(found) => listed.push(found),
-                None => unread = Some(unread.map_or((number + 1, 1), |(first, count)| (first, count + 1))),
-            }
-        }
-        if let Some((first, count)) = unread {
-            let problem = self.unreadable(index, &format!("has {count} lines that name no document; the first is line {first}"));
-            self.tell(problem);
-        }
-        listed
     }
 
     /// Reads a ROLIE feed.
     fn rolie(&mut self, feed: &Url) -> Result<Vec<Listed>, Problem> {
         let text = self.small(feed, INDEX)?.ok_or_else(|| self.unreadable(feed, "does not exist"))?;
-        let rolie: Rolie = serde_json::from_slice(&text)
-            .map_err(|error| self.unreadable(feed, &format!("is not a ROLIE feed: {error}")))?;
-        let mut listed = Vec::new();
-        let mut unread = 0_u64;
-        for item in rolie.feed.entry {
-            let link = |wanted: &str, end: &str| {
-                item.link.iter().find(|link| link.rel == wanted && link.href.ends_with(end)).map(|link| link.href.clone())
-            };
-            let document = link("self", ".json").or_else(|| item.content.as_ref().map(|content| content.src.clone()));
-            match document.and_then(|document| feed.join(&document).ok()) {
-                Some(url) => listed.push(Listed {
-                    updated: item.updated.as_deref().and_then(|date| date.parse().ok()),
-                    url: url.to_string(),
-                    digest: link("hash", ".sha512").or_else(|| link("hash", ".sha256")),
-                }),
-                None => unread += 1,
+        let offers = csaf_provider::rolie(feed.as_str(), &text).map_err(|problem| self.unreadable(feed, &problem.text))?;
+        Ok(self.offered(feed, offers))
+    }
+
+    /// The addresses of what a list offers; what of it names no document is
+    /// told.
+    fn offered(&mut self, list: &Url, offers: Offers) -> Vec<Listed> {
+        if let Some(problem) = offers.unread {
+            self.tell(self.unreadable(list, &problem.text));
+        }
+        let mut listed = Vec::with_capacity(offers.documents.len());
+        for one in offers.documents {
+            match self.join(list, &one.location) {
+                Ok(url) => listed.push(Listed { updated: one.updated, url: url.to_string(), digest: one.digest }),
+                Err(problem) => self.tell(problem),
             }
         }
-        if unread > 0 {
-            let problem = self.unreadable(feed, &format!("has {unread} entries that name no document"));
-            self.tell(problem);
-        }
-        Ok(listed)
+        listed
     }
 
     /// Fetches documents in the order of their change; gives how many are new.
@@ -520,67 +479,4 @@ fn date_in(name: &str) -> Option<Timestamp> {
 
 fn http_date(text: Option<&str>) -> Option<Timestamp> {
     Some(jiff::fmt::rfc2822::parse(text?).ok()?.timestamp())
-}
-
-#[derive(Deserialize)]
-struct Metadata {
-    #[serde(default)]
-    distributions: Vec<Distribution>,
-}
-
-#[derive(Deserialize)]
-struct Distribution {
-    directory_url: Option<String>,
-    rolie: Option<RolieFeeds>,
-}
-
-#[derive(Deserialize)]
-struct RolieFeeds {
-    #[serde(default)]
-    feeds: Vec<RolieFeed>,
-}
-
-#[derive(Deserialize)]
-struct RolieFeed {
-    url: String,
-    #[serde(default)]
-    tlp_label: Option<String>,
-}
-
-impl RolieFeed {
-    fn is_open(&self) -> bool {
-        self.tlp_label.as_deref().is_none_or(|label| matches!(label, "WHITE" | "CLEAR" | "UNLABELED"))
-    }
-}
-
-#[derive(Deserialize)]
-struct Rolie {
-    feed: RolieBody,
-}
-
-#[derive(Deserialize)]
-struct RolieBody {
-    #[serde(default)]
-    entry: Vec<RolieEntry>,
-}
-
-#[derive(Deserialize)]
-struct RolieEntry {
-    #[serde(default)]
-    link: Vec<Link>,
-    updated: Option<String>,
-    content: Option<Content>,
-}
-
-#[derive(Deserialize)]
-struct Link {
-    #[serde(default)]
-    rel: String,
-    #[serde(default)]
-    href: String,
-}
-
-#[derive(Deserialize)]
-struct Content {
-    src: String,
 }

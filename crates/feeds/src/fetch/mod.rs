@@ -20,7 +20,8 @@ pub mod integrity;
 mod one;
 mod progress;
 
-pub use client::{NetworkLimits, NetworkOptions, ProxySettings};
+pub use address::inward;
+pub use client::{NetworkLimits, NetworkOptions, ProxySettings, roots};
 pub use plimsoll_core::phases::monitor::Measured;
 pub use progress::{Progress, Silent};
 

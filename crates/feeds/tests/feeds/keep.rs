@@ -2,8 +2,10 @@
 //! runs at once, damaged manifests.
 
 use crate::server::{Server, answer, check, feed, file, network, options, problem, run_one, source};
+use jiff::SignedDuration;
 use plimsoll_core::model::source::SourceTrouble;
-use plimsoll_feeds::cache::{Cache, stale, status};
+use plimsoll_core::phases::monitor;
+use plimsoll_feeds::cache::{Cache, status};
 use plimsoll_feeds::catalogue::{Kind, SourceEntry};
 use plimsoll_feeds::fetch::{Outcome, Silent, update};
 use std::io::Write;
@@ -87,9 +89,15 @@ fn worse_content_is_refused_until_better_comes_or_it_is_accepted() {
     assert!(report.complete(), "{report:?}");
     assert_eq!(stands(), feed(1, "2020-01-01", 40));
 
-    let now = "2026-01-01T00:00:00Z".parse().expect("a time");
-    let [(name, warning)] = stale(&cache, now).try_into().expect("one stale source");
-    assert_eq!((name.as_str(), warning.text.as_str()), ("kev", "newest record of kev is 2192 days old, the limit is 1 days"));
+    // However old its newest record is, it ages from when its server last confirmed it.
+    let source = &status(&cache)["kev/k.json"];
+    let confirmed = source.fetched.expect("when it was fetched");
+    let warnings = |seconds| {
+        let now = confirmed + SignedDuration::from_secs(seconds);
+        monitor::decide(&monitor::Input { source, now, limit_seconds: 86_400 }).decision
+    };
+    assert_eq!(warnings(86_400), []);
+    assert_eq!(warnings(86_401).iter().map(|warning| warning.kind).collect::<Vec<_>>(), [SourceTrouble::Stale]);
 }
 
 #[test]

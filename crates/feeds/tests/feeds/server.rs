@@ -151,7 +151,6 @@ pub fn source(name: &str, url: &str, path: &str, kind: Kind) -> SourceEntry {
         streams: vec!["*".to_owned()],
         kind,
         usual_bytes: 1 << 20,
-        fresh_hours: 24,
         licence: "test".to_owned(),
         reach: Reach::Host,
         notes: String::new(),

@@ -1,65 +1,100 @@
 //! Finding the documents of a CSAF provider: `provider-metadata.json`, ROLIE
 //! feeds, `index.txt` and `changes.csv`.
 //!
-//! These parsers only say what is offered; fetching, and which addresses may
-//! be fetched, is decided elsewhere.
+//! Source: CSAF 2.0 and 2.1, section 7 (distribution). These parsers only say
+//! what is offered; fetching, and which addresses may be fetched, is decided
+//! elsewhere.
 
 use super::facts::{timestamp, unreadable};
 use super::json_text::{List, Object, Word, document};
-use crate::bounded;
 use jiff::Timestamp;
 use plimsoll_core::model::problem::Problem;
 use serde::Deserialize;
 
-/// A provider as its metadata describes it.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Provider {
-    /// Name of the publisher.
-    pub publisher: String,
-    /// When the metadata last changed.
-    pub updated: Option<Timestamp>,
-    /// Where documents are listed.
-    pub distributions: Vec<Distribution>,
-}
+/// Most documents that one list may offer; the longest known, Red Hat's of VEX
+/// documents, has some 300,000.
+const OFFERED_LIMIT: usize = 1 << 20;
 
 /// One way to find documents.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Distribution {
-    /// A folder with `index.txt` and `changes.csv`.
-    Directory(String),
-    /// A ROLIE feed, with its TLP label.
-    Rolie {
-        /// Address of the feed.
-        url: String,
-        /// Label, `WHITE` or `CLEAR` for what anybody may have.
-        tlp: String,
-    },
+pub struct Distribution {
+    /// What lies at the address.
+    pub kind: DistributionKind,
+    /// Address of the folder or feed.
+    pub url: String,
+    /// TLP label, where one is stated; `WHITE` and `CLEAR` are for anybody.
+    pub tlp: Option<String>,
+}
+
+/// How a distribution lists its documents.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DistributionKind {
+    /// A folder with `changes.csv` and `index.txt`.
+    Directory,
+    /// A ROLIE feed.
+    Rolie,
+}
+
+impl Distribution {
+    /// Whether anybody may have its documents.
+    pub fn is_open(&self) -> bool {
+        self.tlp.as_deref().is_none_or(|label| matches!(label, "WHITE" | "CLEAR" | "UNLABELED"))
+    }
 }
 
 /// One document that a provider offers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Offered {
-    /// Address, or a path relative to the folder of the list.
+    /// Address, or a path relative to the list.
     pub location: String,
     /// When it last changed, where the list says so.
     pub updated: Option<Timestamp>,
+    /// Where its digest is, as an address or relative path, where the list says
+    /// so.
+    pub digest: Option<String>,
+}
+
+/// What one list offers.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Offers {
+    /// The documents, in the order of the list.
+    pub documents: Vec<Offered>,
+    /// Lines or entries that name no document, in one sentence.
+    pub unread: Option<Problem>,
+}
+
+/// Collects what one list offers and what of it cannot be read.
+#[derive(Default)]
+struct Collector {
+    documents: Vec<Offered>,
+    /// First line or entry that cannot be read, and their number.
+    unread: Option<(usize, u64)>,
+    over: u64,
+}
+
+impl Collector {
+    fn take(&mut self, number: usize, offered: Option<Offered>) {
+        match offered {
+            Some(_) if self.documents.len() >= OFFERED_LIMIT => self.over += 1,
+            Some(offered) => self.documents.push(offered),
+            None => self.unread = Some(self.unread.map_or((number, 1), |(first, count)| (first, count + 1))),
+        }
+    }
+
+    fn offers(self, place: &str, lines: &str, line: &str) -> Offers {
+        let unread = match (self.unread, self.over) {
+            (None, 0) => None,
+            (None, over) => Some(format!("offers {over} documents more than the limit, {OFFERED_LIMIT}; they are left out")),
+            (Some((first, count)), _) => Some(format!("has {count} {lines} that name no document; the first is {line} {first}")),
+        };
+        Offers { documents: self.documents, unread: unread.map(|text| unreadable(place, text)) }
+    }
 }
 
 #[derive(Deserialize)]
 struct Metadata<'a> {
-    #[serde(borrow)]
-    publisher: Object<Publisher<'a>>,
-    #[serde(borrow, default)]
-    last_updated: Word<'a>,
     #[serde(borrow, default)]
     distributions: List<Object<Listed<'a>>>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Publisher<'a> {
-    #[serde(borrow)]
-    name: Word<'a>,
 }
 
 /// 2.0 has `directory_url`, 2.1 `directory.url`.
@@ -90,33 +125,27 @@ struct Rolie<'a> {
     feeds: List<Object<Address<'a>>>,
 }
 
-/// Reads `provider-metadata.json`.
-pub fn metadata(place: &str, bytes: &[u8]) -> Result<Provider, Problem> {
+/// Reads `provider-metadata.json`: the distributions, the open and the others.
+pub fn metadata(place: &str, bytes: &[u8]) -> Result<Vec<Distribution>, Problem> {
     let metadata: Metadata<'_> = document(place, bytes, "a CSAF provider's metadata")?;
-    let mut provider = Provider {
-        publisher: super::facts::first_line(metadata.publisher.name.as_str()),
-        updated: timestamp(metadata.last_updated.as_str()),
-        distributions: Vec::new(),
+    let mut distributions = Vec::new();
+    let mut add = |kind, url: &Word<'_>, tlp: &Word<'_>| {
+        if !url.as_str().is_empty() {
+            let tlp = Some(tlp.as_str().to_owned()).filter(|label| !label.is_empty());
+            distributions.push(Distribution { kind, url: url.as_str().to_owned(), tlp });
+        }
     };
     for listed in &metadata.distributions {
-        for url in [&listed.directory_url, &listed.directory.url] {
-            if !url.as_str().is_empty() {
-                provider.distributions.push(Distribution::Directory(url.as_str().to_owned()));
-            }
-        }
         for feed in &listed.rolie.feeds {
-            if !feed.url.as_str().is_empty() {
-                provider.distributions.push(Distribution::Rolie {
-                    url: feed.url.as_str().to_owned(),
-                    tlp: feed.tlp_label.as_str().to_owned(),
-                });
-            }
+            add(DistributionKind::Rolie, &feed.url, &feed.tlp_label);
         }
+        add(DistributionKind::Directory, &listed.directory_url, &Word::default());
+        add(DistributionKind::Directory, &listed.directory.url, &listed.directory.tlp_label);
     }
-    if provider.distributions.is_empty() {
+    if distributions.is_empty() {
         return Err(unreadable(place, "names no distribution, so there is nothing to fetch"));
     }
-    Ok(provider)
+    Ok(distributions)
 }
 
 #[derive(Deserialize)]
@@ -160,79 +189,68 @@ struct Link<'a> {
 }
 
 /// Reads a ROLIE feed.
-pub fn rolie(place: &str, bytes: &[u8]) -> Result<Vec<Offered>, Problem> {
+pub fn rolie(place: &str, bytes: &[u8]) -> Result<Offers, Problem> {
     let file: RolieFile<'_> = document(place, bytes, "a ROLIE feed")?;
-    let mut out = Vec::new();
-    for entry in &file.feed.entry {
-        let itself = entry.link.iter().find(|link| link.rel.as_str() == "self").map(|link| link.href.as_str());
-        let location = match entry.content.src.as_str() {
-            "" => itself.unwrap_or(""),
-            src => src,
+    let mut found = Collector::default();
+    for (number, entry) in file.feed.entry.iter().enumerate() {
+        let link = |rel: &str, end: &str| {
+            let fits = |link: &&Object<Link<'_>>| link.rel.as_str() == rel && link.href.as_str().ends_with(end);
+            entry.link.iter().find(fits).map(|link| link.href.as_str().to_owned())
         };
-        if !location.is_empty() {
-            out.push(Offered { location: location.to_owned(), updated: timestamp(entry.updated.as_str()) });
-        }
+        let content = || Some(entry.content.src.as_str().to_owned()).filter(|src| !src.is_empty());
+        let offered = link("self", ".json").or_else(content).map(|location| Offered {
+            location,
+            updated: timestamp(entry.updated.as_str()),
+            digest: link("hash", ".sha512").or_else(|| link("hash", ".sha256")),
+        });
+        found.take(number + 1, offered);
     }
-    Ok(out)
+    Ok(found.offers(place, "entries", "entry"))
 }
 
 /// Reads `index.txt`: one relative path a line.
 ///
-/// Paths that leave the folder are refused and named; they are data and must
-/// not choose where something is read from or written to.
-pub fn index(place: &str, bytes: &[u8]) -> Result<(Vec<Offered>, Vec<Problem>), Problem> {
-    let text = bounded::text(place, bytes)?;
-    let mut out = Vec::new();
-    let mut problems = Vec::new();
-    for (number, line) in text.lines().enumerate() {
-        let path = line.trim();
-        if path.is_empty() {
-            continue;
-        }
-        if stays_inside(path) {
-            out.push(Offered { location: path.to_owned(), updated: None });
-        } else {
-            problems.push(leaving(place, number + 1));
+/// Paths that leave the folder are refused; they are data and must not choose
+/// where something is read from or written to.
+pub fn index(place: &str, bytes: &[u8]) -> Offers {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let mut found = Collector::default();
+    for (number, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
+        let line = line.trim_ascii();
+        if !line.is_empty() {
+            found.take(number + 1, std::str::from_utf8(line).ok().and_then(|path| offered(path, None)));
         }
     }
-    Ok((out, problems))
+    found.offers(place, "lines", "line")
 }
 
 /// Reads `changes.csv`: relative path and time, newest first, no header.
-pub fn changes(place: &str, bytes: &[u8]) -> Result<(Vec<Offered>, Vec<Problem>), Problem> {
+///
+/// Paths are held to the rule of [`index()`].
+pub fn changes(place: &str, bytes: &[u8]) -> Offers {
     let mut rows = ::csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);
-    let mut out = Vec::new();
-    let mut problems = Vec::new();
-    for (number, row) in rows.records().enumerate() {
-        let at = format!("{place}:{}", number + 1);
-        let row = match row {
-            Ok(row) => row,
-            Err(error) => {
-                problems.push(unreadable(at, format!("is not a readable row: {error}")));
-                continue;
-            }
-        };
-        let updated = row.get(1).and_then(timestamp);
-        match row.get(0).map(str::trim) {
-            Some(path) if updated.is_none() => {
-                problems.push(unreadable(at, format!("has no time beside `{}`", path.chars().take(80).collect::<String>())));
-            }
-            Some(path) if stays_inside(path) => out.push(Offered { location: path.to_owned(), updated }),
-            _ => problems.push(leaving(place, number + 1)),
-        }
+    let mut found = Collector::default();
+    let mut row = ::csv::ByteRecord::new();
+    // Bytes in memory have no read error, and rows of any length are rows.
+    while rows.read_byte_record(&mut row).unwrap_or(false) {
+        let column = |at| row.get(at).and_then(|bytes| std::str::from_utf8(bytes).ok()).map(str::trim);
+        let number = row.position().map_or(0, |position| position.line());
+        let offered = column(1).and_then(timestamp).zip(column(0)).and_then(|(updated, path)| offered(path, Some(updated)));
+        found.take(usize::try_from(number).unwrap_or(usize::MAX), offered);
     }
-    Ok((out, problems))
+    found.offers(place, "lines", "line")
 }
 
-fn stays_inside(path: &str) -> bool {
-    !path.is_empty()
-        && !path.starts_with(['/', '\\'])
+/// A document by its path in the folder of the list; none where the path is no
+/// document's or leaves the folder.
+fn offered(path: &str, updated: Option<Timestamp>) -> Option<Offered> {
+    // A web address takes `%2e` for a dot too.
+    let leaves = |part: &str| matches!(part.to_ascii_lowercase().replace("%2e", ".").as_str(), "..");
+    let inside = path.ends_with(".json")
+        && !path.starts_with('/')
         && !path.contains(['\\', ':', '\0'])
-        && path.split('/').all(|part| part != "..")
-}
-
-fn leaving(place: &str, line: usize) -> Problem {
-    unreadable(format!("{place}:{line}"), "names a path outside the provider's folder")
+        && !path.split('/').any(leaves);
+    inside.then(|| Offered { location: path.to_owned(), updated, digest: None })
 }
 
 /// Whether a JSON file in a provider's folder is a list or metadata and not a
@@ -253,29 +271,63 @@ mod tests {
 
     #[test]
     fn real_lists_read() {
-        let Some(data) = crate::advisories::test_data::folder() else { return };
+        let Some(data) = crate::test_data::folder() else { return };
         let examples = data.join("csaf/oasis-2.0-examples");
         let bytes = std::fs::read(examples.join("provider-metadata/example-01-provider-metadata.json")).unwrap();
-        let provider = metadata("metadata", &bytes).unwrap();
         let url = "https://www.example.com/.well-known/csaf/feed-tlp-white.json".to_owned();
-        assert_eq!(provider.publisher, "Example Company ProductCERT");
-        assert_eq!(provider.distributions, [Distribution::Rolie { url, tlp: "WHITE".to_owned() }]);
+        let white = Distribution { kind: DistributionKind::Rolie, url, tlp: Some("WHITE".to_owned()) };
+        assert_eq!(metadata("metadata", &bytes).unwrap(), [white]);
         let bytes = std::fs::read(examples.join("ROLIE/example-01-feed-tlp-white.json")).unwrap();
-        let offered = rolie("feed", &bytes).unwrap();
-        assert_eq!(offered.len(), 1);
-        assert_eq!(offered[0].location, "https://psirt.domain.tld/advisories/csaf/2020/2020-ESA-001.json");
-        assert_eq!(offered[0].updated.unwrap().to_string(), "2021-01-01T12:00:00Z");
+        let expected = Offered {
+            location: "https://psirt.domain.tld/advisories/csaf/2020/2020-ESA-001.json".to_owned(),
+            updated: "2021-01-01T12:00:00Z".parse().ok(),
+            digest: Some("https://psirt.domain.tld/advisories/csaf/2020/2020-ESA-001.json.sha512".to_owned()),
+        };
+        assert_eq!(rolie("feed", &bytes).unwrap(), Offers { documents: vec![expected], unread: None });
     }
 
     #[test]
-    fn paths_that_leave_the_folder_are_refused() {
-        let (offered, problems) = index("index.txt", b"2024/a.json\n../../etc/passwd\n/etc/passwd\nhttp://x/y\n\n").unwrap();
-        assert_eq!((offered.len(), problems.len()), (1, 3));
-        let (offered, problems) =
-            changes("changes.csv", b"2024/a.json,2024-10-03T16:03:00.000Z\n\"../b.json\",\"2024-10-03T16:03:00Z\"\nc.json,soon\n\xff,\xff\n").unwrap();
-        assert_eq!((offered.len(), problems.len()), (1, 3), "{problems:?}");
-        assert!(metadata("x", b"{\"publisher\":{}}").is_err());
-        assert!(rolie("x", b"[]").is_err() && index("x", b"\xff").is_err());
+    fn only_what_is_marked_for_others_is_not_open() {
+        let text = br#"{"distributions":[{"directory_url":"https://x/a"},
+            {"directory":{"url":"https://x/b","tlp_label":"CLEAR"}},{"directory":{"url":"https://x/c","tlp_label":"AMBER"}},
+            {"rolie":{"feeds":[{"url":"https://x/d","tlp_label":"RED"},{"url":"https://x/e","tlp_label":"WHITE"},{"tlp_label":"WHITE"}]}}]}"#;
+        let open: Vec<(String, bool)> =
+            metadata("x", text).unwrap().into_iter().map(|one| (one.url.clone(), one.is_open())).collect();
+        let expected = [("https://x/a", true), ("https://x/b", true), ("https://x/c", false), ("https://x/d", false), ("https://x/e", true)];
+        assert_eq!(open, expected.map(|(url, open)| (url.to_owned(), open)));
+    }
+
+    #[test]
+    fn what_names_no_document_is_counted_and_the_first_is_named() {
+        let read = |offers: Offers| {
+            let names: Vec<String> = offers.documents.into_iter().map(|one| one.location).collect();
+            (names.join(" "), offers.unread.map(|problem| format!("{}: {}", problem.place, problem.text)).unwrap_or_default())
+        };
+        let hostile = b"2024/a.json\n\n../../etc/passwd.json\n/etc/passwd.json\nhttp://x/y.json\n%2E./x.json\n\xff.json\na.txt\r\nb.json\r\n";
+        assert_eq!(
+            read(index("index.txt", hostile)),
+            ("2024/a.json b.json".to_owned(), "index.txt: has 6 lines that name no document; the first is line 3".to_owned())
+        );
+        let hostile = b"2024/a.json,2024-10-03T16:03:00.000Z\n\"../b.json\",\"2024-10-03T16:03:00Z\"\nc.json,soon\n\xff,\xff\nd.json\n\"open";
+        assert_eq!(
+            read(changes("changes.csv", hostile)),
+            ("2024/a.json".to_owned(), "changes.csv: has 5 lines that name no document; the first is line 2".to_owned())
+        );
+        let entries = br#"{"feed":{"entry":[{"content":{"src":"https://x/a"}},{"link":[{"rel":"self","href":"https://x/page.html"}]},7]}}"#;
+        assert_eq!(
+            read(rolie("feed", entries).unwrap()),
+            ("https://x/a".to_owned(), "feed: has 2 entries that name no document; the first is entry 2".to_owned())
+        );
+        let long = "a.json\n".repeat(OFFERED_LIMIT + 2);
+        let offers = index("index.txt", long.as_bytes());
+        assert_eq!(offers.documents.len(), OFFERED_LIMIT);
+        assert_eq!(offers.unread.unwrap().text, "offers 2 documents more than the limit, 1048576; they are left out");
+    }
+
+    #[test]
+    fn what_is_no_list_is_refused() {
+        assert!(metadata("x", b"{}").is_err() && metadata("x", b"[").is_err());
+        assert!(rolie("x", b"[]").is_err());
         assert!(is_not_a_document("IT/white/cisa-csaf-it-feed-tlp-white.json"));
         assert!(!is_not_a_document("IT/white/2024/va-24-201-01.json"));
     }

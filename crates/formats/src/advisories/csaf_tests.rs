@@ -1,5 +1,5 @@
 use super::*;
-use crate::advisories::test_data;
+use crate::test_data;
 
 fn read(bytes: &[u8]) -> Result<(Advisory, Vec<Statement>), Problem> {
     let (mut found, mut statements) = (None, Vec::new());

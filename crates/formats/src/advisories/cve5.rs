@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn the_whole_sample_reads_and_a_known_record_is_right() {
-        let Some(data) = crate::advisories::test_data::folder() else { return };
+        let Some(data) = crate::test_data::folder() else { return };
         let bytes = std::fs::read(data.join("vulnrichment/vulnrichment-sample.zip")).unwrap();
         let mut of_one = Vec::new();
         let mut ssvc = 0;

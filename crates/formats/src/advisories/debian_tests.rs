@@ -102,7 +102,7 @@ fn the_trackers_json_with_every_state() {
 /// OSV's record of it.
 #[test]
 fn lists_and_osv_records_agree() {
-    let Some(data) = crate::advisories::test_data::folder() else { return };
+    let Some(data) = crate::test_data::folder() else { return };
     let mut ours: BTreeMap<String, Advisory> = BTreeMap::new();
     for name in ["DSA", "DLA"] {
         let bytes = std::fs::read(data.join(format!("debian-security-tracker/data/{name}/list"))).unwrap();

@@ -56,7 +56,7 @@ fn the_newest_day_wins() {
 
 #[test]
 fn a_providers_tarball_reads_like_its_documents() {
-    let Some(folder) = crate::advisories::test_data::folder() else { return };
+    let Some(folder) = crate::test_data::folder() else { return };
     let document = std::fs::read(folder.join("csaf/redhat/rhsa-2023_5835.json")).expect("the document is there");
     let mut archive = tar::Builder::new(Vec::new());
     let mut header = tar::Header::new_gnu();
@@ -78,7 +78,7 @@ fn a_providers_tarball_reads_like_its_documents() {
 
 #[test]
 fn ubuntus_real_tarball_of_statements_is_read_whole() {
-    let Some(folder) = crate::advisories::test_data::folder() else { return };
+    let Some(folder) = crate::test_data::folder() else { return };
     let path = "ubuntu/vuls-samples/vex/testdata/fixtures/vex-all.tar.xz";
     let bytes = std::fs::read(folder.join(path)).expect("the tarball is there");
     let kind = source_of(path, &bytes[..16]).expect("is a source");

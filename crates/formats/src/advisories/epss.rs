@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn a_real_day_reads_in_full() {
-        let Some(data) = crate::advisories::test_data::folder() else { return };
+        let Some(data) = crate::test_data::folder() else { return };
         let bytes = std::fs::read(data.join("epss/epss_scores-2026-03-29.csv.gz")).unwrap();
         let mut xz = None;
         let reading = scores("epss", &bytes, &mut |fact| {

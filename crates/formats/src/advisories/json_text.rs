@@ -5,10 +5,11 @@
 //! needed, so the parts that may vary are read through these types, while ids,
 //! names and versions stay strict.
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use crate::lenient::{self, Lenient, Number, deserialize_any};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
-use std::marker::PhantomData;
 
 /// A string, borrowed unless it has escapes; anything else is an error.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -60,47 +61,27 @@ impl Word<'_> {
     }
 }
 
-struct WordVisitor;
+impl<'de> Lenient<'de> for Word<'de> {
+    fn other() -> Self {
+        Self(None)
+    }
 
-impl<'de> Visitor<'de> for WordVisitor {
-    type Value = Word<'de>;
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("anything")
+    fn text(text: &str) -> Self {
+        Self(Some(Cow::Owned(text.to_owned())))
     }
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(Word(Some(Cow::Borrowed(text))))
+
+    fn borrowed(text: &'de str) -> Self {
+        Self(Some(Cow::Borrowed(text)))
     }
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Word(Some(Cow::Owned(text.to_owned()))))
-    }
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(Word(None))
-    }
-    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(Word(None))
-    }
-    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
-        Ok(Word(Some(Cow::Owned(number.to_string()))))
-    }
-    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-        Ok(Word(Some(Cow::Owned(number.to_string()))))
-    }
-    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
-        Ok(Word(Some(Cow::Owned(number.to_string()))))
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
-        while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Word(None))
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
-        while fields.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Word(None))
+
+    fn number(number: Number) -> Self {
+        Self(Some(Cow::Owned(number.to_string())))
     }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Word<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(WordVisitor)
+        lenient::any::<Word<'de>, D>(deserializer)
     }
 }
 
@@ -129,47 +110,17 @@ impl<'a, T> IntoIterator for &'a List<T> {
     }
 }
 
-struct ListVisitor<T>(PhantomData<T>);
+impl<'de, T: Deserialize<'de>> Lenient<'de> for List<T> {
+    fn other() -> Self {
+        Self::default()
+    }
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
-    type Value = List<T>;
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a list")
-    }
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(List::default())
-    }
-    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(List::default())
-    }
-    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-        Ok(List::default())
-    }
-    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-        Ok(List::default())
-    }
-    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-        Ok(List::default())
-    }
-    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
-        Ok(List::default())
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
-        while fields.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(List::default())
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+    fn sequence<A: SeqAccess<'de>>(mut access: A) -> Result<Self, A::Error> {
         let mut list = Vec::new();
-        while let Some(item) = items.next_element()? {
+        while let Some(item) = access.next_element()? {
             list.push(item);
         }
-        Ok(List(list))
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ListVisitor(PhantomData))
+        Ok(Self(list))
     }
 }
 
@@ -184,45 +135,17 @@ impl<T> std::ops::Deref for Object<T> {
     }
 }
 
-struct ObjectVisitor<T>(PhantomData<T>);
+impl<'de, T: Deserialize<'de> + Default> Lenient<'de> for Object<T> {
+    fn other() -> Self {
+        Self::default()
+    }
 
-impl<'de, T: Deserialize<'de> + Default> Visitor<'de> for ObjectVisitor<T> {
-    type Value = Object<T>;
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an object")
-    }
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(Object::default())
-    }
-    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(Object::default())
-    }
-    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-        Ok(Object::default())
-    }
-    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-        Ok(Object::default())
-    }
-    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-        Ok(Object::default())
-    }
-    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
-        Ok(Object::default())
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
-        while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Object::default())
-    }
-    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Self::Value, A::Error> {
-        T::deserialize(serde::de::value::MapAccessDeserializer::new(fields)).map(Object)
+    fn map<A: MapAccess<'de>>(access: A) -> Result<Self, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(access)).map(Self)
     }
 }
 
-impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ObjectVisitor(PhantomData))
-    }
-}
+deserialize_any!(List<T>, Object<T>);
 
 /// Takes a byte-order mark off, which JSON parsers refuse and Windows tools write.
 pub(super) fn without_mark(bytes: &[u8]) -> &[u8] {

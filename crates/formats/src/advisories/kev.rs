@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn both_forms_of_the_real_catalogue_agree() {
-        let Some(data) = crate::advisories::test_data::folder() else { return };
+        let Some(data) = crate::test_data::folder() else { return };
         let read = |name: &str| std::fs::read(data.join("kev").join(name)).unwrap();
         let (mut from_json, mut from_csv) = (Vec::new(), Vec::new());
         let json_reading = json("json", &read("known_exploited_vulnerabilities.json"), &mut |fact| from_json.push(fact)).unwrap();

@@ -1,5 +1,5 @@
 use super::*;
-use crate::advisories::test_data;
+use crate::test_data;
 
 fn supports(read: impl FnOnce(&mut dyn FnMut(Fact)) -> Result<Reading, Problem>) -> (Vec<SupportWindow>, Reading) {
     let mut out = Vec::new();

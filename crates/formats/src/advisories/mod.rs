@@ -22,8 +22,6 @@ mod osv_ranges;
 pub mod retirejs;
 pub mod secdb;
 mod tarball;
-#[cfg(test)]
-pub(crate) mod test_data;
 pub mod typed;
 pub mod ubuntu;
 pub mod vex;

@@ -21,7 +21,7 @@ fn patched_versions_are_taken_out_of_vulnerable_ones() {
 
 #[test]
 fn both_archives_read_in_full() {
-    let Some(data) = crate::advisories::test_data::folder() else { return };
+    let Some(data) = crate::test_data::folder() else { return };
     for (name, part, records) in [("npm.zip", Part::Npm, 342), ("core.zip", Part::Core, 171)] {
         let bytes = std::fs::read(data.join("nodejs-security-wg").join(name)).unwrap();
         let mut taken = 0;

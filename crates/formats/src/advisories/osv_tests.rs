@@ -1,5 +1,9 @@
 use super::*;
-use plimsoll_core::model::advisory::{AffectedRange, RangeEnd};
+use crate::packages;
+use plimsoll_core::model::advisory::{AffectedRange, NamesWhat, RangeEnd};
+use plimsoll_core::model::component::Component;
+use plimsoll_core::model::stream::Stream;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 fn read(json: &str) -> (Advisory, Reading) {
@@ -123,5 +127,89 @@ fn a_bomb_in_a_zip_is_named_and_the_others_are_read() {
         }
         // Above it: the whole archive is.
         Err(problem) => assert_eq!(problem.code, "E-LIMIT"),
+    }
+}
+
+/// Of a host's packages, how many names that only a source package has, and
+/// how many that only a binary one has, some advisory names.
+fn named_on(names: &BTreeSet<String>, installed: &[Component]) -> (usize, usize) {
+    let binaries: BTreeSet<&str> = installed.iter().map(|component| component.name.as_str()).collect();
+    let sources: BTreeSet<&str> =
+        installed.iter().map(|component| component.source.as_deref().unwrap_or(&component.name)).collect();
+    let count = |one: &BTreeSet<&str>, other: &BTreeSet<&str>| {
+        one.difference(other).filter(|name| names.contains(**name)).count()
+    };
+    (count(&sources, &binaries), count(&binaries, &sources))
+}
+
+/// Whether Debian and Alpine name source packages and AlmaLinux binary ones is
+/// told by what is really installed, not by what the reader says.
+#[test]
+fn names_are_those_of_sources_or_binaries_as_the_records_really_have_them() {
+    let Some(data) = crate::test_data::folder() else { return };
+    let named = |facts: Vec<Fact>| {
+        let mut names: BTreeMap<(bool, NamesWhat), BTreeSet<String>> = BTreeMap::new();
+        for fact in facts {
+            let Fact::Advisory(advisory) = fact else { continue };
+            for affected in advisory.affected {
+                let key = (affected.stream.advisories_name_sources(), affected.names);
+                names.entry(key).or_default().insert(affected.name);
+            }
+        }
+        assert_eq!(names.len(), 1, "one rule for all records of a distribution: {:?}", names.keys());
+        names.into_iter().next().expect("names")
+    };
+    let bytes = |name: &str| std::fs::read(data.join(name)).expect(name);
+    let all = |name: &str| {
+        let mut facts = Vec::new();
+        archive(name, &bytes(&format!("osv/{name}/all.zip")), &mut |fact| facts.push(fact)).expect(name);
+        facts
+    };
+
+    let (kind, names) = named(all("Debian"));
+    assert_eq!(kind, (true, NamesWhat::Source));
+    let status = std::fs::read_to_string(data.join("hosts/deb12-drifted/var/lib/dpkg/status")).expect("dpkg");
+    let stream = Stream::release("debian", "12");
+    let installed: Vec<Component> =
+        packages::dpkg::parse("status", &status).packages.iter().map(|package| package.to_component(&stream)).collect();
+    let (sources, binaries) = named_on(&names, &installed);
+    // The binary names are those that were a source's in an older release.
+    assert!(sources >= 90 && binaries <= 5, "Debian names {sources} sources and {binaries} binaries");
+
+    let mut facts = Vec::new();
+    for part in ["main", "community"] {
+        let text = bytes(&format!("alpine-secdb/v3.11/{part}.yaml"));
+        crate::advisories::secdb::secdb(part, &text, &mut |fact| facts.push(fact)).expect(part);
+    }
+    let (kind, names) = named(facts);
+    assert_eq!(kind, (true, NamesWhat::Source));
+    let text = std::fs::read_to_string(data.join("inventories/apk/installed")).expect("apk");
+    let stream = Stream::release("alpine", "3.18");
+    let installed: Vec<Component> =
+        packages::alpine::parse("installed", &text).packages.iter().map(|package| package.to_component(&stream)).collect();
+    let (sources, binaries) = named_on(&names, &installed);
+    assert!(sources >= 1 && binaries == 0, "Alpine names {sources} sources and {binaries} binaries");
+
+    let (kind, names) = named(all("AlmaLinux"));
+    assert_eq!(kind, (false, NamesWhat::Binary));
+    for only_binary in ["openssl-libs", "kernel-core", "glibc-common"] {
+        assert!(names.contains(only_binary), "{only_binary}");
+    }
+}
+
+/// Streams that a typed advisory takes for sources are read so from OSV too;
+/// the reverse does not hold, since SUSE's errata name binaries and its OSV
+/// records sources.
+#[test]
+fn ecosystems_agree_with_their_streams() {
+    for ecosystem in ["Debian:12", "Ubuntu:22.04:LTS", "Alpine:v3.20", "Wolfi", "Chainguard", "Alpaquita:23", "MinimOS", "Echo"] {
+        let scope = osv_ecosystem(ecosystem, None);
+        assert!(scope.stream.advisories_name_sources(), "{ecosystem}");
+        assert_eq!(scope.names, NamesWhat::Source, "{ecosystem}");
+    }
+    for ecosystem in ["AlmaLinux:9", "Rocky Linux:9", "Red Hat:enterprise_linux:9::baseos", "npm", "Bitnami"] {
+        let scope = osv_ecosystem(ecosystem, None);
+        assert!(!scope.stream.advisories_name_sources(), "{ecosystem}");
+        assert_eq!(scope.names, NamesWhat::Binary, "{ecosystem}");
     }
 }

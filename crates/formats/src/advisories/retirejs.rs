@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn the_real_repository_reads_in_full() {
-        let Some(data) = crate::advisories::test_data::folder() else { return };
+        let Some(data) = crate::test_data::folder() else { return };
         let bytes = std::fs::read(data.join("retirejs/jsrepository-v4.json")).unwrap();
         let mut jquery = None;
         let reading = repository("retirejs", &bytes, &mut |fact| {

@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn the_sample_database_reads_in_full() {
-        let Some(data) = crate::advisories::test_data::folder() else { return };
+        let Some(data) = crate::test_data::folder() else { return };
         let path = "ubuntu/vuls-samples/usndb/testdata/fixtures/happy/database-all.json.bz2";
         let bytes = std::fs::read(data.join(path)).unwrap();
         let mut taken = Vec::new();

@@ -6,14 +6,15 @@
 
 use super::{Fact, Reading};
 use crate::bounded::{self, Limits};
+use crate::lenient::{Lenient, deserialize_any};
 use crate::sbom;
-use crate::sbom::lenient::{self, List, Object, Shape, Text, Texts};
+use crate::sbom::lenient::{List, Object, Text, Texts};
 use packageurl::PackageUrl;
 use plimsoll_core::model::problem::{Problem, printable};
 use plimsoll_core::model::statement::{Statement, VexStatus};
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, MapAccess, SeqAccess};
+use serde::de::{MapAccess, SeqAccess};
 use std::str::FromStr;
 
 #[derive(Deserialize, Default)]
@@ -91,8 +92,8 @@ enum NameOr<T> {
     Neither,
 }
 
-impl<T: for<'any> Deserialize<'any>> Shape for NameOr<T> {
-    fn wrong() -> Self {
+impl<'de, T: Deserialize<'de>> Lenient<'de> for NameOr<T> {
+    fn other() -> Self {
         Self::Neither
     }
 
@@ -100,14 +101,8 @@ impl<T: for<'any> Deserialize<'any>> Shape for NameOr<T> {
         Self::Name(text.to_owned())
     }
 
-    fn object<'de, A: MapAccess<'de>>(access: A) -> Result<Self, A::Error> {
+    fn map<A: MapAccess<'de>>(access: A) -> Result<Self, A::Error> {
         T::deserialize(MapAccessDeserializer::new(access)).map(|value| Self::Object(Box::new(value)))
-    }
-}
-
-impl<'de, T: for<'any> Deserialize<'any>> Deserialize<'de> for NameOr<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        lenient::any(deserializer)
     }
 }
 
@@ -116,12 +111,12 @@ impl<'de, T: for<'any> Deserialize<'any>> Deserialize<'de> for NameOr<T> {
 #[derive(Default)]
 struct Products(Vec<NameOr<Product>>);
 
-impl Shape for Products {
-    fn wrong() -> Self {
+impl<'de> Lenient<'de> for Products {
+    fn other() -> Self {
         Self::default()
     }
 
-    fn sequence<'de, A: SeqAccess<'de>>(mut access: A) -> Result<Self, A::Error> {
+    fn sequence<A: SeqAccess<'de>>(mut access: A) -> Result<Self, A::Error> {
         let mut products = Self::default();
         while let Some(product) = access.next_element()? {
             products.0.push(product);
@@ -130,11 +125,8 @@ impl Shape for Products {
     }
 }
 
-impl<'de> Deserialize<'de> for Products {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        lenient::any(deserializer)
-    }
-}
+deserialize_any!(Products);
+deserialize_any!(NameOr<T>);
 
 /// Reads an OpenVEX document; every statement that can be used becomes a
 /// [`Fact::Statement`].
@@ -337,7 +329,7 @@ mod tests {
     /// Counted with Python's json: 3 statements, 618 products.
     #[test]
     fn ubuntus_openvex_is_read_whole() {
-        let Some(data) = sbom::tests::test_data() else { return };
+        let Some(data) = crate::test_data::folder() else { return };
         let bytes = std::fs::read(data.join("ubuntu/openvex/cve/2023/CVE-2023-38545.json")).unwrap();
         let (reading, found) = statements(|sink| openvex("u", &bytes, sink));
         assert_eq!((reading.records, reading.rejected, reading.problems.len()), (3, 0, 0));
@@ -354,7 +346,7 @@ mod tests {
     /// `affects` entries list versions, 17 of them ranges.
     #[test]
     fn cyclonedx_examples_are_read_whole() {
-        let Some(data) = sbom::tests::test_data() else { return };
+        let Some(data) = crate::test_data::folder() else { return };
         let mut folders = vec![data.join("vex/cyclonedx")];
         let mut by_status: BTreeMap<VexStatus, usize> = BTreeMap::new();
         let mut total = Reading::default();
@@ -382,7 +374,7 @@ mod tests {
 
     #[test]
     fn a_bom_link_to_a_purl_is_followed() {
-        let Some(data) = sbom::tests::test_data() else { return };
+        let Some(data) = crate::test_data::folder() else { return };
         let bytes = std::fs::read(data.join("vex/cyclonedx/vex.json")).unwrap();
         let (_, found) = statements(|sink| cyclonedx_vex("v", &bytes, sink));
         let first = found.first().unwrap();

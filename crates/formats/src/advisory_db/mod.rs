@@ -6,7 +6,7 @@
 //! block digests            BLAKE3 of every 16 KiB of the body
 //! body
 //!   sources                which feeds, how fresh             (MessagePack)
-//!   shard per stream       names → rules → versions and keys  (read in place)
+//!   shard per stream       names → rules, newest fix first    (read in place)
 //!   advisories             one record each                    (MessagePack)
 //!   texts                  long texts, 64 KiB zstd chunks
 //!   identifiers            id, alias, CVE → advisory numbers  (sorted hashes)
@@ -21,8 +21,11 @@
 //! Same input, same bytes: nothing of the machine or the clock goes in.
 //! See `docs/decisions/0003-advisory-database.md` for why it is not SQLite.
 
+mod file;
+mod header;
 pub mod layout;
 pub mod read;
+mod shard;
 pub mod write;
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Reads the database in place and answers questions of [`Knowledge`].
 
+use super::header::{check_header, check_signature, damaged, hex, not_a_database};
 use super::layout::{self, Header, Identifier, Name, RuleRow, Section, ShardHead, ThreatRow, Version, kind};
 use super::write::{StoredAdvisory, SupportFacts, ThreatDetails};
 use plimsoll_core::knowledge::{AdvisoryFacts, AdvisoryText, Knowledge, Rule, RuleEnd, RuleVersion};
@@ -13,6 +14,7 @@ use plimsoll_core::model::threat::{Epss, Threat};
 use serde::de::DeserializeOwned;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use zerocopy::little_endian::U32;
 use zerocopy::{FromBytes, IntoBytes};
 
 /// An open database over bytes that somebody else holds or maps.
@@ -36,6 +38,10 @@ struct Shard {
 
 struct OpenShard {
     head: ShardHead,
+    /// Where its buckets lie in the body.
+    buckets: u64,
+    /// Where its names lie in the body.
+    names: u64,
     /// Where its heap lies in the body.
     heap: u64,
     only: Vec<Only>,
@@ -147,18 +153,10 @@ impl<B: AsRef<[u8]>> Database<B> {
 
     /// Checks every block and decodes every record.
     pub fn verify(&self) -> Result<Verified, Problem> {
-        let body = self.header.body.get() as usize;
-        self.check_blocks(0, (self.bytes.as_ref().len() - body) as u64)?;
+        self.body(0, self.whole_body().len() as u64)?;
         let mut rules = 0;
         for shard in &self.streams {
-            let stream = Stream::from_stored(&shard.stream);
-            let open = self.open_shard(shard)?;
-            for index in 0..open.head.names.get() {
-                let name = self.name(shard, open, index)?;
-                let text = self.heap(open, name.name.start.get(), name.name.length.get())?;
-                let text = std::str::from_utf8(text).map_err(|_| self.damaged("a name is not UTF-8"))?.to_owned();
-                self.rules(&stream, &text, &mut |_| rules += 1)?;
-            }
+            rules += self.verify_shard(shard)?;
         }
         for number in 0..self.advisory_count() as u32 {
             self.advisory(number)?;
@@ -171,6 +169,41 @@ impl<B: AsRef<[u8]>> Database<B> {
             advisories: self.advisory_count(),
             rules,
         })
+    }
+
+    /// Decodes every rule of a stream and checks the orders that lookups
+    /// rely on; returns the number of rules.
+    fn verify_shard(&self, shard: &Shard) -> Result<u64, Problem> {
+        let open = self.open_shard(shard)?;
+        let mut rules = 0;
+        let mut last = None;
+        for index in 0..open.head.names.get() {
+            let name = self.name(open, index)?;
+            let text = self.heap(open, name.name.start.get(), name.name.length.get())?;
+            let text = std::str::from_utf8(text).map_err(|_| self.damaged("a name is not UTF-8"))?;
+            let place = (name.hash.get(), text, name.names);
+            let hash = layout::name_hash(text);
+            let found = name.hash.get() == hash && self.bucket(open, hash)?.contains(&index);
+            if !found || last.is_some_and(|last| last >= place) {
+                return Err(self.damaged("names are out of order"));
+            }
+            last = Some(place);
+            rules += u64::from(name.count.get());
+            if rules > u64::from(open.head.rules.get()) {
+                return Err(self.damaged("names have more rules than their stream"));
+            }
+            let mut fixes = None;
+            let mut in_order = true;
+            self.rules_of(shard, open, name, None, &mut |rule: Rule<'_>| {
+                let fix = rule.fix_key();
+                in_order &= fixes.is_none_or(|newer| fix.is_some_and(|fix| fix <= newer));
+                fixes = fix.or(fixes);
+            })?;
+            if !in_order {
+                return Err(self.damaged("rules are out of order"));
+            }
+        }
+        Ok(rules)
     }
 
     fn damaged(&self, what: &str) -> Problem {
@@ -190,34 +223,39 @@ impl<B: AsRef<[u8]>> Database<B> {
         let (start, whole) = self.bounds(kind).ok_or_else(|| self.damaged("a section is missing"))?;
         let end = offset.checked_add(length).filter(|end| *end <= whole);
         end.ok_or_else(|| self.damaged("a record lies outside its section"))?;
-        self.body(start + offset, length)
+        self.body(start.saturating_add(offset), length)
     }
 
-    /// Bytes of the body, each block checked at its first touch.
+    /// Bytes of the body, each block checked at its first touch; the innermost
+    /// access of everything.
+    #[inline]
     fn body(&self, start: u64, length: u64) -> Result<&[u8], Problem> {
-        let from = self.header.body.get().checked_add(start);
-        let to = from.and_then(|from| from.checked_add(length));
-        let (Some(from), Some(to)) = (from, to) else {
-            return Err(self.damaged("an offset overflows"));
+        let (start, end) = (usize::try_from(start).ok(), start.checked_add(length).and_then(|end| usize::try_from(end).ok()));
+        let range = start.zip(end).map(|(start, end)| start..end);
+        let Some((range, bytes)) = range.and_then(|range| Some((range.clone(), self.whole_body().get(range)?))) else {
+            return Err(self.damaged("an offset lies outside the file"));
         };
-        let bytes = self
-            .bytes
-            .as_ref()
-            .get(from as usize..to as usize)
-            .ok_or_else(|| self.damaged("an offset lies outside the file"))?;
-        self.check_blocks(start, length)?;
+        if let Some(end) = range.end.checked_sub(1).filter(|_| !range.is_empty()) {
+            let (first, last) = (range.start / layout::BLOCK, end / layout::BLOCK);
+            if first != last || !self.is_checked(first) {
+                self.check_blocks(first, last)?;
+            }
+        }
         Ok(bytes)
     }
 
-    fn check_blocks(&self, start: u64, length: u64) -> Result<(), Problem> {
-        if length == 0 {
-            return Ok(());
-        }
-        let first = start as usize / layout::BLOCK;
-        let last = (start + length - 1) as usize / layout::BLOCK;
-        if first == last && self.checked.get(first).is_some_and(|checked| checked.load(Ordering::Relaxed)) {
-            return Ok(());
-        }
+    #[inline]
+    fn whole_body(&self) -> &[u8] {
+        self.bytes.as_ref().get(self.header.body.get() as usize..).unwrap_or_default()
+    }
+
+    #[inline]
+    fn is_checked(&self, block: usize) -> bool {
+        self.checked.get(block).is_some_and(|checked| checked.load(Ordering::Relaxed))
+    }
+
+    #[inline(never)]
+    fn check_blocks(&self, first: usize, last: usize) -> Result<(), Problem> {
         let body = self.header.body.get() as usize;
         for block in first..=last {
             let Some(checked) = self.checked.get(block) else {
@@ -266,11 +304,20 @@ impl<B: AsRef<[u8]>> Database<B> {
         let only_start = u64::from(head.heap_start.get()) + u64::from(head.only.start.get());
         let only = self.unpack(self.shard_part(shard, only_start, u64::from(head.only.length.get()))?)?;
         let (sections, _) = self.bounds(kind::SHARDS).ok_or_else(|| self.damaged("a section is missing"))?;
-        let heap = sections + shard.start + u64::from(head.heap_start.get());
-        if u64::from(head.heap_start.get()) + u64::from(head.heap_length.get()) > shard.length {
-            return Err(self.damaged("a heap lies outside its shard"));
+        let start = sections + shard.start;
+        let buckets = size_of::<ShardHead>() as u64;
+        let names = u64::from(head.names_start.get());
+        let heap = u64::from(head.heap_start.get());
+        let bits = head.bucket_bits.get();
+        if bits > layout::BUCKET_BITS || buckets + ((1u64 << bits) + 1) * 4 > names {
+            return Err(self.damaged("a shard has no room for its buckets"));
         }
-        Ok(shard.open.get_or_init(|| OpenShard { head, heap, only }))
+        let names_end = names + u64::from(head.names.get()) * size_of::<Name>() as u64;
+        if names_end > shard.length || heap + u64::from(head.heap_length.get()) > shard.length {
+            return Err(self.damaged("names or texts lie outside their shard"));
+        }
+        let (buckets, names, heap) = (start + buckets, start + names, start + heap);
+        Ok(shard.open.get_or_init(|| OpenShard { head, buckets, names, heap, only }))
     }
 
     fn shard_part(&self, shard: &Shard, offset: u64, length: u64) -> Result<&[u8], Problem> {
@@ -278,7 +325,7 @@ impl<B: AsRef<[u8]>> Database<B> {
             .checked_add(length)
             .filter(|end| *end <= shard.length)
             .ok_or_else(|| self.damaged("an offset lies outside its shard"))?;
-        self.part(kind::SHARDS, shard.start + offset, length)
+        self.part(kind::SHARDS, shard.start.saturating_add(offset), length)
     }
 
     /// A piece of a shard's heap; the innermost access of matching.
@@ -290,22 +337,32 @@ impl<B: AsRef<[u8]>> Database<B> {
         self.body(open.heap + u64::from(start), u64::from(length))
     }
 
-    fn name(&self, shard: &Shard, _open: &OpenShard, index: u32) -> Result<Name, Problem> {
-        let offset = size_of::<ShardHead>() as u64 + u64::from(index) * size_of::<Name>() as u64;
-        let bytes = self.shard_part(shard, offset, size_of::<Name>() as u64)?;
-        Name::read_from_bytes(bytes).map_err(|_| self.damaged("a name row is short"))
+    fn name(&self, open: &OpenShard, index: u32) -> Result<&Name, Problem> {
+        if index >= open.head.names.get() {
+            return Err(self.damaged("a bucket names no name"));
+        }
+        let size = size_of::<Name>() as u64;
+        let bytes = self.body(open.names + u64::from(index) * size, size)?;
+        Name::ref_from_bytes(bytes).map_err(|_| self.damaged("a name row is short"))
     }
 
-    fn find_name(&self, shard: &Shard, open: &OpenShard, wanted: &str) -> Result<Option<Name>, Problem> {
-        let (mut low, mut high) = (0, open.head.names.get());
-        while low < high {
-            let middle = low + (high - low) / 2;
-            let name = self.name(shard, open, middle)?;
-            let text = self.heap(open, name.name.start.get(), name.name.length.get())?;
-            match text.cmp(wanted.as_bytes()) {
-                std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Greater => high = middle,
-                std::cmp::Ordering::Equal => return Ok(Some(name)),
+    /// Indices of the names in a hash's bucket.
+    fn bucket(&self, open: &OpenShard, hash: u32) -> Result<std::ops::Range<u32>, Problem> {
+        let bucket = layout::bucket(hash, open.head.bucket_bits.get());
+        let ends = self.body(open.buckets + u64::from(bucket) * 4, 8)?;
+        let [first, end] = <[U32; 2]>::read_from_bytes(ends).map_err(|_| self.damaged("a bucket is short"))?;
+        Ok(first.get()..end.get())
+    }
+
+    fn find_name(&self, open: &OpenShard, names: NamesWhat, wanted: &str) -> Result<Option<&Name>, Problem> {
+        let hash = layout::name_hash(wanted);
+        for index in self.bucket(open, hash)? {
+            let name = self.name(open, index)?;
+            if name.hash.get() != hash || names_what(name) != names {
+                continue;
+            }
+            if self.heap(open, name.name.start.get(), name.name.length.get())? == wanted.as_bytes() {
+                return Ok(Some(name));
             }
         }
         Ok(None)
@@ -323,7 +380,7 @@ impl<B: AsRef<[u8]>> Database<B> {
         Ok(RuleVersion { text, key })
     }
 
-    fn rule<'a>(&'a self, open: &'a OpenShard, row: &RuleRow) -> Result<Rule<'a>, Problem> {
+    fn rule<'a>(&'a self, open: &'a OpenShard, names: NamesWhat, row: &RuleRow) -> Result<Rule<'a>, Problem> {
         let introduced = if row.flags & 1 == 1 { Some(self.version(open, row.introduced)?) } else { None };
         let end = match row.end_kind {
             0 => RuleEnd::Open,
@@ -347,19 +404,42 @@ impl<B: AsRef<[u8]>> Database<B> {
                 open.only.get(usize::from(number) - 1).ok_or_else(|| self.damaged("a rule narrows to nothing known"))?,
             ),
         };
-        let names = if row.names == 0 { NamesWhat::Source } else { NamesWhat::Binary };
-        Ok(Rule { advisory: row.advisory.get(), introduced, end, status, names, only })
+        Ok(Rule { advisory: row.advisory.get(), order: row.order.get(), introduced, end, status, names, only })
+    }
+
+    /// The rules of one name, up to the first that is settled.
+    fn rules_of<'a>(
+        &'a self,
+        shard: &Shard,
+        open: &'a OpenShard,
+        name: &Name,
+        settled_at: Option<&[u8]>,
+        each: &mut dyn FnMut(Rule<'a>),
+    ) -> Result<(), Problem> {
+        let size = size_of::<RuleRow>() as u64;
+        let start = u64::from(open.head.rules_start.get()) + u64::from(name.first.get()) * size;
+        let bytes = self.shard_part(shard, start, u64::from(name.count.get()) * size)?;
+        let rows = <[RuleRow]>::ref_from_bytes(bytes).map_err(|_| self.damaged("rules are short"))?;
+        for row in rows {
+            let rule = self.rule(open, names_what(name), row)?;
+            // Every later rule ends with a fix that is as old or older.
+            if settled_at.is_some_and(|key| rule.is_settled_at(key)) {
+                break;
+            }
+            each(rule);
+        }
+        Ok(())
     }
 
     /// Values of a sorted hash index for one identifier.
     fn hashed(&self, index: u32, id: &str) -> Result<Vec<u32>, Problem> {
+        let hash = layout::identifier_hash(id);
         let (_, length) = self.bounds(index).ok_or_else(|| self.damaged("a section is missing"))?;
         let size = size_of::<Identifier>() as u64;
-        let row = |number: u64| -> Result<Identifier, Problem> {
+        let row = |number: u64| -> Result<&Identifier, Problem> {
             let bytes = self.part(index, number * size, size)?;
-            Identifier::read_from_bytes(bytes).map_err(|_| self.damaged("an index row is short"))
+            Identifier::ref_from_bytes(bytes).map_err(|_| self.damaged("an index row is short"))
         };
-        let hash = layout::identifier_hash(id);
         let (mut low, mut high) = (0, length / size);
         while low < high {
             let middle = low + (high - low) / 2;
@@ -383,46 +463,30 @@ impl<B: AsRef<[u8]>> Database<B> {
         self.record(kind::ADVISORIES, offset)
     }
 
-    fn threat_row(&self, cve: u64) -> Result<Option<ThreatRow>, Problem> {
-        let index = self.section(kind::THREAT_INDEX)?;
-        let mut position = 0;
+    /// A CVE's row, and the day of most scores.
+    fn threat_row(&self, cve: u32) -> Result<Option<(ThreatRow, u32)>, Problem> {
+        let short = || self.damaged("an index row is short");
         // The sparse index is a few kilobytes; its last entry not above the
         // wanted CVE names the stretch of rows to read.
-        let (mut low, mut high) = (0, index.len() / 8);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            let at = index.get(middle * 8..middle * 8 + 8).and_then(|bytes| bytes.try_into().ok());
-            let at = u64::from_le_bytes(at.ok_or_else(|| self.damaged("an index row is short"))?);
-            if at <= cve {
-                position = middle;
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
+        let (day, index) = self.section(kind::THREAT_INDEX)?.split_first_chunk().ok_or_else(short)?;
+        let index = <[U32]>::ref_from_bytes(index).map_err(|_| short())?;
+        let Some(stretch) = index.partition_point(|first| first.get() <= cve).checked_sub(1) else { return Ok(None) };
         let size = size_of::<ThreatRow>() as u64;
-        let total = self.threat_count();
-        let mut low = (position * layout::THREAT_STRIDE) as u64;
-        let mut high = (low + layout::THREAT_STRIDE as u64).min(total);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            let bytes = self.part(kind::THREATS, middle * size, size)?;
-            let row = ThreatRow::read_from_bytes(bytes).map_err(|_| self.damaged("a threat row is short"))?;
-            match row.cve.get().cmp(&cve) {
-                std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Greater => high = middle,
-                std::cmp::Ordering::Equal => return Ok(Some(row)),
-            }
-        }
-        Ok(None)
+        let first = (stretch * layout::THREAT_STRIDE) as u64;
+        let count = self.threat_count().saturating_sub(first).min(layout::THREAT_STRIDE as u64);
+        let rows = self.part(kind::THREATS, first * size, count * size)?;
+        let rows = <[ThreatRow]>::ref_from_bytes(rows).map_err(|_| self.damaged("a threat row is short"))?;
+        let found = rows.binary_search_by_key(&cve, |row| row.cve.get()).ok().and_then(|place| rows.get(place));
+        Ok(found.map(|row| (*row, u32::from_le_bytes(*day))))
     }
 
     fn support_facts(&self, key: &str) -> Result<SupportFacts, Problem> {
         let mut out = SupportFacts::default();
         for offset in self.hashed(kind::SUPPORT_INDEX, key)? {
             let facts: SupportFacts = self.record(kind::SUPPORT, u64::from(offset))?;
-            out.windows.extend(facts.windows);
-            out.packages.extend(facts.packages);
+            let own = |name: &str| name.eq_ignore_ascii_case(key);
+            out.windows.extend(facts.windows.into_iter().filter(|window| own(&window.product)));
+            out.packages.extend(facts.packages.into_iter().filter(|package| own(package.stream.as_str())));
         }
         Ok(out)
     }
@@ -432,20 +496,15 @@ impl<B: AsRef<[u8]>> Knowledge for Database<B> {
     fn rules<'a>(
         &'a self,
         stream: &Stream,
+        names: NamesWhat,
         name: &str,
+        settled_at: Option<&[u8]>,
         each: &mut dyn FnMut(Rule<'a>),
     ) -> Result<(), Problem> {
         let Some(shard) = self.shard(stream) else { return Ok(()) };
         let open = self.open_shard(shard)?;
-        let Some(found) = self.find_name(shard, open, name)? else { return Ok(()) };
-        let size = size_of::<RuleRow>() as u64;
-        let start = u64::from(open.head.rules_start.get()) + u64::from(found.first.get()) * size;
-        let bytes = self.shard_part(shard, start, u64::from(found.count.get()) * size)?;
-        let rows = <[RuleRow]>::ref_from_bytes(bytes).map_err(|_| self.damaged("rules are short"))?;
-        for row in rows {
-            each(self.rule(open, row)?);
-        }
-        Ok(())
+        let Some(found) = self.find_name(open, names, name)? else { return Ok(()) };
+        self.rules_of(shard, open, found, settled_at, each)
     }
 
     fn advisory(&self, number: u32) -> Result<AdvisoryFacts, Problem> {
@@ -485,15 +544,16 @@ impl<B: AsRef<[u8]>> Knowledge for Database<B> {
 
     fn threat(&self, cve: &str) -> Result<Option<Threat>, Problem> {
         let Some(number) = layout::cve_number(cve) else { return Ok(None) };
-        let Some(row) = self.threat_row(number)? else { return Ok(None) };
+        let Some((row, common_day)) = self.threat_row(number)? else { return Ok(None) };
         let details: ThreatDetails = match row.details.get() {
             0 => ThreatDetails::default(),
             offset => self.record(kind::THREAT_DETAILS, u64::from(offset) - 1)?,
         };
-        let epss = (row.epss.get() != u32::MAX).then(|| Epss {
-            score: row.epss.get() as f32 / 1e6,
-            percentile: row.percentile.get() as f32 / 1e6,
-            date: jiff::civil::date(1970, 1, 1).saturating_add(jiff::Span::new().days(row.day.get().min(100_000))),
+        let day = details.epss_day.unwrap_or(common_day).min(100_000);
+        let epss = layout::unpack_scores(row.scores).map(|(score, percentile)| Epss {
+            score: score as f32 / 1e6,
+            percentile: percentile as f32 / 1e6,
+            date: jiff::civil::date(1970, 1, 1).saturating_add(jiff::Span::new().days(day)),
         });
         Ok(Some(Threat { cvss: details.cvss, kev: details.kev, epss, ssvc: details.ssvc, published: details.published }))
     }
@@ -533,70 +593,7 @@ impl<B: AsRef<[u8]>> Knowledge for Database<B> {
     }
 }
 
-fn check_header(header: &Header, length: usize, place: &str) -> Result<(), Problem> {
-    if header.magic != layout::MAGIC {
-        return Err(not_a_database(place, "does not begin as an advisory database does"));
-    }
-    if header.format.get() != layout::FORMAT {
-        return Err(Problem::new(
-            "E-DB-FORMAT",
-            place,
-            format!("has layout {}, this program reads layout {}", header.format.get(), layout::FORMAT),
-            "build it again with `plimsoll db update` or `plimsoll db build` of this version",
-        ));
-    }
-    let plain = Header { checksum: [0; 32], ..*header };
-    if blake3::hash(plain.as_bytes()).as_bytes() != &header.checksum {
-        return Err(damaged(place, "the header does not have the checksum that it names"));
-    }
-    if header.length.get() != length as u64 {
-        return Err(damaged(
-            place,
-            &format!("is {length} bytes long, its header says {}", header.length.get()),
-        ));
-    }
-    if header.body.get() > length as u64 || !header.body.get().is_multiple_of(layout::BLOCK as u64) {
-        return Err(not_a_database(place, "says that its body begins outside the file"));
-    }
-    Ok(())
-}
-
-fn check_signature(header: &Header, trusted: Option<&[u8; 32]>, place: &str) -> Result<(), Problem> {
-    if let Some(trusted) = trusted
-        && &header.signer != trusted {
-            let signer = if header.signer == [0; 32] { "nobody".to_owned() } else { hex(&header.signer) };
-            return Err(Problem::new(
-                "E-DB-SIGNER",
-                place,
-                format!("is signed by {signer}, the trusted key is {}", hex(trusted)),
-                "get the database from its builder again, or check the key you were given",
-            ));
-        }
-    if header.signer == [0; 32] {
-        return Ok(());
-    }
-    let unsigned = Header { signature: [0; 64], checksum: [0; 32], ..*header };
-    let signature = ed25519_dalek::Signature::from_bytes(&header.signature);
-    ed25519_dalek::VerifyingKey::from_bytes(&header.signer)
-        .and_then(|key| key.verify_strict(unsigned.as_bytes(), &signature))
-        .map_err(|_| {
-            Problem::new(
-                "E-DB-SIGNATURE",
-                place,
-                "the header's signature does not verify",
-                "get the database from its builder again; do not use this file",
-            )
-        })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn not_a_database(place: &str, what: &str) -> Problem {
-    Problem::new("E-DB", place, what, "name a file made by `plimsoll db update` or `plimsoll db build`")
-}
-
-fn damaged(place: &str, what: &str) -> Problem {
-    Problem::new("E-DB-DAMAGED", place, what, "build or copy the database again")
+/// What a name of a shard's directory names.
+fn names_what(name: &Name) -> NamesWhat {
+    if name.names == 0 { NamesWhat::Source } else { NamesWhat::Binary }
 }

@@ -249,7 +249,7 @@ fn everything_written_is_read_back_and_damage_is_found() {
     let bytes = build(facts.clone());
     assert_eq!(bytes, build(facts), "the same input gives the same bytes");
     let database = Database::open(bytes.as_slice(), "test", None).expect("opens");
-    for number in [1000, 1511, 1512, 2199] {
+    for number in [1000, 1255, 1256, 2199] {
         let threat = database.threat(&format!("CVE-2026-{number}")).expect("asks").expect("is known");
         assert_eq!(threat.epss, Some(epss.clone()), "CVE-2026-{number}");
     }
@@ -266,4 +266,69 @@ fn everything_written_is_read_back_and_damage_is_found() {
     for length in (0..bytes.len()).step_by(501) {
         assert!(Database::open(&bytes[..length], "test", None).is_err(), "cut at {length}");
     }
+}
+
+#[test]
+fn a_held_fix_ends_the_search_and_costs_no_other_rule() {
+    let ranged = |introduced: Option<&str>, end: RangeEnd, status: Status| Affected {
+        ranges: vec![AffectedRange { introduced: introduced.map(str::to_owned), end }],
+        status,
+        ..affected("debian:12", "x", "0")
+    };
+    let fixed = |version: &str| RangeEnd::Fixed(version.to_owned());
+    let said = [
+        ranged(None, fixed("2"), Status::Affected),
+        ranged(None, fixed("10"), Status::Postponed),
+        ranged(Some("3"), fixed("9"), Status::Affected),
+        ranged(None, fixed("1"), Status::NotAffected),
+        ranged(Some("no version"), fixed("2"), Status::Affected),
+        ranged(None, fixed("no version"), Status::Affected),
+        ranged(None, RangeEnd::LastAffected("1".to_owned()), Status::Affected),
+        ranged(None, RangeEnd::Open, Status::WontFix),
+    ];
+    let bytes = build(said.into_iter().enumerate().map(|(n, one)| advisory(&format!("DSA-{n}-1"), &[], vec![one])).collect());
+    let database = Database::open(bytes.as_slice(), "test", None).expect("opens");
+    database.verify().expect("is in order");
+    let stream = Stream::from_stored("debian:12");
+    let ask = |settled_at: Option<&[u8]>| {
+        let mut found = Vec::new();
+        database
+            .rules(&stream, NamesWhat::Source, "x", settled_at, &mut |rule| found.push((rule.advisory, rule.fix_key().map(<[u8]>::to_vec))))
+            .expect("answers");
+        found.sort();
+        found
+    };
+    let all = ask(None);
+    assert_eq!(all.len(), 8);
+    for (version, left) in [("1", 8), ("2", 7), ("9.5", 6), ("10", 5), ("11", 5)] {
+        let key = plimsoll_version::key(plimsoll_version::Scheme::Debian, version).expect("a version");
+        let open: Vec<_> =
+            all.iter().filter(|(_, fix)| fix.as_ref().is_none_or(|fix| fix.as_slice() > key.as_bytes())).cloned().collect();
+        assert_eq!((ask(Some(key.as_bytes())), open.len()), (open, left), "at {version}");
+    }
+    let mut none = 0;
+    database.rules(&stream, NamesWhat::Binary, "x", None, &mut |_| none += 1).expect("answers");
+    assert_eq!(none, 0, "a rule on sources is none on binaries");
+}
+
+#[test]
+fn each_score_keeps_its_own_day() {
+    let score = |cve: &str, score: f32, day: i8| Fact::Epss {
+        cve: cve.to_owned(),
+        epss: Epss { score, percentile: 1.0, date: jiff::civil::date(2026, 1, day) },
+    };
+    let bytes = build(vec![
+        score("CVE-2026-0001", 1.0, 3),
+        score("CVE-2026-0002", 0.0, 3),
+        score("CVE-2026-33554431", 0.25, 2),
+        score("CVE-2026-33554432", 0.5, 3),
+    ]);
+    let database = Database::open(bytes.as_slice(), "test", None).expect("opens");
+    let read = |cve: &str| database.threat(cve).expect("answers").and_then(|threat| threat.epss);
+    let expected = |score: f32, day: i8| Some(Epss { score, percentile: 1.0, date: jiff::civil::date(2026, 1, day) });
+    assert_eq!(read("CVE-2026-0001"), expected(1.0, 3));
+    assert_eq!(read("CVE-2026-0002"), expected(0.0, 3));
+    assert_eq!(read("CVE-2026-33554431"), expected(0.25, 2));
+    // One beyond what a row can name: counted as no CVE id, not mistaken for another.
+    assert_eq!((read("CVE-2026-33554432"), read("CVE-2027-0000"), database.threat_count()), (None, None, 3));
 }

@@ -1,6 +1,8 @@
 //! Builds the database from facts, in memory, deterministically.
 
-use super::layout::{self, Header, Identifier, Name, RuleRow, Section, ShardHead, Span, ThreatRow, Version, kind};
+use super::file::File;
+use super::layout::{self, Identifier, ThreatRow, kind};
+use super::shard::{ByName, Shard};
 use crate::advisories::Fact;
 use plimsoll_core::knowledge::{AdvisoryFacts, AdvisoryText};
 use plimsoll_core::model::advisory::{Advisory, Affected, Cvss, NamesWhat, Only, RangeEnd, Status};
@@ -10,7 +12,6 @@ use plimsoll_core::model::statement::Statement;
 use plimsoll_core::model::stream::Stream;
 use plimsoll_core::model::support::{PackageSupport, SupportWindow};
 use plimsoll_core::model::threat::{Epss, Kev, Ssvc};
-use plimsoll_version::{Scheme, write_key};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use zerocopy::IntoBytes;
@@ -44,6 +45,9 @@ pub struct ThreatDetails {
     pub ssvc: Option<Ssvc>,
     /// Publication.
     pub published: Option<jiff::Timestamp>,
+    /// EPSS day, days since 1970, where it is not that of most scores.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epss_day: Option<u32>,
 }
 
 /// Support facts of one product or stream, as stored.
@@ -77,16 +81,17 @@ pub struct StoredAdvisory {
 
 /// One rule before numbering.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-struct Draft {
-    names: NamesWhat,
-    introduced: Option<String>,
-    end: DraftEnd,
-    status: Status,
-    only: Option<u32>,
+pub(super) struct Draft {
+    pub(super) names: NamesWhat,
+    pub(super) introduced: Option<String>,
+    pub(super) end: DraftEnd,
+    pub(super) status: Status,
+    pub(super) only: Option<u32>,
 }
 
+/// Where its range ends.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum DraftEnd {
+pub(super) enum DraftEnd {
     Open,
     Fixed(String),
     LastAffected(String),
@@ -95,9 +100,6 @@ enum DraftEnd {
 
 /// Rules of one advisory, by stream number and name number.
 type DraftRules = BTreeMap<(u32, u32), Vec<Draft>>;
-
-/// Drafts with their advisory's number, by package name.
-type ByName<'a> = BTreeMap<&'a str, Vec<(u32, &'a Draft)>>;
 
 struct Entry {
     stored: StoredAdvisory,
@@ -117,7 +119,7 @@ pub struct Builder {
     streams: Names,
     packages: Names,
     onlys: Vec<Only>,
-    threats: HashMap<u64, (Option<Epss>, ThreatDetails)>,
+    threats: HashMap<u32, (Option<Epss>, ThreatDetails)>,
     statements: Vec<Statement>,
     support: BTreeMap<String, SupportFacts>,
     rejected: u64,
@@ -392,12 +394,14 @@ impl Builder {
         let mut by_stream: BTreeMap<&str, ByName<'_>> = BTreeMap::new();
         for (number, entry) in numbered.iter().enumerate() {
             for ((stream, name), drafts) in &entry.rules {
-                let list = by_stream
-                    .entry(self.streams.get(*stream))
-                    .or_default()
-                    .entry(self.packages.get(*name))
-                    .or_default();
-                list.extend(drafts.iter().map(|draft| (number as u32, draft)));
+                let names = by_stream.entry(self.streams.get(*stream)).or_default();
+                let name = self.packages.get(*name);
+                // Drafts are sorted, those on sources first.
+                for group in drafts.chunk_by(|a, b| a.names == b.names) {
+                    let Some(first) = group.first() else { continue };
+                    let list = names.entry((name, first.names)).or_default();
+                    list.extend(group.iter().map(|draft| (number as u32, draft)));
+                }
             }
         }
         let mut directory: Vec<(String, u64, u64)> = Vec::new();
@@ -416,32 +420,28 @@ impl Builder {
     fn write_threats(&mut self, file: &mut File) -> Result<(), Problem> {
         let mut threats: Vec<_> = std::mem::take(&mut self.threats).into_iter().collect();
         threats.sort_unstable_by_key(|(cve, _)| *cve);
+        let day = commonest_day(threats.iter().filter_map(|(_, (epss, _))| epss.as_ref()));
         let mut details = Vec::new();
         let mut rows = Vec::with_capacity(threats.len());
         for (cve, (epss, mut detail)) in threats {
+            detail.epss_day = epss.as_ref().map(|epss| days(epss.date)).filter(|own| *own != day);
             let offset = if detail == ThreatDetails::default() {
                 0
             } else {
                 detail.cvss.sort_by(|a, b| {
                     (b.version, b.base_tenths).cmp(&(a.version, a.base_tenths)).then_with(|| a.vector.cmp(&b.vector))
                 });
-                let offset = details.len() as u32 + 1;
-                let bytes = pack(&detail)?;
-                details.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
-                details.extend_from_slice(&bytes);
-                offset
+                append(&mut details, &detail)?.checked_add(1).ok_or_else(|| too_long("section", "database"))?
             };
             let millionths = |share: f32| (f64::from(share.clamp(0.0, 1.0)) * 1e6).round() as u32;
             rows.push(ThreatRow {
                 cve: cve.into(),
-                epss: epss.as_ref().map_or(u32::MAX, |epss| millionths(epss.score)).into(),
-                percentile: epss.as_ref().map_or(0, |epss| millionths(epss.percentile)).into(),
-                day: epss.as_ref().map_or(0, |epss| days(epss.date)).into(),
+                scores: layout::pack_scores(epss.map(|epss| (millionths(epss.score), millionths(epss.percentile)))),
                 details: offset.into(),
             });
         }
-        let index: Vec<u8> =
-            rows.iter().step_by(layout::THREAT_STRIDE).flat_map(|row| row.cve.to_bytes()).collect();
+        let mut index: Vec<u8> = day.to_le_bytes().to_vec();
+        index.extend(rows.iter().step_by(layout::THREAT_STRIDE).flat_map(|row| row.cve.to_bytes()));
         file.section(kind::THREAT_INDEX, index);
         file.section(kind::THREATS, rows.as_slice().as_bytes().to_vec());
         file.section(kind::THREAT_DETAILS, details);
@@ -516,126 +516,6 @@ fn unite(entry: &mut Entry, source: u16, advisory: Advisory, rules: DraftRules) 
     }
 }
 
-/// Writes one stream's names and rules.
-struct Shard<'a> {
-    scheme: Option<Scheme>,
-    onlys: &'a [Only],
-    heap: Vec<u8>,
-    versions: HashMap<String, Version>,
-    only_numbers: BTreeMap<u32, u16>,
-    only_list: Vec<Only>,
-}
-
-impl<'a> Shard<'a> {
-    fn new(scheme: Option<Scheme>, onlys: &'a [Only]) -> Self {
-        Self {
-            scheme,
-            onlys,
-            heap: Vec::new(),
-            versions: HashMap::new(),
-            only_numbers: BTreeMap::new(),
-            only_list: Vec::new(),
-        }
-    }
-
-    fn version(&mut self, text: &str) -> Result<Version, Problem> {
-        if let Some(known) = self.versions.get(text) {
-            return Ok(*known);
-        }
-        let start = self.heap.len();
-        self.heap.extend_from_slice(text.as_bytes());
-        let middle = self.heap.len();
-        let readable = self.scheme.is_some_and(|scheme| write_key(scheme, text, &mut self.heap).is_ok());
-        if !readable || self.heap.len() - middle >= layout::UNREADABLE as usize {
-            self.heap.truncate(middle);
-        }
-        let key = if readable && self.heap.len() >= middle {
-            (self.heap.len() - middle) as u16
-        } else {
-            layout::UNREADABLE
-        };
-        let length = u16::try_from(middle - start).map_err(|_| too_long("version", text))?;
-        let version = Version { start: (start as u32).into(), text: length.into(), key: key.into() };
-        self.versions.insert(text.to_owned(), version);
-        Ok(version)
-    }
-
-    fn only(&mut self, number: Option<u32>) -> u16 {
-        let Some(number) = number else { return 0 };
-        if let Some(&known) = self.only_numbers.get(&number) {
-            return known;
-        }
-        let Some(only) = self.onlys.get(number as usize) else { return 0 };
-        self.only_list.push(only.clone());
-        let place = self.only_list.len() as u16;
-        self.only_numbers.insert(number, place);
-        place
-    }
-
-    fn row(&mut self, advisory: u32, draft: &Draft) -> Result<RuleRow, Problem> {
-        let introduced = draft.introduced.as_deref().map(|text| self.version(text)).transpose()?;
-        let (end_kind, end) = match &draft.end {
-            DraftEnd::Open => (0, Version::default()),
-            DraftEnd::Fixed(text) => (1, self.version(text)?),
-            DraftEnd::LastAffected(text) => (2, self.version(text)?),
-            DraftEnd::Exactly => (3, Version::default()),
-        };
-        Ok(RuleRow {
-            advisory: advisory.into(),
-            introduced: introduced.unwrap_or_default(),
-            end,
-            only: self.only(draft.only).into(),
-            end_kind,
-            status: status_number(draft.status),
-            names: u8::from(draft.names == NamesWhat::Binary),
-            flags: u8::from(introduced.is_some()),
-        })
-    }
-
-    fn write(
-        mut self,
-        names: &ByName<'_>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Problem> {
-        // Names first, so that the binary search stays within few blocks.
-        let mut spans = Vec::with_capacity(names.len());
-        for name in names.keys() {
-            spans.push(Span { start: (self.heap.len() as u32).into(), length: (name.len() as u32).into() });
-            self.heap.extend_from_slice(name.as_bytes());
-        }
-        let mut rows: Vec<RuleRow> = Vec::new();
-        let mut directory: Vec<Name> = Vec::with_capacity(names.len());
-        for (span, list) in spans.into_iter().zip(names.values()) {
-            let first = rows.len() as u32;
-            for (advisory, draft) in list {
-                let row = self.row(*advisory, draft)?;
-                rows.push(row);
-            }
-            directory.push(Name { name: span, first: first.into(), count: (rows.len() as u32 - first).into() });
-        }
-        let only = pack(&self.only_list)?;
-        let only_span =
-            Span { start: (self.heap.len() as u32).into(), length: (only.len() as u32).into() };
-        self.heap.extend_from_slice(&only);
-        let rules_start = size_of::<ShardHead>() + directory.len() * size_of::<Name>();
-        let heap_start = rules_start + rows.len() * size_of::<RuleRow>();
-        let fits = |value: usize| u32::try_from(value).map_err(|_| too_long("shard", "stream"));
-        let head = ShardHead {
-            names: fits(directory.len())?.into(),
-            rules: fits(rows.len())?.into(),
-            rules_start: fits(rules_start)?.into(),
-            heap_start: fits(heap_start)?.into(),
-            heap_length: fits(self.heap.len())?.into(),
-            only: only_span,
-        };
-        out.extend_from_slice(head.as_bytes());
-        out.extend_from_slice(directory.as_slice().as_bytes());
-        out.extend_from_slice(rows.as_slice().as_bytes());
-        out.extend_from_slice(&self.heap);
-        Ok(())
-    }
-}
-
 fn write_advisories(file: &mut File, numbered: &[Entry]) -> Result<(), Problem> {
     let mut index = Vec::with_capacity(numbered.len() * 8);
     let mut body = Vec::new();
@@ -648,16 +528,13 @@ fn write_advisories(file: &mut File, numbered: &[Entry]) -> Result<(), Problem> 
     Ok(())
 }
 
-/// Status as stored, by its position in the enum.
-pub(super) fn status_number(status: Status) -> u8 {
-    match status {
-        Status::Affected => 0,
-        Status::NotAffected => 1,
-        Status::UnderInvestigation => 2,
-        Status::Postponed => 3,
-        Status::WontFix => 4,
-        Status::EndOfLife => 5,
+/// The day that most scores have, the latest among equals; zero without any.
+fn commonest_day<'a>(scores: impl Iterator<Item = &'a Epss>) -> u32 {
+    let mut counts: BTreeMap<u32, u64> = BTreeMap::new();
+    for epss in scores {
+        *counts.entry(days(epss.date)).or_default() += 1;
     }
+    counts.into_iter().max_by_key(|(day, count)| (*count, *day)).map_or(0, |(day, _)| day)
 }
 
 fn days(date: jiff::civil::Date) -> u32 {
@@ -665,7 +542,7 @@ fn days(date: jiff::civil::Date) -> u32 {
     date.since(epoch).map_or(0, |span| u32::try_from(span.get_days()).unwrap_or(0))
 }
 
-fn too_long(what: &str, text: &str) -> Problem {
+pub(super) fn too_long(what: &str, text: &str) -> Problem {
     Problem::new(
         "E-LIMIT",
         text,
@@ -674,7 +551,7 @@ fn too_long(what: &str, text: &str) -> Problem {
     )
 }
 
-fn pack(value: &impl Serialize) -> Result<Vec<u8>, Problem> {
+pub(super) fn pack(value: &impl Serialize) -> Result<Vec<u8>, Problem> {
     rmp_serde::to_vec_named(value).map_err(|error| {
         Problem::new("E-DB", "database", format!("a record cannot be stored: {error}"), "report this as a bug")
     })
@@ -687,55 +564,4 @@ fn append(heap: &mut Vec<u8>, value: &impl Serialize) -> Result<u32, Problem> {
     heap.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
     heap.extend_from_slice(&bytes);
     Ok(offset)
-}
-
-/// The file being put together.
-#[derive(Default)]
-struct File {
-    sections: Vec<Section>,
-    body: Vec<u8>,
-}
-
-impl File {
-    fn section(&mut self, kind: u32, bytes: Vec<u8>) {
-        self.body.resize(self.body.len().next_multiple_of(64), 0);
-        self.sections.push(Section {
-            kind: kind.into(),
-            reserved: 0.into(),
-            start: (self.body.len() as u64).into(),
-            length: (bytes.len() as u64).into(),
-        });
-        self.body.extend_from_slice(&bytes);
-    }
-
-    fn finish(self, built: Option<jiff::Timestamp>, signer: Option<&dyn Signer>) -> Vec<u8> {
-        let mut tables = self.sections.as_slice().as_bytes().to_vec();
-        for block in self.body.chunks(layout::BLOCK) {
-            tables.extend_from_slice(blake3::hash(block).as_bytes());
-        }
-        let body = (size_of::<Header>() + tables.len()).next_multiple_of(layout::BLOCK);
-        tables.resize(body - size_of::<Header>(), 0);
-        let mut header = Header {
-            magic: layout::MAGIC,
-            format: layout::FORMAT.into(),
-            sections: (self.sections.len() as u32).into(),
-            length: ((body + self.body.len()) as u64).into(),
-            body: (body as u64).into(),
-            built: built.map_or(i64::MIN, jiff::Timestamp::as_second).into(),
-            tables: *blake3::hash(&tables).as_bytes(),
-            signer: signer.map_or([0; 32], Signer::public_key),
-            signature: [0; 64],
-            checksum: [0; 32],
-            reserved: [0; 56],
-        };
-        if let Some(signer) = signer {
-            header.signature = signer.sign(header.as_bytes());
-        }
-        header.checksum = *blake3::hash(header.as_bytes()).as_bytes();
-        let mut out = Vec::with_capacity(body + self.body.len());
-        out.extend_from_slice(header.as_bytes());
-        out.extend_from_slice(&tables);
-        out.extend_from_slice(&self.body);
-        out
-    }
 }

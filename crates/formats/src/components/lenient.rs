@@ -1,15 +1,14 @@
 //! Fields that accept whatever stands there, so that one bad entry cannot
 //! cost a whole file.
 //!
-//! A typed reader gives up at the first wrong type. A lock file with one
-//! damaged entry would then show no component at all, and an empty list looks
-//! like a clean project. These types read any shape of value and keep only
-//! what fits; the reader of the format then names the entry that did not.
+//! A lock file with one damaged entry would otherwise show no component at
+//! all, and an empty list looks like a clean project. These types read any
+//! shape of value and keep only what fits; the reader of the format then names
+//! the entry that did not.
 
+use crate::lenient::{Lenient, Number, deserialize_any};
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use std::fmt;
-use std::marker::PhantomData;
+use serde::de::{Deserialize, MapAccess, SeqAccess};
 
 /// Where text is expected.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -33,53 +32,17 @@ impl Text {
     }
 }
 
-struct TextVisitor;
+impl Lenient<'_> for Text {
+    fn other() -> Self {
+        Self::Other
+    }
 
-impl<'de> Visitor<'de> for TextVisitor {
-    type Value = Text;
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("anything")
+    fn text(text: &str) -> Self {
+        Self::Is(text.to_owned())
     }
-    fn visit_str<E>(self, text: &str) -> Result<Text, E> {
-        Ok(Text::Is(text.to_owned()))
-    }
-    fn visit_string<E>(self, text: String) -> Result<Text, E> {
-        Ok(Text::Is(text))
-    }
-    fn visit_bool<E>(self, _: bool) -> Result<Text, E> {
-        Ok(Text::Other)
-    }
-    fn visit_i64<E>(self, number: i64) -> Result<Text, E> {
-        Ok(Text::Is(number.to_string()))
-    }
-    fn visit_u64<E>(self, number: u64) -> Result<Text, E> {
-        Ok(Text::Is(number.to_string()))
-    }
-    fn visit_f64<E>(self, number: f64) -> Result<Text, E> {
-        Ok(Text::Is(number.to_string()))
-    }
-    fn visit_none<E>(self) -> Result<Text, E> {
-        Ok(Text::Absent)
-    }
-    fn visit_unit<E>(self) -> Result<Text, E> {
-        Ok(Text::Absent)
-    }
-    fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<Text, D::Error> {
-        inner.deserialize_any(self)
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Text, A::Error> {
-        IgnoredAny.visit_seq(seq)?;
-        Ok(Text::Other)
-    }
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Text, A::Error> {
-        IgnoredAny.visit_map(map)?;
-        Ok(Text::Other)
-    }
-}
 
-impl<'de> Deserialize<'de> for Text {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TextVisitor)
+    fn number(number: Number) -> Self {
+        Self::Is(number.to_string())
     }
 }
 
@@ -87,50 +50,17 @@ impl<'de> Deserialize<'de> for Text {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Flag(pub(super) bool);
 
-struct FlagVisitor;
+impl Lenient<'_> for Flag {
+    fn other() -> Self {
+        Self(false)
+    }
 
-impl<'de> Visitor<'de> for FlagVisitor {
-    type Value = Flag;
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("anything")
+    fn flag(value: bool) -> Self {
+        Self(value)
     }
-    fn visit_bool<E>(self, value: bool) -> Result<Flag, E> {
-        Ok(Flag(value))
-    }
-    fn visit_str<E>(self, text: &str) -> Result<Flag, E> {
-        Ok(Flag(text == "true"))
-    }
-    fn visit_i64<E>(self, _: i64) -> Result<Flag, E> {
-        Ok(Flag(false))
-    }
-    fn visit_u64<E>(self, _: u64) -> Result<Flag, E> {
-        Ok(Flag(false))
-    }
-    fn visit_f64<E>(self, _: f64) -> Result<Flag, E> {
-        Ok(Flag(false))
-    }
-    fn visit_none<E>(self) -> Result<Flag, E> {
-        Ok(Flag(false))
-    }
-    fn visit_unit<E>(self) -> Result<Flag, E> {
-        Ok(Flag(false))
-    }
-    fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<Flag, D::Error> {
-        inner.deserialize_any(self)
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Flag, A::Error> {
-        IgnoredAny.visit_seq(seq)?;
-        Ok(Flag(false))
-    }
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Flag, A::Error> {
-        IgnoredAny.visit_map(map)?;
-        Ok(Flag(false))
-    }
-}
 
-impl<'de> Deserialize<'de> for Flag {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(FlagVisitor)
+    fn text(text: &str) -> Self {
+        Self(text == "true")
     }
 }
 
@@ -145,49 +75,13 @@ impl<T> Default for Entry<T> {
     }
 }
 
-struct EntryVisitor<T>(PhantomData<T>);
+impl<'de, T: Deserialize<'de>> Lenient<'de> for Entry<T> {
+    fn other() -> Self {
+        Self(None)
+    }
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for EntryVisitor<T> {
-    type Value = Entry<T>;
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("anything")
-    }
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Entry<T>, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(map)).map(|entry| Entry(Some(entry)))
-    }
-    fn visit_str<E>(self, _: &str) -> Result<Entry<T>, E> {
-        Ok(Entry(None))
-    }
-    fn visit_bool<E>(self, _: bool) -> Result<Entry<T>, E> {
-        Ok(Entry(None))
-    }
-    fn visit_i64<E>(self, _: i64) -> Result<Entry<T>, E> {
-        Ok(Entry(None))
-    }
-    fn visit_u64<E>(self, _: u64) -> Result<Entry<T>, E> {
-        Ok(Entry(None))
-    }
-    fn visit_f64<E>(self, _: f64) -> Result<Entry<T>, E> {
-        Ok(Entry(None))
-    }
-    fn visit_none<E>(self) -> Result<Entry<T>, E> {
-        Ok(Entry(None))
-    }
-    fn visit_unit<E>(self) -> Result<Entry<T>, E> {
-        Ok(Entry(None))
-    }
-    fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<Entry<T>, D::Error> {
-        inner.deserialize_any(self)
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Entry<T>, A::Error> {
-        IgnoredAny.visit_seq(seq)?;
-        Ok(Entry(None))
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entry<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(EntryVisitor(PhantomData))
+    fn map<A: MapAccess<'de>>(access: A) -> Result<Self, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(access)).map(|entry| Self(Some(entry)))
     }
 }
 
@@ -216,6 +110,20 @@ impl<T> Default for Sequence<T> {
     }
 }
 
+impl<'de, T: Deserialize<'de>> Lenient<'de> for Sequence<T> {
+    fn other() -> Self {
+        Self(Vec::new(), Shape::Wrong)
+    }
+
+    fn sequence<A: SeqAccess<'de>>(mut access: A) -> Result<Self, A::Error> {
+        let mut out = Vec::new();
+        while let Some(item) = access.next_element()? {
+            out.push(item);
+        }
+        Ok(Self(out, Shape::There))
+    }
+}
+
 /// Where a map with free keys is expected, in the order of the file and with
 /// repeated keys kept; empty when something else stands there.
 ///
@@ -230,82 +138,19 @@ impl<T> Default for Entries<T> {
     }
 }
 
-struct SequenceVisitor<T>(PhantomData<T>);
-struct EntriesVisitor<T>(PhantomData<T>);
-
-/// The visits that both list-like types answer with "nothing here".
-macro_rules! nothing_for_scalars {
-    ($out:ident < $item:ident >) => {
-        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-            formatter.write_str("anything")
-        }
-        fn visit_str<E>(self, _: &str) -> Result<$out<$item>, E> {
-            Ok($out(Vec::new(), Shape::Wrong))
-        }
-        fn visit_bool<E>(self, _: bool) -> Result<$out<$item>, E> {
-            Ok($out(Vec::new(), Shape::Wrong))
-        }
-        fn visit_i64<E>(self, _: i64) -> Result<$out<$item>, E> {
-            Ok($out(Vec::new(), Shape::Wrong))
-        }
-        fn visit_u64<E>(self, _: u64) -> Result<$out<$item>, E> {
-            Ok($out(Vec::new(), Shape::Wrong))
-        }
-        fn visit_f64<E>(self, _: f64) -> Result<$out<$item>, E> {
-            Ok($out(Vec::new(), Shape::Wrong))
-        }
-        fn visit_none<E>(self) -> Result<$out<$item>, E> {
-            Ok($out::default())
-        }
-        fn visit_unit<E>(self) -> Result<$out<$item>, E> {
-            Ok($out::default())
-        }
-        fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<$out<$item>, D::Error> {
-            inner.deserialize_any(self)
-        }
-    };
-}
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for SequenceVisitor<T> {
-    type Value = Sequence<T>;
-    nothing_for_scalars!(Sequence<T>);
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Sequence<T>, A::Error> {
-        let mut out = Vec::new();
-        while let Some(item) = seq.next_element()? {
-            out.push(item);
-        }
-        Ok(Sequence(out, Shape::There))
+impl<'de, T: Deserialize<'de>> Lenient<'de> for Entries<T> {
+    fn other() -> Self {
+        Self(Vec::new(), Shape::Wrong)
     }
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Sequence<T>, A::Error> {
-        IgnoredAny.visit_map(map)?;
-        Ok(Sequence(Vec::new(), Shape::Wrong))
-    }
-}
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for EntriesVisitor<T> {
-    type Value = Entries<T>;
-    nothing_for_scalars!(Entries<T>);
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries<T>, A::Error> {
+    fn map<A: MapAccess<'de>>(mut access: A) -> Result<Self, A::Error> {
         let mut out = Vec::new();
-        while let Some(entry) = map.next_entry()? {
+        while let Some(entry) = access.next_entry()? {
             out.push(entry);
         }
-        Ok(Entries(out, Shape::There))
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Entries<T>, A::Error> {
-        IgnoredAny.visit_seq(seq)?;
-        Ok(Entries(Vec::new(), Shape::Wrong))
+        Ok(Self(out, Shape::There))
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Sequence<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(SequenceVisitor(PhantomData))
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entries<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(EntriesVisitor(PhantomData))
-    }
-}
+deserialize_any!(Text, Flag);
+deserialize_any!(Entry<T>, Sequence<T>, Entries<T>);

@@ -211,7 +211,7 @@ pub fn index_text<'a>(place: &str, bytes: &'a [u8]) -> Result<Cow<'a, [u8]>, Pro
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::packages::testing::data;
+    use crate::test_data::file as data;
     use std::io::Write;
 
     #[test]

@@ -227,8 +227,14 @@ impl<'a> Iterator for Fields<'a> {
     }
 }
 
+/// Cuts surrounding white space off, byte by byte: a scan trims twenty
+/// thousand values, and most have one space in front.
 fn trim(text: &str) -> &str {
-    text.trim_matches([' ', '\t', '\r', '\n'])
+    let bytes = text.as_bytes();
+    let stays = |byte: &u8| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+    let start = bytes.iter().position(stays).unwrap_or(bytes.len());
+    let end = bytes.iter().rposition(stays).map_or(start, |last| last + 1);
+    text.get(start..end).unwrap_or("")
 }
 
 /// Iterates over the lines of a folded or multi-line value, without

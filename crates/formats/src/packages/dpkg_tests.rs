@@ -1,5 +1,5 @@
 use super::*;
-use crate::packages::testing::data;
+use crate::test_data::file as data;
 
 fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()

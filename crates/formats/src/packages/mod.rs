@@ -52,26 +52,6 @@ pub fn without_credentials(address: &str) -> Cow<'_, str> {
 }
 
 #[cfg(test)]
-pub(crate) mod testing {
-    use std::path::PathBuf;
-
-    /// Finds a file of the shared test data; none (with a word on stderr)
-    /// where the data is missing, a panic in CI.
-    pub fn data(name: &str) -> Option<Vec<u8>> {
-        let root = std::env::var_os("PLIMSOLL_TEST_DATA").map_or_else(
-            || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data")),
-            PathBuf::from,
-        );
-        if !root.is_dir() {
-            assert!(std::env::var_os("CI").is_none(), "no test data at {}", root.display());
-            eprintln!("skipped: no test data");
-            return None;
-        }
-        Some(std::fs::read(root.join(name)).unwrap_or_else(|error| panic!("{name}: {error}")))
-    }
-}
-
-#[cfg(test)]
 mod tests {
     use super::without_credentials;
 

@@ -80,7 +80,7 @@ fn unquote(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::packages::testing::data;
+    use crate::test_data::file as data;
     use plimsoll_core::model::stream::Stream;
 
     #[test]

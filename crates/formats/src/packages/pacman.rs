@@ -178,7 +178,7 @@ impl PacmanPackage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::packages::testing::data;
+    use crate::test_data::file as data;
 
     #[test]
     fn a_real_desc_file() {

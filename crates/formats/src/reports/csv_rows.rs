@@ -3,6 +3,7 @@
 use super::notices::notices;
 use super::{action, pretty, probability, reasons, score, state_word, verdict_word, worst};
 use plimsoll_core::model::finding::Finding;
+use plimsoll_core::model::problem::acts;
 use plimsoll_core::model::scan::Scan;
 use plimsoll_core::model::update::Update;
 
@@ -49,8 +50,7 @@ fn defused(cell: &str) -> String {
         out.push('\'');
     }
     for character in cell.chars() {
-        let reorders = matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if character.is_control() || reorders {
+        if acts(character) {
             out.extend(character.escape_unicode());
         } else {
             out.push(character);

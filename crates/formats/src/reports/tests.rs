@@ -3,7 +3,7 @@
 
 use super::sample::{HOSTILE, scan, without_database, without_findings};
 use super::*;
-use crate::sbom::tests::test_data;
+use crate::test_data;
 use serde_json::Value;
 
 /// A format's function with its name.
@@ -112,7 +112,7 @@ fn cyclonedx_meets_the_official_schema_and_our_own_reader() {
 
 #[test]
 fn openvex_meets_the_official_schema_and_our_own_reader() {
-    let Some(data) = test_data() else { return };
+    let Some(data) = test_data::folder() else { return };
     let schema = std::fs::read_to_string(data.join("vex/openvex-schema/openvex_json_schema.json")).unwrap();
     for scan in samples() {
         let text = openvex(&scan);

@@ -1,78 +1,11 @@
 //! JSON values whose type may be wrong.
 //!
-//! A derived reader refuses a whole document for one number where a string
-//! belongs. These wrappers keep what has the right type, mark what has not,
-//! and skip without building it, so that one bad component costs one problem.
+//! These wrappers keep what has the right type, mark what has not, and skip
+//! without building it, so that one bad component costs one problem.
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use std::fmt;
-use std::marker::PhantomData;
-
-/// What a wrapper makes of each JSON type; anything not taken is `wrong`.
-pub(crate) trait Shape: Sized + Default {
-    fn wrong() -> Self;
-
-    fn text(_text: &str) -> Self {
-        Self::wrong()
-    }
-
-    fn sequence<'de, A: SeqAccess<'de>>(mut access: A) -> Result<Self, A::Error> {
-        while access.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Self::wrong())
-    }
-
-    fn object<'de, A: MapAccess<'de>>(mut access: A) -> Result<Self, A::Error> {
-        while access.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Self::wrong())
-    }
-}
-
-/// Reads any JSON value into a shape; never fails for a value's type.
-pub(crate) fn any<'de, S: Shape, D: Deserializer<'de>>(deserializer: D) -> Result<S, D::Error> {
-    deserializer.deserialize_any(Any(PhantomData))
-}
-
-struct Any<S>(PhantomData<S>);
-
-impl<'de, S: Shape> Visitor<'de> for Any<S> {
-    type Value = S;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("any JSON value")
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<S, E> {
-        Ok(S::wrong())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<S, E> {
-        Ok(S::wrong())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<S, E> {
-        Ok(S::wrong())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<S, E> {
-        Ok(S::wrong())
-    }
-
-    fn visit_unit<E>(self) -> Result<S, E> {
-        Ok(S::default())
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<S, E> {
-        Ok(S::text(text))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, access: A) -> Result<S, A::Error> {
-        S::sequence(access)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<S, A::Error> {
-        S::object(access)
-    }
-}
+use crate::lenient::{Lenient, Number, deserialize_any};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, MapAccess, SeqAccess};
 
 /// A string; none where the field is absent, null, empty or of another type.
 ///
@@ -108,8 +41,8 @@ impl Text {
     }
 }
 
-impl Shape for Text {
-    fn wrong() -> Self {
+impl Lenient<'_> for Text {
+    fn other() -> Self {
         Self { value: None, wrong: true }
     }
 
@@ -118,59 +51,24 @@ impl Shape for Text {
     }
 }
 
-impl<'de> Deserialize<'de> for Text {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        any(deserializer)
-    }
-}
-
 /// A whole number; absent where another type stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Whole(pub(crate) Option<u64>);
 
-impl<'de> Deserialize<'de> for Whole {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Number;
-        impl<'de> Visitor<'de> for Number {
-            type Value = Whole;
+impl Lenient<'_> for Whole {
+    fn other() -> Self {
+        Self(None)
+    }
 
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("any JSON value")
-            }
-
-            fn visit_bool<E>(self, _: bool) -> Result<Whole, E> {
-                Ok(Whole(None))
-            }
-
-            fn visit_u64<E>(self, number: u64) -> Result<Whole, E> {
-                Ok(Whole(Some(number)))
-            }
-
-            fn visit_i64<E>(self, _: i64) -> Result<Whole, E> {
-                Ok(Whole(None))
-            }
-
-            fn visit_f64<E>(self, _: f64) -> Result<Whole, E> {
-                Ok(Whole(None))
-            }
-
-            fn visit_unit<E>(self) -> Result<Whole, E> {
-                Ok(Whole(None))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Whole, E> {
-                Ok(Whole(text.parse().ok()))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, access: A) -> Result<Whole, A::Error> {
-                Text::sequence(access).map(|_| Whole(None))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<Whole, A::Error> {
-                Text::object(access).map(|_| Whole(None))
-            }
+    fn number(number: Number) -> Self {
+        match number {
+            Number::Unsigned(number) => Self(Some(number)),
+            Number::Signed(_) | Number::Float(_) => Self(None),
         }
-        deserializer.deserialize_any(Number)
+    }
+
+    fn text(text: &str) -> Self {
+        Self(text.parse().ok())
     }
 }
 
@@ -190,33 +88,32 @@ impl<T> Object<T> {
     }
 }
 
-struct Whether<T>(Option<T>);
+impl<'de, T: Deserialize<'de>> Lenient<'de> for Object<T> {
+    fn other() -> Self {
+        Self(None)
+    }
 
-impl<T> Default for Whether<T> {
+    fn map<A: MapAccess<'de>>(access: A) -> Result<Self, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(access)).map(|value| Self(Some(Box::new(value))))
+    }
+}
+
+/// An element of a list, which needs no box.
+struct Element<T>(Option<T>);
+
+impl<T> Default for Element<T> {
     fn default() -> Self {
         Self(None)
     }
 }
 
-impl<T: for<'any> Deserialize<'any>> Shape for Whether<T> {
-    fn wrong() -> Self {
+impl<'de, T: Deserialize<'de>> Lenient<'de> for Element<T> {
+    fn other() -> Self {
         Self(None)
     }
 
-    fn object<'de, A: MapAccess<'de>>(access: A) -> Result<Self, A::Error> {
-        T::deserialize(serde::de::value::MapAccessDeserializer::new(access)).map(|value| Self(Some(value)))
-    }
-}
-
-impl<'de, T: for<'any> Deserialize<'any>> Deserialize<'de> for Whether<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        any(deserializer)
-    }
-}
-
-impl<'de, T: for<'any> Deserialize<'any>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Whether::<T>::deserialize(deserializer).map(|whether| Self(whether.0.map(Box::new)))
+    fn map<A: MapAccess<'de>>(access: A) -> Result<Self, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(access)).map(|value| Self(Some(value)))
     }
 }
 
@@ -234,26 +131,20 @@ impl<T> Default for List<T> {
     }
 }
 
-impl<T: for<'any> Deserialize<'any>> Shape for List<T> {
-    fn wrong() -> Self {
+impl<'de, T: Deserialize<'de>> Lenient<'de> for List<T> {
+    fn other() -> Self {
         Self { items: Vec::new(), refused: 1 }
     }
 
-    fn sequence<'de, A: SeqAccess<'de>>(mut access: A) -> Result<Self, A::Error> {
+    fn sequence<A: SeqAccess<'de>>(mut access: A) -> Result<Self, A::Error> {
         let mut list = Self::default();
-        while let Some(Whether(element)) = access.next_element::<Whether<T>>()? {
+        while let Some(Element(element)) = access.next_element()? {
             match element {
                 Some(item) => list.items.push(item),
                 None => list.refused += 1,
             }
         }
         Ok(list)
-    }
-}
-
-impl<'de, T: for<'any> Deserialize<'any>> Deserialize<'de> for List<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        any(deserializer)
     }
 }
 
@@ -267,8 +158,8 @@ impl Texts {
     const LIMIT: usize = 4096;
 }
 
-impl Shape for Texts {
-    fn wrong() -> Self {
+impl<'de> Lenient<'de> for Texts {
+    fn other() -> Self {
         Self::default()
     }
 
@@ -276,7 +167,7 @@ impl Shape for Texts {
         Self(Text::of(text).owned().into_iter().collect())
     }
 
-    fn sequence<'de, A: SeqAccess<'de>>(mut access: A) -> Result<Self, A::Error> {
+    fn sequence<A: SeqAccess<'de>>(mut access: A) -> Result<Self, A::Error> {
         let mut list = Self::default();
         while let Some(text) = access.next_element::<Text>()? {
             if list.0.len() < Self::LIMIT {
@@ -287,8 +178,5 @@ impl Shape for Texts {
     }
 }
 
-impl<'de> Deserialize<'de> for Texts {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        any(deserializer)
-    }
-}
+deserialize_any!(Text, Whole, Texts);
+deserialize_any!(Object<T>, Element<T>, List<T>);

@@ -333,4 +333,4 @@ impl Notes {
 }
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

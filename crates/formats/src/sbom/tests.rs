@@ -2,21 +2,6 @@
 //! version, and hostile ones.
 
 use super::*;
-use std::path::{Path, PathBuf};
-
-/// The test data, or none with a word on stderr; in CI its lack is a failure.
-pub(crate) fn test_data() -> Option<PathBuf> {
-    let path = std::env::var_os("PLIMSOLL_TEST_DATA").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),
-        PathBuf::from,
-    );
-    if path.is_dir() {
-        return Some(path);
-    }
-    assert!(std::env::var_os("CI").is_none(), "no test data at {}", path.display());
-    eprintln!("skipped: no test data");
-    None
-}
 
 fn count(document: &Document, family: &str) -> usize {
     let of_family = |component: &&Component| {
@@ -29,7 +14,7 @@ fn count(document: &Document, family: &str) -> usize {
 /// (`metadata.component` included, SPDX packages only).
 #[test]
 fn real_documents_yield_every_component() {
-    let Some(data) = test_data() else { return };
+    let Some(data) = crate::test_data::folder() else { return };
     let expected = [
         ("cyclonedx/cern-lhc-vdm-editor-e564943/bom.json", "CycloneDX 1.2 JSON", 44, "npm", 44),
         ("cyclonedx/dropwizard-1.3.15/bom.json", "CycloneDX 1.2 JSON", 168, "maven", 168),
@@ -74,7 +59,7 @@ fn real_documents_yield_every_component() {
 /// JSON and XML of one program by one tool must read the same.
 #[test]
 fn json_and_xml_of_one_program_agree() {
-    let Some(data) = test_data() else { return };
+    let Some(data) = crate::test_data::folder() else { return };
     let folder = data.join("sbom/cyclonedx/proton-bridge");
     let json = read("json", &std::fs::read(folder.join("proton-bridge-v1.6.3.bom.json")).unwrap()).unwrap();
     let xml = read("xml", &std::fs::read(folder.join("proton-bridge-v1.6.3.bom.xml")).unwrap()).unwrap();

@@ -90,15 +90,18 @@ pub(crate) fn parse<'a>(field: &'a str, out: &mut Vec<Relation<'a>>) {
 }
 
 fn one(text: &str) -> Option<Relation<'_>> {
-    let text = text.trim();
-    let (name, constraint) = match text.split_once('(') {
-        Some((name, rest)) => (name.trim_end(), rest.trim_end().strip_suffix(')').unwrap_or(rest).trim()),
+    let text = text.trim_ascii();
+    let (name, constraint) = match cut(text, b'(') {
+        Some((name, rest)) => {
+            let rest = rest.trim_ascii_end();
+            (name.trim_ascii_end(), rest.strip_suffix(')').unwrap_or(rest).trim_ascii())
+        }
         None => (text, ""),
     };
     if name.is_empty() {
         return None;
     }
-    let (name, arch) = match name.split_once(':') {
+    let (name, arch) = match cut(name, b':') {
         Some((name, arch)) => (name, Some(arch)),
         None => (name, None),
     };
@@ -113,7 +116,14 @@ fn one(text: &str) -> Option<Relation<'_>> {
         "=" => Operator::Equal,
         _ => Operator::Any,
     };
-    Some(Relation { name, arch, operator, version: version.trim(), or: false })
+    Some(Relation { name, arch, operator, version: version.trim_ascii(), or: false })
+}
+
+/// Splits a text at a byte; the texts are a few letters long, too short for a
+/// search that has to be set up.
+fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
+    let place = text.bytes().position(|byte| byte == at)?;
+    Some((text.get(..place)?, text.get(place + 1..)?))
 }
 
 /// Splits relations into groups of alternatives.

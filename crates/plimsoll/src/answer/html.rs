@@ -5,16 +5,21 @@
 //! by the template.
 
 use super::actions::{self, Action, Tally};
+use super::rows::{Row as Folded, archives, fold};
 use super::words;
 use askama::Template;
 use jiff::Timestamp;
 use plimsoll_core::model::advisory::Rating;
 use plimsoll_core::model::finding::{Finding, State};
-use plimsoll_core::model::problem::Problem;
+use plimsoll_core::model::problem::{Problem, acts};
 use plimsoll_core::model::scan::Scan;
+use plimsoll_core::model::source::Source;
+use std::collections::BTreeSet;
 
 /// Rows of one table before the report stops being one that prints.
 const ROWS: usize = 2_000;
+/// Packages named in one row.
+const NAMED: usize = 6;
 
 #[derive(Template)]
 #[template(path = "report.html")]
@@ -28,13 +33,17 @@ struct Report<'a> {
     left_out: usize,
     updates: Vec<UpdateRow<'a>>,
     security_updates: usize,
+    sources: Vec<SourceRow<'a>>,
+    any_fetched: bool,
     troubled: Vec<&'a Problem>,
+    troubled_sources: BTreeSet<&'a str>,
     problems: Vec<&'a Problem>,
     title: String,
 }
 
 struct Row<'a> {
     finding: &'a Finding,
+    packages: String,
     due: String,
     left: String,
     class: &'static str,
@@ -48,50 +57,53 @@ struct UpdateRow<'a> {
     due: String,
     left: String,
     class: &'static str,
+    from: String,
     remarks: String,
 }
 
-/// A bar chart, laid out in a box of 100 × 46 units a bar.
+struct SourceRow<'a> {
+    source: &'a Source,
+    trouble: String,
+}
+
+/// A chart of lying bars: their names stay as large as other text, however
+/// narrow the page.
 pub struct Chart {
     bars: Vec<Bar>,
-    width: usize,
     label: String,
 }
 
 struct Bar {
-    x: usize,
-    middle: usize,
     name: &'static str,
     total: usize,
-    top: usize,
     parts: Vec<Part>,
 }
 
 struct Part {
-    y: usize,
-    height: usize,
     class: &'static str,
+    /// Share of the longest bar.
+    percent: String,
     title: String,
 }
 
-const BAR: usize = 62;
-const GAP: usize = 18;
-const HEIGHT: usize = 120;
-const TOP: usize = 18;
-
 /// Makes the report.
 pub fn render(scan: &Scan) -> String {
-    let listed: Vec<&Finding> = scan.findings.iter().collect();
+    let listed = fold(&scan.findings);
+    let sources = scan.database.as_ref().map_or(&[][..], |database| &database.sources);
+    let troubled = || scan.problems.iter().filter(|problem| of_a_source(problem));
     let report = Report {
         tally: actions::tally(scan),
         actions: actions::actions(scan).into_iter().filter(|action| action.due.is_some()).take(10).collect(),
         due: due_chart(scan),
         ages: age_chart(scan),
         left_out: listed.len().saturating_sub(ROWS),
-        findings: listed.into_iter().take(ROWS).map(|finding| row(scan, finding)).collect(),
+        findings: listed.iter().take(ROWS).map(|folded| row(scan, folded)).collect(),
         updates: scan.updates.iter().flatten().take(ROWS).map(|update| update_row(scan, update)).collect(),
         security_updates: scan.updates.iter().flatten().filter(|update| update.security).count(),
-        troubled: scan.problems.iter().filter(|problem| of_a_source(problem)).collect(),
+        sources: sources.iter().map(source_row).collect(),
+        any_fetched: sources.iter().any(|source| source.fetched.is_some()),
+        troubled_sources: troubled().map(|problem| problem.place.as_str()).collect(),
+        troubled: troubled().collect(),
         problems: scan.problems.iter().filter(|problem| !of_a_source(problem)).collect(),
         title: format!("{}, {}", scan.host.name, words::day(scan.as_of)),
         scan,
@@ -104,10 +116,7 @@ pub fn render(scan: &Scan) -> String {
 /// Shows control and direction characters instead of sending them: the file
 /// may be read in a terminal too, and a turned-round name deceives anywhere.
 fn visible(text: String) -> String {
-    let plain = |sign: char| {
-        let turns = matches!(sign, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        sign == '\n' || !(sign.is_control() || turns)
-    };
+    let plain = |sign: char| sign == '\n' || !acts(sign);
     if text.chars().all(plain) {
         return text;
     }
@@ -144,7 +153,8 @@ fn class_of(finding: &Finding) -> &'static str {
     }
 }
 
-fn row<'a>(scan: &Scan, finding: &'a Finding) -> Row<'a> {
+fn row<'a>(scan: &Scan, folded: &Folded<'a>) -> Row<'a> {
+    let finding = folded.finding;
     let mut signs = Vec::new();
     if let Some(kev) = &finding.kev {
         signs.push(if kev.ransomware { "exploited, ransomware" } else { "exploited" }.to_owned());
@@ -175,8 +185,16 @@ fn row<'a>(scan: &Scan, finding: &'a Finding) -> Row<'a> {
             State::NotAffected => "not affected",
             State::Fixed => "fixed",
         },
+        packages: folded.packages(NAMED),
         finding,
     }
+}
+
+/// A source with its warnings, which need not name it again beside its name.
+fn source_row(source: &Source) -> SourceRow<'_> {
+    let shorter = |text: &str| text.strip_prefix(source.name.as_str()).map_or(text, str::trim_start).to_owned();
+    let warnings: Vec<String> = source.warnings.iter().map(|warning| shorter(&warning.text)).collect();
+    SourceRow { source, trouble: warnings.join("; ") }
 }
 
 fn update_row<'a>(scan: &Scan, update: &'a plimsoll_core::model::update::Update) -> UpdateRow<'a> {
@@ -202,6 +220,7 @@ fn update_row<'a>(scan: &Scan, update: &'a plimsoll_core::model::update::Update)
         due: update.due.map_or_else(String::new, words::day),
         left: update.due.map_or_else(String::new, |due| words::left(scan.as_of, due)),
         class,
+        from: archives(&update.origin),
         remarks: remarks.join(", "),
         update,
     }
@@ -233,7 +252,7 @@ fn due_chart(scan: &Scan) -> Chart {
         let place = bounds.iter().position(|(_, bound, _)| left < *bound).unwrap_or(bounds.len() - 1);
         counts[place] += 1;
     }
-    let columns = bounds.iter().zip(counts).map(|((name, _, class), count)| (*name, vec![(*class, count, *name)])).collect();
+    let columns = bounds.iter().zip(counts).map(|((name, _, class), count)| (*name, vec![(*class, count, *class)])).collect();
     chart("Findings and security updates by the time that is left", columns)
 }
 
@@ -282,28 +301,19 @@ fn age_chart(scan: &Scan) -> Chart {
 type Column = (&'static str, Vec<(&'static str, usize, &'static str)>);
 
 fn chart(label: &str, columns: Vec<Column>) -> Chart {
-    let highest = columns.iter().map(|(_, parts)| parts.iter().map(|part| part.1).sum::<usize>()).max().unwrap_or(0).max(1);
-    let mut told = Vec::new();
-    let bars: Vec<Bar> = columns
+    let sum = |parts: &[(&'static str, usize, &'static str)]| parts.iter().map(|part| part.1).sum::<usize>();
+    let highest = columns.iter().map(|(_, parts)| sum(parts)).max().unwrap_or(0).max(1);
+    let told: Vec<String> = columns.iter().map(|(name, parts)| format!("{name}: {}", sum(parts))).collect();
+    let bars = columns
         .into_iter()
-        .enumerate()
-        .map(|(index, (name, parts))| {
-            let total: usize = parts.iter().map(|part| part.1).sum();
-            told.push(format!("{name}: {total}"));
-            let x = index * (BAR + GAP);
-            let mut y = TOP + HEIGHT;
-            let drawn = parts
-                .into_iter()
-                .filter(|part| part.1 > 0)
-                .map(|(class, count, word)| {
-                    // Everything present can be seen, whatever its share.
-                    let height = (count * HEIGHT / highest).max(2);
-                    y = y.saturating_sub(height);
-                    Part { y, height, class, title: format!("{name}, {word}: {count}") }
-                })
-                .collect();
-            Bar { x, middle: x + BAR / 2, name, total, top: y.saturating_sub(5), parts: drawn }
+        .map(|(name, parts)| {
+            let total = sum(&parts);
+            let drawn = parts.into_iter().filter(|part| part.1 > 0).map(|(class, count, word)| {
+                let percent = format!("{:.2}", count as f64 * 100.0 / highest as f64);
+                Part { class, percent, title: format!("{name}, {word}: {count}") }
+            });
+            Bar { name, total, parts: drawn.collect() }
         })
         .collect();
-    Chart { width: bars.len() * (BAR + GAP) - GAP, bars, label: format!("{label}. {}", told.join(", ")) }
+    Chart { bars, label: format!("{label}. {}", told.join(", ")) }
 }

@@ -2,5 +2,6 @@
 
 pub mod actions;
 pub mod html;
+mod rows;
 pub mod text;
 pub mod words;

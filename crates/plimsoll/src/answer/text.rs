@@ -1,6 +1,7 @@
 //! The answer on a terminal: what to do first, then everything else.
 
 use super::actions::{self, Tally};
+use super::rows::{archives, fold};
 use super::words;
 use anstyle::{AnsiColor, Style};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
@@ -12,7 +13,6 @@ use plimsoll_core::model::obligation::Verdict;
 use plimsoll_core::model::problem::printable;
 use plimsoll_core::model::scan::Scan;
 use plimsoll_core::model::update::Update;
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// How to lay the text out.
@@ -258,7 +258,7 @@ impl Page<'_> {
             }
             cells.push(self.severity_cell(finding));
             cells.push(self.cell(&finding.advisory));
-            cells.push(self.cell(&row.packages()));
+            cells.push(self.cell(&row.packages(1)));
             if room == Room::Wide {
                 cells.push(self.cell(&finding.component.version));
             }
@@ -460,60 +460,6 @@ impl Room {
             _ => Self::Wide,
         }
     }
-}
-
-/// The archives of an origin, without label and version: what tells
-/// `oldstable` from `oldstable-security` in little room.
-fn archives(origin: &str) -> String {
-    let mut names: Vec<&str> = Vec::new();
-    for one in origin.split(", ") {
-        let name = one.rsplit('/').next().unwrap_or(one);
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    names.join(", ")
-}
-
-/// Findings of one advisory on one source package, as one row.
-struct Row<'a> {
-    finding: &'a Finding,
-    names: Vec<&'a str>,
-}
-
-impl Row<'_> {
-    fn packages(&self) -> String {
-        match self.names.as_slice() {
-            [] => String::new(),
-            [one] => (*one).to_owned(),
-            [first, rest @ ..] => format!("{first} +{}", rest.len()),
-        }
-    }
-}
-
-/// Folds binaries of the same source under the same advisory into one row.
-fn fold(findings: &[Finding]) -> Vec<Row<'_>> {
-    let mut places: BTreeMap<(&str, &str, &str, State), usize> = BTreeMap::new();
-    let mut rows: Vec<Row<'_>> = Vec::new();
-    for finding in findings {
-        let component = &finding.component;
-        let source = component.source.as_deref().unwrap_or(&component.name);
-        let version = component.source_version.as_deref().unwrap_or(&component.version);
-        let key = (finding.advisory.as_str(), source, version, finding.state);
-        match places.get(&key) {
-            Some(&place) => {
-                if let Some(row) = rows.get_mut(place)
-                    && !row.names.contains(&component.name.as_str()) {
-                        row.names.push(&component.name);
-                    }
-            }
-            None => {
-                places.insert(key, rows.len());
-                rows.push(Row { finding, names: vec![&component.name] });
-            }
-        }
-    }
-    rows
 }
 
 /// Short words on what makes a finding stand out.

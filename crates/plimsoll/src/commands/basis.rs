@@ -55,7 +55,7 @@ impl Ground {
 }
 
 fn open_database(basis: &Basis) -> Result<Option<(Database<Mapped>, String)>, Failure> {
-    let trusted = basis.db_key.as_deref().map(key).transpose()?;
+    let trusted = basis.db_key.as_deref().map(trusted_key).transpose()?;
     let path = match &basis.db {
         Some(path) => path.clone(),
         // Nobody named one, so its absence is an answer and no error.
@@ -64,11 +64,25 @@ fn open_database(basis: &Basis) -> Result<Option<(Database<Mapped>, String)>, Fa
             _ => return Ok(None),
         },
     };
-    let database = plimsoll_feeds::open::open(&path, trusted.as_ref())?;
+    let database = open_file(&path, trusted.as_ref())?;
     Ok(Some((database, path.display().to_string())))
 }
 
-/// Reads an Ed25519 public key in hex.
+/// Maps a database; what is no file is refused before it is opened, because
+/// opening a pipe would wait for ever.
+pub fn open_file(path: &Path, trusted: Option<&[u8; 32]>) -> Result<Database<Mapped>, Failure> {
+    crate::input::replaceable(path).map_err(|_| {
+        Failure::input(Problem::new(
+            "E-DB",
+            path.display().to_string(),
+            "is not a file",
+            "name a file made by `plimsoll db update` or `plimsoll db build`",
+        ))
+    })?;
+    Ok(plimsoll_feeds::open::open(path, trusted)?)
+}
+
+/// Reads 32 bytes of an Ed25519 key in hex.
 pub fn key(text: &str) -> Result<[u8; 32], Failure> {
     let bad = || {
         Failure::input(Problem::new(
@@ -86,6 +100,23 @@ pub fn key(text: &str) -> Result<[u8; 32], Failure> {
         *byte = text.get(place * 2..place * 2 + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()).ok_or_else(bad)?;
     }
     Ok(out)
+}
+
+/// Reads the public key that a database must be signed by.
+///
+/// The key of zeros is refused: it stands for “signed by nobody” in a header,
+/// so to trust it would be to accept every unsigned file.
+pub fn trusted_key(text: &str) -> Result<[u8; 32], Failure> {
+    let trusted = key(text)?;
+    if trusted == [0; 32] {
+        return Err(Failure::input(Problem::new(
+            "E-KEY",
+            "--db-key",
+            "is the key of zeros, which nobody can sign with",
+            "copy the public key that `plimsoll db key` printed",
+        )));
+    }
+    Ok(trusted)
 }
 
 /// Loads a policy file, or a preset by its name.
@@ -132,11 +163,10 @@ pub fn read_policy(path: &Path) -> Result<String, Failure> {
             "name a policy file or one of the presets that `plimsoll policy presets` lists",
         ))
     };
-    let length = std::fs::metadata(path).map_err(|error| bad(format!("is no preset, and no file: {error}")))?.len();
-    if length > POLICY_LIMIT {
-        return Err(bad(format!("is {length} bytes long, the limit is {POLICY_LIMIT}")));
+    if let Err(error) = std::fs::metadata(path) {
+        return Err(bad(format!("is no preset, and no file: {error}")));
     }
-    std::fs::read_to_string(path).map_err(|error| bad(format!("cannot be read: {error}")))
+    crate::input::read_text(path, POLICY_LIMIT).map_err(bad)
 }
 
 fn host_facts(basis: &Basis) -> Result<HostFacts, Failure> {

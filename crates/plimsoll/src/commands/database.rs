@@ -26,6 +26,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
+/// Largest sources file or key file: people write them.
+const WRITTEN_LIMIT: u64 = 4 << 20;
+/// Unreachable sources named one by one.
+const UNREACHABLE: usize = 4;
+
 /// Runs the command.
 pub fn run(command: Db, printer: &Printer) -> Result<Outcome, Failure> {
     match command {
@@ -41,15 +46,14 @@ pub fn run(command: Db, printer: &Printer) -> Result<Outcome, Failure> {
 fn update(arguments: &DbUpdate, printer: &Printer) -> Result<Outcome, Failure> {
     let to = arguments.to.clone().unwrap_or_else(places::database);
     let folder = arguments.cache.clone().unwrap_or_else(places::cache);
+    writable(&to)?;
     let signer = arguments.sign.as_deref().map(read_key).transpose()?;
     let mut cache = Cache::open(&folder)?;
     let report = if arguments.offline {
         UpdateReport::default()
     } else {
         let report = fetch_into(&mut cache, arguments, printer)?;
-        for source in &report.sources {
-            tell(source, printer);
-        }
+        tell_all(&report, printer);
         report
     };
     let step = Step::start(printer, "building the database");
@@ -58,7 +62,7 @@ fn update(arguments: &DbUpdate, printer: &Printer) -> Result<Outcome, Failure> {
         fetched: cache::status(&cache),
         progress: Some(&|name, done, total| step.now(&format!("building: {done} of {total} files, {name}"))),
     };
-    let built = build::build(&folder, &options)?;
+    let built = build::build(&folder, &options).map_err(|problem| blame(problem, &report))?;
     plimsoll_feeds::open::replace(&to, &built.bytes)?;
     drop(step);
     finish(&to, &built, arguments.format, Some(&report), printer)?;
@@ -81,15 +85,21 @@ fn fetch_into(cache: &mut Cache, arguments: &DbUpdate, printer: &Printer) -> Res
     }
     if let Some(path) = &arguments.sources {
         let place = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            Failure::input(Problem::new("E-INPUT", &place, format!("cannot be read: {error}"), "name a sources file"))
-        })?;
+        let text = crate::input::read_text(path, WRITTEN_LIMIT)
+            .map_err(|text| Failure::input(Problem::new("E-INPUT", &place, text, "name a sources file")))?;
         Additions::parse(&place, &text)?.apply(&place, &mut catalogue, &mut options.network)?;
+    }
+    if let Some(name) = arguments.accept.iter().find(|name| catalogue.named(name).is_empty()) {
+        return Err(no_source(name));
     }
     let entries = wanted(&catalogue, arguments, printer)?;
     printer.say(&format!("fetching {} into {}", words::count(entries.len(), "source", "sources"), cache.root().display()));
     let progress = Fetching::new(printer);
     Ok(fetch::update(cache, &entries, &options, &plimsoll_feeds::measure::check, &progress)?)
+}
+
+fn no_source(name: &str) -> Failure {
+    Failure::input(Problem::new("E-SOURCE", name, "is no source that is known", "`plimsoll db sources` lists them"))
 }
 
 /// The sources to fetch: those named, those of the streams named, or those
@@ -100,12 +110,7 @@ fn wanted(catalogue: &Catalogue, arguments: &DbUpdate, printer: &Printer) -> Res
         for name in &arguments.only {
             let found = catalogue.named(name);
             if found.is_empty() {
-                return Err(Failure::input(Problem::new(
-                    "E-SOURCE",
-                    name,
-                    "is no source that is known",
-                    "`plimsoll db sources` lists them",
-                )));
+                return Err(no_source(name));
             }
             out.extend(found);
         }
@@ -136,6 +141,51 @@ fn wanted(catalogue: &Catalogue, arguments: &DbUpdate, printer: &Printer) -> Res
     Ok(entries)
 }
 
+/// Refuses a target that is no file before the work of building.
+fn writable(to: &Path) -> Result<(), Failure> {
+    crate::input::replaceable(to).map_err(|text| {
+        Failure::input(Problem::new("E-INPUT", to.display().to_string(), text, "name the file of a database with `--to`"))
+    })
+}
+
+/// Says why nothing can be built where the network is to blame and not the
+/// folder.
+fn blame(problem: Problem, report: &UpdateReport) -> Problem {
+    let first = report.sources.iter().find_map(|source| match &source.outcome {
+        fetch::Outcome::Failed(problem) => Some(problem),
+        _ => None,
+    });
+    match first {
+        Some(first) if problem.code == "E-NO-SOURCES" => Problem::new(
+            &first.code,
+            &first.place,
+            format!("{}; none of {} could be fetched, and nothing was fetched before", first.text, words::count(report.sources.len(), "source", "sources")),
+            format!("{}; a database can also be copied from another machine", first.next),
+        ),
+        _ => problem,
+    }
+}
+
+/// Says what is not simply good; one network that is away is told once and
+/// not for each source.
+fn tell_all(report: &UpdateReport, printer: &Printer) {
+    let away = |source: &fetch::SourceReport| matches!(&source.outcome, fetch::Outcome::Failed(problem) if problem.code == "E-NETWORK");
+    let unreachable: Vec<&fetch::SourceReport> = report.sources.iter().filter(|source| away(source)).collect();
+    let fold = unreachable.len() > UNREACHABLE;
+    for source in report.sources.iter().filter(|source| !(fold && away(source))) {
+        tell(source, printer);
+    }
+    if fold && let Some(fetch::Outcome::Failed(first)) = unreachable.first().map(|source| &source.outcome) {
+        let count = words::count(unreachable.len(), "source", "sources");
+        printer.warn(&Problem::new(
+            &first.code,
+            &first.place,
+            format!("{}; {count} could not be reached in all, their last good contents stay in use", first.text),
+            first.next.clone(),
+        ));
+    }
+}
+
 /// Says how a source came out where it is not simply good.
 fn tell(source: &fetch::SourceReport, printer: &Printer) {
     match &source.outcome {
@@ -157,6 +207,7 @@ fn tell(source: &fetch::SourceReport, printer: &Printer) {
 }
 
 fn build_from(arguments: &DbBuild, printer: &Printer) -> Result<Outcome, Failure> {
+    writable(&arguments.to)?;
     let signer = arguments.sign.as_deref().map(read_key).transpose()?;
     let step = Step::start(printer, "building the database");
     let options = build::Options {
@@ -201,12 +252,12 @@ fn finish(
         PlainFormat::Text => {
             let records: u64 = database.sources().iter().map(|source| source.records).sum();
             printer.data(&format!(
-                "{}: {} advisories and {} CVEs from {} records of {} sources, {:.1} MiB\n",
+                "{}: {} and {} from {} of {}, {:.1} MiB\n",
                 to.display(),
-                words::thousands(database.advisory_count() as usize),
-                words::thousands(database.threat_count() as usize),
-                words::thousands(records as usize),
-                database.sources().len(),
+                words::count(database.advisory_count() as usize, "advisory", "advisories"),
+                words::count(database.threat_count() as usize, "CVE", "CVEs"),
+                words::count(records as usize, "record", "records"),
+                words::count(database.sources().len(), "source", "sources"),
                 built.bytes.len() as f64 / f64::from(1 << 20)
             ))
         }
@@ -214,9 +265,9 @@ fn finish(
 }
 
 fn open(arguments: &DbInfo) -> Result<(Database<Mapped>, PathBuf), Failure> {
-    let trusted = arguments.db_key.as_deref().map(basis::key).transpose()?;
+    let trusted = arguments.db_key.as_deref().map(basis::trusted_key).transpose()?;
     let path = arguments.db.clone().unwrap_or_else(places::database);
-    Ok((plimsoll_feeds::open::open(&path, trusted.as_ref())?, path))
+    Ok((basis::open_file(&path, trusted.as_ref())?, path))
 }
 
 fn described(database: &Database<Mapped>, path: &Path) -> Result<serde_json::Value, Failure> {
@@ -327,8 +378,12 @@ fn make_key(file: &Path, printer: &Printer) -> Result<Outcome, Failure> {
     let mut out =
         std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(failed)?;
     let hex: String = seed.iter().map(|byte| format!("{byte:02x}")).collect();
-    out.write_all(format!("plimsoll-database-key-1 {hex}\n").as_bytes()).map_err(failed)?;
-    out.sync_all().map_err(failed)?;
+    let written = out.write_all(format!("plimsoll-database-key-1 {hex}\n").as_bytes()).and_then(|()| out.sync_all());
+    written.map_err(|error| {
+        // Half a key would stand in the way of a whole one.
+        let _ = std::fs::remove_file(file);
+        failed(error)
+    })?;
     let public: String = key.verifying_key().to_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
     printer.data(&format!("{public}\n"))?;
     printer.say(&format!("the private key is in {place}; give the printed public key to `--db-key`"));
@@ -344,7 +399,7 @@ fn read_key(file: &Path) -> Result<SigningKey, Failure> {
             "name a file that `plimsoll db key` made",
         ))
     };
-    let text = std::fs::read_to_string(file).map_err(|error| bad(&format!("cannot be read: {error}")))?;
+    let text = crate::input::read_text(file, WRITTEN_LIMIT).map_err(|text| bad(&text))?;
     let hex = text.trim().strip_prefix("plimsoll-database-key-1 ").ok_or_else(|| bad("is not a database key"))?;
     Ok(SigningKey::from_bytes(&basis::key(hex)?))
 }

@@ -74,11 +74,7 @@ fn read(path: &Path) -> Result<Scan, Failure> {
     let bad = |text: String| {
         Failure::input(Problem::new("E-SCAN", &place, text, "make it with `plimsoll scan --format json --output FILE`"))
     };
-    let length = std::fs::metadata(path).map_err(|error| bad(format!("cannot be read: {error}")))?.len();
-    if length > LIMIT {
-        return Err(bad(format!("is {length} bytes long, the limit is {LIMIT}")));
-    }
-    let bytes = std::fs::read(path).map_err(|error| bad(format!("cannot be read: {error}")))?;
+    let bytes = crate::input::read(path, LIMIT).map_err(bad)?;
     let scan: Scan = serde_json::from_slice(&bytes).map_err(|error| bad(format!("is not a scan: {error}")))?;
     if scan.schema != Scan::SCHEMA {
         return Err(bad(format!("has schema “{}”, this program reads “{}”", scan.schema, Scan::SCHEMA)));

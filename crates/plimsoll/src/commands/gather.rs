@@ -42,6 +42,11 @@ pub fn gather(target: &Target, languages: bool, step: &Step) -> Result<Gathered,
     } else {
         plimsoll_host::read(&plimsoll_host::Options { root: target.root.as_deref(), languages, progress: step })?
     };
+    if inventory.components.is_empty()
+        && let Some(failure) = nothing(&inventory.problems)
+    {
+        return Err(failure);
+    }
     let offered = inventory
         .candidates
         .into_iter()
@@ -60,19 +65,28 @@ pub fn gather(target: &Target, languages: bool, step: &Step) -> Result<Gathered,
     })
 }
 
+/// Why nothing at all was found; none where there truly is nothing, such as a
+/// lock file of a project that depends on nobody.
+///
+/// An exit code of a clean host would be read as one, whatever the text says.
+fn nothing(problems: &[Problem]) -> Option<Failure> {
+    let grave: Vec<&Problem> = problems.iter().filter(|problem| problem.code.starts_with("E-")).collect();
+    let absent = problems.iter().find(|problem| problem.code == "W-PACKAGES");
+    let mut first = grave.first().copied().or(absent)?.clone();
+    if grave.is_empty() {
+        "E-PACKAGES".clone_into(&mut first.code);
+    } else if grave.len() > 1 {
+        first.text.push_str(&format!(" (and {} more)", grave.len() - 1));
+    }
+    Some(Failure::from(first))
+}
+
 fn read_document(path: &Path) -> Result<Vec<u8>, Failure> {
-    let place = path.display().to_string();
-    let bad = |text: String| {
-        Failure::input(Problem::new("E-INPUT", &place, text, "name a file that exists and can be read"))
-    };
-    let metadata = std::fs::metadata(path).map_err(|error| bad(format!("cannot be read: {error}")))?;
-    if !metadata.is_file() {
-        return Err(bad("is not a file".to_owned()));
-    }
-    if metadata.len() > DOCUMENT_LIMIT {
-        return Err(bad(format!("is {} bytes long, the limit is {DOCUMENT_LIMIT}", metadata.len())));
-    }
-    std::fs::read(path).map_err(|error| bad(format!("cannot be read: {error}")))
+    crate::input::read(path, DOCUMENT_LIMIT).map_err(|text| unreadable(path, text))
+}
+
+fn unreadable(path: &Path, text: String) -> Failure {
+    Failure::input(Problem::new("E-INPUT", path.display().to_string(), text, "name a file that exists and can be read"))
 }
 
 fn read_sbom(path: &Path) -> Result<Gathered, Failure> {
@@ -89,6 +103,7 @@ fn read_sbom(path: &Path) -> Result<Gathered, Failure> {
 
 fn read_lockfile(path: &Path) -> Result<Gathered, Failure> {
     let place = path.display().to_string();
+    std::fs::metadata(path).map_err(|error| unreadable(path, format!("cannot be read: {error}")))?;
     let kind = components::recognise(&place).ok_or_else(|| {
         Failure::input(Problem::new(
             "E-UNSUPPORTED",

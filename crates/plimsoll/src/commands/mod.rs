@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod agent;
 mod basis;
 mod database;
 mod diff;
@@ -7,8 +8,10 @@ mod explain;
 mod gather;
 mod papers;
 mod policy;
+mod remote;
 mod root;
 mod scan;
+mod serve;
 mod version;
 
 use crate::arguments::Command;
@@ -23,6 +26,16 @@ pub fn run(command: Command, printer: &Printer) -> Result<Outcome, Failure> {
         Command::Db(command) => database::run(command, printer),
         Command::Policy(command) => policy::run(command, printer),
         Command::Version(command) => version::run(command, printer),
+        Command::Up(arguments) => serve::up(&arguments, printer),
+        Command::Serve(arguments) => serve::serve(&arguments, printer),
+        Command::Hosts(command) => remote::hosts(&command, printer),
+        Command::Findings(command) => remote::findings(&command, printer),
+        Command::Advisories(command) => remote::advisories(&command, printer),
+        Command::Agent(arguments) => agent::run(&arguments, printer),
+        Command::AgentNetwork(arguments) => agent::network(&arguments),
+        Command::AgentWorker => agent::worker(),
+        Command::Collect(arguments) => agent::collect(&arguments, printer),
+        Command::Import(arguments) => agent::import(&arguments, printer),
         Command::Root(command) => root::run(command, printer),
         Command::Schema { name } => papers::schema(name, printer),
         Command::Completions { shell } => papers::completions(shell, printer),

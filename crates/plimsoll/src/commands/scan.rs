@@ -30,7 +30,7 @@ pub fn run(arguments: &Arguments, printer: &Printer) -> Result<Outcome, Failure>
         printer.say("Nothing of this is remembered; `--state FILE` keeps the day each finding was first seen.");
     }
     if let Some(path) = &arguments.basis.state {
-        crate::state::write(path, answer.memory)?;
+        crate::state::write(path, answer.memory, &ground.memory, ground.now)?;
     }
     Ok(if actions::tally(scan).overdue > 0 { Outcome::No } else { Outcome::Clean })
 }
@@ -90,7 +90,8 @@ fn render(scan: &Scan, arguments: &Arguments, printer: &Printer) -> String {
     }
 }
 
-/// Writes the answer beside an old one and renames it into place.
+/// Writes the answer beside an old one and renames it into place; a device or
+/// a pipe (`/dev/stdout`) is written to and never replaced.
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
     use std::io::Write;
     let failed = |error: std::io::Error| {
@@ -101,11 +102,20 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
             "free space or name another file with `--output`",
         ))
     };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        let written = std::fs::OpenOptions::new().write(true).open(path).and_then(|mut file| file.write_all(text.as_bytes()));
+        return match written {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(failed(error)),
+            _ => Ok(()),
+        };
+    }
+    // The file that a link names is replaced, and not the link.
+    let real = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let folder = real.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new().prefix(".plimsoll-").tempfile_in(folder).map_err(failed)?;
     file.write_all(text.as_bytes()).map_err(failed)?;
     use std::os::unix::fs::PermissionsExt;
     file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644)).map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
+    file.persist(&real).map_err(|error| failed(error.error))?;
     Ok(())
 }

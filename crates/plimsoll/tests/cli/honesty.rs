@@ -59,6 +59,21 @@ fn a_source_that_could_not_be_fetched_is_named_in_every_format() {
     }
 }
 
+/// Where no source answers and none ever did, the network is to blame and not
+/// the empty folder.
+#[test]
+fn an_update_without_a_network_says_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| text(&folder.path().join(name));
+    let ran = plimsoll(&[
+        "--quiet", "db", "update", "--only", "kev,epss", "--mirror", "http://127.0.0.1:9/", "--cache", &at("sources"),
+        "--to", &at("x.db"),
+    ]);
+    assert_eq!(ran.failed().code, Some(3), "{}", ran.err);
+    assert!(ran.err.contains("none of 2 sources could be fetched"), "{}", ran.err);
+    assert!(!folder.path().join("x.db").exists());
+}
+
 #[test]
 fn without_a_database_no_format_reads_as_clean() {
     if a_database_is_installed() {

@@ -108,6 +108,60 @@ fn a_database_is_accepted_only_under_its_own_key() {
     assert!(refused.failed().out.is_empty(), "{}", refused.out);
     small.build(&[]);
     small.scan(&["--db-key", &mine_public]).failed();
+    // A header's zeros stand for “nobody”; nobody is not to be trusted.
+    assert_eq!(small.scan(&["--db-key", &"0".repeat(64)]).failed().code, Some(2));
+}
+
+/// An exit code of a clean host would be read as one.
+#[test]
+fn a_target_that_holds_nothing_is_refused() {
+    let small = advised();
+    small.build(&[]);
+    let db = small.path("small.db");
+    std::fs::create_dir_all(small.at("empty")).expect("a folder");
+    put(&small.at("cut/Cargo.lock"), "[[package]]\nname = ");
+    put(&small.at("alone/package-lock.json"), r#"{"name":"a","lockfileVersion":3,"packages":{}}"#);
+    for (flag, name) in [("--root", "empty"), ("--project", "empty"), ("--project", "cut")] {
+        let ran = plimsoll(&["scan", flag, &small.path(name), "--db", &db]);
+        assert_eq!(ran.failed().code, Some(2), "{}", ran.err);
+        assert!(ran.out.is_empty(), "{flag} {name} printed an answer:\n{}", ran.out);
+    }
+    let alone = plimsoll(&["scan", "--project", &small.path("alone"), "--db", &db]);
+    assert_eq!(alone.code, Some(0), "a project that depends on nobody: {}", alone.err);
+}
+
+/// What is no file is neither waited for nor replaced.
+#[test]
+fn pipes_and_devices_are_not_taken_for_files() {
+    let small = advised();
+    small.build(&[]);
+    let pipe = small.path("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs").success());
+    let (root, db) = (small.path("root"), small.path("small.db"));
+    plimsoll(&["scan", "--root", &root, "--db", &pipe]).failed();
+    plimsoll(&["db", "verify", "--db", &pipe]).failed();
+    small.scan(&["--state", &pipe]).failed();
+    for device in ["/dev/zero", "/dev/null"] {
+        plimsoll(&["scan", "--sbom", device, "--db", &db]).failed();
+        plimsoll(&["diff", device, device]).failed();
+        small.scan(&["--policy", device]).failed();
+    }
+    let built = plimsoll(&["db", "build", "--from", &small.path("sources"), "--to", &pipe]);
+    assert_eq!(built.failed().code, Some(2), "{}", built.err);
+    let shown = Command::new("sh")
+        .args(["-c", "\"$0\" -q scan --root \"$1\" --db \"$2\" --format json --output /dev/stdout | cat"])
+        .args([env!("CARGO_BIN_EXE_plimsoll"), &root, &db])
+        .output()
+        .expect("sh runs");
+    let answer: serde_json::Value = serde_json::from_slice(&shown.stdout).expect("the answer through /dev/stdout");
+    assert_eq!(answer["components"].as_array().map(Vec::len), Some(1));
+    // A shell's `<(…)` is a pipe, and read as what it holds.
+    let read = Command::new("bash")
+        .args(["-c", "\"$0\" -q scan --root \"$1\" --db \"$2\" --policy <(\"$0\" policy show samm) > /dev/null"])
+        .args([env!("CARGO_BIN_EXE_plimsoll"), &root, &db])
+        .output()
+        .expect("bash runs");
+    assert!(matches!(read.status.code(), Some(0 | 1)), "{}", String::from_utf8_lossy(&read.stderr));
 }
 
 #[test]

@@ -77,6 +77,26 @@ fn findings_of_the_rpm_host_are_those_needed() {
     assert_eq!(open, 1, "what is satisfied is listed: {}", answer["findings"]);
 }
 
+/// A pending update that holds the fix is the fix being on offer, also for
+/// packages of every architecture.
+#[test]
+fn what_an_update_fixes_is_said_to_be_on_offer() {
+    let Some((answer, _)) = scan("deb11-db") else { return };
+    let updates = answer["updates"].as_array().expect("updates");
+    let candidate = |name: &str| updates.iter().find(|update| update["package"] == name).map(|update| word(update, "/candidate"));
+    let mut of_all = 0;
+    for finding in answer["findings"].as_array().expect("findings") {
+        if finding["fixed_version"].is_null() {
+            continue;
+        }
+        let Some(candidate) = candidate(&word(finding, "/component/name")) else { continue };
+        assert_eq!(finding["fix"]["available"], true, "{finding:#}");
+        assert_eq!(word(finding, "/fix/version"), candidate, "{finding:#}");
+        of_all += usize::from(finding["component"]["arch"] == "all");
+    }
+    assert!(of_all > 10, "only {of_all} packages of every architecture");
+}
+
 fn updates_equal(host: &str, table: &str, also_security: &[&str]) {
     let Some((answer, folder)) = scan(host) else { return };
     let found: BTreeSet<Row> = answer["updates"]

@@ -97,7 +97,7 @@ fn other_module(component: &Component, rule: &Rule<'_>) -> Option<Because> {
         return None;
     }
     let (RuleEnd::Fixed(end) | RuleEnd::LastAffected(end)) = rule.end else { return None };
-    let built_as_module = |version: &[u8]| version.split(|byte| *byte == b'.').skip(1).any(|part| part.starts_with(b"module"));
+    let built_as_module = |version: &[u8]| version.windows(7).any(|part| part == b".module");
     match (built_as_module(end.text), built_as_module(component.version.as_bytes())) {
         (true, false) => reason(format!("{} is a module build, this package is not", end.shown())),
         (false, true) => reason(format!("{} is no module build, this package is", end.shown())),

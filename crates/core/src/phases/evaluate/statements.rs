@@ -14,23 +14,28 @@ use crate::model::statement::{Statement, VexStatus};
 /// them is spoken for; a partial clearance is shown as a reason.
 pub(super) fn apply(component: &Component, knowledge: &dyn Knowledge, verdicts: &mut [Verdict]) -> Result<(), Problem> {
     for verdict in verdicts.iter_mut().filter(|verdict| verdict.state != State::Fixed) {
-        let names: Vec<String> = if verdict.advisory.cves.is_empty() {
-            std::iter::once(verdict.advisory.id.clone()).chain(verdict.advisory.aliases.iter().cloned()).collect()
-        } else {
-            verdict.advisory.cves.clone()
-        };
-        let mut newest: Vec<Option<Statement>> = Vec::with_capacity(names.len());
-        for name in &names {
+        let mut newest: Vec<Option<Statement>> = Vec::new();
+        for name in names(verdict) {
             let statements = knowledge.statements(name)?;
             let own = statements.into_iter().filter(|statement| speaks_of(statement, component));
             newest.push(own.max_by_key(|statement| statement.timestamp));
         }
-        lay_over(verdict, &names, &newest);
+        if newest.iter().any(Option::is_some) {
+            lay_over(verdict, &newest);
+        }
     }
     Ok(())
 }
 
-fn lay_over(verdict: &mut Verdict, names: &[String], newest: &[Option<Statement>]) {
+/// The names under which statements speak of a verdict's vulnerabilities.
+fn names(verdict: &Verdict) -> impl Iterator<Item = &str> {
+    let advisory = &verdict.advisory;
+    let single = advisory.cves.is_empty();
+    let own = std::iter::once(&advisory.id).chain(&advisory.aliases).filter(move |_| single);
+    own.chain(&advisory.cves).map(String::as_str)
+}
+
+fn lay_over(verdict: &mut Verdict, newest: &[Option<Statement>]) {
     let clears = |statement: &Statement| matches!(statement.status, VexStatus::NotAffected | VexStatus::Fixed);
     let single = verdict.advisory.cves.is_empty();
     let cleared = if single {
@@ -38,9 +43,13 @@ fn lay_over(verdict: &mut Verdict, names: &[String], newest: &[Option<Statement>
     } else {
         !newest.is_empty() && newest.iter().all(|one| one.as_ref().is_some_and(clears))
     };
-    for (name, statement) in names.iter().zip(newest) {
-        let Some(statement) = statement else { continue };
-        verdict.because.push(Because::new(BecauseKind::Statement, words(name, statement)));
+    let said: Vec<(Because, &Statement)> = names(verdict)
+        .zip(newest)
+        .filter_map(|(name, statement)| Some((name, statement.as_ref()?)))
+        .map(|(name, statement)| (Because::new(BecauseKind::Statement, words(name, statement)), statement))
+        .collect();
+    for (because, statement) in said {
+        verdict.because.push(because);
         if statement.status == VexStatus::UnderInvestigation && verdict.state == State::Affected && verdict.fixed_version.is_none() {
             verdict.detail = Some("under-investigation");
         }

@@ -26,30 +26,29 @@ pub(super) enum Outcome {
 }
 
 /// A component's versions, ready to be compared.
-pub(super) struct Compared {
-    binary: Side,
-    source: Option<Side>,
+pub(super) struct Compared<'a> {
+    binary: Side<'a>,
+    source: Option<Side<'a>>,
     unreadable: Option<String>,
 }
 
-#[derive(Default)]
-struct Side {
-    text: String,
+struct Side<'a> {
+    text: &'a str,
     key: Vec<u8>,
 }
 
-impl Side {
-    fn new(scheme: Scheme, text: &str) -> Result<Self, String> {
+impl<'a> Side<'a> {
+    fn new(scheme: Scheme, text: &'a str) -> Result<Self, String> {
         let mut key = Vec::with_capacity(text.len() * 2 + 16);
         match write_key(scheme, text, &mut key) {
-            Ok(()) => Ok(Self { text: text.to_owned(), key }),
+            Ok(()) => Ok(Self { text, key }),
             Err(error) => Err(error.to_string()),
         }
     }
 }
 
-impl Compared {
-    pub(super) fn new(component: &Component, stream: &Stream) -> Self {
+impl<'a> Compared<'a> {
+    pub(super) fn new(component: &'a Component, stream: &Stream) -> Self {
         let made = stream.scheme().ok_or_else(|| format!("the version order of {stream} is not known")).and_then(
             |scheme| {
                 let binary = Side::new(scheme, &component.version)?;
@@ -59,7 +58,7 @@ impl Compared {
             },
         );
         made.unwrap_or_else(|reason| Self {
-            binary: Side { text: component.version.clone(), key: Vec::new() },
+            binary: Side { text: &component.version, key: Vec::new() },
             source: None,
             unreadable: Some(reason),
         })
@@ -70,8 +69,14 @@ impl Compared {
         self.unreadable.as_deref()
     }
 
-    fn side(&self, rule: &Rule<'_>) -> &Side {
-        match (&self.source, rule.names) {
+    /// The key of the version that rules on `names` speak of; none when it
+    /// cannot be read.
+    pub(super) fn key(&self, names: NamesWhat) -> Option<&[u8]> {
+        self.unreadable.is_none().then(|| self.side(names).key.as_slice())
+    }
+
+    fn side(&self, names: NamesWhat) -> &Side<'a> {
+        match (&self.source, names) {
             (Some(source), NamesWhat::Source) => source,
             _ => &self.binary,
         }
@@ -82,12 +87,12 @@ impl Compared {
         if self.unreadable.is_some() {
             return Outcome::Unreadable;
         }
-        position(self.side(rule), rule).unwrap_or(Outcome::Unreadable)
+        position(self.side(rule.names), rule).unwrap_or(Outcome::Unreadable)
     }
 
     /// Says in words what [`Self::against`] found.
     pub(super) fn explain(&self, rule: &Rule<'_>, outcome: Outcome) -> Because {
-        let installed = printable(&self.side(rule).text);
+        let installed = printable(self.side(rule.names).text);
         let from = rule
             .introduced
             .map_or(String::new(), |version| format!(" (affected from {})", printable(&version.shown())));
@@ -124,11 +129,11 @@ fn unreadable_in(rule: &Rule<'_>) -> String {
 }
 
 /// Compares with a rule's version; none when that one cannot be read.
-fn order(side: &Side, version: &RuleVersion<'_>) -> Option<Ordering> {
+fn order(side: &Side<'_>, version: &RuleVersion<'_>) -> Option<Ordering> {
     version.key.map(|key| side.key.as_slice().cmp(key))
 }
 
-fn position(side: &Side, rule: &Rule<'_>) -> Option<Outcome> {
+fn position(side: &Side<'_>, rule: &Rule<'_>) -> Option<Outcome> {
     if matches!(rule.end, RuleEnd::Exactly) {
         let exact = rule.introduced?;
         let equal = exact.text == side.text.as_bytes() || order(side, &exact).is_some_and(Ordering::is_eq);

@@ -4,20 +4,6 @@
 use super::*;
 use plimsoll_core::model::stream::Stream;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
-
-/// Finds the shared test data; without it the test is skipped, and in CI that
-/// is a failure.
-fn data() -> Option<PathBuf> {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data");
-    let folder = PathBuf::from(std::env::var("PLIMSOLL_TEST_DATA").unwrap_or(beside.to_owned())).join("lockfiles");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    assert!(std::env::var_os("CI").is_none(), "no test data at {}", folder.display());
-    eprintln!("skipped: no test data");
-    None
-}
 
 fn registry(found: &Found) -> usize {
     found.components.iter().filter(|each| each.stream.is_some()).count()
@@ -25,8 +11,8 @@ fn registry(found: &Found) -> usize {
 
 #[test]
 fn every_package_another_scanner_found_is_found() {
-    let Some(folder) = data() else { return };
-    let table = std::fs::read_to_string(folder.join("osv-detector/expected.tsv")).unwrap();
+    let Some(folder) = crate::test_data::folder() else { return };
+    let table = std::fs::read_to_string(folder.join("lockfiles").join("osv-detector/expected.tsv")).unwrap();
     let mut missing = Vec::new();
     let mut rows = 0;
     // The number is what osv-detector counted. It counts gems from Git and
@@ -40,7 +26,7 @@ fn every_package_another_scanner_found_is_found() {
         ("1-pom.xml", FileKind::MavenPom, 5),
         ("1-go.mod", FileKind::GoMod, 7),
     ] {
-        let bytes = std::fs::read(folder.join("osv-detector").join(file)).unwrap();
+        let bytes = std::fs::read(folder.join("lockfiles").join("osv-detector").join(file)).unwrap();
         let found = read(kind, file, &bytes).unwrap();
         assert_eq!(found.problems, [], "{file}");
         let theirs = found
@@ -64,15 +50,15 @@ fn every_package_another_scanner_found_is_found() {
 
 #[test]
 fn cargo_lock_files_hold_as_many_crates_as_they_have_source_lines() {
-    let Some(folder) = data() else { return };
+    let Some(folder) = crate::test_data::folder() else { return };
     for project in ["dani-garcia_vaultwarden", "jj-vcs_jj"] {
-        let bytes = std::fs::read(folder.join(project).join("Cargo.lock")).unwrap();
+        let bytes = std::fs::read(folder.join("lockfiles").join(project).join("Cargo.lock")).unwrap();
         let text = String::from_utf8(bytes.clone()).unwrap();
         let found = read(FileKind::CargoLock, "Cargo.lock", &bytes).unwrap();
         let packages = text.lines().filter(|line| *line == "[[package]]").count();
         let crates = text.lines().filter(|line| line.starts_with("source = \"registry+")).count();
         assert_eq!((found.components.len(), registry(&found)), (packages, crates), "{project}");
-        let table = std::fs::read_to_string(folder.join(project).join("expected-cargo-audit.tsv")).unwrap();
+        let table = std::fs::read_to_string(folder.join("lockfiles").join(project).join("expected-cargo-audit.tsv")).unwrap();
         for row in table.lines().skip(1).map(|row| row.split('\t').collect::<Vec<_>>()) {
             assert!(found.components.iter().any(|each| each.name == row[1] && each.version == row[2]), "{row:?}");
         }
@@ -81,8 +67,8 @@ fn cargo_lock_files_hold_as_many_crates_as_they_have_source_lines() {
 
 #[test]
 fn a_large_go_mod_holds_every_required_module() {
-    let Some(folder) = data() else { return };
-    let bytes = std::fs::read(folder.join("anchore_grype/go.mod")).unwrap();
+    let Some(folder) = crate::test_data::folder() else { return };
+    let bytes = std::fs::read(folder.join("lockfiles").join("anchore_grype/go.mod")).unwrap();
     let text = String::from_utf8(bytes.clone()).unwrap();
     // Lines inside the require blocks begin with a tab.
     let required: BTreeSet<&str> =
@@ -97,7 +83,7 @@ fn a_large_go_mod_holds_every_required_module() {
 
 #[test]
 fn every_package_url_of_real_projects_is_canonical() {
-    let Some(folder) = data() else { return };
+    let Some(folder) = crate::test_data::folder() else { return };
     let mut checked = 0;
     for (file, kind) in [
         ("jj-vcs_jj/Cargo.lock", FileKind::CargoLock),
@@ -106,7 +92,7 @@ fn every_package_url_of_real_projects_is_canonical() {
         ("osv-detector/1-poetry.lock", FileKind::PoetryLock),
         ("anchore_grype/go.mod", FileKind::GoMod),
     ] {
-        let bytes = std::fs::read(folder.join(file)).unwrap();
+        let bytes = std::fs::read(folder.join("lockfiles").join(file)).unwrap();
         for component in read(kind, file, &bytes).unwrap().components {
             let parsed: packageurl::PackageUrl<'_> = component.purl.parse().unwrap();
             assert_eq!(parsed.to_string(), component.purl);

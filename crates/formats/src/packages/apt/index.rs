@@ -143,7 +143,7 @@ fn record(paragraph: control::Paragraph<'_>) -> IndexRecord<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::packages::testing::data;
+    use crate::test_data::file as data;
     use std::io::Write;
 
     #[test]

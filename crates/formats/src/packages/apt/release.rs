@@ -141,7 +141,7 @@ pub fn clear_text<'a>(place: &str, text: &'a str) -> Result<(Cow<'a, str>, bool)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::packages::testing::data;
+    use crate::test_data::file as data;
 
     #[test]
     fn the_real_security_archive() {

@@ -49,6 +49,24 @@ pub struct SourceEntry {
 }
 
 impl SourceEntry {
+    /// An enabled entry about which nothing else is known yet.
+    fn at(kind: EntryKind, line: usize) -> Self {
+        Self {
+            kind,
+            uri: String::new(),
+            suite: String::new(),
+            components: Vec::new(),
+            architectures: Vec::new(),
+            signed_by: None,
+            trusted: None,
+            allow_insecure: None,
+            allow_weak: None,
+            check_valid_until: None,
+            enabled: true,
+            line,
+        }
+    }
+
     /// Whether it is a flat repository (`suite` ends with `/`).
     pub fn is_flat(&self) -> bool {
         self.suite.ends_with('/')
@@ -168,20 +186,7 @@ fn one_line(content: &str, line: usize) -> Result<SourceEntry, String> {
     let (kind, rest) = content.split_once([' ', '\t']).unwrap_or((content, ""));
     let kind = kind_of(kind)?;
     let mut rest = rest.trim_start();
-    let mut entry = SourceEntry {
-        kind,
-        uri: String::new(),
-        suite: String::new(),
-        components: Vec::new(),
-        architectures: Vec::new(),
-        signed_by: None,
-        trusted: None,
-        allow_insecure: None,
-        allow_weak: None,
-        check_valid_until: None,
-        enabled: true,
-        line,
-    };
+    let mut entry = SourceEntry::at(kind, line);
     if let Some(inner) = rest.strip_prefix('[') {
         let (options, after) = inner.split_once(']').ok_or("the options have no closing ]")?;
         for option in options.split_whitespace() {
@@ -283,20 +288,7 @@ pub fn parse_deb822(place: &str, bytes: &[u8]) -> Result<Sources, Problem> {
 
 /// One stanza; none where it would make more than `room` entries.
 fn stanza(paragraph: control::Paragraph<'_>, room: usize) -> Result<Option<Vec<SourceEntry>>, String> {
-    let mut model = SourceEntry {
-        kind: EntryKind::Binary,
-        uri: String::new(),
-        suite: String::new(),
-        components: Vec::new(),
-        architectures: Vec::new(),
-        signed_by: None,
-        trusted: None,
-        allow_insecure: None,
-        allow_weak: None,
-        check_valid_until: None,
-        enabled: true,
-        line: paragraph.line(),
-    };
+    let mut model = SourceEntry::at(EntryKind::Binary, paragraph.line());
     let (mut types, mut uris, mut suites, mut any) = ("", "", "", false);
     for field in paragraph.fields() {
         let field = field.map_err(|malformed| format!("line {} is no field", malformed.line))?;
@@ -337,7 +329,7 @@ fn stanza(paragraph: control::Paragraph<'_>, room: usize) -> Result<Option<Vec<S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::packages::testing::data;
+    use crate::test_data::file as data;
 
     #[test]
     fn the_lists_of_a_real_host_are_found_by_name() {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::packages::testing::data;
+use crate::test_data::file as data;
 
 fn table(database: &Database) -> Vec<String> {
     let mut lines: Vec<_> = database

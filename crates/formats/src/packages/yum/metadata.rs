@@ -167,7 +167,7 @@ fn take(package: &mut PrimaryPackage, node: Node<'_, '_>) {
 mod tests {
     use super::*;
     use crate::bounded::{self, Limits};
-    use crate::packages::testing::data;
+    use crate::test_data::file as data;
 
     fn zoo(wanted: &str) -> Option<Vec<u8>> {
         let archive = data("repos/yum-pulp-zoo.zip")?;

@@ -244,7 +244,7 @@ fn instant(text: &str) -> Option<Timestamp> {
 mod tests {
     use super::*;
     use crate::bounded::{self, Limits};
-    use crate::packages::testing::data;
+    use crate::test_data::file as data;
 
     fn read(text: &[u8]) -> (Vec<Advisory>, Reading) {
         let mut all = Vec::new();

@@ -17,3 +17,9 @@ pub(crate) fn folder() -> Option<PathBuf> {
     eprintln!("skipped: no test data");
     None
 }
+
+/// One file of it, by its path inside.
+pub(crate) fn file(name: &str) -> Option<Vec<u8>> {
+    let folder = folder()?;
+    Some(std::fs::read(folder.join(name)).unwrap_or_else(|error| panic!("{name}: {error}")))
+}

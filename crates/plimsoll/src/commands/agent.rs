@@ -1,0 +1,132 @@
+//! `plimsoll agent`, `collect` and `import`: this program in the place of the
+//! packaged agent and helper, for an evaluation and for hosts that may never
+//! talk.
+
+use crate::arguments::{Agent, Collect, Import};
+use crate::client::Client;
+use crate::printer::{Failure, Outcome, Printer};
+use plimsoll_agent::{HelperAt, HelperOptions, Options};
+use plimsoll_core::model::problem::Problem;
+use plimsoll_formats::protocol;
+use std::ffi::OsString;
+use std::os::unix::fs::{DirBuilderExt, chown};
+use std::path::Path;
+
+/// The user nobody, on every Linux: where no user of its own was made, the
+/// half that talks to the network runs as this one.
+const NOBODY: u32 = 65_534;
+
+/// This program, however it is reached: the agent's half runs as another user,
+/// who need not be able to enter the folder it lies in.
+const SELF: &str = "/proc/self/exe";
+
+/// Runs both halves: this process reads the host, a child without privileges
+/// talks to the server.
+///
+pub fn run(arguments: &Agent, _printer: &Printer) -> Result<Outcome, Failure> {
+    let user = rustix::process::geteuid().is_root().then_some(NOBODY);
+    state_folder(&arguments.state, user)?;
+    let mut command: Vec<OsString> = vec![SELF.into(), "agent-network".into(), "--state".into(), arguments.state.clone().into()];
+    let mut add = |name: &str, value: Option<OsString>| {
+        if let Some(value) = value {
+            command.extend([name.into(), value]);
+        }
+    };
+    // One that came by the environment goes on the same way.
+    add("--token", arguments.token.clone().filter(|_| std::env::var_os("PLIMSOLL_TOKEN").is_none()).map(Into::into));
+    add("--server", arguments.server.clone().map(Into::into));
+    add("--root-digest", arguments.root_digest.clone().map(Into::into));
+    add("--name", arguments.name.clone().map(Into::into));
+    add("--ca", arguments.ca.clone().map(Into::into));
+    add("--proxy", arguments.proxy.clone().map(Into::into));
+    for (name, on) in [("--allow-http", arguments.allow_http), ("--languages", arguments.languages)] {
+        if on {
+            command.push(name.into());
+        }
+    }
+    plimsoll_agent::helper(&HelperOptions {
+        socket: None,
+        agent_user: user,
+        worker: vec![SELF.into(), "agent-worker".into()],
+        agent_command: Some(command),
+        sandbox: true,
+    })?;
+    Ok(Outcome::Clean)
+}
+
+/// The half that talks to the network.
+pub fn network(arguments: &Agent) -> Result<Outcome, Failure> {
+    let options = Options {
+        server: arguments.server.clone(),
+        state: arguments.state.clone(),
+        helper: HelperAt::StandardInput,
+        name: arguments.name.clone(),
+        token: arguments.token.clone(),
+        root_digest: arguments.root_digest.clone(),
+        ca_file: arguments.ca.clone(),
+        proxy: arguments.proxy.clone(),
+        allow_http: arguments.allow_http,
+        languages: arguments.languages,
+        ..Options::default()
+    };
+    plimsoll_agent::run(&options)?;
+    Ok(Outcome::Clean)
+}
+
+/// The short-lived half that reads the host.
+pub fn worker() -> Result<Outcome, Failure> {
+    plimsoll_agent::worker()?;
+    Ok(Outcome::Clean)
+}
+
+fn state_folder(folder: &Path, user: Option<u32>) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| {
+        Failure::unfinished(Problem::new(
+            "E-WRITE",
+            folder.display().to_string(),
+            format!("cannot be made for the agent: {error}"),
+            "name a folder that can be made, with `--state`",
+        ))
+    };
+    match std::fs::DirBuilder::new().mode(0o700).create(folder) {
+        Ok(()) => chown(folder, user, user).map_err(failed),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// Reads this host, or an unpacked root, into a file for `plimsoll import`.
+pub fn collect(arguments: &Collect, printer: &Printer) -> Result<Outcome, Failure> {
+    let report = plimsoll_agent::collect(arguments.root.as_deref(), arguments.languages)?;
+    let packed = protocol::compress("report", &report.bytes)?;
+    std::fs::write(&arguments.output, &packed).map_err(|error| {
+        Failure::unfinished(Problem::new(
+            "E-WRITE",
+            arguments.output.display().to_string(),
+            format!("cannot be written: {error}"),
+            "name another file with `--output`",
+        ))
+    })?;
+    printer.say(&format!(
+        "{} components of {} are in {}; bring it to the server with `plimsoll import`",
+        report.report.components.len(),
+        report.report.host.name,
+        arguments.output.display()
+    ));
+    Ok(Outcome::Clean)
+}
+
+/// Brings a collected file to a server.
+pub fn import(arguments: &Import, printer: &Printer) -> Result<Outcome, Failure> {
+    let place = arguments.file.display().to_string();
+    let bad = |text: String| Failure::input(Problem::new("E-READ", &place, text, "name a file that `plimsoll collect` made"));
+    let limit = protocol::Limits::REPORT.compressed as u64;
+    let length = std::fs::metadata(&arguments.file).map_err(|error| bad(error.to_string()))?.len();
+    if length > limit {
+        return Err(bad(format!("is {length} bytes long, the limit is {limit}")));
+    }
+    let bytes = std::fs::read(&arguments.file).map_err(|error| bad(error.to_string()))?;
+    let answer: serde_json::Value = Client::new(&arguments.remote.server, &arguments.remote.token)?.put_bytes("/api/v1/imports", &bytes)?;
+    super::json(printer, &answer)?;
+    Ok(Outcome::Clean)
+}

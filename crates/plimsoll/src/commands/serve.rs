@@ -1,0 +1,190 @@
+//! `plimsoll serve` and `plimsoll up`: the server, and the whole of an
+//! evaluation in one command.
+
+use super::{basis, root};
+use crate::arguments::{Serve, Up};
+use crate::places;
+use crate::printer::{Failure, Outcome, Printer};
+use plimsoll_core::model::problem::Problem;
+use plimsoll_server::setup::{self, FirstSteps};
+use plimsoll_server::{Configuration, Running};
+use serde_json::json;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Who holds the key of an evaluation's root.
+const EVALUATION: &str = "evaluation";
+/// Days until an evaluation's root document expires.
+const ROOT_DAYS: u32 = 365;
+/// How often sources are fetched again: the fastest of them change hourly,
+/// most daily.
+const REFRESH: Duration = Duration::from_secs(6 * 3600);
+
+/// Runs a server until it is told to stop.
+pub fn serve(arguments: &Serve, printer: &Printer) -> Result<Outcome, Failure> {
+    let data = folder(arguments.data.as_deref())?;
+    let root = arguments.root.as_deref().map(|file| root::read(file).map(|root| root.bytes().to_vec())).transpose()?;
+    let configuration = configuration(arguments, &data, root, false)?;
+    runtime()?.block_on(async {
+        let running = plimsoll_server::start(configuration).await?;
+        printer.say(&format!("Plimsoll listens at {}", running.app.url));
+        let refresh = arguments.update.then(|| tokio::spawn(refresh(running.app.configuration.advisories.clone(), true)));
+        until_told().await?;
+        if let Some(refresh) = refresh {
+            refresh.abort();
+        }
+        running.stop().await;
+        Ok(Outcome::Clean)
+    })
+}
+
+/// Starts a server, joins this machine as its first host, and says where to
+/// look.
+pub fn up(arguments: &Up, printer: &Printer) -> Result<Outcome, Failure> {
+    let data = folder(arguments.serve.data.as_deref())?;
+    let root = evaluation_root(&data)?;
+    let configuration = configuration(&arguments.serve, &data, Some(root), true)?;
+    runtime()?.block_on(async {
+        let running = plimsoll_server::start(configuration).await?;
+        let steps = setup::first_steps(&running.app).await?;
+        let mut agent = join(&running, &data, &steps)?;
+        announce(&running, &steps, arguments.json, printer)?;
+        let refresh = tokio::spawn(refresh(running.app.configuration.advisories.clone(), false));
+        let told = until_told().await;
+        refresh.abort();
+        end(&mut agent);
+        running.stop().await;
+        told.map(|()| Outcome::Clean)
+    })
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let started = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    started.map_err(|error| {
+        Failure::unfinished(Problem::new("E-RUN", "the server", format!("cannot start its threads: {error}"), "check the limits of processes and memory"))
+    })
+}
+
+/// The data folder, made if need be, for its owner alone.
+fn folder(told: Option<&Path>) -> Result<PathBuf, Failure> {
+    let folder = told.map_or_else(places::server, Path::to_path_buf);
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+    let whole = made.and_then(|()| std::fs::canonicalize(&folder));
+    whole.map_err(|error| {
+        Failure::unfinished(Problem::new(
+            "E-WRITE",
+            folder.display().to_string(),
+            format!("cannot be made: {error}"),
+            "name a folder that you may write to, with `--data`",
+        ))
+    })
+}
+
+fn configuration(arguments: &Serve, data: &Path, root: Option<Vec<u8>>, evaluation: bool) -> Result<Configuration, Failure> {
+    Ok(Configuration {
+        tool: super::scan::TOOL.to_owned(),
+        data: data.to_owned(),
+        listen: arguments.listen,
+        public_url: arguments.public_url.as_ref().map(|url| url.trim_end_matches('/').to_owned()),
+        database: arguments.database.clone(),
+        advisories: arguments.db.clone().unwrap_or_else(|| data.join("advisories.plimsolldb")),
+        advisories_key: arguments.db_key.as_deref().map(basis::key).transpose()?,
+        policies: basis::policies(arguments.policy.as_deref())?,
+        root,
+        evaluation,
+        check_in_seconds: arguments.check_in,
+        silence_seconds: Configuration::SILENCE_SECONDS.max(arguments.check_in.saturating_mul(11)),
+        trusted_proxies: arguments.trusted_proxy.clone(),
+    })
+}
+
+/// The root of an evaluation: one key, on this machine, and every page says so.
+fn evaluation_root(data: &Path) -> Result<Vec<u8>, Failure> {
+    let folder = data.join("root");
+    let file = folder.join("root.json");
+    if file.exists() {
+        return Ok(root::read(&file)?.bytes().to_vec());
+    }
+    // Killed in the middle, it left a folder without a document: nothing ever
+    // trusted those keys.
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).map_err(|error| {
+            Failure::unfinished(Problem::new("E-WRITE", folder.display().to_string(), error.to_string(), "remove the folder by hand"))
+        })?;
+    }
+    Ok(root::make(&folder, &[EVALUATION.to_owned()], &[None], 1, ROOT_DAYS)?.bytes().to_vec())
+}
+
+/// Starts this machine's agent as a process of its own.
+fn join(running: &Running, data: &Path, steps: &FirstSteps) -> Result<Child, Failure> {
+    let state = data.join("agent");
+    let mut command = Command::new("/proc/self/exe");
+    command.arg("agent").arg("--state").arg(&state).arg("--server").arg(&running.app.url).stdin(Stdio::null());
+    if let Some(token) = &steps.enrolment {
+        // Through the environment: other users can read a command line.
+        command.env("PLIMSOLL_TOKEN", token);
+    }
+    if let Some(digest) = &running.app.root_digest {
+        command.arg("--root-digest").arg(digest);
+    }
+    command.spawn().map_err(|error| {
+        Failure::unfinished(Problem::new("E-RUN", "the agent", format!("cannot be started: {error}"), "check the limits of processes"))
+    })
+}
+
+fn end(agent: &mut Child) {
+    let pid = rustix::process::Pid::from_child(agent);
+    let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+    let _ = agent.wait();
+}
+
+fn announce(running: &Running, steps: &FirstSteps, as_json: bool, printer: &Printer) -> Result<(), Failure> {
+    let url = &running.app.url;
+    if as_json {
+        return printer.data(&format!("{}\n", json!({ "url": url, "sign_in": steps.sign_in, "token": steps.token })));
+    }
+    printer.data(&format!("{}\n", steps.sign_in))?;
+    printer.say(&format!(
+        "\nPlimsoll is up at {url}. The link above signs you in, once.\n\
+         This machine is the first host. Another joins with:\n\n  {}\n\n\
+         This is an evaluation: its root key lies on this machine.",
+        steps.join
+    ));
+    Ok(())
+}
+
+async fn until_told() -> Result<(), Failure> {
+    let deaf = |error: std::io::Error| {
+        Failure::unfinished(Problem::new("E-RUN", "the server", format!("cannot hear signals: {error}"), "report this as a bug"))
+    };
+    let mut end = signal(SignalKind::terminate()).map_err(deaf)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(deaf)?;
+    tokio::select! {
+        _ = end.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// Fetches the sources and builds the advisory database now and then, in a
+/// process of its own: what parses the world's feeds holds no key of ours, and
+/// its memory goes when it ends. The server sees the new file by itself.
+async fn refresh(to: PathBuf, all: bool) {
+    let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("plimsoll"));
+    loop {
+        let mut command = tokio::process::Command::new(&program);
+        command.args(["--quiet", "db", "update", "--to"]).arg(&to).kill_on_drop(true).stdin(Stdio::null()).stdout(Stdio::null());
+        if all {
+            command.arg("--all");
+        }
+        match command.status().await {
+            Ok(status) if status.success() => tracing::info!("the sources were fetched"),
+            Ok(status) => tracing::warn!(%status, "not every source could be fetched; the last good facts stay in use"),
+            Err(error) => tracing::error!(%error, "the sources cannot be fetched"),
+        }
+        tokio::time::sleep(REFRESH).await;
+    }
+}

@@ -1,0 +1,77 @@
+//! The check-in: "I am here, and this is my state".
+//!
+//! The usual one changes nothing, writes nothing and is answered from memory.
+
+use super::{answer, read, refuse};
+use crate::app::{News, Shared};
+use crate::http::gate::Allowed;
+use crate::http::problem::Refusal;
+use crate::identity::principal::Who;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+use plimsoll_core::model::identifier::HostId;
+use plimsoll_core::model::problem::{Problem, printable};
+use plimsoll_formats::protocol::{CheckIn, CheckInAnswer, Want, code, headers};
+use plimsoll_store::{Actor, Intent};
+
+/// The host behind a request that the gate let through.
+pub(super) fn host(allowed: &Allowed) -> Result<HostId, Refusal> {
+    match &allowed.principal.who {
+        Who::Host { id, .. } => Ok(*id),
+        _ => Err(refuse(Problem::new(code::HOST, "request", "comes from no host", "use an agent"))),
+    }
+}
+
+/// Answers a check-in.
+pub async fn check_in(State(app): State<Shared>, allowed: Allowed, body: Bytes) -> Result<Response, Refusal> {
+    let said: CheckIn = read(&body)?;
+    let id = host(&allowed)?;
+    let (known, name) = {
+        let fleet = app.fleet.read();
+        let managed = fleet.host(id);
+        let report = managed.and_then(|managed| managed.registration.report.clone());
+        (report, managed.map(|managed| managed.registration.name.clone()).unwrap_or_default())
+    };
+    app.metrics.check_ins.inc();
+    if let Some(alarm) = said.alarms.first() {
+        raise(&app, &allowed, id, &format!("{}: {}", alarm.code, printable(&alarm.text))).await?;
+    }
+    let next = app.configuration.check_in_seconds;
+    let want = match (&known, &said.report) {
+        (Some(ours), Some(theirs)) if ours == theirs => None,
+        (Some(_), Some(_)) => Some(Want::Delta),
+        _ => Some(Want::Full),
+    };
+    let news = app.witnessed.news(&app.store, said.checkpoint.as_ref()).await?;
+    if want.is_none() && news.is_none() {
+        tracing::trace!(host = %name, "nothing new");
+        return Ok((StatusCode::NO_CONTENT, [(headers::NEXT, next.to_string())]).into_response());
+    }
+    let (checkpoint, consistency) = news.unzip();
+    answer(&CheckInAnswer {
+        want,
+        base: known.filter(|_| want.is_some()),
+        next_seconds: next,
+        checkpoint,
+        consistency: consistency.unwrap_or_default(),
+        rotate_key: false,
+    })
+}
+
+/// Raises a host's flag, once: the same words again change nothing.
+pub(super) async fn raise(app: &Shared, allowed: &Allowed, id: HostId, words: &str) -> Result<(), Refusal> {
+    let same = app.fleet.read().host(id).is_some_and(|managed| managed.registration.flag.as_deref() == Some(words));
+    if same {
+        return Ok(());
+    }
+    let actor = Actor { id: format!("host:{id}"), name: None, strength: "host-key".to_owned(), request: Some(allowed.caller.request.clone()) };
+    let mut change = app.store.begin(Intent::new(actor, Timestamp::now(), "host.flag", format!("host:{id}"))).await?;
+    let registration = change.flag_host(id, Some(words)).await?;
+    change.commit(None).await?;
+    app.fleet.write().register(registration, 0);
+    let _ = app.news.send(News::Host(id));
+    Ok(())
+}

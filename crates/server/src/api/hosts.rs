@@ -1,0 +1,150 @@
+//! Hosts.
+
+use super::{Answer, missing, parameter, window};
+use crate::http::gate::Allowed;
+use crate::http::problem::Refusal;
+use crate::app::{App, Shared};
+use crate::fleet::Managed;
+use crate::fleet::question::{HostOrder, HostQuestion, HostRow, Page, Standing};
+use crate::identity::role::{Portion, Scope};
+use crate::phases::evaluate;
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use plimsoll_core::model::identifier::HostId;
+use plimsoll_core::model::registration::Registration;
+use plimsoll_core::model::scan::Scan;
+use roaring::RoaringBitmap;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Which hosts.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Which {
+    /// Part of the name.
+    pub name: Option<String>,
+    /// `active`, `silent`, `waiting`, `pending` or `retired`.
+    pub state: Option<String>,
+    /// Only with overdue findings.
+    #[serde(default)]
+    pub overdue: bool,
+    /// Environment.
+    pub environment: Option<String>,
+    /// Order, see [`HostOrder::ALL`].
+    pub order: Option<String>,
+    /// Rows left out at the front.
+    pub skip: Option<usize>,
+    /// Rows wanted.
+    pub take: Option<usize>,
+}
+
+impl Which {
+    /// Reads the words.
+    ///
+    /// # Errors
+    ///
+    /// `E-PARAMETER` and `E-COLUMN` with what is allowed.
+    pub fn question(self) -> Result<HostQuestion, Refusal> {
+        let (skip, take) = window(self.skip, self.take)?;
+        let state = self.state.map(|word| {
+            Standing::parse(&word).ok_or_else(|| {
+                parameter("state", format!("is {word:?}, allowed are active, silent, waiting, pending and retired"), "choose one of them")
+            })
+        });
+        let order = self.order.map(|word| {
+            let words: Vec<&str> = HostOrder::ALL.iter().map(|(word, _)| *word).collect();
+            HostOrder::parse(&word).ok_or_else(|| {
+                let text = format!("{word:?} is no order, allowed are {}", words.join(", "));
+                Refusal::new(StatusCode::BAD_REQUEST, "E-COLUMN", text, "choose one of them").at("order")
+            })
+        });
+        Ok(HostQuestion {
+            name: self.name.filter(|name| !name.is_empty()),
+            state: state.transpose()?,
+            overdue: self.overdue,
+            environment: self.environment.filter(|word| !word.is_empty()),
+            order: order.transpose()?.unwrap_or_default(),
+            skip,
+            take,
+        })
+    }
+}
+
+/// Hosts that somebody may see.
+pub fn visible(app: &App, scope: &Scope) -> RoaringBitmap {
+    let fleet = app.fleet.read();
+    let Scope::Clients(clients) = scope else { return fleet.all() };
+    let mut seen = RoaringBitmap::new();
+    for (client, portion) in clients {
+        let Some(whole) = fleet.of_client(*client) else { continue };
+        match portion {
+            Portion::Whole => seen |= whole,
+            // A group holds hosts of its own client only, whatever was typed.
+            Portion::Groups(groups) => {
+                groups.iter().filter_map(|group| fleet.of_group(*group)).for_each(|hosts| seen |= hosts & whole);
+            }
+        }
+    }
+    seen
+}
+
+/// Lists hosts.
+pub async fn list(State(app): State<Shared>, allowed: Allowed, Query(which): Query<Which>) -> Answer<Page<HostRow>> {
+    let question = which.question()?;
+    let seen = visible(&app, &allowed.scope);
+    Ok(Json(app.fleet.read().list_hosts(&seen, &question, app.clock())))
+}
+
+/// One host: what is kept of it, and the whole answer about it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HostAnswer {
+    /// What lists show.
+    pub row: HostRow,
+    /// What the server keeps.
+    #[schema(value_type = Object)]
+    pub registration: Registration,
+    /// The answer; none before the first report.
+    #[schema(value_type = Option<Object>)]
+    pub scan: Option<Scan>,
+}
+
+/// Looks at one host that the asker may see.
+pub fn seen_host<T>(app: &App, scope: &Scope, id: &str, look: impl FnOnce(&Managed) -> T) -> Result<T, Refusal> {
+    let unseen = || missing("host", id);
+    let key: HostId = id.parse().map_err(|_| unseen())?;
+    let seen = visible(app, scope);
+    let fleet = app.fleet.read();
+    let managed = fleet.host(key).filter(|managed| seen.contains(managed.registration.number)).ok_or_else(unseen)?;
+    Ok(look(managed))
+}
+
+/// Judges a host afresh from its stored report, with all reasons.
+///
+/// # Errors
+///
+/// What the store or the advisory database meets.
+pub async fn explain(app: &Shared, registration: &Registration, include_fixed: bool) -> Result<Option<Scan>, Refusal> {
+    let Some(digest) = registration.report.clone() else { return Ok(None) };
+    let bytes = app.store.report(registration.client, &digest).await?;
+    let memory = evaluate::memory(app, registration.id).await?;
+    let (held, policies) = (app.advisories.held(), app.configuration.policies.clone());
+    let registration = registration.clone();
+    let answer = app
+        .compute(move || {
+            let report = plimsoll_formats::protocol::read_report_bytes("stored report", bytes)?.report;
+            let ground = evaluate::Ground { now: Timestamp::now(), held: held.as_deref(), policies: &policies };
+            evaluate::judge(report, &registration, &memory, &ground, include_fixed)
+        })
+        .await?;
+    Ok(Some(answer.scan))
+}
+
+/// One host in full.
+pub async fn show(State(app): State<Shared>, allowed: Allowed, Path(id): Path<String>) -> Answer<HostAnswer> {
+    let (row, registration) =
+        seen_host(&app, &allowed.scope, &id, |managed| (managed.row(app.clock()), managed.registration.clone()))?;
+    let scan = explain(&app, &registration, false).await?;
+    Ok(Json(HostAnswer { row, registration, scan }))
+}

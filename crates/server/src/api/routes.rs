@@ -1,0 +1,68 @@
+//! Every route of the API with who may use it.
+
+use super::{acts, findings, history, hosts, knowledge, packages};
+use crate::app::Shared;
+use crate::http::routes::{Access, Routes};
+use crate::identity::role::Permission;
+use axum::Json;
+use axum::extract::State;
+use axum::http::{Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use plimsoll_formats::protocol::Limits;
+use serde_json::json;
+
+/// The routes.
+pub fn routes() -> Routes<Shared> {
+    use Access::{Needs, Public};
+    let (get, post, patch) = (Method::GET, Method::POST, Method::PATCH);
+    Routes::new()
+        .route(get.clone(), "/healthz", Public, health)
+        .route(get.clone(), "/readyz", Public, ready)
+        .route(get.clone(), "/metrics", Needs(Permission::ReadMetrics), metrics)
+        .route(get.clone(), "/openapi.json", Public, super::openapi::show)
+        .route(get.clone(), "/api/v1/standings", Needs(Permission::ReadFleet), findings::standings)
+        .route(get.clone(), "/api/v1/hosts", Needs(Permission::ReadFleet), hosts::list)
+        .route(get.clone(), "/api/v1/hosts/{host}", Needs(Permission::ReadFleet), hosts::show)
+        .route(get.clone(), "/api/v1/hosts/{host}/history", Needs(Permission::ReadFleet), history::host)
+        .route(get.clone(), "/api/v1/findings", Needs(Permission::ReadFleet), findings::list)
+        .route(get.clone(), "/api/v1/advisories", Needs(Permission::ReadFleet), findings::advisories)
+        .route(get.clone(), "/api/v1/advisories/{advisory}", Needs(Permission::ReadFleet), findings::advisory)
+        .route(get.clone(), "/api/v1/packages", Needs(Permission::ReadFleet), packages::list)
+        .route(get.clone(), "/api/v1/packages/{stream}/{name}", Needs(Permission::ReadFleet), packages::show)
+        .route(get.clone(), "/api/v1/sources", Needs(Permission::ReadKnowledge), knowledge::sources)
+        .route(get.clone(), "/api/v1/policy", Needs(Permission::ReadPolicy), knowledge::policy)
+        .route(get, "/api/v1/evidence", Needs(Permission::ReadEvidence), history::evidence)
+        .route(patch, "/api/v1/hosts/{host}", Needs(Permission::EditHosts), acts::edit)
+        .route(post.clone(), "/api/v1/hosts/{host}/accept", Needs(Permission::EditHosts), acts::accept)
+        .route(post.clone(), "/api/v1/hosts/{host}/retire", Needs(Permission::EditHosts), acts::retire)
+        .route(post.clone(), "/api/v1/hosts/{host}/unflag", Needs(Permission::EditHosts), acts::unflag)
+        .route(post.clone(), "/api/v1/hosts", Needs(Permission::ImportHosts), acts::enter)
+        .route_up_to(
+            Limits::REPORT.compressed,
+            post.clone(),
+            "/api/v1/imports",
+            Needs(Permission::ImportHosts),
+            acts::import,
+        )
+        .route(post, "/api/v1/enrolment-tokens", Needs(Permission::EnrolHosts), acts::make_token)
+}
+
+async fn health() -> Json<serde_json::Value> {
+    Json(json!({ "status": "up" }))
+}
+
+/// Ready once the store answers; a load balancer sends nothing before that.
+async fn ready(State(app): State<Shared>) -> Response {
+    match app.store.ping().await {
+        Ok(()) => Json(json!({ "status": "ready" })).into_response(),
+        Err(error) => {
+            let body = json!({ "status": "not ready", "code": error.problem.code });
+            (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
+        }
+    }
+}
+
+async fn metrics(State(app): State<Shared>) -> Response {
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, kind)], app.metrics.text()).into_response()
+}

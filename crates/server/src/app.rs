@@ -1,0 +1,91 @@
+//! What every handler and reconciler shares.
+
+use crate::configuration::Configuration;
+use crate::evidence::Witnessed;
+use crate::fleet::Fleet;
+use crate::fleet::question::Clock;
+use crate::identity::Identity;
+use crate::identity::api::Doors;
+use crate::metrics::Metrics;
+use crate::phases::monitor::Advisories;
+use axum::extract::FromRef;
+use jiff::Timestamp;
+use plimsoll_core::model::problem::Problem;
+use plimsoll_store::Store;
+use std::sync::Arc;
+use tokio::sync::{Notify, Semaphore, broadcast};
+
+/// The parts of a running server.
+pub struct App {
+    /// What it was told.
+    pub configuration: Configuration,
+    /// Address that hosts and people use.
+    pub url: String,
+    /// Everything that lasts.
+    pub store: Store,
+    /// Who somebody is and what they may do.
+    pub identity: Arc<Identity>,
+    /// The ways in.
+    pub doors: Doors,
+    /// What was decided of every host.
+    pub fleet: Fleet,
+    /// The advisory database in force.
+    pub advisories: Advisories,
+    /// The evidence log as hosts see it.
+    pub witnessed: Witnessed,
+    /// SHA-256 of the root document, hex; every join command carries it.
+    pub root_digest: Option<String>,
+    /// Counters and timings.
+    pub metrics: Metrics,
+    /// Judgements under way at once: one a core, so that a storm of reports
+    /// queues instead of starving check-ins.
+    pub judging: Semaphore,
+    /// Wakes the reconcilers.
+    pub wake: Notify,
+    /// Says what changed, to pages that are open.
+    pub news: broadcast::Sender<News>,
+}
+
+/// Something changed that an open page may show.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum News {
+    /// A host's facts or judgement.
+    Host(plimsoll_core::model::identifier::HostId),
+    /// The advisory database.
+    Advisories,
+    /// Something else: people, tokens, groups.
+    Other,
+}
+
+/// The shared handle.
+pub type Shared = Arc<App>;
+
+impl FromRef<Shared> for Doors {
+    fn from_ref(app: &Shared) -> Self {
+        app.doors.clone()
+    }
+}
+
+impl App {
+    /// The clock questions are asked at.
+    pub fn clock(&self) -> Clock {
+        Clock { now: Timestamp::now(), silence_seconds: i64::from(self.configuration.silence_seconds) }
+    }
+
+    /// Runs work that computes for milliseconds away from the threads that
+    /// answer requests.
+    ///
+    /// # Errors
+    ///
+    /// `E-JUDGE` where the work itself died; nothing of it is kept.
+    pub async fn compute<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let died = |text: String| Problem::new("E-JUDGE", "the server", text, "look into the server's log and report this as a bug");
+        let turn = self.judging.acquire().await.map_err(|error| died(error.to_string()))?;
+        let done = tokio::task::spawn_blocking(work).await;
+        drop(turn);
+        done.map_err(|error| died(format!("a judgement ended early: {error}")))?
+    }
+}

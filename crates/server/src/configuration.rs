@@ -1,0 +1,52 @@
+//! What a server is told when it starts.
+
+use plimsoll_core::model::policy::PolicySet;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Settings of one server process.
+#[derive(Clone)]
+pub struct Configuration {
+    /// Name and version, for answers and evidence.
+    pub tool: String,
+    /// Folder for everything it keeps, unless a database is named.
+    pub data: PathBuf,
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Address that hosts and people use, where it is not the one it listens
+    /// at (behind a proxy); no trailing slash.
+    pub public_url: Option<String>,
+    /// `postgres://…`; none for the embedded database in `data`.
+    pub database: Option<String>,
+    /// The advisory database; watched, so that a newer file is put in force.
+    pub advisories: PathBuf,
+    /// Ed25519 public key that must have signed it.
+    pub advisories_key: Option<[u8; 32]>,
+    /// Policies in force.
+    pub policies: PolicySet,
+    /// The root document, byte for byte; every join command carries its digest.
+    pub root: Option<Vec<u8>>,
+    /// Whether a root key lies on this machine, which an evaluation may do and
+    /// every page then says.
+    pub evaluation: bool,
+    /// Seconds between two check-ins of a host.
+    pub check_in_seconds: u32,
+    /// Seconds without a word after which a host counts as silent.
+    pub silence_seconds: u32,
+    /// Proxies whose `Forwarded` headers are believed.
+    pub trusted_proxies: Vec<std::net::IpAddr>,
+}
+
+impl Configuration {
+    /// Seconds between check-ins unless told otherwise: a minute is what the
+    /// figures are promised for.
+    pub const CHECK_IN_SECONDS: u32 = 60;
+    /// Ten missed check-ins: a reboot with a slow file-system check stays
+    /// below it, and "last seen" may be a minute old in the store.
+    pub const SILENCE_SECONDS: u32 = 660;
+
+    /// The address to name to hosts and people.
+    pub fn url(&self, bound: SocketAddr) -> String {
+        self.public_url.clone().unwrap_or_else(|| format!("http://{bound}"))
+    }
+}

@@ -1,0 +1,370 @@
+//! Hosts: the list, one host, two side by side, groups.
+
+use super::super::query::ListQuery;
+use super::super::views::{
+    Compare, Condition, Difference, GroupRow, HostBrief, HostPage, HostRow, HostsPage, Newer, StoryEvent, StoryKind, TallyRow,
+};
+use super::{condition, facet, fits, holds, instant, page, turned};
+use crate::api::hosts::explain;
+use crate::app::{App, Shared};
+use crate::fleet::Managed;
+use crate::fleet::question::{Clock, Standing};
+use crate::http::problem::Refusal;
+use plimsoll_core::model::component::Component;
+use plimsoll_core::model::identifier::GroupId;
+use plimsoll_core::model::registration::{HostState, Registration};
+use plimsoll_formats::protocol;
+use plimsoll_store::transitions::{FindingKey, Transition};
+use plimsoll_version::compare as compare_versions;
+use roaring::RoaringBitmap;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Findings on a host's page; a forgotten host has thousands.
+const FINDINGS: usize = 500;
+/// Moments of a host's story.
+const STORY: usize = 50;
+
+fn row(managed: &Managed, groups: &BTreeMap<u32, Vec<String>>, clock: Clock) -> HostRow {
+    let (host, counts, judged) = (&managed.registration, &managed.counts, managed.judged.as_deref());
+    HostRow {
+        id: host.id.to_string(),
+        name: host.name.clone(),
+        state: host.state,
+        source: host.source,
+        condition: condition(managed, clock),
+        os: judged.map(|judged| judged.system.clone()).filter(|system| !system.is_empty()),
+        groups: groups.get(&host.number).cloned().unwrap_or_default(),
+        tier: host.tier.clone(),
+        exposure: host.exposure,
+        environment: host.environment.clone(),
+        owner: host.owner.clone(),
+        last_seen: managed.last_seen(),
+        silent: managed.standing(clock) == Standing::Silent,
+        flag: host.flag.clone(),
+        updates: counts.updates.map(u64::from),
+        security_updates: counts.security_updates.map(u64::from),
+        findings: counts.findings.map(u64::from),
+        overdue: counts.findings.map(|_| u64::from(counts.overdue)),
+        due: judged.and_then(|judged| judged.findings.iter().filter_map(|open| open.due()).min()).and_then(instant),
+        reboot: judged.and_then(|judged| judged.reboot),
+        coverage: (u64::from(counts.evaluated) * 100).checked_div(u64::from(counts.components)),
+    }
+}
+
+/// Groups with their names, by a host's number.
+async fn memberships(app: &Shared) -> Result<(Vec<plimsoll_store::groups::Group>, BTreeMap<u32, Vec<String>>), Refusal> {
+    let groups = app.store.groups(&plimsoll_store::Scope::All).await?;
+    let fleet = app.fleet.read();
+    let mut by: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+    for group in &groups {
+        for number in fleet.of_group(group.id).into_iter().flatten() {
+            by.entry(number).or_default().push(group.name.clone());
+        }
+    }
+    Ok((groups, by))
+}
+
+fn wanted(query: &ListQuery, row: &HostRow) -> bool {
+    let exposure = row.exposure.map(|exposure| exposure.as_str());
+    let is = match query.filter("is") {
+        "silent" => row.silent,
+        "flagged" => row.flag.is_some(),
+        "reboot" => row.reboot == Some(true),
+        _ => true,
+    };
+    let group = query.filter("group");
+    let in_group = group.is_empty() || row.groups.iter().any(|name| name == group);
+    let state = query.filter("state");
+    let in_state = if state.is_empty() { row.state != HostState::Retired } else { row.state.word() == state };
+    is && in_group
+        && in_state
+        && fits(query, "condition", Some(row.condition.word()))
+        && fits(query, "os", row.os.as_deref())
+        && fits(query, "environment", row.environment.as_deref())
+        && fits(query, "tier", row.tier.as_deref())
+        && fits(query, "exposure", exposure)
+        && fits(query, "owner", row.owner.as_deref())
+        && holds(query, &[&row.name, row.owner.as_deref().unwrap_or(""), row.os.as_deref().unwrap_or("")])
+}
+
+fn order(query: &ListQuery, rows: &mut [HostRow]) {
+    let name = |row: &HostRow| (row.name.clone(), row.id.clone());
+    match query.sort.as_str() {
+        "os" => rows.sort_by_cached_key(|row| (row.os.clone(), name(row))),
+        "due" => rows.sort_by_cached_key(|row| (row.due.is_none(), row.due, name(row))),
+        "overdue" => rows.sort_by_cached_key(|row| (row.overdue, name(row))),
+        "findings" => rows.sort_by_cached_key(|row| (row.findings, name(row))),
+        "updates" => rows.sort_by_cached_key(|row| (row.updates, name(row))),
+        "coverage" => rows.sort_by_cached_key(|row| (row.coverage, name(row))),
+        "seen" => rows.sort_by_cached_key(|row| (row.last_seen, name(row))),
+        "owner" => rows.sort_by_cached_key(|row| (row.owner.clone(), name(row))),
+        "name" => rows.sort_by_cached_key(name),
+        _ => rows.sort_by_cached_key(|row| (row.condition, row.due.is_none(), row.due, name(row))),
+    }
+}
+
+/// Every row of the list, for exports.
+///
+/// # Errors
+///
+/// What the store meets.
+pub async fn hosts_rows(app: &Shared, seen: &RoaringBitmap, query: &ListQuery) -> Result<(Vec<HostRow>, Vec<HostRow>), Refusal> {
+    let (_, groups) = memberships(app).await?;
+    let clock = app.clock();
+    let all: Vec<HostRow> = {
+        let fleet = app.fleet.read();
+        seen.iter().filter_map(|number| fleet.numbered(number)).map(|managed| row(managed, &groups, clock)).collect()
+    };
+    let mut rows: Vec<HostRow> = all.iter().filter(|row| wanted(query, row)).cloned().collect();
+    order(query, &mut rows);
+    Ok((all, turned(query, rows)))
+}
+
+/// Fills the list of hosts.
+///
+/// # Errors
+///
+/// What the store meets.
+pub async fn hosts(app: &Shared, seen: &RoaringBitmap, query: ListQuery) -> Result<HostsPage, Refusal> {
+    let (all, rows) = hosts_rows(app, seen, &query).await?;
+    let facets = vec![
+        facet("group", all.iter().flat_map(|row| row.groups.iter().map(|name| Some(name.as_str())))),
+        facet("os", all.iter().map(|row| row.os.as_deref())),
+        facet("environment", all.iter().map(|row| row.environment.as_deref())),
+        facet("tier", all.iter().map(|row| row.tier.as_deref())),
+        facet("owner", all.iter().map(|row| row.owner.as_deref())),
+    ];
+    let hosts = all.iter().filter(|row| row.state != HostState::Retired).count() as u64;
+    let tally = query.by.map(|by| tally(by, &rows));
+    Ok(HostsPage { list: page(query, rows, facets), tally, hosts })
+}
+
+fn tally(by: &str, rows: &[HostRow]) -> Vec<TallyRow> {
+    let mut tallies: BTreeMap<String, TallyRow> = BTreeMap::new();
+    for row in rows {
+        let one = |value: &Option<String>| vec![value.clone().unwrap_or_default()];
+        let values = match by {
+            "group" if row.groups.is_empty() => vec![String::new()],
+            "group" => row.groups.clone(),
+            "os" => one(&row.os),
+            "environment" => one(&row.environment),
+            "tier" => one(&row.tier),
+            "exposure" => one(&row.exposure.map(|exposure| exposure.as_str().to_owned())),
+            _ => one(&row.owner),
+        };
+        for value in values {
+            let tally = tallies
+                .entry(value.clone())
+                .or_insert_with(|| TallyRow { value, hosts: 0, overdue: 0, due_soon: 0, unknown: 0, findings: 0 });
+            tally.hosts += 1;
+            tally.overdue += u64::from(row.condition == Condition::Overdue);
+            tally.due_soon += u64::from(row.condition == Condition::DueSoon);
+            tally.unknown += u64::from(row.condition == Condition::Unknown);
+            tally.findings += row.findings.unwrap_or(0);
+        }
+    }
+    let mut rows: Vec<TallyRow> = tallies.into_values().collect();
+    rows.sort_by(|a, b| (b.overdue, b.hosts, &a.value).cmp(&(a.overdue, a.hosts, &b.value)));
+    rows
+}
+
+/// Fills one host's page.
+///
+/// # Errors
+///
+/// What the store or the advisory database meets.
+pub async fn host(app: &Shared, registration: &Registration) -> Result<HostPage, Refusal> {
+    let (_, groups) = memberships(app).await?;
+    let clock = app.clock();
+    let row = {
+        let fleet = app.fleet.read();
+        let managed = fleet.host(registration.id).ok_or_else(|| crate::api::missing("host", &registration.name))?;
+        row(managed, &groups, clock)
+    };
+    let mut scan = explain(app, registration, false).await?;
+    let machine = app.store.machine(registration.id).await?;
+    let mut history = app.store.transitions(registration.id).await?;
+    history.reverse();
+    let goes_on = history.len() > STORY;
+    history.truncate(STORY);
+    let mut findings = scan.as_mut().map(|scan| std::mem::take(&mut scan.findings)).unwrap_or_default();
+    let total = findings.len() as u64;
+    findings.truncate(FINDINGS);
+    let facts = scan.as_ref().map(|scan| scan.host.clone()).unwrap_or_default();
+    Ok(HostPage {
+        row,
+        labels: registration.labels.clone(),
+        enrolled: registration.enrolled,
+        reported: registration.reported,
+        report: registration.report.clone(),
+        key: registration.public_key.clone(),
+        agent: machine.agent,
+        os: facts.os,
+        kernel: facts.kernel,
+        reboot: facts.reboot,
+        hardware: facts.hardware,
+        repositories: facts.repositories,
+        coverage: scan.as_ref().map(|scan| scan.coverage.clone()).unwrap_or_default(),
+        findings,
+        findings_total: total,
+        updates: scan.as_mut().and_then(|scan| scan.updates.take()),
+        problems: scan.map(|scan| scan.problems).unwrap_or_default(),
+        story: history.iter().flat_map(story).collect(),
+        story_goes_on: goes_on,
+        applications: Vec::new(),
+    })
+}
+
+/// What came and went at one moment, as sentences: each thing for a few, a
+/// count for many.
+fn story(moment: &Transition) -> Vec<StoryEvent> {
+    const NAMED: usize = 5;
+    let at = moment.at;
+    let events = |kind: StoryKind, keys: &[FindingKey], word: &str| -> Vec<StoryEvent> {
+        let findings: Vec<&FindingKey> = keys.iter().filter(|key| key.advisory != "update").collect();
+        if findings.len() > NAMED {
+            return vec![StoryEvent { at, kind, text: format!("{} findings {word}", findings.len()), actor: None, link: None }];
+        }
+        let one = |key: &FindingKey| {
+            let package = key.component.split(' ').next().and_then(|purl| purl.rsplit('/').next()).unwrap_or_default();
+            StoryEvent {
+                at,
+                kind,
+                text: format!("{} in {package}", key.advisory),
+                actor: None,
+                link: Some(format!("/console/advisories/{}", super::super::query::segment(&key.advisory))),
+            }
+        };
+        findings.into_iter().map(one).collect()
+    };
+    let mut out = events(StoryKind::Closed, &moment.closed, "closed");
+    out.extend(events(StoryKind::Opened, &moment.opened, "opened"));
+    out
+}
+
+async fn components(app: &Shared, registration: &Registration) -> Result<Vec<Component>, Refusal> {
+    let Some(digest) = &registration.report else { return Ok(Vec::new()) };
+    let bytes = app.store.report(registration.client, digest).await?;
+    let report = app.compute(move || protocol::read_report_bytes("stored report", bytes)).await?;
+    Ok(report.report.components)
+}
+
+/// Fills the comparison of two hosts.
+///
+/// # Errors
+///
+/// What the store meets.
+pub async fn compare(app: &Shared, seen: &RoaringBitmap, pair: [Option<Registration>; 2]) -> Result<Compare, Refusal> {
+    let clock = app.clock();
+    let choices = {
+        let fleet = app.fleet.read();
+        let mut choices: Vec<_> = seen
+            .iter()
+            .filter_map(|number| fleet.numbered(number))
+            .filter(|managed| managed.registration.report.is_some() && managed.registration.state == HostState::Active)
+            .map(|managed| super::super::views::Choice {
+                value: managed.registration.id.to_string(),
+                text: managed.registration.name.clone(),
+                count: None,
+            })
+            .collect();
+        choices.sort_by(|a, b| a.text.cmp(&b.text));
+        choices.truncate(1000);
+        choices
+    };
+    let brief = |registration: &Option<Registration>, packages: usize| {
+        let fleet = app.fleet.read();
+        let managed = fleet.host(registration.as_ref()?.id)?;
+        Some(HostBrief {
+            id: managed.registration.id.to_string(),
+            name: managed.registration.name.clone(),
+            os: managed.judged.as_ref().map(|judged| judged.system.clone()).filter(|system| !system.is_empty()),
+            packages: packages as u64,
+            reported: managed.registration.reported,
+            condition: condition(managed, clock),
+        })
+    };
+    let mut sides = Vec::new();
+    for registration in &pair {
+        sides.push(match registration {
+            Some(registration) => components(app, registration).await?,
+            None => Vec::new(),
+        });
+    }
+    let mut out = Compare {
+        choices,
+        left: brief(&pair[0], sides[0].len()),
+        right: brief(&pair[1], sides[1].len()),
+        only_left: Vec::new(),
+        only_right: Vec::new(),
+        differ: Vec::new(),
+        same: 0,
+    };
+    if out.left.is_some() && out.right.is_some() {
+        differences(&sides[0], &sides[1], &mut out);
+    }
+    Ok(out)
+}
+
+fn differences(left: &[Component], right: &[Component], out: &mut Compare) {
+    type Named<'a> = BTreeMap<(&'a str, &'a str, &'a str), &'a Component>;
+    // Kernels of several releases stand side by side under names of their own;
+    // what is installed twice under one name differs by its place.
+    fn by_name(components: &[Component]) -> Named<'_> {
+        fn key(one: &Component) -> (&str, &str, &str) {
+            (one.name.as_str(), one.arch.as_deref().unwrap_or(""), one.locations.first().map_or("", String::as_str))
+        }
+        components.iter().map(|one| (key(one), one)).collect()
+    }
+    let (lefts, rights) = (by_name(left), by_name(right));
+    let keys: BTreeSet<_> = lefts.keys().chain(rights.keys()).copied().collect();
+    for key in keys {
+        match (lefts.get(&key), rights.get(&key)) {
+            (Some(one), None) => out.only_left.push((one.name.clone(), one.version.clone())),
+            (None, Some(one)) => out.only_right.push((one.name.clone(), one.version.clone())),
+            (Some(one), Some(other)) if one.version != other.version => out.differ.push(difference((*one).clone(), (*other).clone())),
+            _ => out.same += 1,
+        }
+    }
+}
+
+fn difference(left: Component, right: Component) -> Difference {
+    let scheme = left.stream.as_ref().and_then(|stream| stream.scheme());
+    let newer = match scheme.and_then(|scheme| compare_versions(scheme, &left.version, &right.version).ok()) {
+        Some(Ordering::Greater) => Newer::Left,
+        Some(Ordering::Less) => Newer::Right,
+        _ => Newer::CannotTell,
+    };
+    Difference { name: left.name, left: left.version, right: right.version, newer }
+}
+
+/// Fills the list of groups.
+///
+/// # Errors
+///
+/// What the store meets.
+pub async fn groups(app: &Shared, seen: &RoaringBitmap) -> Result<Vec<GroupRow>, Refusal> {
+    let (groups, _) = memberships(app).await?;
+    let clock = app.clock();
+    Ok(groups.into_iter().map(|group| group_row(app, seen, group.id, group.name, group.query, clock)).filter(|row| row.hosts > 0 || seen.len() > 0).collect())
+}
+
+fn group_row(app: &App, seen: &RoaringBitmap, id: GroupId, name: String, query: String, clock: Clock) -> GroupRow {
+    let fleet = app.fleet.read();
+    let members = fleet.of_group(id).map(|members| members & seen).unwrap_or_default();
+    let mut row = GroupRow { id: id.to_string(), name, query, hosts: 0, overdue: 0, unknown: 0, findings: 0, due: None };
+    for managed in members.iter().filter_map(|number| fleet.numbered(number)) {
+        let state = condition(managed, clock);
+        row.hosts += 1;
+        row.overdue += u64::from(state == Condition::Overdue);
+        row.unknown += u64::from(state == Condition::Unknown);
+        row.findings += u64::from(managed.counts.findings.unwrap_or(0));
+        let due = managed.judged.as_ref().and_then(|judged| judged.findings.iter().filter_map(|open| open.due()).min()).and_then(instant);
+        row.due = match (row.due, due) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+    }
+    row
+}

@@ -1,0 +1,114 @@
+//! Filling the pages' view structs from the server's state.
+
+mod findings;
+mod hosts;
+mod operations;
+mod packages;
+mod shell;
+mod today;
+
+pub use findings::{advisory, findings, findings_rows};
+pub use hosts::{compare, groups, host, hosts, hosts_rows};
+pub use operations::{activity, enrolment, policy, search, sources};
+pub use packages::{package, packages, packages_rows};
+pub use shell::shell;
+pub use today::today;
+
+use super::query::ListQuery;
+use super::views::{Choice, Condition, Facet, Listing};
+use crate::fleet::Managed;
+use crate::fleet::question::{Clock, Standing};
+use jiff::Timestamp;
+use plimsoll_core::model::obligation::Verdict;
+use std::collections::BTreeMap;
+
+/// Rows on one page: two screens, and a table that a reader can hold in view.
+pub const ROWS: usize = 50;
+
+/// An instant from seconds.
+fn instant(seconds: i64) -> Option<Timestamp> {
+    Timestamp::from_second(seconds).ok()
+}
+
+/// The verdict of a due date.
+fn verdict(due: Option<Timestamp>, clock: Clock) -> Verdict {
+    match due {
+        None => Verdict::Unknown,
+        Some(due) if due < clock.now => Verdict::Overdue,
+        Some(due) if due.as_second() <= clock.now.as_second() + crate::fleet::judged::SOON_SECONDS => Verdict::DueSoon,
+        Some(_) => Verdict::OpenInTime,
+    }
+}
+
+/// How a host stands, in one word.
+fn condition(managed: &Managed, clock: Clock) -> Condition {
+    let counts = &managed.counts;
+    let heard = matches!(managed.standing(clock), Standing::Active);
+    match counts.findings {
+        _ if counts.overdue > 0 => Condition::Overdue,
+        _ if counts.due_soon > 0 => Condition::DueSoon,
+        // What nobody has heard of lately, or nothing has judged, is not clear.
+        None => Condition::Unknown,
+        _ if !heard || counts.evaluated < counts.components => Condition::Unknown,
+        Some(0) => Condition::Clear,
+        Some(_) => Condition::InTime,
+    }
+}
+
+/// Cuts one page out of all rows; cursors are places in the list.
+fn page<Row>(query: ListQuery, rows: Vec<Row>, facets: Vec<Facet>) -> Listing<Row> {
+    let total = rows.len();
+    let place = |cursor: &Option<String>| cursor.as_deref().and_then(|text| text.parse::<usize>().ok());
+    let start = match (place(&query.after), place(&query.before)) {
+        (Some(after), _) => after.min(total),
+        (None, Some(before)) => before.saturating_sub(ROWS).min(total),
+        (None, None) => 0,
+    };
+    let end = (start + ROWS).min(total);
+    Listing {
+        query,
+        rows: rows.into_iter().skip(start).take(ROWS).collect(),
+        total: Some(total as u64),
+        before: (start > 0).then(|| start.to_string()),
+        after: (end < total).then(|| end.to_string()),
+        facets,
+    }
+}
+
+/// Values of a filter with the number of rows of each, most frequent first.
+fn facet<'a>(key: &'static str, values: impl Iterator<Item = Option<&'a str>>) -> Facet {
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for value in values {
+        *counts.entry(value.unwrap_or(super::query::NONE)).or_default() += 1;
+    }
+    let mut choices: Vec<Choice> = counts
+        .into_iter()
+        .map(|(value, count)| Choice { value: value.to_owned(), text: value.to_owned(), count: Some(count) })
+        .collect();
+    choices.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.value.cmp(&b.value)));
+    choices.truncate(100);
+    Facet { key, choices }
+}
+
+/// Whether a row's value is the one a filter asks for; no filter takes all.
+fn fits(query: &ListQuery, key: &str, value: Option<&str>) -> bool {
+    let wanted = query.filter(key);
+    wanted.is_empty() || wanted == value.unwrap_or(super::query::NONE)
+}
+
+/// Whether one of some texts holds what was typed, case aside.
+fn holds(query: &ListQuery, texts: &[&str]) -> bool {
+    if query.text.is_empty() {
+        return true;
+    }
+    let wanted = query.text.to_lowercase();
+    texts.iter().any(|text| text.to_lowercase().contains(&wanted))
+}
+
+/// Turns the order round where the query asks for it.
+fn turned<Row>(query: &ListQuery, mut rows: Vec<Row>) -> Vec<Row> {
+    if query.descending {
+        rows.reverse();
+    }
+    rows
+}

@@ -1,0 +1,260 @@
+//! Sources, policy, activity, search, enrolment.
+
+use super::super::query::{ListQuery, segment};
+use super::super::views::{
+    Checkpoint, Choice, DatabaseAge, Enrolment, EnrolmentTokenRow, EvidenceEntry, JoinCommand, Listing, PolicyPage, PolicyText, Preset, Search, SearchHit,
+    SourceRow, SourceStanding, SourcesPage,
+};
+use super::{page, today};
+use crate::api::stored;
+use crate::app::{App, Shared};
+use crate::fleet::question::Standing;
+use crate::http::gate::Allowed;
+use crate::http::problem::Refusal;
+use jiff::SignedDuration;
+use plimsoll_core::model::identifier::GroupId;
+use plimsoll_core::model::source::{Source, SourceTrouble};
+use plimsoll_formats::policy::PRESETS;
+use plimsoll_formats::protocol::{digest, encode_hex};
+use plimsoll_store::evidence::reading::{ActivityQuery, Entry};
+use roaring::RoaringBitmap;
+use std::collections::BTreeMap;
+
+/// Entries of the evidence log on its page.
+const ENTRIES: u32 = 500;
+/// Hits of each kind.
+const HITS: usize = 8;
+
+fn standing(source: &Source) -> SourceStanding {
+    let has = |kinds: &[SourceTrouble]| source.warnings.iter().any(|warning| kinds.contains(&warning.kind));
+    if has(&[SourceTrouble::Failed, SourceTrouble::Shrunk, SourceTrouble::WentBack]) {
+        SourceStanding::Failed
+    } else if has(&[SourceTrouble::Stale]) {
+        SourceStanding::Stale
+    } else if has(&[SourceTrouble::Partial]) {
+        SourceStanding::Partial
+    } else {
+        SourceStanding::Fresh
+    }
+}
+
+/// Fills the page of sources.
+pub fn sources(app: &App, seen: &RoaringBitmap) -> SourcesPage {
+    let clock = app.clock();
+    let limit = app.configuration.policies.max_feed_age.seconds();
+    let held = app.advisories.held();
+    let mut by_stream: BTreeMap<String, u64> = BTreeMap::new();
+    {
+        let fleet = app.fleet.read();
+        for judged in seen.iter().filter_map(|number| fleet.numbered(number)).filter_map(|managed| managed.judged.as_ref()) {
+            *by_stream.entry(judged.stream.clone()).or_default() += 1;
+        }
+    }
+    let found = held.as_ref().map_or_else(Vec::new, |held| held.sources(clock.now, limit));
+    let troubled = found.iter().filter(|source| !source.warnings.is_empty()).count() as u64;
+    let covered: std::collections::BTreeSet<&str> = found.iter().flat_map(|source| source.streams.iter().map(String::as_str)).collect();
+    let uncovered = by_stream
+        .iter()
+        .filter(|(stream, _)| !stream.is_empty() && !covered.contains(stream.as_str()))
+        .map(|(stream, hosts)| (stream.clone(), *hosts))
+        .collect();
+    let mut rows: Vec<SourceRow> = found
+        .iter()
+        .map(|source| SourceRow {
+            standing: standing(source),
+            freshness_limit: Some(SignedDuration::from_secs(limit)),
+            last_error: None,
+            hosts: (!source.streams.is_empty()).then(|| source.streams.iter().filter_map(|stream| by_stream.get(stream)).sum()),
+            source: source.clone(),
+        })
+        .collect();
+    rows.sort_by(|a, b| a.standing.cmp(&b.standing).then_with(|| a.source.name.cmp(&b.source.name)));
+    SourcesPage {
+        database: held.as_ref().map(|held| DatabaseAge {
+            built: held.named.built,
+            digest: held.named.digest.clone(),
+            stale: held.named.built.is_none_or(|built| clock.now.as_second() - built.as_second() > limit),
+            troubled_sources: troubled,
+        }),
+        signed_by: held.and_then(|held| held.named.signed_by.clone()),
+        rows,
+        next_update: None,
+        uncovered,
+    }
+}
+
+fn preset_text(name: &str) -> Option<String> {
+    plimsoll_formats::policy::preset(name).map(str::to_owned)
+}
+
+/// Fills the page of the policy.
+pub fn policy(app: &App) -> PolicyPage {
+    let policies = &app.configuration.policies;
+    let in_force: Vec<PolicyText> = policies
+        .in_force()
+        .into_iter()
+        .map(|policy| PolicyText {
+            title: policy.id.clone(),
+            text: plimsoll_formats::policy::preset(&policy.id).unwrap_or_default().to_owned(),
+            id: policy.id,
+            version: policy.version,
+            source: policy.source,
+            as_of: policy.as_of,
+            since: None,
+            by: None,
+            digest: String::new(),
+            rules: Vec::new(),
+            assumptions: Vec::new(),
+            problems: policies.problems.clone(),
+        })
+        .collect();
+    let presets = PRESETS.iter().filter_map(|preset| {
+        let set = plimsoll_formats::policy::load(preset.name, preset.text, &|name| preset_text(name)).ok()?;
+        let own = set.in_force().into_iter().next()?;
+        Some(Preset {
+            in_force: in_force.iter().any(|policy| policy.id == own.id),
+            title: own.id.clone(),
+            id: own.id,
+            source: own.source,
+            as_of: own.as_of.unwrap_or_default(),
+        })
+    });
+    let presets = presets.collect();
+    PolicyPage { in_force, presets }
+}
+
+/// Fills the page of the evidence log.
+///
+/// # Errors
+///
+/// What the store meets.
+pub async fn activity(app: &Shared, query: ListQuery) -> Result<(Listing<EvidenceEntry>, Option<Checkpoint>), Refusal> {
+    let entries = app.store.activity(&ActivityQuery { limit: ENTRIES, ..ActivityQuery::new(plimsoll_store::Scope::All) }).await?;
+    let rows: Vec<EvidenceEntry> = entries.into_iter().map(entry).filter(|row| super::holds(&query, &[&row.actor, &row.verb, &row.object])).collect();
+    let checkpoint = app.store.checkpoint().await?.map(|checkpoint| Checkpoint {
+        origin: checkpoint.origin,
+        size: checkpoint.size,
+        root: encode_hex(&checkpoint.root),
+        signed: app.clock().now,
+        witnesses: 0,
+    });
+    Ok((page(query, rows, Vec::new()), checkpoint))
+}
+
+fn entry(entry: Entry) -> EvidenceEntry {
+    let text = |value: Option<&serde_json::Value>| value.map_or_else(String::new, ToString::to_string);
+    EvidenceEntry {
+        index: entry.position,
+        time: entry.time,
+        actor: entry.actor_name.unwrap_or(entry.actor),
+        strength: entry.strength,
+        verb: entry.verb,
+        link: entry.object.strip_prefix("host:").map(|id| format!("/console/hosts/{}", segment(id))),
+        object: entry.object,
+        reason: entry.reason.unwrap_or_default(),
+        before: text(entry.before.as_ref()),
+        after: text(entry.after.as_ref()),
+        request: entry.request.unwrap_or_default(),
+        digest: digest(&entry.bytes),
+    }
+}
+
+/// Fills the hits of a search.
+pub fn search(app: &App, seen: &RoaringBitmap, text: &str) -> Search {
+    let mut out = Search { text: text.to_owned(), hosts: Vec::new(), packages: Vec::new(), advisories: Vec::new(), applications: Vec::new() };
+    let wanted = text.trim().to_lowercase();
+    if wanted.len() < 2 {
+        return out;
+    }
+    let clock = app.clock();
+    let fleet = app.fleet.read();
+    let mut hosts: Vec<SearchHit> = seen
+        .iter()
+        .filter_map(|number| fleet.numbered(number))
+        .filter(|managed| managed.registration.name.to_lowercase().contains(&wanted) && managed.standing(clock) != Standing::Retired)
+        .map(|managed| SearchHit {
+            link: format!("/console/hosts/{}", managed.registration.id),
+            name: managed.registration.name.clone(),
+            note: managed.judged.as_ref().map_or_else(String::new, |judged| judged.system.clone()),
+        })
+        .collect();
+    hosts.sort_by(|a, b| (a.name.len(), &a.name).cmp(&(b.name.len(), &b.name)));
+    hosts.truncate(HITS);
+    out.hosts = hosts;
+    out.packages = fleet
+        .index
+        .search(&wanted, seen, None, HITS)
+        .into_iter()
+        .map(|package| SearchHit {
+            link: format!("/console/packages/{}/{}", segment(&package.stream.to_string()), segment(&package.name)),
+            note: format!("{} · {} hosts", package.stream, package.hosts),
+            name: package.name,
+        })
+        .collect();
+    drop(fleet);
+    let found = app.fleet.read().list_advisories(
+        seen,
+        |row| row.advisory.to_lowercase().contains(&wanted),
+        (0, HITS),
+        clock.now,
+    );
+    out.advisories = found
+        .rows
+        .into_iter()
+        .map(|row| SearchHit {
+            link: format!("/console/advisories/{}", segment(&row.advisory)),
+            note: format!("{} · {} hosts", row.severity.as_str(), row.hosts),
+            name: row.advisory,
+        })
+        .collect();
+    if out.advisories.is_empty() && wanted.starts_with("cve-") && wanted.len() >= 11 {
+        let id = wanted.to_uppercase();
+        let known = app.advisories.held().is_some_and(|held| {
+            use plimsoll_core::knowledge::Knowledge;
+            held.database.advisories_named(&id).is_ok_and(|found| !found.is_empty())
+        });
+        if known {
+            out.advisories.push(SearchHit { link: format!("/console/advisories/{id}"), name: id, note: "no host of yours is concerned".to_owned() });
+        }
+    }
+    out
+}
+
+/// Fills the page of enrolment.
+///
+/// # Errors
+///
+/// What the store meets.
+pub async fn enrolment(app: &Shared, allowed: &Allowed, seen: &RoaringBitmap, join: Option<JoinCommand>) -> Result<Enrolment, Refusal> {
+    let groups = app.store.groups(&stored(&allowed.scope)).await?;
+    let tokens = app.store.enrolment_tokens(&stored(&allowed.scope)).await?;
+    let name = |id: Option<GroupId>| groups.iter().find(|group| Some(group.id) == id).map(|group| group.name.clone());
+    let clock = app.clock();
+    let live = tokens.into_iter().filter(|token| token.revoked.is_none() && token.expires > clock.now && token.used < token.uses);
+    let rows = live.map(|token| EnrolmentTokenRow {
+        id: token.id.to_string(),
+        group: name(token.group),
+        by: token.maker,
+        made: token.created,
+        expires: token.expires,
+        uses: u64::from(token.uses),
+        used: u64::from(token.used),
+        revoked: false,
+    });
+    let rows = rows.collect();
+    let fleet = app.fleet.read();
+    let pending = seen
+        .iter()
+        .filter_map(|number| fleet.numbered(number))
+        .filter(|managed| managed.standing(clock) == Standing::Pending)
+        .map(today::pending)
+        .collect();
+    let choices = groups.iter().map(|group| Choice { value: group.id.to_string(), text: group.name.clone(), count: None });
+    Ok(Enrolment {
+        pending,
+        tokens: rows,
+        groups: choices.collect(),
+        join,
+        root_digest: app.root_digest.clone().unwrap_or_default(),
+    })
+}

@@ -1,0 +1,197 @@
+//! Packages: one update and the hosts that wait for it, one package and its
+//! versions.
+
+use super::super::query::ListQuery;
+use super::super::views::{Listing, PackageHost, PackagePage, PackageRow, PackageUpdate, PackageVersion};
+use super::{facet, fits, holds, instant, page, turned};
+use crate::app::App;
+use crate::fleet::judged::Pending;
+use crate::fleet::names::Name;
+use crate::fleet::{Managed, State};
+use crate::http::problem::Refusal;
+use plimsoll_core::model::stream::Stream;
+use roaring::RoaringBitmap;
+use std::collections::{BTreeMap, BTreeSet};
+
+#[derive(Default)]
+struct Waiting {
+    hosts: u64,
+    held: u64,
+    security: bool,
+    reboot: bool,
+    origin: Option<Name>,
+    advisories: BTreeSet<Name>,
+    due: Option<i64>,
+}
+
+impl Waiting {
+    fn add(&mut self, update: &Pending) {
+        self.hosts += 1;
+        self.held += u64::from(update.held);
+        self.security |= update.security;
+        self.reboot |= update.reboot;
+        self.origin = Some(update.origin);
+        self.advisories.extend(update.advisories.iter().copied());
+        self.due = match (self.due, update.due) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+    }
+}
+
+/// Updates that visible hosts wait for, by stream, package and candidate.
+fn waiting(fleet: &State, hosts: &[&Managed]) -> BTreeMap<(String, Name, Name), Waiting> {
+    let mut out: BTreeMap<(String, Name, Name), Waiting> = BTreeMap::new();
+    for managed in hosts {
+        let Some(judged) = &managed.judged else { continue };
+        for update in judged.updates.iter().flatten() {
+            out.entry((judged.stream.clone(), update.package, update.candidate)).or_default().add(update);
+        }
+    }
+    let _ = fleet;
+    out
+}
+
+/// Every row of the list, with the unfiltered ones.
+pub fn packages_rows(app: &App, seen: &RoaringBitmap, query: &ListQuery) -> (Vec<PackageRow>, Vec<PackageRow>) {
+    let fleet = app.fleet.read();
+    let hosts: Vec<&Managed> = seen.iter().filter_map(|number| fleet.numbered(number)).collect();
+    let text = |name: Name| fleet.names.text(name).to_owned();
+    let all: Vec<PackageRow> = if query.filter("kind") == "all" {
+        let found = fleet.index.search(&query.text, seen, None, 5000);
+        found
+            .into_iter()
+            .map(|package| PackageRow {
+                stream: package.stream.to_string(),
+                name: package.name,
+                candidate: None,
+                origin: None,
+                security: false,
+                reboot: false,
+                hosts: package.hosts,
+                held: 0,
+                versions: package.versions as u64,
+                advisories: Vec::new(),
+                due: None,
+            })
+            .collect()
+    } else {
+        waiting(&fleet, &hosts)
+            .into_iter()
+            .map(|((stream, package, candidate), one)| {
+                let place = Stream::language(&stream);
+                let versions = fleet.index.versions(&place, &place.normalise_name(fleet.names.text(package)), seen).len() as u64;
+                PackageRow {
+                    stream,
+                    name: text(package),
+                    candidate: Some(text(candidate)),
+                    origin: one.origin.map(text),
+                    security: one.security,
+                    reboot: one.reboot,
+                    hosts: one.hosts,
+                    held: one.held,
+                    versions,
+                    advisories: one.advisories.into_iter().map(text).collect(),
+                    due: one.due.and_then(instant),
+                }
+            })
+            .collect()
+    };
+    let kind = query.filter("kind");
+    let wanted = |row: &&PackageRow| {
+        (kind != "security" || row.security)
+            && fits(query, "stream", Some(&row.stream))
+            && holds(query, &[&row.name, row.candidate.as_deref().unwrap_or("")])
+    };
+    let mut rows: Vec<PackageRow> = all.iter().filter(wanted).cloned().collect();
+    let name = |row: &PackageRow| (row.name.clone(), row.stream.clone(), row.candidate.clone());
+    match query.sort.as_str() {
+        "name" => rows.sort_by_cached_key(name),
+        "candidate" => rows.sort_by_cached_key(|row| (row.candidate.clone(), name(row))),
+        "hosts" => rows.sort_by_cached_key(|row| (row.hosts, name(row))),
+        "held" => rows.sort_by_cached_key(|row| (row.held, name(row))),
+        "versions" => rows.sort_by_cached_key(|row| (row.versions, name(row))),
+        _ => rows.sort_by_cached_key(|row| (row.due.is_none(), row.due, !row.security, std::cmp::Reverse(row.hosts), name(row))),
+    }
+    let rows = turned(query, rows);
+    (all, rows)
+}
+
+/// Fills the list of packages.
+pub fn packages(app: &App, seen: &RoaringBitmap, query: ListQuery) -> Listing<PackageRow> {
+    let (all, rows) = packages_rows(app, seen, &query);
+    let facets = vec![facet("stream", all.iter().map(|row| Some(row.stream.as_str())))];
+    page(query, rows, facets)
+}
+
+/// Fills the page of one package.
+///
+/// # Errors
+///
+/// `E-NOT-FOUND` where no visible host has it.
+pub fn package(app: &App, seen: &RoaringBitmap, stream: &str, name: &str, query: ListQuery) -> Result<PackagePage, Refusal> {
+    let fleet = app.fleet.read();
+    let place = Stream::language(stream);
+    let found = fleet.index.versions(&place, &place.normalise_name(name), seen);
+    if found.is_empty() {
+        return Err(crate::api::missing("package", name));
+    }
+    let newest = found.len() - 1;
+    let package = fleet.names.find(name);
+    let of = |managed: &Managed, version: &str| -> (Option<u64>, Option<i64>) {
+        let Some(judged) = managed.judged.as_deref().filter(|judged| judged.known) else { return (None, None) };
+        let open = judged.findings.iter().filter(|open| Some(open.component) == package && fleet.names.text(open.version) == version);
+        let (mut count, mut due) = (0, None::<i64>);
+        for one in open {
+            count += 1;
+            due = due.map_or(one.due(), |due| Some(one.due().map_or(due, |other| other.min(due))));
+        }
+        (Some(count), due)
+    };
+    let (mut versions, mut hosts, mut updates) = (Vec::new(), Vec::new(), BTreeMap::<Name, Waiting>::new());
+    for (position, version) in found.iter().enumerate() {
+        let mut findings = None;
+        for managed in version.hosts.iter().filter_map(|number| fleet.numbered(number)) {
+            let (count, due) = of(managed, &version.version);
+            findings = findings.max(count);
+            let pending = managed.judged.iter().flat_map(|judged| judged.updates.iter().flatten()).find(|update| Some(update.package) == package);
+            if let Some(update) = pending {
+                updates.entry(update.candidate).or_default().add(update);
+            }
+            hosts.push(PackageHost {
+                id: managed.registration.id.to_string(),
+                name: managed.registration.name.clone(),
+                version: version.version.clone(),
+                candidate: pending.map(|update| fleet.names.text(update.candidate).to_owned()),
+                held_by: pending.filter(|update| update.held).map(|_| "held back".to_owned()),
+                findings: count,
+                due: due.and_then(instant),
+            });
+        }
+        versions.push(PackageVersion { version: version.version.clone(), hosts: version.hosts.len(), findings, newest: position == newest });
+    }
+    hosts.retain(|row| holds(&query, &[&row.name, &row.version]));
+    match query.sort.as_str() {
+        "version" => hosts.sort_by_cached_key(|row| (row.version.clone(), row.name.clone())),
+        "due" => hosts.sort_by_cached_key(|row| (row.due.is_none(), row.due, row.name.clone())),
+        "findings" => hosts.sort_by_cached_key(|row| (row.findings, row.name.clone())),
+        _ => hosts.sort_by_cached_key(|row| row.name.clone()),
+    }
+    let text = |name: Name| fleet.names.text(name).to_owned();
+    let updates = updates.into_iter().map(|(candidate, one)| PackageUpdate {
+        candidate: text(candidate),
+        origin: one.origin.map(text).unwrap_or_default(),
+        security: one.security,
+        hosts: one.hosts,
+        advisories: one.advisories.into_iter().map(text).collect(),
+        due: one.due.and_then(instant),
+    });
+    Ok(PackagePage {
+        stream: stream.to_owned(),
+        name: name.to_owned(),
+        source: None,
+        versions,
+        updates: updates.collect(),
+        hosts: page(query.clone(), turned(&query, hosts), Vec::new()),
+    })
+}

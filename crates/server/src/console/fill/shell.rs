@@ -1,0 +1,77 @@
+//! What every page shows: the reader, the age of the answer, its coverage.
+
+use super::super::views::{Abilities, Answer, DatabaseAge, Reader, Shell};
+use crate::api::hosts::visible;
+use crate::app::App;
+use crate::fleet::question::{Clock, Standing};
+use crate::http::gate::Allowed;
+use crate::identity::principal::Who;
+use crate::identity::role::Permission;
+use plimsoll_core::model::scan::Coverage;
+use roaring::RoaringBitmap;
+
+/// The shell of a page.
+pub fn shell(app: &App, allowed: &Allowed) -> Shell {
+    let clock = app.clock();
+    let reader = reader(allowed);
+    let answer = reader.is_some().then(|| {
+        let seen = visible(app, &allowed.principal.scope(Permission::ReadFleet));
+        answer(app, &seen, clock)
+    });
+    Shell {
+        now: clock.now,
+        reader,
+        evaluation: app.configuration.evaluation,
+        answer,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        // Every changing request is held against Origin and Sec-Fetch-Site.
+        form_token: None,
+        notice: None,
+    }
+}
+
+fn reader(allowed: &Allowed) -> Option<Reader> {
+    let principal = &allowed.principal;
+    let Who::Person { name, .. } = &principal.who else { return None };
+    let role = principal.grants().iter().map(|grant| grant.role.word()).max().unwrap_or("no role");
+    Some(Reader {
+        name: name.clone(),
+        role: role.to_owned(),
+        client: None,
+        clients: Vec::new(),
+        may: Abilities {
+            operate: principal.may(Permission::EditHosts),
+            enrol: principal.may(Permission::EnrolHosts),
+            author_policy: false,
+            audit: principal.may(Permission::ReadEvidence),
+            administer: principal.may(Permission::ReadPeople),
+        },
+    })
+}
+
+fn answer(app: &App, seen: &RoaringBitmap, clock: Clock) -> Answer {
+    let limit = app.configuration.policies.max_feed_age.seconds();
+    let database = app.advisories.held().map(|held| {
+        let troubled = held.sources(clock.now, limit).iter().filter(|source| !source.warnings.is_empty()).count() as u64;
+        DatabaseAge {
+            built: held.named.built,
+            digest: held.named.digest.clone(),
+            stale: held.named.built.is_none_or(|built| clock.now.as_second() - built.as_second() > limit),
+            troubled_sources: troubled,
+        }
+    });
+    let fleet = app.fleet.read();
+    let (mut coverage, mut hosts, mut fresh) = (Coverage::default(), 0, 0);
+    for managed in seen.iter().filter_map(|number| fleet.numbered(number)) {
+        let standing = managed.standing(clock);
+        if matches!(standing, Standing::Retired | Standing::Pending) {
+            continue;
+        }
+        hosts += 1;
+        fresh += u64::from(standing == Standing::Active);
+        coverage.components += u64::from(managed.counts.components);
+        coverage.evaluated += u64::from(managed.counts.evaluated);
+    }
+    coverage.not_covered = coverage.components - coverage.evaluated;
+    Answer { as_of: clock.now, database, coverage, hosts, fresh_hosts: fresh }
+}

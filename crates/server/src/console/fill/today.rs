@@ -1,0 +1,205 @@
+//! Today: what needs doing.
+
+use super::super::views::{
+    Condition, DeadlineBar, Exposure, FlaggedHost, FleetCell, FleetStrip, NewFinding, PendingHost, SilentHost, StaleSource, Today, Work,
+    WorkItem,
+};
+use super::{condition, instant, verdict};
+use crate::app::App;
+use crate::fleet::judged::Open;
+use crate::fleet::names::Name;
+use crate::fleet::question::{Clock, Standing};
+use crate::fleet::{Managed, State};
+use plimsoll_core::model::advisory::Rating;
+use plimsoll_core::model::obligation::Verdict;
+use roaring::RoaringBitmap;
+use std::collections::BTreeMap;
+
+/// Items of each list; the rest is a click away.
+const ITEMS: usize = 8;
+
+/// Fills the first page.
+pub fn today(app: &App, seen: &RoaringBitmap, clock: Clock) -> Today {
+    let limit = app.configuration.policies.max_feed_age.seconds();
+    let stale = app.advisories.held().map_or_else(Vec::new, |held| held.sources(clock.now, limit));
+    let fleet = app.fleet.read();
+    let hosts: Vec<&Managed> = seen.iter().filter_map(|number| fleet.numbered(number)).collect();
+    let standing = |managed: &&Managed| managed.standing(clock);
+    let silent: Vec<&Managed> = hosts.iter().copied().filter(|managed| standing(managed) == Standing::Silent).collect();
+    let work = Works::of(&hosts, clock);
+    Today {
+        last_look: None,
+        policy_in_force: true,
+        overdue: work.page(&fleet, Verdict::Overdue, clock),
+        due_soon: work.page(&fleet, Verdict::DueSoon, clock),
+        new: Vec::<NewFinding>::new(),
+        new_total: 0,
+        silent_total: silent.len() as u64,
+        silent: silent.iter().take(ITEMS).map(|managed| silent_host(managed)).collect(),
+        stale_sources: stale
+            .into_iter()
+            .filter_map(|source| {
+                let text = source.warnings.first()?.text.clone();
+                Some(StaleSource { name: source.name, text, newest: source.newest })
+            })
+            .collect(),
+        pending: hosts.iter().copied().filter(|managed| standing(managed) == Standing::Pending).map(pending).collect(),
+        flagged: hosts
+            .iter()
+            .filter(|managed| standing(managed) != Standing::Pending)
+            .filter_map(|managed| {
+                let flag = managed.registration.flag.clone()?;
+                Some(FlaggedHost { id: managed.registration.id.to_string(), name: managed.registration.name.clone(), flag })
+            })
+            .collect(),
+        reboots: hosts.iter().filter(|managed| managed.judged.as_ref().and_then(|judged| judged.reboot) == Some(true)).count() as u64,
+        deadlines: deadlines(&hosts, clock),
+        exposure: Exposure::default(),
+        fleet: strip(&hosts, clock),
+    }
+}
+
+/// A pending host as pages show it.
+pub(super) fn pending(managed: &Managed) -> PendingHost {
+    let host = &managed.registration;
+    PendingHost {
+        id: host.id.to_string(),
+        name: host.name.clone(),
+        asked: host.enrolled,
+        key: host.public_key.clone().unwrap_or_default(),
+        reason: host.flag.clone().unwrap_or_else(|| "waits for a decision".to_owned()),
+        group: None,
+        address: None,
+    }
+}
+
+fn silent_host(managed: &Managed) -> SilentHost {
+    SilentHost {
+        id: managed.registration.id.to_string(),
+        name: managed.registration.name.clone(),
+        last_seen: managed.last_seen(),
+        owner: managed.registration.owner.clone(),
+    }
+}
+
+/// Open findings by verdict, advisory and package.
+struct Works {
+    by: BTreeMap<(Verdict, Name, Name), Piece>,
+    hosts: BTreeMap<Verdict, u64>,
+    findings: BTreeMap<Verdict, u64>,
+}
+
+#[derive(Default)]
+struct Piece {
+    hosts: u64,
+    due: i64,
+    rating: Rating,
+    exploited: bool,
+    fixed: Option<Name>,
+    offered: bool,
+}
+
+impl Works {
+    fn of(hosts: &[&Managed], clock: Clock) -> Self {
+        let mut works = Self { by: BTreeMap::new(), hosts: BTreeMap::new(), findings: BTreeMap::new() };
+        for managed in hosts {
+            let Some(judged) = &managed.judged else { continue };
+            let mut met = std::collections::BTreeSet::new();
+            for open in &judged.findings {
+                let kind = verdict(open.due().and_then(instant), clock);
+                if matches!(kind, Verdict::Overdue | Verdict::DueSoon) {
+                    *works.findings.entry(kind).or_default() += 1;
+                    met.insert(kind);
+                    works.add(kind, open);
+                }
+            }
+            for kind in met {
+                *works.hosts.entry(kind).or_default() += 1;
+            }
+        }
+        works
+    }
+
+    fn add(&mut self, kind: Verdict, open: &Open) {
+        let due = open.due().unwrap_or(i64::MAX);
+        let piece = self.by.entry((kind, open.advisory, open.component)).or_insert_with(|| Piece { due, ..Piece::default() });
+        piece.hosts += 1;
+        piece.due = piece.due.min(due);
+        piece.rating = piece.rating.max(open.rating);
+        piece.exploited |= open.exploited;
+        piece.offered |= open.fix == Some(true);
+        piece.fixed = Some(open.fixed);
+    }
+
+    fn page(&self, fleet: &State, kind: Verdict, clock: Clock) -> Work {
+        let mut pieces: Vec<(&(Verdict, Name, Name), &Piece)> = self.by.iter().filter(|((verdict, ..), _)| *verdict == kind).collect();
+        pieces.sort_by_key(|((_, advisory, package), piece)| {
+            (!piece.exploited, piece.due, std::cmp::Reverse(piece.rating), std::cmp::Reverse(piece.hosts), *advisory, *package)
+        });
+        let items = pieces.into_iter().take(ITEMS).filter_map(|((verdict, advisory, package), piece)| {
+            let package = fleet.names.text(*package).to_owned();
+            let fixed = piece.fixed.map_or("", |name| fleet.names.text(name));
+            let act = match (piece.offered, fixed) {
+                (true, fixed) => format!("Update {package} to {fixed}"),
+                (false, "") => format!("Look at {package}: no fix exists"),
+                (false, fixed) => format!("Make {package} {fixed} available"),
+            };
+            Some(WorkItem {
+                act,
+                advisory: fleet.names.text(*advisory).to_owned(),
+                cves: fleet.card(*advisory).map_or_else(Vec::new, |card| card.aliases.iter().filter(|alias| alias.starts_with("CVE-")).cloned().collect()),
+                package,
+                rating: piece.rating,
+                exploited: piece.exploited,
+                hosts: piece.hosts,
+                due: instant(piece.due).unwrap_or(clock.now),
+                verdict: *verdict,
+            })
+        });
+        Work {
+            findings: self.findings.get(&kind).copied().unwrap_or(0),
+            hosts: self.hosts.get(&kind).copied().unwrap_or(0),
+            items: items.collect(),
+        }
+    }
+}
+
+fn deadlines(hosts: &[&Managed], clock: Clock) -> Vec<DeadlineBar> {
+    const SHOWN: [Rating; 5] = [Rating::Critical, Rating::High, Rating::Medium, Rating::Low, Rating::Unknown];
+    let mut bars: BTreeMap<Rating, (u64, u64, u64)> = BTreeMap::new();
+    for open in hosts.iter().filter_map(|managed| managed.judged.as_ref()).flat_map(|judged| &judged.findings) {
+        let bar = bars.entry(open.rating).or_default();
+        match verdict(open.due().and_then(instant), clock) {
+            Verdict::Overdue => bar.2 += 1,
+            Verdict::DueSoon => bar.1 += 1,
+            Verdict::OpenInTime => bar.0 += 1,
+            _ => {}
+        }
+    }
+    SHOWN
+        .into_iter()
+        .filter_map(|rating| {
+            let (within, approaching, exceeded) = *bars.get(&rating)?;
+            Some(DeadlineBar { priority: rating.as_str().to_owned(), within, approaching, exceeded })
+        })
+        .collect()
+}
+
+fn strip(hosts: &[&Managed], clock: Clock) -> FleetStrip {
+    let mut cells: Vec<FleetCell> = hosts
+        .iter()
+        .filter(|managed| !matches!(managed.standing(clock), Standing::Retired | Standing::Pending))
+        .map(|managed| FleetCell {
+            id: managed.registration.id.to_string(),
+            name: managed.registration.name.clone(),
+            condition: condition(managed, clock),
+        })
+        .collect();
+    let counts: Vec<(Condition, u64)> = Condition::ALL
+        .into_iter()
+        .map(|one| (one, cells.iter().filter(|cell| cell.condition == one).count() as u64))
+        .collect();
+    cells.sort_by(|a, b| a.condition.cmp(&b.condition).then_with(|| a.name.cmp(&b.name)));
+    cells.truncate(FleetStrip::LIMIT);
+    FleetStrip { cells, counts }
+}

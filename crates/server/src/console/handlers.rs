@@ -1,0 +1,408 @@
+//! The console's handlers: who asks, what they may see, which page.
+
+use super::fill;
+use super::lists;
+use super::query::{ListForm, ListQuery};
+use super::views::{JoinCommand, Search, Shell, Trouble};
+use super::{PAGE_HEADERS, assets, export, pages};
+use crate::api::acts::{self, Edit, Reason, TokenWish};
+use crate::api::hosts::{seen_host, visible};
+use crate::app::{App, News, Shared};
+use crate::http::gate::Allowed;
+use crate::http::problem::Refusal;
+use crate::http::routes::{Access, Routes};
+use crate::identity::role::Permission;
+use axum::Json;
+use axum::extract::{Form, Path, RawQuery, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Redirect, Response};
+use plimsoll_core::model::problem::Problem;
+use plimsoll_core::model::registration::Registration;
+use roaring::RoaringBitmap;
+use serde::Deserialize;
+use std::convert::Infallible;
+use tokio::sync::broadcast::error::RecvError;
+
+/// The console's routes.
+pub fn routes() -> Routes<Shared> {
+    use Access::{Needs, Public};
+    let (get, post) = (Method::GET, Method::POST);
+    let view = Needs(Permission::ReadFleet);
+    Routes::new()
+        .route(get.clone(), "/", Public, home)
+        .route(get.clone(), "/console/assets/{name}", Public, assets::serve)
+        .route(get.clone(), "/console", view, today)
+        .route(get.clone(), "/console/live", view, live)
+        .route(get.clone(), "/console/search", view, search)
+        .route(get.clone(), "/console/hosts", view, hosts)
+        .route(get.clone(), "/console/hosts.csv", view, hosts_csv)
+        .route(get.clone(), "/console/hosts.json", view, hosts_json)
+        .route(get.clone(), "/console/hosts/{id}", view, host)
+        .route(post.clone(), "/console/hosts/{id}", Needs(Permission::EditHosts), edit_host)
+        .route(post.clone(), "/console/hosts/{id}/retire", Needs(Permission::EditHosts), retire_host)
+        .route(post.clone(), "/console/hosts/{id}/flag", Needs(Permission::EditHosts), unflag_host)
+        .route(get.clone(), "/console/compare", view, compare)
+        .route(get.clone(), "/console/findings", view, findings)
+        .route(get.clone(), "/console/findings.csv", view, findings_csv)
+        .route(get.clone(), "/console/findings.json", view, findings_json)
+        .route(get.clone(), "/console/advisories", view, advisories)
+        .route(get.clone(), "/console/advisories/{id}", view, advisory)
+        .route(get.clone(), "/console/packages", view, packages)
+        .route(get.clone(), "/console/packages.csv", view, packages_csv)
+        .route(get.clone(), "/console/packages.json", view, packages_json)
+        .route(get.clone(), "/console/packages/{stream}/{name}", view, package)
+        .route(get.clone(), "/console/groups", view, groups)
+        .route(get.clone(), "/console/sources", Needs(Permission::ReadKnowledge), sources)
+        .route(get.clone(), "/console/policy", Needs(Permission::ReadPolicy), policy)
+        .route(get.clone(), "/console/activity", Needs(Permission::ReadEvidence), activity)
+        .route(get, "/console/enrolment", Needs(Permission::EnrolHosts), enrolment)
+        .route(post.clone(), "/console/enrolment/tokens", Needs(Permission::EnrolHosts), make_token)
+        .route(post.clone(), "/console/enrolment/hosts/{id}/admit", Needs(Permission::EditHosts), admit_host)
+        .route(post, "/console/enrolment/hosts/{id}/refuse", Needs(Permission::EditHosts), refuse_host)
+}
+
+type Page = Result<Response, Refused>;
+
+/// A refusal as a page, so that a browser shows words and not JSON.
+pub struct Refused(Box<(Shell, Refusal, String)>);
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let (shell, refusal, request) = *self.0;
+        let problem = Problem::new(refusal.code(), "", refusal.detail(), refusal.next());
+        let view = Trouble { status: refusal.status().as_u16(), problem, request };
+        let mut response = written(pages::trouble(&shell, &view));
+        *response.status_mut() = refusal.status();
+        response
+    }
+}
+
+/// A written page with the headers that every page carries.
+pub fn written(page: askama::Result<String>) -> Response {
+    let mut response = match page {
+        Ok(text) => text.into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a page cannot be written");
+            (StatusCode::INTERNAL_SERVER_ERROR, "this page cannot be written; the server's log says why").into_response()
+        }
+    };
+    for (name, value) in PAGE_HEADERS {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(*name), HeaderValue::from_str(value)) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}
+
+/// One request for a page: who, what they see, what they asked for.
+struct Visit {
+    shell: Shell,
+    seen: RoaringBitmap,
+    request: String,
+}
+
+impl Visit {
+    fn new(app: &App, allowed: &Allowed) -> Self {
+        Self {
+            shell: fill::shell(app, allowed),
+            seen: visible(app, &allowed.principal.scope(Permission::ReadFleet)),
+            request: allowed.caller.request.clone(),
+        }
+    }
+
+    fn refused(&self, refusal: Refusal) -> Refused {
+        Refused(Box::new((self.shell.clone(), refusal, self.request.clone())))
+    }
+}
+
+fn asked(form: &ListForm, path: &str, query: Option<&str>) -> ListQuery {
+    ListQuery::read(form, path, query.unwrap_or_default())
+}
+
+async fn home() -> Redirect {
+    Redirect::to("/console")
+}
+
+async fn today(State(app): State<Shared>, allowed: Allowed) -> Page {
+    let visit = Visit::new(&app, &allowed);
+    let view = fill::today(&app, &visit.seen, app.clock());
+    Ok(written(pages::today(&visit.shell, &view)))
+}
+
+/// Tells an open page that something changed, at most once a second.
+async fn live(State(app): State<Shared>, _allowed: Allowed) -> impl IntoResponse {
+    let news = app.news.subscribe();
+    let stream = futures_util::stream::unfold(news, |mut news| async move {
+        loop {
+            match news.recv().await {
+                Ok(News::Host(_) | News::Advisories | News::Other) | Err(RecvError::Lagged(_)) => break,
+                Err(RecvError::Closed) => return None,
+            }
+        }
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        while !news.is_empty() {
+            // One word stands for all that came meanwhile.
+            let _ = news.try_recv();
+        }
+        Some((Ok::<_, Infallible>(Event::default().event("changed").data("1")), news))
+    });
+    Sse::new(stream).keep_alive(KeepAlive::default())
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Typed {
+    #[serde(default)]
+    q: String,
+}
+
+fn typed(query: Option<&str>) -> String {
+    let found = query.and_then(|query| url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "q").map(|(_, value)| value.into_owned()));
+    let typed = Typed { q: found.unwrap_or_default() };
+    typed.q.chars().take(200).collect()
+}
+
+async fn search(State(app): State<Shared>, allowed: Allowed, headers: HeaderMap, RawQuery(query): RawQuery) -> Page {
+    let visit = Visit::new(&app, &allowed);
+    let view = fill::search(&app, &visit.seen, &typed(query.as_deref()));
+    let part = headers.contains_key("hx-request");
+    Ok(written(if part { pages::search_hits(&visit.shell, &view) } else { pages::search(&visit.shell, &view) }))
+}
+
+async fn hosts(State(app): State<Shared>, allowed: Allowed, RawQuery(query): RawQuery) -> Page {
+    let visit = Visit::new(&app, &allowed);
+    let query = asked(&lists::HOSTS, "/console/hosts", query.as_deref());
+    let view = fill::hosts(&app, &visit.seen, query).await.map_err(|refusal| visit.refused(refusal))?;
+    Ok(written(pages::hosts(&visit.shell, &view)))
+}
+
+async fn hosts_csv(State(app): State<Shared>, allowed: Allowed, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
+    let (_, rows) = host_rows(&app, &allowed, query).await?;
+    export::csv("hosts", &export::HOSTS, rows.iter().map(export::host))
+}
+
+async fn hosts_json(State(app): State<Shared>, allowed: Allowed, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
+    let (_, rows) = host_rows(&app, &allowed, query).await?;
+    export::json("hosts", &export::HOSTS, rows.iter().map(export::host))
+}
+
+type HostRows = (Vec<super::views::HostRow>, Vec<super::views::HostRow>);
+
+async fn host_rows(app: &Shared, allowed: &Allowed, query: Option<String>) -> Result<HostRows, Refusal> {
+    let seen = visible(app, &allowed.scope);
+    fill::hosts_rows(app, &seen, &asked(&lists::HOSTS, "/console/hosts", query.as_deref())).await
+}
+
+fn registration(app: &App, allowed: &Allowed, id: &str) -> Result<Registration, Refusal> {
+    let scope = allowed.principal.scope(Permission::ReadFleet);
+    seen_host(app, &scope, id, |managed| managed.registration.clone())
+}
+
+async fn host(State(app): State<Shared>, allowed: Allowed, Path(id): Path<String>) -> Page {
+    let visit = Visit::new(&app, &allowed);
+    let filled = async { fill::host(&app, &registration(&app, &allowed, &id)?).await };
+    let view = filled.await.map_err(|refusal| visit.refused(refusal))?;
+    Ok(written(pages::host(&visit.shell, &view)))
+}
+
+/// What a form of a host's page sends.
+#[derive(Debug, Default, Deserialize)]
+struct HostForm {
+    #[serde(default)]
+    labels: String,
+    #[serde(default)]
+    tier: String,
+    #[serde(default)]
+    exposure: String,
+    #[serde(default)]
+    environment: String,
+    #[serde(default)]
+    owner: String,
+    #[serde(default)]
+    reason: String,
+}
+
+/// Labels, one `name=value` a line.
+fn labels(text: &str) -> std::collections::BTreeMap<String, String> {
+    let lines = text.split(['\n', ',']).map(str::trim).filter(|line| !line.is_empty());
+    lines.map(|line| line.split_once('=').unwrap_or((line, ""))).map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned())).collect()
+}
+
+async fn edit_host(State(app): State<Shared>, allowed: Allowed, Path(id): Path<String>, Form(form): Form<HostForm>) -> Page {
+    let visit = Visit::new(&app, &allowed);
+    let edit = Edit {
+        labels: Some(labels(&form.labels)),
+        tier: Some(form.tier),
+        exposure: Some(form.exposure),
+        environment: Some(form.environment),
+        owner: Some(form.owner),
+        reason: Some(form.reason).filter(|reason| !reason.is_empty()),
+    };
+    acts::edit(State(app), allowed, Path(id.clone()), Json(edit)).await.map(drop).map_err(|refusal| visit.refused(refusal))?;
+    Ok(Redirect::to(&format!("/console/hosts/{}", super::query::segment(&id))).into_response())
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Why {
+    #[serde(default)]
+    reason: String,
+}
+
+impl Why {
+    fn reason(self) -> Reason {
+        Reason { reason: Some(self.reason).filter(|reason| !reason.is_empty()) }
+    }
+}
+
+async fn retire_host(State(app): State<Shared>, allowed: Allowed, Path(id): Path<String>, Form(why): Form<Why>) -> Page {
+    let visit = Visit::new(&app, &allowed);
+    acts::retire(State(app), allowed, Path(id), Json(why.reason())).await.map(drop).map_err(|refusal| visit.refused(refusal))?;
+    Ok(Redirect::to("/console/hosts").into_response())
+}
+
+async fn unflag_host(State(app): State<Shared>, allowed: Allowed, Path(id): Path<String>, Form(why): Form<Why>) -> Page {
+    let visit = Visit::new(&app, &allowed);
+    acts::unflag(State(app), allowed, Path(id.clone()), Json(why.reason())).await.map(drop).map_err(|refusal| visit.refused(refusal))?;
+    Ok(Redirect::to(&format!("/console/hosts/{}", super::query::segment(&id))).into_response())
+}
+
+async fn admit_host(State(app): State<Shared>, allowed: Allowed, Path(id): Path<String>, Form(why): Form<Why>) -> Page {
+    let visit = Visit::new(&app, &allowed);
+    acts::accept(State(app), allowed, Path(id), Json(why.reason())).await.map(drop).map_err(|refusal| visit.refused(refusal))?;
+    Ok(Redirect::to("/console/enrolment").into_response())
+}
+
+async fn refuse_host(State(app): State<Shared>, allowed: Allowed, Path(id): Path<String>, Form(why): Form<Why>) -> Page {
+    let visit = Visit::new(&app, &allowed);
+    acts::retire(State(app), allowed, Path(id), Json(why.reason())).await.map(drop).map_err(|refusal| visit.refused(refusal))?;
+    Ok(Redirect::to("/console/enrolment").into_response())
+}
+
+async fn compare(State(app): State<Shared>, allowed: Allowed, RawQuery(query): RawQuery) -> Page {
+    let visit = Visit::new(&app, &allowed);
+    let side = |name: &str| {
+        let query = query.as_deref().unwrap_or_default();
+        let id = url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name)?.1.into_owned();
+        (!id.is_empty()).then(|| registration(&app, &allowed, &id)).and_then(Result::ok)
+    };
+    let pair = [side("left"), side("right")];
+    let view = fill::compare(&app, &visit.seen, pair).await.map_err(|refusal| visit.refused(refusal))?;
+    Ok(written(pages::compare(&visit.shell, &view)))
+}
+
+async fn findings(State(app): State<Shared>, allowed: Allowed, RawQuery(query): RawQuery) -> Page {
+    let visit = Visit::new(&app, &allowed);
+    let view = fill::findings(&app, &visit.seen, asked(&lists::FINDINGS, "/console/findings", query.as_deref()));
+    Ok(written(pages::findings(&visit.shell, &view)))
+}
+
+fn finding_rows(app: &App, allowed: &Allowed, query: Option<String>) -> Vec<super::views::FindingRow> {
+    fill::findings_rows(app, &visible(app, &allowed.scope), &asked(&lists::FINDINGS, "/console/findings", query.as_deref())).1
+}
+
+async fn findings_csv(State(app): State<Shared>, allowed: Allowed, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
+    export::csv("findings", &export::FINDINGS, finding_rows(&app, &allowed, query).iter().map(export::finding))
+}
+
+async fn findings_json(State(app): State<Shared>, allowed: Allowed, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
+    export::json("findings", &export::FINDINGS, finding_rows(&app, &allowed, query).iter().map(export::finding))
+}
+
+async fn advisories(State(app): State<Shared>, allowed: Allowed, RawQuery(query): RawQuery) -> Page {
+    let visit = Visit::new(&app, &allowed);
+    let text = typed(query.as_deref());
+    let view: Search = fill::search(&app, &visit.seen, &text);
+    if let [only] = view.advisories.as_slice()
+        && only.name.eq_ignore_ascii_case(text.trim())
+    {
+        return Ok(Redirect::to(&only.link).into_response());
+    }
+    Ok(written(pages::advisories(&visit.shell, &view)))
+}
+
+async fn advisory(State(app): State<Shared>, allowed: Allowed, Path(id): Path<String>, RawQuery(query): RawQuery) -> Page {
+    let visit = Visit::new(&app, &allowed);
+    let path = format!("/console/advisories/{}", super::query::segment(&id));
+    let query = asked(&lists::AFFECTED, &path, query.as_deref());
+    let view = fill::advisory(&app, &visit.seen, &id, query).map_err(|refusal| visit.refused(refusal))?;
+    if view.records.is_empty() && view.hosts.total == Some(0) && view.kev.is_none() && view.epss.is_none() {
+        return Err(visit.refused(crate::api::missing("advisory", &id)));
+    }
+    Ok(written(pages::advisory(&visit.shell, &view)))
+}
+
+async fn packages(State(app): State<Shared>, allowed: Allowed, RawQuery(query): RawQuery) -> Page {
+    let visit = Visit::new(&app, &allowed);
+    let view = fill::packages(&app, &visit.seen, asked(&lists::PACKAGES, "/console/packages", query.as_deref()));
+    Ok(written(pages::packages(&visit.shell, &view)))
+}
+
+fn package_rows(app: &App, allowed: &Allowed, query: Option<String>) -> Vec<super::views::PackageRow> {
+    fill::packages_rows(app, &visible(app, &allowed.scope), &asked(&lists::PACKAGES, "/console/packages", query.as_deref())).1
+}
+
+async fn packages_csv(State(app): State<Shared>, allowed: Allowed, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
+    export::csv("packages", &export::PACKAGES, package_rows(&app, &allowed, query).iter().map(export::package))
+}
+
+async fn packages_json(State(app): State<Shared>, allowed: Allowed, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
+    export::json("packages", &export::PACKAGES, package_rows(&app, &allowed, query).iter().map(export::package))
+}
+
+async fn package(State(app): State<Shared>, allowed: Allowed, Path((stream, name)): Path<(String, String)>, RawQuery(query): RawQuery) -> Page {
+    let visit = Visit::new(&app, &allowed);
+    let path = format!("/console/packages/{}/{}", super::query::segment(&stream), super::query::segment(&name));
+    let query = asked(&lists::PACKAGE_HOSTS, &path, query.as_deref());
+    let view = fill::package(&app, &visit.seen, &stream, &name, query).map_err(|refusal| visit.refused(refusal))?;
+    Ok(written(pages::package(&visit.shell, &view)))
+}
+
+async fn groups(State(app): State<Shared>, allowed: Allowed) -> Page {
+    let visit = Visit::new(&app, &allowed);
+    let view = fill::groups(&app, &visit.seen).await.map_err(|refusal| visit.refused(refusal))?;
+    Ok(written(pages::groups(&visit.shell, &view)))
+}
+
+async fn sources(State(app): State<Shared>, allowed: Allowed) -> Page {
+    let visit = Visit::new(&app, &allowed);
+    Ok(written(pages::sources(&visit.shell, &fill::sources(&app, &visit.seen))))
+}
+
+async fn policy(State(app): State<Shared>, allowed: Allowed) -> Page {
+    let visit = Visit::new(&app, &allowed);
+    Ok(written(pages::policy(&visit.shell, &fill::policy(&app))))
+}
+
+async fn activity(State(app): State<Shared>, allowed: Allowed, RawQuery(query): RawQuery) -> Page {
+    let visit = Visit::new(&app, &allowed);
+    let query = asked(&lists::ACTIVITY, "/console/activity", query.as_deref());
+    let (view, checkpoint) = fill::activity(&app, query).await.map_err(|refusal| visit.refused(refusal))?;
+    Ok(written(pages::activity(&visit.shell, &view, checkpoint.as_ref())))
+}
+
+async fn enrolment(State(app): State<Shared>, allowed: Allowed) -> Page {
+    show_enrolment(&app, &allowed, None).await
+}
+
+async fn show_enrolment(app: &Shared, allowed: &Allowed, join: Option<JoinCommand>) -> Page {
+    let visit = Visit::new(app, allowed);
+    let view = fill::enrolment(app, allowed, &visit.seen, join).await.map_err(|refusal| visit.refused(refusal))?;
+    Ok(written(pages::enrolment(&visit.shell, &view)))
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct TokenForm {
+    #[serde(default)]
+    group: String,
+    uses: Option<u32>,
+    hours: Option<u16>,
+}
+
+async fn make_token(State(app): State<Shared>, allowed: Allowed, Form(form): Form<TokenForm>) -> Page {
+    let visit = Visit::new(&app, &allowed);
+    let (uses, hours) = (form.uses.unwrap_or(1), form.hours.unwrap_or(24));
+    let wish = TokenWish { client: None, group: form.group.parse().ok(), uses, hours, note: "made in the console".to_owned() };
+    let made = acts::make_token(State(Shared::clone(&app)), allowed.clone(), Json(wish)).await.map_err(|refusal| visit.refused(refusal))?;
+    let join = JoinCommand { command: made.0.command, expires: made.0.expires, uses: u64::from(uses), group: None };
+    show_enrolment(&app, &allowed, Some(join)).await
+}

@@ -1,0 +1,63 @@
+//! The **console**: pages for people.
+//!
+//! A page is a view struct ([`views`]: plain data that the server fills), a
+//! template that writes it down, and a function of [`pages`] that joins the
+//! two. Nothing in here reads a clock, a database or a request, so every page
+//! is drawn and looked at from sample values in the tests.
+//!
+//! **Escaping.** askama escapes everything in `.html` templates; no template
+//! may say `safe`, which a test refuses. Under [`CONTENT_SECURITY_POLICY`] no
+//! inline script or style runs, so a mistake there would show as text.
+//!
+//! **Live without reloading.** `GET /console/live` is a stream of server-sent
+//! events; at `event: changed` the page in view fetches itself and swaps the
+//! element `#live` (each page's own part) and `#answer` (as of, database,
+//! coverage). No second set of templates exists for fragments. The swap waits
+//! while somebody reads or types in that part.
+
+pub mod assets;
+pub mod export;
+mod fill;
+pub mod handlers;
+pub mod lists;
+pub mod pages;
+pub mod query;
+pub mod routes;
+pub mod views;
+pub mod why;
+mod wording;
+
+pub use handlers::routes;
+
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;
+
+
+/// What a browser may do with a page of the console; every answer under
+/// `/console` carries it.
+///
+/// `default-src 'none'` refuses whatever is not named; scripts and styles come
+/// from our own files only, and no frame may show us. Charts draw on canvas and
+/// set styles through the object model, which the policy allows.
+pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+    img-src 'self' data:; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+/// Headers that every page carries, beside its type.
+///
+/// Pages show what only the reader may see: no cache keeps them, and no other
+/// site learns their addresses.
+pub const PAGE_HEADERS: &[(&str, &str)] = &[
+    ("content-security-policy", CONTENT_SECURITY_POLICY),
+    ("content-type", "text/html; charset=utf-8"),
+    ("cache-control", "no-store"),
+    ("referrer-policy", "same-origin"),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("permissions-policy", "camera=(), geolocation=(), microphone=(), publickey-credentials-get=(self), publickey-credentials-create=(self)"),
+    // Without it a shared cache might answer a page to a request for its part.
+    ("vary", "HX-Request, Cookie"),
+];

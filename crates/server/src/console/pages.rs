@@ -1,0 +1,136 @@
+//! **Pages**: one function a page, from its view to HTML.
+
+use super::lists;
+use super::query::ListForm;
+use super::views::*;
+use askama::Template;
+
+/// Sections of the console as the navigation shows them: key, path, title,
+/// and which ability shows it (empty for everybody).
+pub const SECTIONS: &[(&str, &str, &str)] = &[
+    ("today", "/console", "Today"),
+    ("hosts", "/console/hosts", "Hosts"),
+    ("findings", "/console/findings", "Findings"),
+    ("advisories", "/console/advisories", "Advisories"),
+    ("packages", "/console/packages", "Packages"),
+    ("applications", "/console/applications", "Applications"),
+    ("groups", "/console/groups", "Groups"),
+    ("sources", "/console/sources", "Sources"),
+    ("policy", "/console/policy", "Policy"),
+    ("activity", "/console/activity", "Activity"),
+];
+
+/// Sections of the administration.
+pub const ADMINISTRATION: &[(&str, &str, &str)] = &[
+    ("enrolment", "/console/enrolment", "Enrolment"),
+    ("people", "/console/people", "People"),
+    ("tokens", "/console/tokens", "Tokens"),
+    ("webhooks", "/console/webhooks", "Webhooks"),
+];
+
+macro_rules! pages {
+    ($($(#[$attribute:meta])* $function:ident, $template:ident, $path:literal, $section:literal, $view:ty, $form:expr;)*) => {$(
+        #[derive(Template)]
+        #[template(path = $path)]
+        struct $template<'a> {
+            shell: &'a Shell,
+            view: &'a $view,
+            section: &'static str,
+            #[allow(dead_code, reason = "pages without a list do not read it")]
+            form: &'static ListForm,
+        }
+
+        $(#[$attribute])*
+        ///
+        /// # Errors
+        /// Only when writing fails, which a string never does.
+        pub fn $function(shell: &Shell, view: &$view) -> askama::Result<String> {
+            $template { shell, view, section: $section, form: &$form }.render()
+        }
+    )*};
+}
+
+pages! {
+    /// Draws what needs doing.
+    today, TodayTemplate, "today.html", "today", Today, lists::HOSTS;
+    /// Draws the list of hosts.
+    hosts, HostsTemplate, "hosts.html", "hosts", HostsPage, lists::HOSTS;
+    /// Draws one host.
+    host, HostTemplate, "host.html", "hosts", HostPage, lists::HOSTS;
+    /// Draws two hosts side by side.
+    compare, CompareTemplate, "compare.html", "hosts", Compare, lists::HOSTS;
+    /// Draws findings by advisory.
+    findings, FindingsTemplate, "findings.html", "findings", Listing<FindingRow>, lists::FINDINGS;
+    /// Draws the page on which a CVE is typed.
+    advisories, AdvisoriesTemplate, "advisories.html", "advisories", Search, lists::AFFECTED;
+    /// Draws one advisory or CVE and every host under it.
+    advisory, AdvisoryTemplate, "advisory.html", "advisories", AdvisoryPage, lists::AFFECTED;
+    /// Draws updates, one for many hosts.
+    packages, PackagesTemplate, "packages.html", "packages", Listing<PackageRow>, lists::PACKAGES;
+    /// Draws one package in all its versions.
+    package, PackageTemplate, "package.html", "packages", PackagePage, lists::PACKAGE_HOSTS;
+    /// Draws the list of applications.
+    applications, ApplicationsTemplate, "applications.html", "applications", Listing<ApplicationRow>, lists::APPLICATIONS;
+    /// Draws one application's status.
+    application, ApplicationTemplate, "application.html", "applications", ApplicationPage, lists::APPLICATIONS;
+    /// Draws the groups of hosts.
+    groups, GroupsTemplate, "groups.html", "groups", Vec<GroupRow>, lists::HOSTS;
+    /// Draws the sources of facts.
+    sources, SourcesTemplate, "sources.html", "sources", SourcesPage, lists::HOSTS;
+    /// Draws the policies.
+    policy, PolicyTemplate, "policy.html", "policy", PolicyPage, lists::HOSTS;
+    /// Draws people with an account.
+    people, PeopleTemplate, "people.html", "people", People, lists::HOSTS;
+    /// Draws API tokens.
+    tokens, TokensTemplate, "tokens.html", "tokens", Tokens, lists::HOSTS;
+    /// Draws webhooks and their deliveries.
+    webhooks, WebhooksTemplate, "webhooks.html", "webhooks", Webhooks, lists::HOSTS;
+    /// Draws enrolment: who waits, and the command to join.
+    enrolment, EnrolmentTemplate, "enrolment.html", "enrolment", Enrolment, lists::HOSTS;
+    /// Draws one's own account.
+    account, AccountTemplate, "account.html", "account", Account, lists::HOSTS;
+    /// Draws what a search found, as a page of its own.
+    search, SearchTemplate, "search.html", "search", Search, lists::HOSTS;
+    /// Draws a sign-in page.
+    sign_in, SignInTemplate, "sign_in.html", "sign-in", SignIn, lists::HOSTS;
+    /// Draws an error.
+    trouble, TroubleTemplate, "trouble.html", "trouble", Trouble, lists::HOSTS;
+}
+
+#[derive(Template)]
+#[template(path = "activity.html")]
+struct ActivityTemplate<'a> {
+    shell: &'a Shell,
+    view: &'a Listing<EvidenceEntry>,
+    checkpoint: Option<&'a Checkpoint>,
+    section: &'static str,
+    form: &'static ListForm,
+}
+
+/// Draws the evidence log; `checkpoint` is none before the first is signed.
+///
+/// # Errors
+/// Only when writing fails, which a string never does.
+pub fn activity(
+    shell: &Shell,
+    view: &Listing<EvidenceEntry>,
+    checkpoint: Option<&Checkpoint>,
+) -> askama::Result<String> {
+    ActivityTemplate { shell, view, checkpoint, section: "activity", form: &lists::ACTIVITY }.render()
+}
+
+#[derive(Template)]
+#[template(path = "search_hits.html")]
+struct SearchHitsTemplate<'a> {
+    shell: &'a Shell,
+    view: &'a Search,
+}
+
+/// Draws what a search found so far, as the part that is swapped in while
+/// somebody types; answer with it where the request carries `HX-Request`.
+///
+/// # Errors
+/// Only when writing fails, which a string never does.
+pub fn search_hits(shell: &Shell, view: &Search) -> askama::Result<String> {
+    SearchHitsTemplate { shell, view }.render()
+}

@@ -1,0 +1,115 @@
+use super::*;
+
+fn held(words: &Words, role: &str, scope: &str) -> RoleHeld {
+    RoleHeld { role: words.say(role), scope: words.say(scope) }
+}
+
+pub(in crate::console) fn people(words: &Words) -> People {
+    let person = |place: usize, name: &str, factors: &[&str]| PersonRow {
+        id: words.say("01kperson"),
+        name: words.say(name),
+        mail: (place != 1).then(|| words.say("ingrid.solheim@nordwerft.example")),
+        roles: if place == 2 { vec![] } else { vec![held(words, "administrator", "everywhere"), held(words, "policy author", "client Nordwerft")] },
+        factors: words.all(factors),
+        through: words.say(if place == 1 { "Nordwerft ID" } else { "password" }),
+        last_sign_in: (place != 2).then(|| ago(place as i64 * 30)),
+        locked: place == 1,
+        own: place == 0,
+    };
+    People {
+        rows: vec![person(0, "ingrid", &["passkey", "one-time code"]), person(1, "ragnhild.ostergard-hamalainen.with-a-long-name", &["passkey"]), person(2, "per", &[])],
+        roles: words.choices(&[("viewer", "viewer: reads"), ("operator", "operator: changes hosts"), ("auditor", "auditor: reads evidence")]),
+        clients: words.choices(&[("nordwerft", "Nordwerft"), ("havn", "Havn Logistikk")]),
+        groups: words.choices(&[("web", "web")]),
+        invitation: Some(Invitation { name: words.say("per"), address: words.say("https://plimsoll.nordwerft.example/console/sign-in/link/4qv9d1c0k8m2x7"), expires: ahead(24) }),
+    }
+}
+
+pub(in crate::console) fn tokens(words: &Words) -> Tokens {
+    let token = |place: usize| ApiTokenRow { id: words.say("01ktoken00000000000000000000"), name: words.say("nightly report"), by: words.say("Ingrid Solheim"), scopes: words.all(&["hosts:read", "findings:read"]), made: ago(400), expires: (place != 1).then(|| ahead(24 * 60)), used: (place == 0).then(|| ago(3)), revoked: place == 2 };
+    Tokens { rows: (0..3).map(token).collect(), scopes: words.choices(&[("hosts:read", "read hosts"), ("findings:read", "read findings")]), created: Some(NewSecret { name: words.say("nightly report"), secret: words.say("plim_7x2k9mq4wv8d1c0k8m2x7r5t3y6u9p0a") }) }
+}
+
+pub(in crate::console) fn no_tokens(words: &Words) -> Tokens {
+    Tokens { rows: vec![], created: None, ..tokens(words) }
+}
+
+pub(in crate::console) fn webhooks(words: &Words) -> Webhooks {
+    Webhooks {
+        rows: vec![WebhookRow { id: words.say("01khook"), address: words.say("https://chat.nordwerft.example/hooks/security-and-operations/4711"), kinds: words.all(&["advisory.affects", "host.silent"]), enabled: false, waiting: 2, last_good: Some(ago(30)), last_error: words.some("502 after 3 tries") }],
+        deliveries: [(true, "204 in 38 ms"), (false, "502; tried again in 4 minutes")].map(|(good, outcome)| DeliveryRow { at: ago(1), kind: words.say("advisory.affects"), address: words.say("https://chat.nordwerft.example/hooks/4711"), tries: 1, outcome: words.say(outcome), good }).into(),
+        kinds: words.choices(&[("advisory.affects", "a new advisory affects hosts"), ("host.silent", "a host goes silent")]),
+        created: Some(NewSecret { name: words.say("chat.nordwerft.example"), secret: words.say("whsec_7x2k9mq4wv8d1c0k8m2x7") }),
+    }
+}
+
+pub(in crate::console) fn no_webhooks(words: &Words) -> Webhooks {
+    Webhooks { rows: vec![], deliveries: vec![], created: None, ..webhooks(words) }
+}
+
+pub(in crate::console) fn enrolment(words: &Words) -> Enrolment {
+    let token = |place: u64| EnrolmentTokenRow { id: words.say("01ktoken00000000000000000000"), group: (place != 1).then(|| words.say("web")), by: words.say("Ingrid Solheim"), made: ago(5), expires: if place == 2 { ago(2) } else { ahead(1) }, used: place, uses: 5, revoked: place == 1 };
+    Enrolment {
+        pending: pending(words),
+        tokens: (0..3).map(token).collect(),
+        groups: words.choices(&[("web", "web"), ("db", "db")]),
+        join: Some(JoinCommand { command: words.say("sudo plimsoll-agent join https://plimsoll.nordwerft.example --token plime_4qv9d1c0k8m2x7r5t3y6u9p0 --root sha256:77aa41cd0be493f25d6018c76f1e2b9077aa41cd0be493f25d6018c76f1e2b90"), expires: ahead(1), uses: 5, group: words.some("web") }),
+        root_digest: words.say("sha256:77aa41cd0be493f25d6018c76f1e2b9077aa41cd0be493f25d6018c76f1e2b90"),
+    }
+}
+
+pub(in crate::console) fn no_enrolment(words: &Words) -> Enrolment {
+    Enrolment { pending: vec![], tokens: vec![], join: None, ..enrolment(words) }
+}
+
+pub(in crate::console) fn account(words: &Words) -> Account {
+    let session = |place: usize| SessionRow { id: words.say("01ksession"), browser: words.say("Firefox 145 on Linux"), address: words.say("10.20.4.9"), began: ago(7), used: ago(place as i64), own: place == 0 };
+    Account {
+        name: words.say("ingrid"),
+        mail: words.some("ingrid.solheim@nordwerft.example"),
+        roles: vec![held(words, "administrator", "everywhere")],
+        password: true,
+        one_time_codes: true,
+        setup: None,
+        recovery_codes: Some(8),
+        new_recovery_codes: vec![],
+        passkeys: vec![PasskeyRow { id: words.say("01kpasskey"), name: words.say("this laptop"), added: ago(900), used: Some(ago(7)) }],
+        sessions: (0..3).map(session).collect(),
+    }
+}
+
+pub(in crate::console) fn account_in_setup(words: &Words) -> Account {
+    Account {
+        one_time_codes: false,
+        recovery_codes: None,
+        setup: Some(SecondFactorSetup { secret: words.say("JBSW Y3DP EHPK 3PXP"), address: words.say("otpauth://totp/Plimsoll:ingrid?secret=JBSWY3DPEHPK3PXP&issuer=Plimsoll") }),
+        new_recovery_codes: words.all(&["k8m2-x7r5", "t3y6-u9p0", "4qv9-d1c0"]),
+        passkeys: vec![],
+        roles: vec![],
+        ..account(words)
+    }
+}
+
+pub(in crate::console) fn sign_in(words: &Words) -> SignIn {
+    SignIn {
+        step: SignInStep::Password { name: words.say("ingrid"), passkeys: true, providers: vec![OidcProvider { id: words.say("nordwerft"), name: words.say("Nordwerft ID") }] },
+        trouble: words.some("Name or password is wrong."),
+        next: words.say("/console/hosts?condition=overdue"),
+    }
+}
+
+pub(in crate::console) fn plain_sign_in(words: &Words) -> SignIn {
+    SignIn { step: SignInStep::Password { name: String::new(), passkeys: false, providers: vec![] }, trouble: None, next: words.say("/console") }
+}
+
+pub(in crate::console) fn code_sign_in(words: &Words) -> SignIn {
+    SignIn { step: SignInStep::Code, trouble: words.some("This code is wrong or was used already."), next: words.say("/console") }
+}
+
+pub(in crate::console) fn link_sign_in(words: &Words) -> SignIn {
+    SignIn { step: SignInStep::Link { token: words.say("4qv9d1c0k8m2x7"), choose_password: true, name: words.say("per") }, trouble: words.some("The passwords differ."), next: words.say("/console") }
+}
+
+pub(in crate::console) fn trouble(words: &Words) -> Trouble {
+    Trouble { status: 404, problem: Problem { code: words.say("E-HOST"), place: words.say("/console/hosts/01kgone"), text: words.say("There is no such host among those you may see."), next: words.say("look for it by name in the search above; it may have been retired, or belong to another client") }, request: words.say("01krequest0000000000000000") }
+}

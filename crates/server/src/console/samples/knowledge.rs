@@ -1,0 +1,113 @@
+use super::*;
+use crate::console::lists;
+use plimsoll_core::model::source::{Source, SourceTrouble, SourceWarning};
+
+fn source(words: &Words, name: &str, standing: SourceStanding) -> SourceRow {
+    let troubled = standing != SourceStanding::Fresh;
+    SourceRow {
+        source: Source {
+            name: words.say(name),
+            location: words.say("https://security-tracker.debian.org/tracker/data/json"),
+            records: 48_211,
+            rejected: if standing == SourceStanding::Partial { 12 } else { 0 },
+            newest: (name != "retirejs").then(|| if troubled { ago(216) } else { ago(5) }),
+            fetched: (name != "epss").then(|| ago(1)),
+            digest: words.say("9b1c44"),
+            streams: if name == "kev" { vec![] } else { words.all(&["debian:11", "debian:12", "debian:13", "debian:forky"]) },
+            warnings: if troubled { vec![SourceWarning { kind: SourceTrouble::Stale, text: words.say("the newest record is 9 days old, the limit is 3 days") }] } else { vec![] },
+        },
+        standing,
+        freshness_limit: Some(SignedDuration::from_hours(72)),
+        last_error: (standing == SourceStanding::Failed).then(|| words.problem()),
+        hosts: Some(31),
+    }
+}
+
+pub(in crate::console) fn sources(words: &Words) -> SourcesPage {
+    SourcesPage {
+        database: Some(DatabaseAge { built: Some(ago(5)), digest: words.say("b3f1c0de99aa"), stale: true, troubled_sources: 3 }),
+        signed_by: words.some("77aa41cd0be493f2"),
+        rows: [("csaf/suse", SourceStanding::Failed), ("osv/Debian", SourceStanding::Stale), ("retirejs", SourceStanding::Partial), ("kev", SourceStanding::Fresh), ("epss", SourceStanding::Fresh)]
+            .map(|(name, standing)| source(words, name, standing))
+            .into(),
+        next_update: Some(ahead(1)),
+        uncovered: vec![(words.say("sles:15.6"), 11)],
+    }
+}
+
+pub(in crate::console) fn no_sources() -> SourcesPage {
+    SourcesPage { database: None, signed_by: None, rows: vec![], next_update: None, uncovered: vec![] }
+}
+
+pub(in crate::console) fn policy(words: &Words) -> PolicyPage {
+    let rule = |name: &str, when: &str, limit: &str, open, overdue| PolicyRule { name: words.say(name), when: if when.is_empty() { String::new() } else { words.say(when) }, clock: words.say("fix released"), limit: if limit.is_empty() { String::new() } else { words.say(limit) }, done: words.say("in effect"), also: words.all(&["forensic triage first"]), open, overdue };
+    PolicyPage {
+        in_force: vec![PolicyText {
+            id: words.say("samm"),
+            version: words.say("2026-11-21"),
+            title: words.say("Deadlines by severity and exploitation"),
+            source: words.say("OWASP SAMM 2, operational management, level 3"),
+            as_of: words.some("2026-11-01"),
+            since: Some(ago(400)),
+            by: words.some("Ingrid Solheim"),
+            digest: words.say("1f0cc01d5e7fbead"),
+            rules: vec![
+                rule("critical-exploited", "severity is critical, and exploitation is known", "3 days", 25, 9),
+                rule("high", "severity is high, or exposure is open", "14 days", 133, 14),
+                rule("everything else", "", "", 400, 0),
+            ],
+            assumptions: words.all(&["exposure is not said: open", "severity is unknown: high"]),
+            problems: vec![words.problem()],
+            text: words.say("id = \"samm\"\nversion = \"2026-11-21\"\n\n[[rule]]\nname = \"critical-exploited\"\nwhen.severity = [\"critical\"]\nwhen.exploited = [true]\nwithin = \"3 days\"\n"),
+        }],
+        presets: [("samm", true), ("bsi", false), ("cisa-bod", false)].map(|(id, in_force)| Preset { id: words.say(id), title: words.say("Deadlines by severity and exploitation"), source: words.say("CISA BOD 26-04"), as_of: words.say("2026-11-01"), in_force }).into(),
+    }
+}
+
+pub(in crate::console) fn no_policy(words: &Words) -> PolicyPage {
+    PolicyPage { in_force: vec![], ..policy(words) }
+}
+
+pub(in crate::console) fn activity(words: &Words) -> Listing<EvidenceEntry> {
+    let rows = [("host.enrol", "host web01.osl", "agent", 0), ("policy.apply", "policy samm 2026-11-21", "passkey", 1), ("person.lock", "person per", "password and code", 2)]
+        .into_iter()
+        .map(|(verb, object, strength, place)| EvidenceEntry {
+            index: (place != 0).then_some(48_211 - place),
+            time: ago(place as i64 * 7),
+            actor: words.say("Ingrid Solheim"),
+            strength: words.say(strength),
+            verb: words.say(verb),
+            object: words.say(object),
+            link: (place != 2).then(|| words.say("/console/hosts/01k")),
+            reason: if place == 0 { String::new() } else { words.say("quarterly review, ticket OPS-4711") },
+            before: if place == 0 { String::new() } else { words.say("{\"state\":\"active\"}") },
+            after: words.say("{\"state\":\"retired\",\"reason\":\"scrapped\"}"),
+            request: words.say("01krequest"),
+            digest: words.say("aa00bb11cc22"),
+        })
+        .collect();
+    listing(&lists::ACTIVITY, lists::ACTIVITY.path, "", rows, facets(words))
+}
+
+pub(in crate::console) fn checkpoint(words: &Words) -> Checkpoint {
+    Checkpoint { origin: words.say("plimsoll.nordwerft.example/evidence"), size: 48_212, root: words.say("7PZ8r1XyN3l9Hq0o2m4kW6s8u0w2y4A6C8E0G2I4K6M="), signed: ago(0), witnesses: 54 }
+}
+
+pub(in crate::console) fn search(words: &Words) -> Search {
+    let hit = |link: &str, name: &str, note: &str| SearchHit { link: link.to_owned(), name: words.say(name), note: words.say(note) };
+    Search {
+        text: words.say("openssl"),
+        hosts: vec![hit("/console/hosts/01k", "openssl-build01.osl.nordwerft.example", "2 overdue · Debian 12")],
+        packages: vec![hit("/console/packages/debian:12/openssl", "openssl", "debian:12 · 53 hosts"), hit("/console/packages/ubuntu:24.04/openssl", "openssl", "ubuntu:24.04 · 14 hosts")],
+        advisories: vec![hit("/console/advisories/DSA-6015-1", "DSA-6015-1", "critical · 23 hosts"), SearchHit { link: words.say("javascript:alert(1)"), name: words.say("never shown"), note: words.say("a link that leads elsewhere") }],
+        applications: vec![],
+    }
+}
+
+pub(in crate::console) fn nothing_found(words: &Words) -> Search {
+    Search { hosts: vec![], packages: vec![], advisories: vec![], ..search(words) }
+}
+
+pub(in crate::console) fn nothing_typed() -> Search {
+    Search { text: String::new(), hosts: vec![], packages: vec![], advisories: vec![], applications: vec![] }
+}

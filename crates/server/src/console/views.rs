@@ -1,0 +1,40 @@
+//! **View structs**: what each page shows, as plain data.
+//!
+//! The server fills them from its state and the templates only write them
+//! down, so a page can be drawn from sample values and nothing here can read a
+//! clock, a database or a request. Nouns of the core stand in them as they
+//! are; only what a page alone needs has a type here.
+//!
+//! Every text may come from a hostile host: templates escape all of it, and
+//! nothing here may ever be marked as safe.
+
+mod administration;
+mod applications;
+mod findings;
+mod hosts;
+mod operations;
+mod packages;
+mod shell;
+mod sign_in;
+mod today;
+
+pub use administration::{
+    Account, ApiTokenRow, DeliveryRow, Enrolment, EnrolmentTokenRow, Invitation, JoinCommand, NewSecret, PasskeyRow,
+    People, PersonRow, RoleHeld, SecondFactorSetup, SessionRow, Tokens, WebhookRow, Webhooks,
+};
+pub use applications::{ApplicationBill, ApplicationPage, ApplicationRow, Stakeholder};
+pub use findings::{Action, ActionKind, AdvisoryPage, AdvisoryRecord, AffectedHost, FindingRow, StateCounts};
+pub use hosts::{
+    Compare, Condition, Difference, GroupRow, HostBrief, HostPage, HostRow, HostsPage, Newer, PendingHost,
+    StoryEvent, StoryKind, TallyRow,
+};
+pub use operations::{
+    Checkpoint, EvidenceEntry, PolicyPage, PolicyRule, PolicyText, Preset, SourceRow, SourcesPage, SourceStanding,
+};
+pub use packages::{PackageHost, PackagePage, PackageRow, PackageUpdate, PackageVersion};
+pub use shell::{Abilities, Answer, Choice, DatabaseAge, Facet, Listing, Notice, Reader, Shell};
+pub use sign_in::{OidcProvider, Search, SearchHit, SignIn, SignInStep, Trouble};
+pub use today::{
+    DeadlineBar, Exposure, ExposureDay, FlaggedHost, FleetCell, FleetStrip, NewFinding, SilentHost, StaleSource, Today,
+    Work, WorkItem,
+};

@@ -1,0 +1,266 @@
+//! **Administration**: people, tokens, webhooks, enrolment, and one's own account.
+
+use super::hosts::PendingHost;
+use super::shell::Choice;
+use jiff::Timestamp;
+
+/// People with an account.
+#[derive(Clone, Debug)]
+pub struct People {
+    /// People, by name.
+    pub rows: Vec<PersonRow>,
+    /// Roles that can be given.
+    pub roles: Vec<Choice>,
+    /// Clients that can be named; one where there is only one.
+    pub clients: Vec<Choice>,
+    /// Groups that a role can be limited to.
+    pub groups: Vec<Choice>,
+    /// The link for the person just added, shown once.
+    pub invitation: Option<Invitation>,
+}
+
+/// One person.
+#[derive(Clone, Debug)]
+pub struct PersonRow {
+    /// Id.
+    pub id: String,
+    /// Sign-in name.
+    pub name: String,
+    /// Mail address.
+    pub mail: Option<String>,
+    /// Roles held.
+    pub roles: Vec<RoleHeld>,
+    /// Second factors, `passkey`, `one-time code`; empty when there is none.
+    pub factors: Vec<String>,
+    /// How the account signs in: `password`, or the name of a provider.
+    pub through: String,
+    /// Last sign-in.
+    pub last_sign_in: Option<Timestamp>,
+    /// Whether it is shut.
+    pub locked: bool,
+    /// Whether it is the reader's own.
+    pub own: bool,
+}
+
+/// A role and where it holds.
+#[derive(Clone, Debug)]
+pub struct RoleHeld {
+    /// Role, `operator`.
+    pub role: String,
+    /// Where it holds, `everywhere`, `client Nordwerft`, `group web`.
+    pub scope: String,
+}
+
+/// A one-time link for a new person.
+#[derive(Clone, Debug)]
+pub struct Invitation {
+    /// For whom.
+    pub name: String,
+    /// Whole address.
+    pub address: String,
+    /// Until when it works.
+    pub expires: Timestamp,
+}
+
+/// API tokens.
+#[derive(Clone, Debug)]
+pub struct Tokens {
+    /// Tokens, newest first.
+    pub rows: Vec<ApiTokenRow>,
+    /// Scopes that the reader can give.
+    pub scopes: Vec<Choice>,
+    /// The secret just made, shown once.
+    pub created: Option<NewSecret>,
+}
+
+/// One API token; never its secret.
+#[derive(Clone, Debug)]
+pub struct ApiTokenRow {
+    /// Id.
+    pub id: String,
+    /// What it is for.
+    pub name: String,
+    /// Who made it.
+    pub by: String,
+    /// Scopes.
+    pub scopes: Vec<String>,
+    /// When it was made.
+    pub made: Timestamp,
+    /// When it ends.
+    pub expires: Option<Timestamp>,
+    /// When it was last used.
+    pub used: Option<Timestamp>,
+    /// Whether it was taken back.
+    pub revoked: bool,
+}
+
+/// A secret that is shown once.
+#[derive(Clone, Debug)]
+pub struct NewSecret {
+    /// What it is for.
+    pub name: String,
+    /// The secret.
+    pub secret: String,
+}
+
+/// Webhooks and their deliveries.
+#[derive(Clone, Debug)]
+pub struct Webhooks {
+    /// Webhooks.
+    pub rows: Vec<WebhookRow>,
+    /// Newest deliveries, newest first.
+    pub deliveries: Vec<DeliveryRow>,
+    /// Kinds of event that can be chosen.
+    pub kinds: Vec<Choice>,
+    /// The signing secret just made, shown once.
+    pub created: Option<NewSecret>,
+}
+
+/// One webhook.
+#[derive(Clone, Debug)]
+pub struct WebhookRow {
+    /// Id.
+    pub id: String,
+    /// Address.
+    pub address: String,
+    /// Kinds of event it gets.
+    pub kinds: Vec<String>,
+    /// Whether it is on.
+    pub enabled: bool,
+    /// Deliveries that wait.
+    pub waiting: u64,
+    /// Last delivery that arrived.
+    pub last_good: Option<Timestamp>,
+    /// What last went wrong.
+    pub last_error: Option<String>,
+}
+
+/// One delivery.
+#[derive(Clone, Debug)]
+pub struct DeliveryRow {
+    /// When it was first tried.
+    pub at: Timestamp,
+    /// Event, `advisory.affects`.
+    pub kind: String,
+    /// Where to.
+    pub address: String,
+    /// Tries.
+    pub tries: u64,
+    /// How it ended or stands, `204 in 38 ms`, `waits until …`.
+    pub outcome: String,
+    /// Whether it arrived.
+    pub good: bool,
+}
+
+/// Enrolment of hosts.
+#[derive(Clone, Debug)]
+pub struct Enrolment {
+    /// Hosts that a person must admit.
+    pub pending: Vec<PendingHost>,
+    /// Enrolment tokens, newest first.
+    pub tokens: Vec<EnrolmentTokenRow>,
+    /// Groups that a token can put hosts in.
+    pub groups: Vec<Choice>,
+    /// The command just made, shown once.
+    pub join: Option<JoinCommand>,
+    /// Digest of the root keys, hex, to compare out of band.
+    pub root_digest: String,
+}
+
+/// The command with which a host joins.
+#[derive(Clone, Debug)]
+pub struct JoinCommand {
+    /// The command in whole, to copy.
+    pub command: String,
+    /// Until when its token works.
+    pub expires: Timestamp,
+    /// Hosts that may join with it.
+    pub uses: u64,
+    /// Group they join.
+    pub group: Option<String>,
+}
+
+/// One enrolment token; never its secret.
+#[derive(Clone, Debug)]
+pub struct EnrolmentTokenRow {
+    /// Id.
+    pub id: String,
+    /// Group.
+    pub group: Option<String>,
+    /// Who made it.
+    pub by: String,
+    /// When.
+    pub made: Timestamp,
+    /// Until when it works.
+    pub expires: Timestamp,
+    /// Hosts that joined with it.
+    pub used: u64,
+    /// Hosts that may.
+    pub uses: u64,
+    /// Whether it was taken back.
+    pub revoked: bool,
+}
+
+/// One's own account.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// Sign-in name.
+    pub name: String,
+    /// Mail address.
+    pub mail: Option<String>,
+    /// Roles held.
+    pub roles: Vec<RoleHeld>,
+    /// Whether the account has a password of its own.
+    pub password: bool,
+    /// Whether one-time codes are set up.
+    pub one_time_codes: bool,
+    /// Set-up of one-time codes under way.
+    pub setup: Option<SecondFactorSetup>,
+    /// Recovery codes left; none where they are not used.
+    pub recovery_codes: Option<u64>,
+    /// Recovery codes just made, shown once.
+    pub new_recovery_codes: Vec<String>,
+    /// Passkeys.
+    pub passkeys: Vec<PasskeyRow>,
+    /// Sessions, newest first.
+    pub sessions: Vec<SessionRow>,
+}
+
+/// What an authenticator program needs; shown once.
+#[derive(Clone, Debug)]
+pub struct SecondFactorSetup {
+    /// Secret in base 32, in groups of four.
+    pub secret: String,
+    /// `otpauth:` address.
+    pub address: String,
+}
+
+/// One passkey.
+#[derive(Clone, Debug)]
+pub struct PasskeyRow {
+    /// Id.
+    pub id: String,
+    /// Name its owner gave it.
+    pub name: String,
+    /// When it was added.
+    pub added: Timestamp,
+    /// When it was last used.
+    pub used: Option<Timestamp>,
+}
+
+/// One session.
+#[derive(Clone, Debug)]
+pub struct SessionRow {
+    /// Id; not its secret.
+    pub id: String,
+    /// Program and system, as the browser says.
+    pub browser: String,
+    /// Where from.
+    pub address: String,
+    /// When it began.
+    pub began: Timestamp,
+    /// When it was last used.
+    pub used: Timestamp,
+    /// Whether it is the one in use.
+    pub own: bool,
+}

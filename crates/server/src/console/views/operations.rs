@@ -1,0 +1,180 @@
+//! **Sources**, **policy** and **activity**.
+
+use super::shell::DatabaseAge;
+use jiff::{SignedDuration, Timestamp};
+use plimsoll_core::model::problem::Problem;
+use plimsoll_core::model::source::Source;
+
+/// The sources of facts.
+#[derive(Clone, Debug)]
+pub struct SourcesPage {
+    /// The database in use; none when there is none.
+    pub database: Option<DatabaseAge>,
+    /// Who signed it, hex key; none when unsigned.
+    pub signed_by: Option<String>,
+    /// Sources, troubled ones first.
+    pub rows: Vec<SourceRow>,
+    /// When they are next asked; none when nothing asks (offline).
+    pub next_update: Option<Timestamp>,
+    /// Streams that hosts have and no source covers: stream and hosts.
+    pub uncovered: Vec<(String, u64)>,
+}
+
+/// One source.
+#[derive(Clone, Debug)]
+pub struct SourceRow {
+    /// What the database says of it.
+    pub source: Source,
+    /// Where it stands.
+    pub standing: SourceStanding,
+    /// How old its newest record may be.
+    pub freshness_limit: Option<SignedDuration>,
+    /// What last went wrong.
+    pub last_error: Option<Problem>,
+    /// Hosts whose answers rest on it; none where that is not counted.
+    pub hosts: Option<u64>,
+}
+
+/// Where a source stands.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum SourceStanding {
+    /// It could not be fetched or read; the last good one is in use.
+    Failed,
+    /// Its newest record is older than the limit.
+    Stale,
+    /// Some records could not be read, or many are gone.
+    Partial,
+    /// As it should be.
+    Fresh,
+}
+
+impl SourceStanding {
+    /// Word for people and style sheets.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Stale => "stale",
+            Self::Partial => "partial",
+            Self::Fresh => "fresh",
+        }
+    }
+}
+
+/// The policies.
+#[derive(Clone, Debug)]
+pub struct PolicyPage {
+    /// In force; empty when none is.
+    pub in_force: Vec<PolicyText>,
+    /// Presets that can be put in force.
+    pub presets: Vec<Preset>,
+}
+
+/// One policy in force.
+#[derive(Clone, Debug)]
+pub struct PolicyText {
+    /// Id.
+    pub id: String,
+    /// Version.
+    pub version: String,
+    /// Title.
+    pub title: String,
+    /// Where its rules come from.
+    pub source: String,
+    /// Day its rules were checked against that source.
+    pub as_of: Option<String>,
+    /// Since when it is in force.
+    pub since: Option<Timestamp>,
+    /// Who put it in force.
+    pub by: Option<String>,
+    /// Digest of the file, SHA-256 hex.
+    pub digest: String,
+    /// Rules in their order.
+    pub rules: Vec<PolicyRule>,
+    /// What it assumes where an input is unknown, each a sentence.
+    pub assumptions: Vec<String>,
+    /// What the linter says.
+    pub problems: Vec<Problem>,
+    /// The file.
+    pub text: String,
+}
+
+/// One rule.
+#[derive(Clone, Debug)]
+pub struct PolicyRule {
+    /// Name.
+    pub name: String,
+    /// When it binds, in words; empty for "always".
+    pub when: String,
+    /// What starts its clock.
+    pub clock: String,
+    /// How long it gives, in words; empty where it gives no number.
+    pub limit: String,
+    /// What counts as done.
+    pub done: String,
+    /// Anything else it asks for.
+    pub also: Vec<String>,
+    /// Open obligations under it, and those past due.
+    pub open: u64,
+    /// Past due.
+    pub overdue: u64,
+}
+
+/// A policy that comes with the program.
+#[derive(Clone, Debug)]
+pub struct Preset {
+    /// Id.
+    pub id: String,
+    /// Title.
+    pub title: String,
+    /// Source.
+    pub source: String,
+    /// Day its rules were checked.
+    pub as_of: String,
+    /// Whether it is in force.
+    pub in_force: bool,
+}
+
+/// One leaf of the evidence log.
+#[derive(Clone, Debug)]
+pub struct EvidenceEntry {
+    /// Position in the tree; none while it waits to be integrated.
+    pub index: Option<u64>,
+    /// When.
+    pub time: Timestamp,
+    /// Who.
+    pub actor: String,
+    /// How surely we know who, `passkey`.
+    pub strength: String,
+    /// What was done, `host.retire`.
+    pub verb: String,
+    /// To what.
+    pub object: String,
+    /// Page of the object inside the console; shown only when it starts with
+    /// `/console/`.
+    pub link: Option<String>,
+    /// Why.
+    pub reason: String,
+    /// State before, as JSON text; empty where there was none.
+    pub before: String,
+    /// State after.
+    pub after: String,
+    /// Request id.
+    pub request: String,
+    /// Hash of the leaf, hex.
+    pub digest: String,
+}
+
+/// The newest signed checkpoint of the evidence log.
+#[derive(Clone, Debug)]
+pub struct Checkpoint {
+    /// Name of the log.
+    pub origin: String,
+    /// Leaves.
+    pub size: u64,
+    /// Root hash, base64 as in the checkpoint.
+    pub root: String,
+    /// When it was signed.
+    pub signed: Timestamp,
+    /// Hosts that remember a checkpoint, and so witness the log.
+    pub witnesses: u64,
+}

@@ -1,0 +1,223 @@
+//! What was decided of one host, small enough to keep for every host.
+
+use super::names::{Name, Names};
+use jiff::Timestamp;
+use plimsoll_core::model::advisory::Rating;
+use plimsoll_core::model::finding::{Finding, State};
+use plimsoll_core::model::scan::Scan;
+use serde::{Deserialize, Serialize};
+
+/// Due date of a finding without one.
+const NEVER: i64 = i64::MAX;
+
+/// One open finding, 32 bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Open {
+    /// Id of the advisory.
+    pub advisory: Name,
+    /// Component.
+    pub component: Name,
+    /// Its version.
+    pub version: Name,
+    /// Version that fixes it; the empty name where there is none.
+    pub fixed: Name,
+    due: i64,
+    /// Severity.
+    pub rating: Rating,
+    /// State.
+    pub state: State,
+    /// Whether an enabled repository offers the fix.
+    pub fix: Option<bool>,
+    /// Whether it is known to be exploited.
+    pub exploited: bool,
+}
+
+impl Open {
+    /// Due date, in seconds since the epoch.
+    pub fn due(&self) -> Option<i64> {
+        (self.due != NEVER).then_some(self.due)
+    }
+
+    /// Whether the due date has passed.
+    pub fn is_overdue(&self, now: Timestamp) -> bool {
+        // A deadline is the last instant in time: one second after is late.
+        self.due < now.as_second()
+    }
+}
+
+/// What lists show of one host.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Counts {
+    /// Pending updates; none where they cannot be told.
+    pub updates: Option<u32>,
+    /// Of those, security updates.
+    pub security_updates: Option<u32>,
+    /// Open findings; none while no advisory database judged the host.
+    pub findings: Option<u32>,
+    /// Of those, past due.
+    pub overdue: u32,
+    /// Of those, due within the next seven days.
+    pub due_soon: u32,
+    /// Next due date that has not passed, seconds since the epoch.
+    pub next_due: Option<i64>,
+    /// Components.
+    pub components: u32,
+    /// Components that were judged.
+    pub evaluated: u32,
+}
+
+/// How far ahead a due date counts as soon: a week is one cycle of work.
+pub const SOON_SECONDS: i64 = 7 * 86_400;
+
+/// What lists show of an advisory, the same for every host.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Card {
+    /// Other names, CVEs first.
+    pub aliases: Vec<String>,
+    /// One line.
+    pub summary: String,
+    /// Base score.
+    pub score: Option<f32>,
+    /// Exploit prediction, 0 to 1.
+    pub epss: Option<f32>,
+}
+
+impl Card {
+    /// Takes it from a finding.
+    pub fn of(finding: &Finding) -> Self {
+        Self {
+            aliases: finding.aliases.clone(),
+            summary: finding.summary.clone(),
+            score: finding.severity.score,
+            epss: finding.epss.as_ref().map(|epss| epss.score),
+        }
+    }
+}
+
+/// What was decided of one host.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Judged {
+    /// Release its packages belong to.
+    pub stream: String,
+    /// Open findings, by advisory, then component.
+    pub findings: Vec<Open>,
+    /// Whether a database judged the host.
+    pub known: bool,
+    /// Pending updates; none where they cannot be told.
+    pub updates: Option<Vec<Pending>>,
+    /// Components.
+    pub components: u32,
+    /// Components that were judged.
+    pub evaluated: u32,
+    /// Operating system, as people read it.
+    pub system: String,
+    /// Running kernel.
+    pub kernel: String,
+    /// Whether a reboot is pending.
+    pub reboot: Option<bool>,
+    /// Codes and texts of what limits the answer.
+    pub problems: u32,
+}
+
+/// One pending update.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Pending {
+    /// Package.
+    pub package: Name,
+    /// Candidate version.
+    pub candidate: Name,
+    /// Where the candidate is.
+    pub origin: Name,
+    /// Advisories it satisfies.
+    pub advisories: Box<[Name]>,
+    /// Earliest due date of what it satisfies, seconds since the epoch.
+    pub due: Option<i64>,
+    /// Whether it is a security update.
+    pub security: bool,
+    /// Whether it needs a reboot.
+    pub reboot: bool,
+    /// Whether somebody holds it back.
+    pub held: bool,
+}
+
+fn is_open(finding: &&Finding) -> bool {
+    !matches!(finding.state, State::Fixed | State::NotAffected)
+}
+
+impl Judged {
+    /// Takes from an answer what every host keeps.
+    pub fn of(scan: &Scan, names: &mut Names) -> Self {
+        let mut findings: Vec<Open> = scan.findings.iter().filter(is_open).map(|finding| open(finding, names)).collect();
+        findings.sort_by_key(|open| (open.advisory, open.component, open.version));
+        let updates = scan.updates.as_ref().map(|updates| {
+            let pending = updates.iter().map(|update| Pending {
+                package: names.keep(&update.package),
+                candidate: names.keep(&update.candidate),
+                origin: names.keep(&update.origin),
+                advisories: update.advisories.iter().map(|advisory| names.keep(advisory)).collect(),
+                due: update.due.map(Timestamp::as_second),
+                security: update.security,
+                reboot: update.reboot,
+                held: update.held_by.is_some(),
+            });
+            pending.collect()
+        });
+        Self {
+            stream: scan.host.os.as_ref().and_then(|os| os.stream.as_ref()).map_or_else(String::new, ToString::to_string),
+            findings,
+            known: scan.database.is_some(),
+            updates,
+            components: count(scan.coverage.components as usize),
+            evaluated: count(scan.coverage.evaluated as usize),
+            system: scan.host.os.as_ref().map_or_else(String::new, |os| os.name.clone()),
+            kernel: scan.host.kernel.as_ref().and_then(|kernel| kernel.running.clone()).unwrap_or_default(),
+            reboot: scan.host.reboot.as_ref().and_then(|reboot| reboot.pending),
+            problems: count(scan.problems.len()),
+        }
+    }
+
+    /// Counts for lists, at an instant.
+    pub fn counts(&self, now: Timestamp) -> Counts {
+        let (mut overdue, mut soon, mut next) = (0, 0, None::<i64>);
+        for open in &self.findings {
+            let Some(due) = open.due() else { continue };
+            if open.is_overdue(now) {
+                overdue += 1;
+                continue;
+            }
+            soon += u32::from(due <= now.as_second() + SOON_SECONDS);
+            next = Some(next.map_or(due, |next| next.min(due)));
+        }
+        Counts {
+            updates: self.updates.as_ref().map(|updates| count(updates.iter().filter(|update| !update.held).count())),
+            security_updates: self
+                .updates
+                .as_ref()
+                .map(|updates| count(updates.iter().filter(|update| update.security && !update.held).count())),
+            findings: self.known.then(|| count(self.findings.len())),
+            overdue,
+            due_soon: soon,
+            next_due: next,
+            components: self.components,
+            evaluated: self.evaluated,
+        }
+    }
+}
+
+fn open(finding: &Finding, names: &mut Names) -> Open {
+    Open {
+        advisory: names.keep(&finding.advisory),
+        component: names.keep(&finding.component.name),
+        version: names.keep(&finding.component.version),
+        fixed: names.keep(finding.fixed_version.as_deref().unwrap_or("")),
+        due: finding.due.map_or(NEVER, Timestamp::as_second),
+        rating: finding.severity.rating,
+        state: finding.state,
+        fix: finding.fix.available,
+        exploited: finding.kev.is_some(),
+    }
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}

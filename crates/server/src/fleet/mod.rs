@@ -1,0 +1,235 @@
+//! The **fleet** in memory: what was decided of every host, ready to be asked.
+//!
+//! Everything in here is derived from the store and the advisory database and
+//! can be thrown away; several servers on one database each hold their own.
+//! Counts and searches take the caller's [`Scope`], so that another client's
+//! hosts can be neither seen nor counted.
+
+pub mod judged;
+pub mod names;
+pub mod presence;
+pub mod question;
+
+use jiff::Timestamp;
+use judged::{Card, Counts, Judged};
+use names::{Name, Names};
+use plimsoll_core::fleet::Index;
+use plimsoll_core::model::component::Component;
+use plimsoll_core::model::host::Host;
+use plimsoll_core::model::identifier::{ClientId, GroupId, HostId};
+use plimsoll_core::model::problem::Problem;
+use plimsoll_core::model::registration::{HostState, Registration};
+use plimsoll_core::model::scan::Scan;
+use presence::Presence;
+use roaring::RoaringBitmap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// One host with what was decided of it.
+pub struct Managed {
+    /// What the store keeps.
+    pub registration: Registration,
+    /// What was decided; none before its first report was judged.
+    pub judged: Option<Arc<Judged>>,
+    /// Counts as of the last look at the clock.
+    pub counts: Counts,
+    /// Its last words.
+    pub presence: Arc<Presence>,
+}
+
+impl Managed {
+    /// When it was last heard of.
+    pub fn last_seen(&self) -> Option<Timestamp> {
+        self.presence.seen().or(self.registration.last_seen)
+    }
+}
+
+/// The fleet.
+#[derive(Default)]
+pub struct Fleet(RwLock<State>);
+
+/// Everything in it; see [`Fleet::read`].
+#[derive(Default)]
+pub struct State {
+    hosts: HashMap<HostId, Managed>,
+    by_number: HashMap<u32, HostId>,
+    by_client: BTreeMap<ClientId, RoaringBitmap>,
+    by_group: BTreeMap<GroupId, RoaringBitmap>,
+    by_advisory: BTreeMap<Name, RoaringBitmap>,
+    cards: HashMap<Name, Card>,
+    /// Components over hosts.
+    pub index: Index,
+    /// Names kept once.
+    pub names: Names,
+}
+
+impl Fleet {
+    /// Looks at it. A panic elsewhere must not take every page down, so a
+    /// poisoned lock is entered: each change below leaves the state whole.
+    pub fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Changes it.
+    pub fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// One host.
+    pub fn host(&self, id: HostId) -> Option<&Managed> {
+        self.hosts.get(&id)
+    }
+
+    /// One host by its dense number.
+    pub fn numbered(&self, number: u32) -> Option<&Managed> {
+        self.hosts.get(self.by_number.get(&number)?)
+    }
+
+    /// All hosts, in no order.
+    pub fn hosts(&self) -> impl Iterator<Item = &Managed> {
+        self.hosts.values()
+    }
+
+    /// Hosts of a client.
+    pub fn of_client(&self, client: ClientId) -> Option<&RoaringBitmap> {
+        self.by_client.get(&client)
+    }
+
+    /// Every host that is not retired.
+    pub fn all(&self) -> RoaringBitmap {
+        self.by_client.values().fold(RoaringBitmap::new(), |all, hosts| all | hosts)
+    }
+
+    /// Hosts of a group.
+    pub fn of_group(&self, group: GroupId) -> Option<&RoaringBitmap> {
+        self.by_group.get(&group)
+    }
+
+    /// Lays down who belongs to a group.
+    pub fn lay_group(&mut self, group: GroupId, hosts: RoaringBitmap) {
+        self.by_group.insert(group, hosts);
+    }
+
+    /// Hosts with an open finding under an advisory.
+    pub fn under(&self, advisory: Name) -> Option<&RoaringBitmap> {
+        self.by_advisory.get(&advisory)
+    }
+
+    /// Advisories with an open finding on some host, by name's number.
+    pub fn advisories(&self) -> impl Iterator<Item = (Name, &RoaringBitmap)> {
+        self.by_advisory.iter().map(|(name, hosts)| (*name, hosts))
+    }
+
+    /// Takes up a host, or what changed of it; what was decided stays.
+    pub fn register(&mut self, registration: Registration, sequence: u64) {
+        let (id, number, client) = (registration.id, registration.number, registration.client);
+        match self.hosts.get_mut(&id) {
+            Some(managed) => {
+                if let Some(hosts) = self.by_client.get_mut(&managed.registration.client) {
+                    hosts.remove(number);
+                }
+                managed.registration = registration;
+            }
+            None => {
+                let presence = Arc::new(Presence::resume(registration.last_seen, sequence));
+                self.hosts.insert(id, Managed { registration, judged: None, counts: Counts::default(), presence });
+                self.by_number.insert(number, id);
+            }
+        }
+        if self.hosts.get(&id).is_some_and(|managed| managed.registration.state != HostState::Retired) {
+            self.by_client.entry(client).or_default().insert(number);
+        } else {
+            self.forget_findings(id);
+        }
+    }
+
+    /// What lists show of an advisory.
+    pub fn card(&self, advisory: Name) -> Option<&Card> {
+        self.cards.get(&advisory)
+    }
+
+    /// Lays down what was decided of a host.
+    pub fn judge(&mut self, id: HostId, scan: &Scan) -> Option<Counts> {
+        let (judged, now) = (Judged::of(scan, &mut self.names), scan.as_of);
+        for finding in &scan.findings {
+            self.cards.insert(self.names.keep(&finding.advisory), Card::of(finding));
+        }
+        self.forget_findings(id);
+        let managed = self.hosts.get_mut(&id)?;
+        if managed.registration.state == HostState::Retired {
+            return None;
+        }
+        for open in &judged.findings {
+            self.by_advisory.entry(open.advisory).or_default().insert(managed.registration.number);
+        }
+        managed.counts = judged.counts(now);
+        managed.judged = Some(Arc::new(judged));
+        Some(managed.counts.clone())
+    }
+
+    /// Notes which report is a host's newest.
+    pub fn reported(&mut self, id: HostId, digest: &str, at: Timestamp) {
+        if let Some(managed) = self.hosts.get_mut(&id) {
+            managed.registration.report = Some(digest.to_owned());
+            managed.registration.reported = Some(at);
+        }
+    }
+
+    /// Notes that somebody brought a host's facts.
+    pub fn heard(&mut self, id: HostId, at: Timestamp) {
+        if let Some(managed) = self.hosts.get_mut(&id) {
+            managed.registration.last_seen = Some(at);
+        }
+    }
+
+    /// Adds a host to a group.
+    pub fn join_group(&mut self, group: GroupId, number: u32) {
+        self.by_group.entry(group).or_default().insert(number);
+    }
+
+    /// Lays down a host's components.
+    ///
+    /// # Errors
+    ///
+    /// `E-LIMIT` beyond what the index takes; the host is then judged and not
+    /// found by its packages.
+    pub fn lay_components(&mut self, id: HostId, digest: [u8; 32], facts: &Host, components: &[Component]) -> Result<(), Problem> {
+        let Some(managed) = self.hosts.get(&id) else { return Ok(()) };
+        let (number, client) = (managed.registration.number, managed.registration.client);
+        self.index.set(number, client, digest, facts, components).map(|_| ())
+    }
+
+    fn forget_findings(&mut self, id: HostId) {
+        let Some(managed) = self.hosts.get_mut(&id) else { return };
+        let number = managed.registration.number;
+        let Some(judged) = managed.judged.take() else { return };
+        managed.counts = Counts::default();
+        for open in &judged.findings {
+            if let Some(hosts) = self.by_advisory.get_mut(&open.advisory) {
+                hosts.remove(number);
+                if hosts.is_empty() {
+                    self.by_advisory.remove(&open.advisory);
+                }
+            }
+        }
+    }
+
+    /// Counts again what time alone changed: due dates that have passed.
+    /// Returns the hosts whose count of overdue findings changed.
+    pub fn recount(&mut self, now: Timestamp) -> Vec<HostId> {
+        let mut changed = Vec::new();
+        for managed in self.hosts.values_mut() {
+            let Some(judged) = &managed.judged else { continue };
+            // Only a passed due date changes anything but `due_soon`.
+            let counts = judged.counts(now);
+            if counts.overdue != managed.counts.overdue {
+                changed.push(managed.registration.id);
+            }
+            managed.counts = counts;
+        }
+        changed.sort();
+        changed
+    }
+}

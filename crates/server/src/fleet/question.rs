@@ -1,0 +1,555 @@
+//! **Questions** to the fleet: what lists, counts and searches answer.
+//!
+//! Every question takes the hosts its asker may see as a bitmap, and counts
+//! nothing else.
+
+use super::judged::{Counts, Open, SOON_SECONDS};
+use super::names::Name;
+use super::{Managed, State};
+use jiff::Timestamp;
+use plimsoll_core::model::advisory::Rating;
+use plimsoll_core::model::finding;
+use plimsoll_core::model::identifier::{ClientId, HostId};
+use plimsoll_core::model::registration::{HostSource, HostState};
+use roaring::RoaringBitmap;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use std::cmp::Reverse;
+
+/// How a host stands with the server, as lists show it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// Waits for a person to accept it.
+    Pending,
+    /// Joined and has not reported yet.
+    Waiting,
+    /// Heard of in time.
+    Active,
+    /// Not heard of for longer than the limit.
+    Silent,
+    /// Gone.
+    Retired,
+}
+
+impl Standing {
+    /// The word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Waiting => "waiting",
+            Self::Active => "active",
+            Self::Silent => "silent",
+            Self::Retired => "retired",
+        }
+    }
+
+    /// Reads the word.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Pending, Self::Waiting, Self::Active, Self::Silent, Self::Retired].into_iter().find(|one| one.word() == word)
+    }
+}
+
+/// The clock a question is asked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    /// The present.
+    pub now: Timestamp,
+    /// Seconds without a word after which a host counts as silent.
+    pub silence_seconds: i64,
+}
+
+/// One line of a list of hosts.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct HostRow {
+    /// Id.
+    #[schema(value_type = String)]
+    pub id: HostId,
+    /// Name.
+    pub name: String,
+    /// Client.
+    #[schema(value_type = String)]
+    pub client: ClientId,
+    /// Standing.
+    #[schema(value_type = String)]
+    pub state: Standing,
+    /// When it was last heard of.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub last_seen: Option<Timestamp>,
+    /// Pending updates; none where they cannot be told.
+    pub updates: Option<u32>,
+    /// Of those, security updates.
+    pub security_updates: Option<u32>,
+    /// Open findings; none while no advisory database judged the host.
+    pub findings: Option<u32>,
+    /// Of those, past due.
+    pub overdue: u32,
+    /// Of those, due within seven days.
+    pub due_soon: u32,
+    /// Next due date that has not passed.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub next_due: Option<Timestamp>,
+    /// Components found.
+    pub components: u32,
+    /// Components judged.
+    pub evaluated: u32,
+    /// Operating system.
+    pub system: String,
+    /// Running kernel.
+    pub kernel: String,
+    /// Whether a reboot is pending.
+    pub reboot_pending: Option<bool>,
+    /// How its facts arrive.
+    #[schema(value_type = String)]
+    pub source: HostSource,
+    /// Environment.
+    pub environment: Option<String>,
+    /// Owner.
+    pub owner: Option<String>,
+    /// What is wrong with its identity or report.
+    pub flag: Option<String>,
+}
+
+/// What a list of hosts is sorted by; anything else is refused, so that a
+/// column that is not shown cannot be read through the order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HostOrder {
+    /// Overdue findings, most first.
+    #[default]
+    Overdue,
+    /// Name.
+    Name,
+    /// Last seen, longest ago first.
+    LastSeen,
+    /// Security updates, most first.
+    SecurityUpdates,
+    /// Findings, most first.
+    Findings,
+    /// Next due date, earliest first.
+    NextDue,
+}
+
+impl HostOrder {
+    /// All of them with their words.
+    pub const ALL: [(&'static str, Self); 6] = [
+        ("overdue", Self::Overdue),
+        ("name", Self::Name),
+        ("last_seen", Self::LastSeen),
+        ("security_updates", Self::SecurityUpdates),
+        ("findings", Self::Findings),
+        ("next_due", Self::NextDue),
+    ];
+
+    /// Reads the word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(known, _)| *known == word).map(|(_, order)| order)
+    }
+}
+
+/// Which hosts, in what order, from where on.
+#[derive(Clone, Debug, Default)]
+pub struct HostQuestion {
+    /// Part of the name, case aside.
+    pub name: Option<String>,
+    /// Only of this standing.
+    pub state: Option<Standing>,
+    /// Only with overdue findings.
+    pub overdue: bool,
+    /// Only of this environment.
+    pub environment: Option<String>,
+    /// Order.
+    pub order: HostOrder,
+    /// Rows left out at the front.
+    pub skip: usize,
+    /// Rows wanted.
+    pub take: usize,
+}
+
+/// A page of a list and how long the whole list is.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Page<T> {
+    /// The rows.
+    pub rows: Vec<T>,
+    /// Rows in the whole list.
+    pub total: usize,
+}
+
+/// An advisory with the hosts it concerns.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct AdvisoryRow {
+    /// Id.
+    pub advisory: String,
+    /// Worst severity on any host.
+    #[schema(value_type = String)]
+    pub severity: Rating,
+    /// Whether it is known to be exploited.
+    pub exploited: bool,
+    /// Hosts concerned.
+    pub hosts: u64,
+    /// Of those, hosts where it is overdue.
+    pub overdue: u64,
+    /// Hosts where an enabled repository offers the fix.
+    pub fix_available: u64,
+    /// Earliest due date.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub due: Option<Timestamp>,
+    /// Packages concerned.
+    pub packages: Vec<String>,
+}
+
+/// One finding on one host.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct FindingRow {
+    /// Host.
+    #[schema(value_type = String)]
+    pub host: HostId,
+    /// Name of the host.
+    pub host_name: String,
+    /// Advisory.
+    pub advisory: String,
+    /// Component.
+    pub component: String,
+    /// Installed version.
+    pub version: String,
+    /// Version that fixes it.
+    pub fixed_version: Option<String>,
+    /// Severity.
+    #[schema(value_type = String)]
+    pub severity: Rating,
+    /// State.
+    #[schema(value_type = String)]
+    pub state: finding::State,
+    /// Whether an enabled repository offers the fix.
+    pub fix_available: Option<bool>,
+    /// Whether it is known to be exploited.
+    pub exploited: bool,
+    /// Due date.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub due: Option<Timestamp>,
+    /// Whether that has passed.
+    pub overdue: bool,
+}
+
+/// What needs doing, in figures.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct Standings {
+    /// Hosts that count.
+    pub hosts: u64,
+    /// Hosts with something overdue.
+    pub hosts_overdue: u64,
+    /// Hosts whose next due date is within seven days.
+    pub hosts_due_soon: u64,
+    /// Silent hosts.
+    pub silent: u64,
+    /// Hosts that wait for a person.
+    pub pending: u64,
+    /// Hosts without a report or without a judgement.
+    pub unknown: u64,
+    /// Hosts with a flag.
+    pub flagged: u64,
+    /// Open findings.
+    pub findings: u64,
+    /// Overdue findings.
+    pub overdue: u64,
+    /// Findings due within seven days.
+    pub due_soon: u64,
+    /// Findings due later.
+    pub within: u64,
+    /// Findings without a due date.
+    pub undated: u64,
+    /// Components found.
+    pub components: u64,
+    /// Components judged.
+    pub evaluated: u64,
+    /// Security updates pending.
+    pub security_updates: u64,
+}
+
+fn instant(seconds: i64) -> Option<Timestamp> {
+    Timestamp::from_second(seconds).ok()
+}
+
+impl Managed {
+    /// How it stands.
+    pub fn standing(&self, clock: Clock) -> Standing {
+        match self.registration.state {
+            HostState::Pending => return Standing::Pending,
+            HostState::Retired => return Standing::Retired,
+            HostState::Active => {}
+        }
+        let Some(seen) = self.last_seen() else { return Standing::Waiting };
+        // What was typed in or brought by hand is not expected to speak.
+        let silent = self.registration.source == HostSource::Agent
+            && clock.now.as_second() - seen.as_second() > clock.silence_seconds;
+        match (silent, self.registration.report.is_some()) {
+            (true, _) => Standing::Silent,
+            (false, true) => Standing::Active,
+            (false, false) => Standing::Waiting,
+        }
+    }
+
+    /// Its line in a list.
+    pub fn row(&self, clock: Clock) -> HostRow {
+        let Counts { updates, security_updates, findings, overdue, due_soon, next_due, components, evaluated } =
+            self.counts.clone();
+        let judged = self.judged.as_deref();
+        HostRow {
+            id: self.registration.id,
+            name: self.registration.name.clone(),
+            client: self.registration.client,
+            state: self.standing(clock),
+            last_seen: self.last_seen(),
+            updates,
+            security_updates,
+            findings,
+            overdue,
+            due_soon,
+            next_due: next_due.and_then(instant),
+            components,
+            evaluated,
+            system: judged.map_or_else(String::new, |judged| judged.system.clone()),
+            kernel: judged.map_or_else(String::new, |judged| judged.kernel.clone()),
+            reboot_pending: judged.and_then(|judged| judged.reboot),
+            source: self.registration.source,
+            environment: self.registration.environment.clone(),
+            owner: self.registration.owner.clone(),
+            flag: self.registration.flag.clone(),
+        }
+    }
+}
+
+impl HostQuestion {
+    fn asks_for(&self, managed: &Managed, clock: Clock) -> bool {
+        let standing = managed.standing(clock);
+        let named = |part: &String| managed.registration.name.to_lowercase().contains(&part.to_lowercase());
+        self.state.map_or(standing != Standing::Retired, |state| state == standing)
+            && self.name.as_ref().is_none_or(named)
+            && (!self.overdue || managed.counts.overdue > 0)
+            && self.environment.as_ref().is_none_or(|wanted| managed.registration.environment.as_ref() == Some(wanted))
+    }
+
+    fn sort(&self, hosts: &mut [&Managed]) {
+        // The name, then the id, settles every tie, so pages never overlap.
+        let tie = |managed: &Managed| (managed.registration.name.clone(), managed.registration.id);
+        match self.order {
+            HostOrder::Name => hosts.sort_by_cached_key(|managed| tie(managed)),
+            HostOrder::Overdue => hosts.sort_by_cached_key(|managed| {
+                let counts = &managed.counts;
+                (Reverse(counts.overdue), counts.next_due.unwrap_or(i64::MAX), Reverse(counts.findings), tie(managed))
+            }),
+            HostOrder::LastSeen => hosts.sort_by_cached_key(|managed| (managed.last_seen(), tie(managed))),
+            HostOrder::SecurityUpdates => {
+                hosts.sort_by_cached_key(|managed| (Reverse(managed.counts.security_updates), tie(managed)));
+            }
+            HostOrder::Findings => hosts.sort_by_cached_key(|managed| (Reverse(managed.counts.findings), tie(managed))),
+            HostOrder::NextDue => {
+                hosts.sort_by_cached_key(|managed| (managed.counts.next_due.unwrap_or(i64::MAX), tie(managed)));
+            }
+        }
+    }
+}
+
+impl State {
+    fn visible<'a>(&'a self, visible: &'a RoaringBitmap) -> impl Iterator<Item = &'a Managed> {
+        visible.iter().filter_map(|number| self.numbered(number))
+    }
+
+    /// A page of hosts.
+    pub fn list_hosts(&self, visible: &RoaringBitmap, question: &HostQuestion, clock: Clock) -> Page<HostRow> {
+        let mut hosts: Vec<&Managed> =
+            self.visible(visible).filter(|managed| question.asks_for(managed, clock)).collect();
+        question.sort(&mut hosts);
+        let rows = hosts.iter().skip(question.skip).take(question.take).map(|managed| managed.row(clock)).collect();
+        Page { rows, total: hosts.len() }
+    }
+
+    /// What needs doing, in figures.
+    pub fn standings(&self, visible: &RoaringBitmap, clock: Clock) -> Standings {
+        let mut out = Standings::default();
+        for managed in self.visible(visible) {
+            match managed.standing(clock) {
+                Standing::Retired => continue,
+                Standing::Pending => {
+                    out.pending += 1;
+                    continue;
+                }
+                Standing::Silent => out.silent += 1,
+                Standing::Waiting | Standing::Active => {}
+            }
+            let counts = &managed.counts;
+            let findings = u64::from(counts.findings.unwrap_or(0));
+            let dated = managed.judged.as_ref().map_or(0, |judged| judged.findings.iter().filter(|open| open.due().is_some()).count() as u64);
+            out.hosts += 1;
+            out.hosts_overdue += u64::from(counts.overdue > 0);
+            out.hosts_due_soon += u64::from(counts.overdue == 0 && counts.due_soon > 0);
+            out.unknown += u64::from(counts.findings.is_none());
+            out.flagged += u64::from(managed.registration.flag.is_some());
+            out.findings += findings;
+            out.overdue += u64::from(counts.overdue);
+            out.due_soon += u64::from(counts.due_soon);
+            out.within += dated - u64::from(counts.overdue) - u64::from(counts.due_soon);
+            out.undated += findings - dated;
+            out.components += u64::from(counts.components);
+            out.evaluated += u64::from(counts.evaluated);
+            out.security_updates += u64::from(counts.security_updates.unwrap_or(0));
+        }
+        out
+    }
+
+    /// Advisories with open findings on visible hosts, most urgent first.
+    pub fn list_advisories(
+        &self,
+        visible: &RoaringBitmap,
+        wanted: impl Fn(&AdvisoryRow) -> bool,
+        (skip, take): (usize, usize),
+        now: Timestamp,
+    ) -> Page<AdvisoryRow> {
+        let mut rows: Vec<AdvisoryRow> = self
+            .advisories()
+            .filter_map(|(name, hosts)| {
+                let seen = hosts & visible;
+                (!seen.is_empty()).then(|| self.advisory_row(name, &seen, now))
+            })
+            .filter(wanted)
+            .collect();
+        rows.sort_by(|a, b| urgency(a).cmp(&urgency(b)));
+        let total = rows.len();
+        Page { rows: rows.into_iter().skip(skip).take(take).collect(), total }
+    }
+
+    fn advisory_row(&self, name: Name, hosts: &RoaringBitmap, now: Timestamp) -> AdvisoryRow {
+        let mut row = AdvisoryRow {
+            advisory: self.names.text(name).to_owned(),
+            severity: Rating::Unknown,
+            exploited: false,
+            hosts: hosts.len(),
+            overdue: 0,
+            fix_available: 0,
+            due: None,
+            packages: Vec::new(),
+        };
+        let mut packages = std::collections::BTreeSet::new();
+        let mut due: Option<i64> = None;
+        for managed in self.visible(hosts) {
+            let found = managed.judged.as_deref().map_or(&[][..], |judged| under(&judged.findings, name));
+            row.overdue += u64::from(found.iter().any(|open| open.is_overdue(now)));
+            row.fix_available += u64::from(found.iter().any(|open| open.fix == Some(true)));
+            for open in found {
+                row.severity = row.severity.max(open.rating);
+                row.exploited |= open.exploited;
+                packages.insert(open.component);
+                due = match (due, open.due()) {
+                    (Some(a), Some(b)) => Some(a.min(b)),
+                    (a, b) => a.or(b),
+                };
+            }
+        }
+        row.due = due.and_then(instant);
+        row.packages = packages.into_iter().map(|package| self.names.text(package).to_owned()).collect();
+        row.packages.sort();
+        row
+    }
+
+    /// Findings on visible hosts: of one advisory, one host, or all; most
+    /// urgent first.
+    pub fn list_findings(
+        &self,
+        visible: &RoaringBitmap,
+        wanted: impl Fn(&FindingRow) -> bool,
+        (skip, take): (usize, usize),
+        now: Timestamp,
+    ) -> Page<FindingRow> {
+        let mut rows: Vec<FindingRow> = Vec::new();
+        for managed in self.visible(visible) {
+            let Some(judged) = &managed.judged else { continue };
+            rows.extend(judged.findings.iter().map(|open| self.finding_row(managed, open, now)).filter(&wanted));
+        }
+        rows.sort_by(|a, b| finding_urgency(a).cmp(&finding_urgency(b)));
+        let total = rows.len();
+        Page { rows: rows.into_iter().skip(skip).take(take).collect(), total }
+    }
+
+    /// Findings under one advisory on visible hosts.
+    pub fn findings_under(&self, visible: &RoaringBitmap, advisory: &str, now: Timestamp) -> Vec<FindingRow> {
+        let Some(name) = self.names.find(advisory) else { return Vec::new() };
+        let Some(hosts) = self.under(name) else { return Vec::new() };
+        let seen = hosts & visible;
+        let mut rows: Vec<FindingRow> = Vec::new();
+        for managed in self.visible(&seen) {
+            let Some(judged) = &managed.judged else { continue };
+            rows.extend(under(&judged.findings, name).iter().map(|open| self.finding_row(managed, open, now)));
+        }
+        rows.sort_by(|a, b| finding_urgency(a).cmp(&finding_urgency(b)));
+        rows
+    }
+
+    fn finding_row(&self, managed: &Managed, open: &Open, now: Timestamp) -> FindingRow {
+        let text = |name: Name| self.names.text(name).to_owned();
+        FindingRow {
+            host: managed.registration.id,
+            host_name: managed.registration.name.clone(),
+            advisory: text(open.advisory),
+            component: text(open.component),
+            version: text(open.version),
+            fixed_version: Some(text(open.fixed)).filter(|fixed| !fixed.is_empty()),
+            severity: open.rating,
+            state: open.state,
+            fix_available: open.fix,
+            exploited: open.exploited,
+            due: open.due().and_then(instant),
+            overdue: open.is_overdue(now),
+        }
+    }
+
+    /// How many findings fall due when: days from now (negative is late) to
+    /// number, for the picture of deadlines.
+    pub fn due_by_day(&self, visible: &RoaringBitmap, now: Timestamp) -> Vec<(i64, u64)> {
+        let mut days = std::collections::BTreeMap::new();
+        for managed in self.visible(visible) {
+            for due in managed.judged.iter().flat_map(|judged| &judged.findings).filter_map(Open::due) {
+                let day = (due - now.as_second()).div_euclid(86_400);
+                *days.entry(day.clamp(-90, 90)).or_insert(0) += 1;
+            }
+        }
+        days.into_iter().collect()
+    }
+
+    /// Whether something of a host falls due soon.
+    pub fn is_due_soon(open: &Open, now: Timestamp) -> bool {
+        open.due().is_some_and(|due| due >= now.as_second() && due <= now.as_second() + SOON_SECONDS)
+    }
+}
+
+/// The part of a host's findings that is under one advisory; they are sorted
+/// by it.
+fn under(findings: &[Open], advisory: Name) -> &[Open] {
+    let start = findings.partition_point(|open| open.advisory < advisory);
+    let end = findings.partition_point(|open| open.advisory <= advisory);
+    findings.get(start..end).unwrap_or(&[])
+}
+
+fn urgency(row: &AdvisoryRow) -> impl Ord {
+    (
+        row.overdue == 0,
+        !row.exploited,
+        row.due.is_none(),
+        row.due,
+        Reverse(row.severity),
+        Reverse(row.hosts),
+        row.advisory.clone(),
+    )
+}
+
+fn finding_urgency(row: &FindingRow) -> impl Ord {
+    (
+        !row.overdue,
+        !row.exploited,
+        row.due.is_none(),
+        row.due,
+        Reverse(row.severity),
+        row.host_name.clone(),
+        row.component.clone(),
+        row.advisory.clone(),
+    )
+}

@@ -1,0 +1,252 @@
+//! The **gate**: what happens to each request between the wire and a
+//! handler, in this order: a place among the requests, the path's one
+//! spelling, who it is, where it comes from, what it may, and only then its
+//! body.
+
+use super::address::Proxies;
+use super::limits::{Limits, Load};
+use super::origin::Origins;
+use super::path;
+use super::problem::Refusal;
+use super::routes::{Access, Declared, is_safe};
+use super::{body, headers};
+use crate::identity::Identity;
+use crate::identity::principal::{Principal, Who, sign_in_first};
+use crate::identity::role::Scope;
+use async_trait::async_trait;
+use axum::body::Body;
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use data_encoding::HEXLOWER;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+/// Header that names a request in answers, logs and evidence.
+const REQUEST: HeaderName = HeaderName::from_static("plimsoll-request");
+
+/// The other end of the connection, put there by [`super::serve`].
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub SocketAddr);
+
+/// Checks a host's signature over a request; the room of agents provides it.
+#[async_trait]
+pub trait HostCheck: Send + Sync {
+    /// The host as principal, see [`Principal::host`].
+    ///
+    /// # Errors
+    /// Why it is not believed: `E-HOST`, `E-CLOCK`, `E-REPLAY`, `E-RETIRED`.
+    async fn check(&self, request: &Parts, body: &[u8]) -> Result<Principal, Refusal>;
+}
+
+/// What every request is checked against.
+pub struct Gate {
+    identity: Arc<Identity>,
+    hosts: Option<Arc<dyn HostCheck>>,
+    origins: Origins,
+    proxies: Proxies,
+    limits: Limits,
+    load: Load,
+}
+
+impl Gate {
+    /// Puts it together. Without `hosts`, routes of [`Access::Host`] refuse
+    /// everyone.
+    pub fn new(
+        identity: Arc<Identity>,
+        hosts: Option<Arc<dyn HostCheck>>,
+        origins: Origins,
+        proxies: Proxies,
+        limits: Limits,
+    ) -> Self {
+        let load = Load::new(&limits);
+        Self { identity, hosts, origins, proxies, limits, load }
+    }
+
+    /// Limits it holds.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Identity it asks.
+    pub fn identity(&self) -> &Arc<Identity> {
+        &self.identity
+    }
+
+    /// Addresses of the console.
+    pub fn origins(&self) -> &Origins {
+        &self.origins
+    }
+
+    async fn admit(&self, declared: &Declared, parts: &Parts) -> Result<(Principal, Scope), Refusal> {
+        let caller = Caller::of(parts);
+        let changes = !is_safe(&parts.method);
+        match declared.access {
+            Access::Machine | Access::Host => Ok((Principal::nobody(), Scope::nothing())),
+            Access::Public => {
+                if changes {
+                    self.origins.check(parts)?;
+                }
+                // A stale cookie must not bar the way to the sign-in page.
+                let principal = self.identity.authenticate(parts, &self.origins, &caller).await;
+                match principal {
+                    Ok(principal) => Ok((principal, Scope::nothing())),
+                    Err(refusal) if refusal.status() == StatusCode::UNAUTHORIZED => {
+                        Ok((Principal::nobody(), Scope::nothing()))
+                    }
+                    Err(refusal) => Err(refusal),
+                }
+            }
+            Access::Account | Access::Needs(_) => {
+                let principal = self.identity.authenticate(parts, &self.origins, &caller).await?;
+                if changes && matches!(principal.who, Who::Person { .. }) {
+                    self.origins.check(parts)?;
+                }
+                let scope = match (declared.access, &principal.who) {
+                    (Access::Needs(permission), _) => principal.allow(permission, self.identity.now())?,
+                    (_, Who::Person { .. }) => Scope::nothing(),
+                    (_, Who::Nobody) => return Err(sign_in_first()),
+                    _ => {
+                        return Err(Refusal::new(
+                            StatusCode::FORBIDDEN,
+                            "E-PERMISSION",
+                            "only a person in a session may do this",
+                            "do it in the console",
+                        ));
+                    }
+                };
+                Ok((principal, scope))
+            }
+        }
+    }
+}
+
+/// Where a request comes from and what it is called.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Caller {
+    /// The client's address, see [`Proxies::client`].
+    pub address: IpAddr,
+    /// Name of the request, 32 hex digits, for logs and evidence.
+    pub request: String,
+}
+
+impl Caller {
+    fn of(parts: &Parts) -> Self {
+        let unknown = || Self { address: IpAddr::V6(Ipv6Addr::UNSPECIFIED), request: String::new() };
+        parts.extensions.get::<Self>().cloned().unwrap_or_else(unknown)
+    }
+}
+
+/// What the gate let through: who, where they may do what the route declares,
+/// and where the request comes from. The only way for a handler to learn it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Allowed {
+    /// Who.
+    pub principal: Principal,
+    /// Where they may do what the route's permission says; nothing where the
+    /// route declares none. Every query takes it.
+    pub scope: Scope,
+    /// From where.
+    pub caller: Caller,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Allowed {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| {
+            Refusal::new(
+                StatusCode::FORBIDDEN,
+                "E-UNDECLARED",
+                "this handler stands on no declared route",
+                "report this as a defect of Plimsoll",
+            )
+        })
+    }
+}
+
+/// Before any route: a place among the requests, a name, the client's
+/// address, the path; after it: the headers of every answer.
+pub(super) async fn entrance(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
+    let name = crate::identity::secret::random::<16>().map(|bytes| HEXLOWER.encode(&bytes)).unwrap_or_default();
+    let connection = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
+    let connection = connection.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
+    let address = gate.proxies.client(connection, request.headers());
+    request.extensions_mut().insert(Caller { address, request: name.clone() });
+    let mut response = match gate.load.request() {
+        Err(refusal) => refusal.into_response(),
+        Ok(_place) => match check_shape(&gate, &request) {
+            Err(refusal) => refusal.into_response(),
+            Ok(()) => next.run(request).await,
+        },
+    };
+    let https = gate.origins.canonical_url().is_some_and(|url| url.scheme() == "https");
+    headers::secure(response.headers_mut(), https);
+    if let Ok(value) = HeaderValue::from_str(&name) {
+        response.headers_mut().insert(REQUEST, value);
+    }
+    response
+}
+
+fn check_shape(gate: &Gate, request: &Request) -> Result<(), Refusal> {
+    path::check(request.uri().path())?;
+    let (count, limit) = (request.headers().len(), gate.limits.headers);
+    if count > limit {
+        return Err(Refusal::new(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "E-HEADERS",
+            format!("the request has {count} headers, the limit is {limit}"),
+            "send fewer headers",
+        ));
+    }
+    Ok(())
+}
+
+/// Before one route's handler: its declaration.
+pub(super) async fn enforce(
+    State((gate, declared)): State<(Arc<Gate>, Arc<Declared>)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let (mut principal, scope) = match gate.admit(&declared, &parts).await {
+        Ok(admitted) => admitted,
+        Err(refusal) => return refusal.into_response(),
+    };
+    let read = body::read(body, &parts.headers, declared.limit, &gate.limits, &gate.load).await;
+    let (bytes, _memory) = match read {
+        Ok(read) => read,
+        Err(refusal) => return refusal.into_response(),
+    };
+    if declared.access == Access::Host {
+        let checked = match &gate.hosts {
+            Some(hosts) => hosts.check(&parts, &bytes).await,
+            None => Err(sign_in_first()),
+        };
+        principal = match checked {
+            Ok(principal) if matches!(principal.who, Who::Host { .. }) => principal,
+            Ok(_) => return sign_in_first().into_response(),
+            Err(refusal) => return refusal.into_response(),
+        };
+    }
+    let caller = Caller::of(&parts);
+    parts.extensions.insert(Allowed { principal, scope, caller });
+    next.run(Request::from_parts(parts, Body::from(bytes))).await
+}
+
+/// The answer where no route is.
+pub(super) async fn no_route() -> Refusal {
+    Refusal::new(StatusCode::NOT_FOUND, "E-ROUTE", "there is nothing at this path", "see /openapi.json for what there is")
+}
+
+/// The answer where a path has no such method.
+pub(super) async fn no_method() -> Refusal {
+    Refusal::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "E-METHOD",
+        "this path does not take this method",
+        "see /openapi.json for what it takes",
+    )
+}

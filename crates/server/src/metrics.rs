@@ -1,0 +1,79 @@
+//! Counters and timings in the OpenMetrics form.
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+use std::sync::atomic::AtomicU64;
+
+/// What the server counts.
+pub struct Metrics {
+    registry: Registry,
+    /// Check-ins answered.
+    pub check_ins: Counter,
+    /// Reports taken, whole or as deltas.
+    pub reports: Counter,
+    /// Requests of hosts refused.
+    pub refusals: Counter,
+    /// Judgements made.
+    pub judgements: Counter,
+    /// Seconds a judgement took.
+    pub judgement_seconds: Histogram,
+    /// Managed hosts.
+    pub hosts: Gauge,
+    /// Silent hosts.
+    pub silent: Gauge,
+    /// Open findings.
+    pub findings: Gauge,
+    /// Overdue findings.
+    pub overdue: Gauge,
+    /// Age of the advisory database, in seconds.
+    pub advisories_age: Gauge<f64, AtomicU64>,
+}
+
+impl Metrics {
+    /// Registers everything.
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("plimsoll");
+        let metrics = Self {
+            check_ins: Counter::default(),
+            reports: Counter::default(),
+            refusals: Counter::default(),
+            judgements: Counter::default(),
+            judgement_seconds: Histogram::new(exponential_buckets(0.001, 2.0, 12)),
+            hosts: Gauge::default(),
+            silent: Gauge::default(),
+            findings: Gauge::default(),
+            overdue: Gauge::default(),
+            advisories_age: Gauge::default(),
+            registry: Registry::default(),
+        };
+        registry.register("check_ins", "Check-ins answered", metrics.check_ins.clone());
+        registry.register("reports", "Reports taken, whole or as deltas", metrics.reports.clone());
+        registry.register("refusals", "Requests of hosts refused", metrics.refusals.clone());
+        registry.register("judgements", "Judgements of hosts made", metrics.judgements.clone());
+        registry.register("judgement_seconds", "Seconds a judgement took", metrics.judgement_seconds.clone());
+        registry.register("hosts", "Managed hosts", metrics.hosts.clone());
+        registry.register("hosts_silent", "Managed hosts that went silent", metrics.silent.clone());
+        registry.register("findings", "Open findings", metrics.findings.clone());
+        registry.register("findings_overdue", "Open findings past due", metrics.overdue.clone());
+        registry.register("advisories_age_seconds", "Age of the advisory database", metrics.advisories_age.clone());
+        Self { registry, ..metrics }
+    }
+
+    /// All of it as text; empty only if memory for a string cannot be had.
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        match encode(&mut out, &self.registry) {
+            Ok(()) => out,
+            Err(_) => String::new(),
+        }
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,6 @@
+//! One reconciler a phase: each reads the whole state, asks the core, saves
+//! what was decided and publishes it. None takes input, so running one twice
+//! is harmless.
+
+pub mod evaluate;
+pub mod monitor;

@@ -1,0 +1,350 @@
+//! Starting and stopping a server.
+
+use crate::app::{App, News, Shared};
+use crate::configuration::Configuration;
+use crate::evidence::Witnessed;
+use crate::fleet::Fleet;
+use crate::metrics::Metrics;
+use crate::outward::{Allowed, Outward};
+use crate::phases::monitor::{Advisories, Look};
+use crate::phases::{evaluate, monitor};
+use crate::http::address::Proxies;
+use crate::http::gate::Gate;
+use crate::http::limits::Limits;
+use crate::http::origin::Origins;
+use crate::http::routes::Routes;
+use crate::identity::api::Doors;
+use crate::identity::oidc::Oidc;
+use crate::identity::directory::Directory;
+use crate::identity::{Identity, Lifetimes};
+use crate::{agents, api, console};
+use ipnet::IpNet;
+use jiff::Timestamp;
+use plimsoll_core::model::identifier::HostId;
+use plimsoll_core::model::problem::Problem;
+use plimsoll_formats::trust::SignedRoot;
+use plimsoll_store::{Store, StoreError};
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, Semaphore, broadcast, watch};
+use tokio::task::JoinSet;
+
+/// Hosts read from the store at a time.
+const PAGE: u32 = 1000;
+/// How often the advisory database's file is looked at.
+const LOOK: Duration = Duration::from_secs(2);
+/// How often due dates are held against the clock.
+const RECOUNT: Duration = Duration::from_secs(30);
+/// How often "last seen" is stored.
+const FLUSH: Duration = Duration::from_secs(60);
+/// Messages to open pages that may wait; a page that falls behind reloads.
+const NEWS: usize = 256;
+
+/// A running server.
+pub struct Running {
+    /// What it consists of.
+    pub app: Shared,
+    /// Where it listens.
+    pub bound: SocketAddr,
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+/// Opens the store, takes up the fleet, and listens.
+///
+/// # Errors
+///
+/// What prevents it: the store, the root document, the address.
+pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
+    let root_digest = match &configuration.root {
+        Some(bytes) => Some(SignedRoot::read("root document", bytes)?.digest()),
+        None => None,
+    };
+    let store = open_store(&configuration).await.map_err(|error| *error.problem)?;
+    let listener = TcpListener::bind(configuration.listen).await.map_err(|error| cannot_listen(&configuration, &error))?;
+    let bound = listener.local_addr().map_err(|error| cannot_listen(&configuration, &error))?;
+    let advisories = Advisories::at(configuration.advisories.clone(), configuration.advisories_key);
+    let url = configuration.url(bound);
+    let origins = Origins::new(&[&url]).map_err(|text| cannot_be_reached(&url, &text))?;
+    let identity = identity(&store, &origins)?;
+    let oidc = Outward::new(Allowed::default()).and_then(|outward| Oidc::new(outward, Vec::new())).map_err(|text| cannot_be_reached(&url, &text))?;
+    let doors = Doors { identity: Arc::clone(&identity), oidc: Arc::new(oidc), origins: origins.clone() };
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let app = Arc::new(App {
+        url,
+        identity: Arc::clone(&identity),
+        doors,
+        store,
+        fleet: Fleet::default(),
+        advisories,
+        witnessed: Witnessed::default(),
+        root_digest,
+        metrics: Metrics::new(),
+        judging: Semaphore::new(cores),
+        wake: Notify::new(),
+        news: broadcast::channel(NEWS).0,
+        configuration,
+    });
+    if let Look::Refused(problem) = app.advisories.look() {
+        tracing::error!(code = problem.code, place = problem.place, "{}; {}", problem.text, problem.next);
+    }
+    load(&app).await.map_err(|error| *error.problem)?;
+    let proxies = Proxies::new(app.configuration.trusted_proxies.iter().map(|address| IpNet::from(*address)).collect());
+    let gate = Gate::new(identity, Some(Arc::new(agents::Signatures(Arc::clone(&app)))), origins, proxies, Limits::default());
+    let service = routes().serve(Arc::clone(&app), Arc::new(gate));
+    let (stop, stopped) = watch::channel(false);
+    let mut tasks = JoinSet::new();
+    tasks.spawn(serve(listener, service, stopped.clone()));
+    tasks.spawn(watch_advisories(Arc::clone(&app), stopped.clone()));
+    tasks.spawn(keep_counts(Arc::clone(&app), stopped.clone()));
+    tasks.spawn(flush_presence(Arc::clone(&app), stopped.clone()));
+    tasks.spawn(keep_evidence(Arc::clone(&app), stopped));
+    Ok(Running { app, bound, stop, tasks })
+}
+
+/// Every route of the server.
+pub fn routes() -> Routes<Shared> {
+    api::routes().merge(agents::routes()).merge(console::routes()).merge(crate::identity::api::routes())
+}
+
+fn identity(store: &Store, origins: &Origins) -> Result<Arc<Identity>, Problem> {
+    let directory: Arc<dyn Directory> = Arc::new(store.clone());
+    let made = Identity::new(directory, origins, Lifetimes::default(), Arc::new(Timestamp::now));
+    made.map(Arc::new).map_err(|error| {
+        Problem::new("E-IDENTITY", origins.canonical(), error.to_string(), "name an address that browsers can use, with `--public-url`")
+    })
+}
+
+fn cannot_be_reached(url: &str, text: &str) -> Problem {
+    Problem::new("E-URL", url, text, "name the address that people and hosts use, with `--public-url`")
+}
+
+impl Running {
+    /// Stops: running requests finish, "last seen" is stored.
+    pub async fn stop(mut self) {
+        let _ = self.stop.send(true);
+        while self.tasks.join_next().await.is_some() {}
+        self.app.store.close().await;
+    }
+}
+
+fn cannot_listen(configuration: &Configuration, error: &std::io::Error) -> Problem {
+    Problem::new(
+        "E-LISTEN",
+        configuration.listen.to_string(),
+        format!("cannot be listened at: {error}"),
+        "name another address with `--listen`, or stop what holds it",
+    )
+}
+
+/// The database's file in a data folder.
+pub fn database_file(data: &Path) -> std::path::PathBuf {
+    data.join("plimsoll.db")
+}
+
+async fn open_store(configuration: &Configuration) -> Result<Store, StoreError> {
+    match &configuration.database {
+        Some(url) => Store::open(url).await,
+        None => Store::open(&plimsoll_store::engine::sqlite_url(&database_file(&configuration.data))).await,
+    }
+}
+
+/// Takes up every host, and judges those that have reported in the background.
+async fn load(app: &Shared) -> Result<(), StoreError> {
+    let presence: HashMap<HostId, u64> = app.store.presence().await?.into_iter().map(|(host, _, sequence)| (host, sequence)).collect();
+    let mut after = None;
+    loop {
+        let page = app.store.hosts_after(after, PAGE).await?;
+        let Some((last, _)) = page.last() else { break };
+        after = Some(last.number);
+        let mut fleet = app.fleet.write();
+        for (registration, _) in page {
+            let sequence = presence.get(&registration.id).copied().unwrap_or(0);
+            fleet.register(registration, sequence);
+        }
+    }
+    for group in app.store.groups(&plimsoll_store::Scope::All).await? {
+        let members = app.store.group_members(group.id).await?;
+        let mut fleet = app.fleet.write();
+        let numbers = members.iter().filter_map(|id| fleet.host(*id).map(|managed| managed.registration.number)).collect();
+        fleet.lay_group(group.id, numbers);
+    }
+    Ok(())
+}
+
+async fn serve(listener: TcpListener, service: crate::http::routes::Guarded, mut stopped: watch::Receiver<bool>) {
+    let end = async move {
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+    };
+    if let Err(error) = crate::http::serve::serve(listener, service, end).await {
+        tracing::error!(%error, "the server stopped listening");
+    }
+}
+
+/// Waits, unless the server stops first; says whether to go on.
+async fn pause(length: Duration, stopped: &mut watch::Receiver<bool>) -> bool {
+    tokio::select! {
+        () = tokio::time::sleep(length) => true,
+        _ = stopped.wait_for(|stopped| *stopped) => false,
+    }
+}
+
+/// Looks at the advisory database's file and judges again what a newer one
+/// touches.
+async fn watch_advisories(app: Shared, mut stopped: watch::Receiver<bool>) {
+    let mut judge = Judge::default();
+    judge.all(&app, &stopped).await;
+    while pause(LOOK, &mut stopped).await {
+        match app.advisories.look() {
+            Look::Same => {}
+            Look::Refused(problem) => {
+                tracing::error!(code = problem.code, place = problem.place, "{}; {}", problem.text, problem.next);
+            }
+            Look::Swapped { now, .. } => {
+                tracing::info!(digest = now.named.digest, "another advisory database is in force");
+                let _ = app.news.send(News::Advisories);
+                judge.touched(&app, &now, &stopped).await;
+            }
+        }
+    }
+}
+
+/// Judges hosts again, and remembers what the last database said.
+#[derive(Default)]
+struct Judge {
+    digests: plimsoll_core::fleet::Digests,
+}
+
+impl Judge {
+    async fn all(&mut self, app: &Shared, stopped: &watch::Receiver<bool>) {
+        let hosts: Vec<HostId> = app.fleet.read().hosts().map(|managed| managed.registration.id).collect();
+        self.these(app, hosts, stopped).await;
+        self.remember(app).await;
+    }
+
+    async fn touched(&mut self, app: &Shared, now: &Arc<monitor::Held>, stopped: &watch::Receiver<bool>) {
+        let (shared, held) = (Arc::clone(app), Arc::clone(now));
+        let before = std::mem::take(&mut self.digests);
+        let touched = app
+            .compute(move || {
+                let fleet = shared.fleet.read();
+                let (touched, digests) = fleet.index.touched(&before, &held.database)?;
+                let hosts = touched.iter().fold(roaring::RoaringBitmap::new(), |hosts, one| {
+                    hosts | fleet.index.hosts_with(&one.stream, &one.name)
+                });
+                let ids: Vec<HostId> = hosts.iter().filter_map(|number| Some(fleet.numbered(number)?.registration.id)).collect();
+                Ok((ids, digests))
+            })
+            .await;
+        match touched {
+            Ok((hosts, digests)) => {
+                self.digests = digests;
+                // A host that no database judged yet is touched by any.
+                let unjudged: Vec<HostId> = {
+                    let fleet = app.fleet.read();
+                    let unknown = fleet.hosts().filter(|managed| managed.judged.as_ref().is_some_and(|judged| !judged.known));
+                    unknown.map(|managed| managed.registration.id).collect()
+                };
+                let all: std::collections::BTreeSet<HostId> = hosts.into_iter().chain(unjudged).collect();
+                tracing::info!(hosts = all.len(), "judging again what the new database touches");
+                self.these(app, all.into_iter().collect(), stopped).await;
+            }
+            Err(problem) => tracing::error!(code = problem.code, "{}: {}", problem.place, problem.text),
+        }
+    }
+
+    async fn these(&self, app: &Shared, hosts: Vec<HostId>, stopped: &watch::Receiver<bool>) {
+        let mut under_way = JoinSet::new();
+        for host in hosts {
+            if *stopped.borrow() {
+                break;
+            }
+            while under_way.len() >= app.judging.available_permits().max(1) * 2 {
+                under_way.join_next().await;
+            }
+            let app = Arc::clone(app);
+            under_way.spawn(async move {
+                if let Err(refusal) = evaluate::again(&app, host).await {
+                    tracing::error!(%host, "cannot be judged again: {refusal}");
+                }
+            });
+        }
+        while under_way.join_next().await.is_some() {}
+    }
+
+    async fn remember(&mut self, app: &Shared) {
+        let Some(held) = app.advisories.held() else { return };
+        let shared = Arc::clone(app);
+        if let Ok(digests) = app.compute(move || shared.fleet.read().index.digests(&held.database)).await {
+            self.digests = digests;
+        }
+    }
+}
+
+/// Holds due dates against the clock, and keeps the gauges.
+async fn keep_counts(app: Shared, mut stopped: watch::Receiver<bool>) {
+    loop {
+        let clock = app.clock();
+        let changed = app.fleet.write().recount(clock.now);
+        for host in changed {
+            let _ = app.news.send(News::Host(host));
+        }
+        let standings = {
+            let fleet = app.fleet.read();
+            fleet.standings(&fleet.all(), clock)
+        };
+        let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        app.metrics.hosts.set(number(standings.hosts));
+        app.metrics.silent.set(number(standings.silent));
+        app.metrics.findings.set(number(standings.findings));
+        app.metrics.overdue.set(number(standings.overdue));
+        if let Some(built) = app.advisories.held().and_then(|held| held.named.built) {
+            app.metrics.advisories_age.set((clock.now.as_second() - built.as_second()) as f64);
+        }
+        if !pause(RECOUNT, &mut stopped).await {
+            return;
+        }
+    }
+}
+
+/// Stores who was heard of, in one batch a minute.
+async fn flush_presence(app: Shared, mut stopped: watch::Receiver<bool>) {
+    loop {
+        let go_on = pause(FLUSH, &mut stopped).await;
+        let taken: Vec<(HostId, Timestamp, u64)> = {
+            let fleet = app.fleet.read();
+            let unsaved = fleet.hosts().filter_map(|managed| {
+                let (seen, sequence) = managed.presence.take_unsaved()?;
+                Some((managed.registration.id, seen, sequence))
+            });
+            unsaved.collect()
+        };
+        if let Err(error) = app.store.note_last_seen(&taken).await {
+            tracing::warn!(code = error.problem.code, "last-seen times are not stored and will be tried again: {}", error.problem.text);
+            let fleet = app.fleet.read();
+            for (host, ..) in &taken {
+                if let Some(managed) = fleet.host(*host) {
+                    managed.presence.unsave();
+                }
+            }
+        }
+        if !go_on {
+            return;
+        }
+    }
+}
+
+/// Integrates leaves into the evidence log and signs checkpoints, whenever this
+/// server holds the lease.
+async fn keep_evidence(app: Shared, mut stopped: watch::Receiver<bool>) {
+    let holder = format!("{}:{}", app.url, std::process::id());
+    let failed = |error: StoreError| tracing::error!(code = error.problem.code, "the evidence log cannot grow: {}", error.problem.text);
+    tokio::select! {
+        () = app.store.keep_integrating(&holder, failed) => {}
+        _ = stopped.wait_for(|stopped| *stopped) => {}
+    }
+}

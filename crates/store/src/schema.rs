@@ -1,0 +1,149 @@
+//! Migrations: numbered, embedded, each with its record in one transaction.
+//!
+//! Both engines roll back changes of the schema, so that a process killed at
+//! any statement leaves the schema of before or of after. The text is written
+//! once; a type's spelling and the bytewise collation are the engine's.
+
+use crate::engine::Engine;
+use crate::error::{ErrorKind, Result, StoreError};
+use crate::identifier::hex;
+use sha2::{Digest, Sha256};
+use sqlx::{AnyConnection, AnyPool};
+use sqlx::{AssertSqlSafe, Row};
+
+struct Migration {
+    number: i64,
+    name: &'static str,
+    sql: &'static str,
+}
+
+const MIGRATIONS: &[Migration] = &[
+    Migration { number: 1, name: "first", sql: include_str!("migrations/0001_first.sql") },
+    Migration { number: 2, name: "identity", sql: include_str!("migrations/0002_identity.sql") },
+];
+
+const REGISTER: &str = "CREATE TABLE IF NOT EXISTS migrations (
+    number BIGINT PRIMARY KEY,
+    name TEXT NOT NULL,
+    digest TEXT NOT NULL
+)";
+
+/// Statements of a migration: they end with a semicolon at the end of a line.
+fn statements(sql: &str) -> impl Iterator<Item = String> + '_ {
+    sql.split(";\n").map(|statement| {
+        statement.lines().filter(|line| !line.trim_start().starts_with("--")).collect::<Vec<_>>().join("\n")
+    })
+    .map(|statement| statement.trim().to_owned())
+    .filter(|statement| !statement.is_empty())
+}
+
+/// Gives a statement the engine's names of types. PostgreSQL sorts text by the
+/// rules of a language unless told otherwise; SQLite always sorts bytes.
+fn dialect(statement: &str, engine: Engine) -> String {
+    match engine {
+        Engine::Sqlite => statement.to_owned(),
+        Engine::Postgres => statement.replace(" TEXT", " TEXT COLLATE \"C\"").replace(" BLOB", " BYTEA"),
+    }
+}
+
+fn digest(migration: &Migration) -> String {
+    hex(&Sha256::digest(migration.sql.as_bytes()))
+}
+
+/// Newest number that this program knows.
+pub(crate) fn newest() -> i64 {
+    MIGRATIONS.last().map_or(0, |migration| migration.number)
+}
+
+/// Brings a database up to date, or refuses it.
+pub(crate) async fn migrate(pool: &AnyPool, engine: Engine, before: Option<fn(usize)>) -> Result<()> {
+    let mut count = 0;
+    let mut step = || {
+        if let Some(before) = before {
+            before(count);
+        }
+        count += 1;
+    };
+    for migration in MIGRATIONS {
+        let mut transaction = match engine {
+            Engine::Sqlite => pool.begin_with("BEGIN IMMEDIATE").await?,
+            Engine::Postgres => pool.begin().await?,
+        };
+        if engine == Engine::Postgres {
+            // Two servers that start together take turns.
+            sqlx::query("SELECT 1 FROM (SELECT pg_advisory_xact_lock(7305804402)) AS turn")
+                .execute(&mut *transaction)
+                .await?;
+        }
+        sqlx::query(AssertSqlSafe(dialect(REGISTER, engine))).execute(&mut *transaction).await?;
+        let known = recorded(&mut transaction).await?;
+        refuse_foreign(&known)?;
+        if known.iter().any(|(number, _)| *number == migration.number) {
+            transaction.rollback().await?;
+            continue;
+        }
+        for statement in statements(migration.sql) {
+            step();
+            sqlx::query(AssertSqlSafe(dialect(&statement, engine))).execute(&mut *transaction).await?;
+        }
+        step();
+        sqlx::query("INSERT INTO migrations (number, name, digest) VALUES ($1, $2, $3)")
+            .bind(migration.number)
+            .bind(migration.name)
+            .bind(digest(migration))
+            .execute(&mut *transaction)
+            .await?;
+        step();
+        transaction.commit().await?;
+    }
+    Ok(())
+}
+
+/// Refuses a database whose schema is not exactly this program's.
+pub(crate) async fn check(pool: &AnyPool) -> Result<()> {
+    let mut connection = pool.acquire().await?;
+    let known = recorded(&mut connection).await?;
+    refuse_foreign(&known)?;
+    if known.len() < MIGRATIONS.len() {
+        return Err(StoreError::new(
+            ErrorKind::Refused,
+            "E-STORE-OLDER",
+            "database",
+            format!("The schema has version {}, this program needs {}.", known.len(), newest()),
+            "Start the server of this version once; it brings the schema up to date.",
+        ));
+    }
+    Ok(())
+}
+
+async fn recorded(connection: &mut AnyConnection) -> Result<Vec<(i64, String)>> {
+    let rows = sqlx::query("SELECT number, digest FROM migrations ORDER BY number").fetch_all(connection).await?;
+    rows.iter().map(|row| Ok((row.try_get("number")?, row.try_get("digest")?))).collect()
+}
+
+fn refuse_foreign(known: &[(i64, String)]) -> Result<()> {
+    for (number, recorded) in known {
+        match MIGRATIONS.iter().find(|migration| migration.number == *number) {
+            Some(migration) if digest(migration) == *recorded => {}
+            Some(migration) => {
+                return Err(StoreError::new(
+                    ErrorKind::Refused,
+                    "E-STORE-SCHEMA",
+                    format!("migration {number} ({})", migration.name),
+                    "The database was made by another text of this migration.",
+                    "Use the program that made it, or restore a backup.",
+                ));
+            }
+            None => {
+                return Err(StoreError::new(
+                    ErrorKind::Refused,
+                    "E-STORE-NEWER",
+                    "database",
+                    format!("The schema has version {number}, this program knows {}.", newest()),
+                    "Use the newer program, or restore the backup made before the upgrade.",
+                ));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,12 @@
+//! The store on both engines.
+
+mod backups;
+mod changes;
+mod databases;
+mod evidence;
+mod hosts;
+mod kills;
+mod outbox;
+mod people;
+mod tokens;
+mod values;

@@ -1,0 +1,178 @@
+//! One-time tokens, links and leases: what exactly one of many may have.
+
+use crate::databases::each;
+use crate::values::{at, client, host, intent};
+use jiff::SignedDuration;
+use plimsoll_store::people::Person;
+use plimsoll_store::tokens::NewEnrolmentToken;
+use plimsoll_store::{ErrorKind, Scope};
+use std::collections::BTreeMap;
+
+fn new_token(client: plimsoll_core::model::identifier::ClientId, uses: u32) -> NewEnrolmentToken {
+    NewEnrolmentToken { client, group: None, labels: BTreeMap::new(), note: "rack 3".into(), expires: at(3600), uses }
+}
+
+#[test]
+fn fifty_at_once_use_a_token_once() {
+    each(|database| async move {
+        let store = &database.store;
+        let second = database.second().await;
+        let client = client(store, "Acme").await;
+        let mut change = store.begin(intent(1, "token.add", "token")).await.unwrap();
+        let (token, secret) = change.add_enrolment_token(new_token(client, 1)).await.unwrap();
+        change.commit(None).await.unwrap();
+        let mut tasks = Vec::new();
+        for number in 0..50 {
+            let (store, secret) = (if number % 2 == 0 { store.clone() } else { second.clone() }, secret.clone());
+            tasks.push(tokio::spawn(async move {
+                let mut change = store.begin(intent(2, "host.enrol", "host")).await?;
+                let used = change.use_enrolment_token(&secret).await?;
+                change.commit(None).await?;
+                Ok::<_, plimsoll_store::StoreError>(used)
+            }));
+        }
+        let mut codes: BTreeMap<String, u32> = BTreeMap::new();
+        for task in tasks {
+            let code = task.await.unwrap().map_or_else(|error| error.problem.code.clone(), |used| format!("used {}", used.used));
+            *codes.entry(code).or_default() += 1;
+        }
+        assert_eq!(codes, BTreeMap::from([("used 1".into(), 1), ("E-TOKEN-USED".into(), 49)]));
+        assert_eq!(store.enrolment_tokens(&Scope::All).await.unwrap()[0].used, 1);
+        assert_eq!(store.enrolment_tokens(&Scope::All).await.unwrap()[0].id, token.id);
+
+        // Ended, withdrawn, unknown.
+        let mut change = store.begin(intent(3, "token.add", "token")).await.unwrap();
+        let (ended, ended_secret) = change.add_enrolment_token(new_token(client, 5)).await.unwrap();
+        let (withdrawn, withdrawn_secret) = change.add_enrolment_token(new_token(client, 5)).await.unwrap();
+        change.revoke_enrolment_token(withdrawn.id).await.unwrap();
+        change.commit(None).await.unwrap();
+        for (time, secret, code) in [
+            (3600, &ended_secret, "E-TOKEN-EXPIRED"),
+            (10, &withdrawn_secret, "E-TOKEN-REVOKED"),
+            (10, &"guess".to_owned(), "E-TOKEN"),
+        ] {
+            let mut change = store.begin(intent(time, "host.enrol", "host")).await.unwrap();
+            assert_eq!(change.use_enrolment_token(secret).await.unwrap_err().problem.code, code);
+        }
+        let mut change = store.begin(intent(3599, "host.enrol", "host")).await.unwrap();
+        assert_eq!(change.use_enrolment_token(&ended_secret).await.unwrap().id, ended.id);
+    });
+}
+
+#[test]
+fn a_sign_in_link_works_once() {
+    each(|database| async move {
+        let store = &database.store;
+        let mut change = store.begin(intent(1, "person.add", "person")).await.unwrap();
+        let person = change.add_person(crate::people::person("ada")).await.unwrap();
+        let secret = change.add_sign_in_link(person.id, "sign-in", at(600)).await.unwrap();
+        change.commit(None).await.unwrap();
+        assert_eq!(store.sign_in_link(&secret, at(599)).await.unwrap().unwrap().person, person.id);
+        assert_eq!(store.sign_in_link(&secret, at(600)).await.unwrap(), None);
+        let mut outcomes = Vec::new();
+        for _ in 0..20 {
+            let (store, secret) = (store.clone(), secret.clone());
+            outcomes.push(tokio::spawn(async move {
+                let intent = intent(5, "session.begin", "session");
+                store.submit(intent, move |change| Box::pin(async move { change.use_sign_in_link(&secret).await })).await
+            }));
+        }
+        let mut won = 0;
+        for outcome in outcomes {
+            match outcome.await.unwrap() {
+                Ok(_) => won += 1,
+                Err(error) => assert_eq!(error.problem.code, "E-LINK"),
+            }
+        }
+        assert_eq!(won, 1);
+    });
+}
+
+#[test]
+fn a_stale_lease_holder_cannot_write() {
+    each(|database| async move {
+        let store = &database.store;
+        let length = SignedDuration::from_secs(10);
+        let first = store.take_lease("evaluate", "one", at(0), length).await.unwrap().unwrap();
+        assert_eq!((first.token, store.take_lease("evaluate", "two", at(9), length).await.unwrap()), (1, None));
+        let renewed = store.take_lease("evaluate", "one", at(5), length).await.unwrap().unwrap();
+        assert_eq!((renewed.token, renewed.until), (1, at(15)));
+        // The first sleeps past its lease and the second takes over.
+        let second = store.take_lease("evaluate", "two", at(15), length).await.unwrap().unwrap();
+        assert_eq!(second.token, 2);
+        let mut change = store.begin(intent(16, "evaluate", "fleet")).await.unwrap();
+        let error = change.fence(&first).await.unwrap_err();
+        assert_eq!((error.kind, error.problem.text.as_str()), (ErrorKind::Conflict, "stale epoch 1 < 2: another server took over."));
+        drop(change);
+        assert_eq!(store.integrate(&first, at(16)).await.unwrap(), None, "nothing pending, nothing refused");
+        let mut change = store.begin(intent(16, "evaluate", "fleet")).await.unwrap();
+        change.fence(&second).await.unwrap();
+        change.set("x", Some(&1)).await.unwrap();
+        change.commit(None).await.unwrap();
+        assert_eq!(store.integrate(&first, at(16)).await.unwrap_err().problem.code, "E-FENCED");
+        store.release_lease(&second).await.unwrap();
+        assert_eq!(store.take_lease("evaluate", "one", at(17), length).await.unwrap().unwrap().token, 3);
+        // Many at the same time: one has it.
+        let second = database.second().await;
+        let tasks: Vec<_> = (0..20)
+            .map(|number| {
+                let store = if number % 2 == 0 { store.clone() } else { second.clone() };
+                tokio::spawn(async move { store.take_lease("new", &format!("server {number}"), at(0), SignedDuration::from_secs(10)).await })
+            })
+            .collect();
+        let mut holders = 0;
+        for task in tasks {
+            holders += usize::from(task.await.unwrap().unwrap().is_some());
+        }
+        assert_eq!(holders, 1);
+    });
+}
+
+/// Everything that can be read out of a database, as text.
+async fn dump(store: &plimsoll_store::Store, folder: &std::path::Path) -> Vec<u8> {
+    let path = folder.join("dump.backup");
+    store.backup(&path, None, at(0)).await.unwrap();
+    zstd::decode_all(std::fs::File::open(path).unwrap()).unwrap()
+}
+
+#[test]
+fn a_dump_holds_nothing_that_opens_a_door() {
+    each(|database| async move {
+        let store = &database.store;
+        let client = client(store, "Acme").await;
+        host(store, client, "web1").await;
+        let mut change = store.begin(intent(1, "plant", "secrets")).await.unwrap();
+        let mut wanted = crate::people::person("ada");
+        wanted.password_hash = Some("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".into());
+        let person: Person = change.add_person(wanted).await.unwrap();
+        let (_, enrolment) = change.add_enrolment_token(new_token(client, 1)).await.unwrap();
+        let (_, api) = change.add_api_token(person.id, "script", serde_json::json!(["hosts.read"]), None).await.unwrap();
+        let link = change.add_sign_in_link(person.id, "recovery", at(600)).await.unwrap();
+        let (webhook, signing) = change.add_webhook(Some(client), "chat", "https://example.org/hook", vec![]).await.unwrap();
+        let seed = store.seal("second-factor:1", b"JBSWY3DPEHPK3PXP").unwrap();
+        let factor = crate::people::factor(person.id, "1", &seed);
+        change.add_second_factor(&factor).await.unwrap();
+        change.commit(Some("planted")).await.unwrap();
+
+        assert_eq!(store.webhook_secret(webhook.id).await.unwrap(), signing);
+        assert_eq!(store.unseal("second-factor:1", &seed).unwrap(), b"JBSWY3DPEHPK3PXP");
+        assert_eq!(store.unseal("second-factor:2", &seed).unwrap_err().kind, ErrorKind::Damaged);
+        assert_eq!(store.api_token_by_secret(&api).await.unwrap().unwrap().maker, person.id);
+        assert_eq!(store.api_token_by_secret("other").await.unwrap(), None);
+        let key = |name| std::fs::read_to_string(database.folder.join(name)).unwrap().trim().to_owned();
+        let mut files = dump(store, &database.folder).await;
+        if database.engine() == plimsoll_store::Engine::Sqlite {
+            for name in ["plim soll%.db", "plim soll%.db-wal"] {
+                files.extend(std::fs::read(database.folder.join(name)).unwrap());
+            }
+        }
+        for secret in [enrolment, api, link, signing, "JBSWY3DPEHPK3PXP".into(), key("evidence.key"), key("sealing.key")] {
+            let hexed = plimsoll_store::identifier::hex(secret.as_bytes());
+            for planted in [secret, hexed] {
+                assert!(!files.windows(planted.len()).any(|window| window == planted.as_bytes()), "{planted} is in the dump");
+            }
+        }
+        // The password's hash is there, and only where it belongs.
+        assert!(files.windows(5).any(|window| window == b"aGFza"));
+    });
+}
