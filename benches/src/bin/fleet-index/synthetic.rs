@@ -177,8 +177,8 @@ impl Synthetic {
         for _ in 0..count {
             let at = chance.below(host.len() as u64) as usize;
             let old = host[at];
-            let slots = self.images.iter().flat_map(|image| image.slots.iter().chain(&image.others));
-            let slot = slots.into_iter().find(|slot| slot.versions.binary_search(&old).is_ok());
+            let mut slots = self.images.iter().flat_map(|image| image.slots.iter().chain(&image.others));
+            let slot = slots.find(|slot| slot.versions.binary_search(&old).is_ok());
             let next = slot.and_then(|slot| slot.versions.last());
             host[at] = next.copied().unwrap_or(old);
         }

@@ -79,9 +79,14 @@ impl Connection {
 
     async fn exchange(&mut self, letter: Letter<'_>) -> Result<Answer, String> {
         let request = sign(&letter)?;
-        let sender = match self.sender.take() {
-            Some(mut sender) if sender.ready().await.is_ok() => sender,
-            _ => self.open().await?,
+        let kept = match self.sender.take() {
+            // A server may have closed it while it lay idle.
+            Some(mut sender) => sender.ready().await.is_ok().then_some(sender),
+            None => None,
+        };
+        let sender = match kept {
+            Some(sender) => sender,
+            None => self.open().await?,
         };
         let response = self.sender.insert(sender).send_request(request).await.map_err(|error| error.to_string())?;
         let number = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()?.trim().parse().ok());

@@ -185,7 +185,7 @@ impl Host {
         let report = world.template.of(self.number, self.generation).map_err(|error| self.broken(tally, error))?;
         let body = protocol::compress("report", &report.bytes).map_err(|problem| self.broken(tally, problem.text))?;
         let id = self.id.clone().unwrap_or_default();
-        let answer = self.send(world, connection, tally, (Kind::Report, Instant::now()), (protocol::REPORT, &id, body, true)).await?;
+        let answer = self.send(world, connection, tally, (Kind::Report, Instant::now()), (protocol::REPORT, id.as_str(), body, true)).await?;
         self.confirm(tally, &answer, &report.digest)
     }
 

@@ -105,6 +105,7 @@ impl Members {
     }
 
     /// Number of members.
+    #[cfg(test)]
     pub(super) fn len(&self) -> u64 {
         match self {
             Self::Few(bytes) => Deltas::new(bytes).count() as u64,

@@ -63,8 +63,16 @@ fn stream() -> Stream {
 }
 
 impl Knowledge for Small {
-    fn rules<'a>(&'a self, asked: &Stream, name: &str, each: &mut dyn FnMut(Rule<'a>)) -> Result<(), Problem> {
-        for kept in self.rules.iter().filter(|kept| *asked == stream() && kept.range.name == name) {
+    fn rules<'a>(
+        &'a self,
+        asked: &Stream,
+        names: NamesWhat,
+        name: &str,
+        _: Option<&[u8]>,
+        each: &mut dyn FnMut(Rule<'a>),
+    ) -> Result<(), Problem> {
+        let asked_for = |kept: &&Kept| *asked == stream() && kept.range.names == names && kept.range.name == name;
+        for kept in self.rules.iter().filter(asked_for) {
             let range = &kept.range;
             let to = RuleVersion { text: range.to.as_bytes(), key: kept.to.as_deref() };
             let end = match range.end {
