@@ -6,6 +6,8 @@ mod answers;
 mod contract;
 #[path = "cli/deadlines.rs"]
 mod deadlines;
+#[path = "cli/fleet.rs"]
+mod fleet;
 #[path = "cli/honesty.rs"]
 mod honesty;
 #[path = "cli/hostile.rs"]

@@ -23,8 +23,17 @@ const SELF: &str = "/proc/self/exe";
 /// Runs both halves: this process reads the host, a child without privileges
 /// talks to the server.
 ///
-pub fn run(arguments: &Agent, _printer: &Printer) -> Result<Outcome, Failure> {
-    let user = rustix::process::geteuid().is_root().then_some(NOBODY);
+pub fn run(arguments: &Agent, printer: &Printer) -> Result<Outcome, Failure> {
+    let mut user = rustix::process::geteuid().is_root().then_some(NOBODY);
+    if user.is_some() && !passable(&arguments.state) {
+        printer.warn(&Problem::new(
+            "W-PRIVILEGE",
+            arguments.state.display().to_string(),
+            "lies in a folder that other users cannot pass through, so the half that talks to the network keeps root's name",
+            "name a folder below /var/lib with `--state` (`--data` for `up`)",
+        ));
+        user = None;
+    }
     state_folder(&arguments.state, user)?;
     let mut command: Vec<OsString> = vec![SELF.into(), "agent-network".into(), "--state".into(), arguments.state.clone().into()];
     let mut add = |name: &str, value: Option<OsString>| {
@@ -77,6 +86,13 @@ pub fn network(arguments: &Agent) -> Result<Outcome, Failure> {
 pub fn worker() -> Result<Outcome, Failure> {
     plimsoll_agent::worker()?;
     Ok(Outcome::Clean)
+}
+
+/// Whether another user can reach a folder's place.
+fn passable(folder: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    let passes = |above: &Path| std::fs::metadata(above).is_ok_and(|found| found.permissions().mode() & 0o001 != 0);
+    folder.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty()).all(passes)
 }
 
 fn state_folder(folder: &Path, user: Option<u32>) -> Result<(), Failure> {

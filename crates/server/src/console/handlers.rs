@@ -131,7 +131,7 @@ async fn home() -> Redirect {
 
 async fn today(State(app): State<Shared>, allowed: Allowed) -> Page {
     let visit = Visit::new(&app, &allowed);
-    let view = fill::today(&app, &visit.seen, app.clock());
+    let view = fill::today(&app, &visit.seen, app.clock()).await.map_err(|refusal| visit.refused(refusal))?;
     Ok(written(pages::today(&visit.shell, &view)))
 }
 

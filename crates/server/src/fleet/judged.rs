@@ -76,6 +76,10 @@ pub struct Card {
     pub aliases: Vec<String>,
     /// One line.
     pub summary: String,
+    /// Severity.
+    pub rating: Rating,
+    /// Whether it is known to be exploited.
+    pub exploited: bool,
     /// Base score.
     pub score: Option<f32>,
     /// Exploit prediction, 0 to 1.
@@ -88,6 +92,8 @@ impl Card {
         Self {
             aliases: finding.aliases.clone(),
             summary: finding.summary.clone(),
+            rating: finding.severity.rating,
+            exploited: finding.kev.is_some(),
             score: finding.severity.score,
             epss: finding.epss.as_ref().map(|epss| epss.score),
         }

@@ -33,7 +33,8 @@ pub fn shell(app: &App, allowed: &Allowed) -> Shell {
 fn reader(allowed: &Allowed) -> Option<Reader> {
     let principal = &allowed.principal;
     let Who::Person { name, .. } = &principal.who else { return None };
-    let role = principal.grants().iter().map(|grant| grant.role.word()).max().unwrap_or("no role");
+    // The roles are ordered by what they may do.
+    let role = principal.grants().iter().map(|grant| grant.role).max().map_or("no role", |role| role.word());
     Some(Reader {
         name: name.clone(),
         role: role.to_owned(),

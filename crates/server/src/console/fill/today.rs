@@ -1,7 +1,7 @@
 //! Today: what needs doing.
 
 use super::super::views::{
-    Condition, DeadlineBar, Exposure, FlaggedHost, FleetCell, FleetStrip, NewFinding, PendingHost, SilentHost, StaleSource, Today, Work,
+    Condition, DeadlineBar, FlaggedHost, FleetCell, FleetStrip, NewFinding, PendingHost, SilentHost, StaleSource, Today, Work,
     WorkItem,
 };
 use super::{condition, instant, verdict};
@@ -10,16 +10,29 @@ use crate::fleet::judged::Open;
 use crate::fleet::names::Name;
 use crate::fleet::question::{Clock, Standing};
 use crate::fleet::{Managed, State};
+use crate::http::problem::Refusal;
+use jiff::Timestamp;
 use plimsoll_core::model::advisory::Rating;
 use plimsoll_core::model::obligation::Verdict;
+use plimsoll_store::transitions::Transition;
 use roaring::RoaringBitmap;
 use std::collections::BTreeMap;
 
 /// Items of each list; the rest is a click away.
 const ITEMS: usize = 8;
+/// Changes looked at for news; a week of a busy fleet.
+const CHANGES: u32 = 5000;
+/// Within this time of joining, what a host has is where it starts from.
+const FIRST_REPORT_SECONDS: i64 = 3600;
 
 /// Fills the first page.
-pub fn today(app: &App, seen: &RoaringBitmap, clock: Clock) -> Today {
+///
+/// # Errors
+///
+/// The store cannot be read.
+pub async fn today(app: &App, seen: &RoaringBitmap, clock: Clock) -> Result<Today, Refusal> {
+    let week = clock.now.saturating_sub(jiff::SignedDuration::from_hours(7 * 24)).unwrap_or(Timestamp::MIN);
+    let changes = app.store.transitions_since(&plimsoll_store::Scope::All, week, CHANGES).await?;
     let limit = app.configuration.policies.max_feed_age.seconds();
     let stale = app.advisories.held().map_or_else(Vec::new, |held| held.sources(clock.now, limit));
     let fleet = app.fleet.read();
@@ -27,13 +40,14 @@ pub fn today(app: &App, seen: &RoaringBitmap, clock: Clock) -> Today {
     let standing = |managed: &&Managed| managed.standing(clock);
     let silent: Vec<&Managed> = hosts.iter().copied().filter(|managed| standing(managed) == Standing::Silent).collect();
     let work = Works::of(&hosts, clock);
-    Today {
+    let (new, new_total) = new_findings(&fleet, seen, &changes);
+    Ok(Today {
         last_look: None,
         policy_in_force: true,
         overdue: work.page(&fleet, Verdict::Overdue, clock),
         due_soon: work.page(&fleet, Verdict::DueSoon, clock),
-        new: Vec::<NewFinding>::new(),
-        new_total: 0,
+        new,
+        new_total,
         silent_total: silent.len() as u64,
         silent: silent.iter().take(ITEMS).map(|managed| silent_host(managed)).collect(),
         stale_sources: stale
@@ -54,9 +68,47 @@ pub fn today(app: &App, seen: &RoaringBitmap, clock: Clock) -> Today {
             .collect(),
         reboots: hosts.iter().filter(|managed| managed.judged.as_ref().and_then(|judged| judged.reboot) == Some(true)).count() as u64,
         deadlines: deadlines(&hosts, clock),
-        exposure: Exposure::default(),
         fleet: strip(&hosts, clock),
+    })
+}
+
+/// Advisories that newly concern visible hosts and still do, by the day they
+/// were first seen. A host that joined in the week is no news by itself: what
+/// it had when it first reported is left out.
+fn new_findings(fleet: &State, seen: &RoaringBitmap, changes: &[Transition]) -> (Vec<NewFinding>, u64) {
+    let mut found: BTreeMap<&str, (Timestamp, RoaringBitmap)> = BTreeMap::new();
+    for change in changes {
+        let Some(managed) = fleet.host(change.host) else { continue };
+        let host = &managed.registration;
+        let first_report = change.at.as_second() - host.enrolled.as_second() < FIRST_REPORT_SECONDS;
+        if first_report || !seen.contains(host.number) {
+            continue;
+        }
+        for key in &change.opened {
+            let one = found.entry(&key.advisory).or_insert_with(|| (change.at, RoaringBitmap::new()));
+            one.1.insert(host.number);
+        }
     }
+    let mut rows: Vec<NewFinding> = found
+        .into_iter()
+        .filter_map(|(advisory, (first_seen, hosts))| {
+            let name = fleet.names.find(advisory)?;
+            let open = fleet.under(name)? & hosts;
+            let card = fleet.card(name)?;
+            (!open.is_empty()).then(|| NewFinding {
+                advisory: advisory.to_owned(),
+                summary: card.summary.clone(),
+                rating: card.rating,
+                exploited: card.exploited,
+                hosts: open.len(),
+                first_seen,
+            })
+        })
+        .collect();
+    rows.sort_by(|a, b| (!a.exploited, std::cmp::Reverse(a.rating), a.first_seen, &a.advisory).cmp(&(!b.exploited, std::cmp::Reverse(b.rating), b.first_seen, &b.advisory)));
+    let total = rows.len() as u64;
+    rows.truncate(ITEMS);
+    (rows, total)
 }
 
 /// A pending host as pages show it.

@@ -175,16 +175,6 @@ pub(in crate::console) fn strip(words: &Words) -> FleetStrip {
     FleetStrip { cells, counts }
 }
 
-fn exposure(words: &Words) -> Exposure {
-    let days = (0i64..60)
-        .map(|day| {
-            let wave = |size: i64, period: i64| (size + size * ((day * 7) % period) / period - day * size / 90).max(0) as u64;
-            ExposureDay { day: date(2026, 9, 24).saturating_add(SignedDuration::from_hours(day * 24)), open: vec![wave(14, 31), wave(60, 41), wave(180, 53), wave(90, 47)] }
-        })
-        .collect();
-    Exposure { priorities: words.all(&["critical", "high", "medium", "low"]), days }
-}
-
 pub(in crate::console) fn today(words: &Words) -> Today {
     Today {
         last_look: Some(ago(16)),
@@ -205,7 +195,6 @@ pub(in crate::console) fn today(words: &Words) -> Today {
         deadlines: [("critical", 12, 4, 9), ("high", 88, 31, 14), ("medium", 340, 22, 3), ("low", 190, 0, 0)]
             .map(|(priority, within, approaching, exceeded)| DeadlineBar { priority: words.say(priority), within, approaching, exceeded })
             .into(),
-        exposure: exposure(words),
         fleet: strip(words),
     }
 }
@@ -224,7 +213,6 @@ pub(in crate::console) fn quiet_today(words: &Words) -> Today {
         flagged: vec![],
         reboots: 0,
         deadlines: vec![],
-        exposure: Exposure { priorities: words.all(&["critical", "high"]), days: vec![ExposureDay { day: date(2026, 11, 22), open: vec![0, 3] }] },
         policy_in_force: false,
         ..today(words)
     }

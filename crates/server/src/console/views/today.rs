@@ -2,7 +2,6 @@
 
 use super::hosts::{Condition, PendingHost};
 use jiff::Timestamp;
-use jiff::civil::Date;
 use plimsoll_core::model::advisory::Rating;
 use plimsoll_core::model::obligation::Verdict;
 
@@ -37,8 +36,6 @@ pub struct Today {
     /// Obligations within, approaching and past their limit, by priority,
     /// most urgent first.
     pub deadlines: Vec<DeadlineBar>,
-    /// Open findings by day and priority.
-    pub exposure: Exposure,
     /// One cell a host.
     pub fleet: FleetStrip,
 }
@@ -140,25 +137,6 @@ pub struct DeadlineBar {
     pub approaching: u64,
     /// Past the limit.
     pub exceeded: u64,
-}
-
-/// Open findings over time.
-#[derive(Clone, Debug, Default)]
-pub struct Exposure {
-    /// Priorities, most urgent first.
-    pub priorities: Vec<String>,
-    /// Days in order.
-    pub days: Vec<ExposureDay>,
-}
-
-/// One day of exposure.
-#[derive(Clone, Debug)]
-pub struct ExposureDay {
-    /// Day, in UTC.
-    pub day: Date,
-    /// Open findings at its end, one figure a priority in the order of
-    /// [`Exposure::priorities`].
-    pub open: Vec<u64>,
 }
 
 /// The fleet at a glance.
