@@ -48,6 +48,7 @@ for machine; do
     done
 
     cargo deb --quiet --no-build --no-strip --profile agent --package plimsoll-agent --target "$triple" --output "$OUT/"
-    cargo generate-rpm --profile agent --package crates/agent --target "$triple" --target-dir "$TARGET_DIR" --output "$OUT/"
+    # gzip, because rpm before 4.14 (RHEL 7) cannot read zstd.
+    cargo generate-rpm --payload-compress gzip --profile agent --package crates/agent --target "$triple" --target-dir "$TARGET_DIR" --output "$OUT/"
 done
 ls -l "$OUT"

@@ -65,18 +65,26 @@ pub fn join(options: &Options) -> Result<Joined, Problem> {
         return Ok(joined);
     }
     let state = State::open(&options.state)?;
-    enrol(options, &state).map_err(|failure| failure.problem)
+    let server = Server::new(address(options, None)?, options)?;
+    let helper = Connection::new(&options.helper)?;
+    enrol(options, &state, &server, &helper).map_err(|failure| failure.problem)
+}
+
+/// The server's address: as told, or as joined.
+pub(crate) fn address<'a>(options: &'a Options, joined: Option<&'a Joined>) -> Result<&'a str, Problem> {
+    let address = options.server.as_deref().or(joined.map(|joined| joined.server.as_str()));
+    address.ok_or_else(|| lacking("server", "name the server's address"))
+}
+
+fn lacking(what: &str, next: &str) -> Problem {
+    Problem::new("E-JOIN", "plimsoll-agent", format!("has no {what}"), next)
 }
 
 /// The same with a folder that is held already.
-pub(crate) fn enrol(options: &Options, state: &State) -> Result<Joined, Failure> {
-    let lacking = |what: &str, next: &str| Problem::new("E-JOIN", "plimsoll-agent", format!("has no {what}"), next);
+pub(crate) fn enrol(options: &Options, state: &State, server: &Server, helper: &Connection) -> Result<Joined, Failure> {
     let token = options.token.as_deref().ok_or_else(|| lacking("token", "copy the whole join command from the console"))?;
-    let address = options.server.as_deref().ok_or_else(|| lacking("server", "name the server's address"))?;
-    let server = Server::new(address, options)?;
     let key = identity::key(state)?;
-    let seen = Connection::new(&options.helper).and_then(|connection| connection.observe());
-    let hardware_digest = seen.map(|seen| seen.hardware_digest).unwrap_or_else(|problem| {
+    let hardware_digest = helper.observe().map(|seen| seen.hardware_digest).unwrap_or_else(|problem| {
         log::problem(&problem);
         String::new()
     });
@@ -92,7 +100,7 @@ pub(crate) fn enrol(options: &Options, state: &State) -> Result<Joined, Failure>
         root_digest: options.root_digest.clone(),
     };
     let mut sequence = Sequence::open(state, u64::try_from(Timestamp::now().as_millisecond()).unwrap_or(0))?;
-    let speaker = Speaker { server: &server, state, host: protocol::NEW_HOST, key: &key };
+    let speaker = Speaker { server, state, host: protocol::NEW_HOST, key: &key };
     let answer = speaker.say(protocol::ENROL, sequence.take(state), &message)?;
     let enrolled: Enrolled = read_message(&answer.body)?;
     Ok(keep(options, state, server.address(), &enrolled)?)

@@ -32,7 +32,11 @@ const WAIT_TO_JOIN: Duration = Duration::from_secs(5);
 pub fn run(options: &Options) -> Result<(), Problem> {
     let mut agent = Agent::start(options, true)?;
     loop {
-        std::thread::sleep(agent.round());
+        let pause = agent.round();
+        if agent.abandoned {
+            return Err(Problem::new("E-HELPER", "standard input", "is closed: the helper that started this agent is gone", "start the helper again"));
+        }
+        std::thread::sleep(pause);
     }
 }
 
@@ -64,6 +68,9 @@ struct Agent<'a> {
     last: Observed,
     /// When reading the host last failed, if it failed the last time.
     failed: Option<Instant>,
+    /// Whether the helper that started this process is gone, which nothing
+    /// mends.
+    abandoned: bool,
 }
 
 impl<'a> Agent<'a> {
@@ -72,8 +79,8 @@ impl<'a> Agent<'a> {
             wait_to_join(options)?;
         }
         let state = State::open(&options.state)?;
-        let joined = membership(options, &state, wait)?;
-        let server = Server::new(options.server.as_deref().unwrap_or(&joined.server), options)?;
+        let joined = Joined::read(state.folder())?;
+        let server = Server::new(enrol::address(options, joined.as_ref())?, options)?;
         let helper = Connection::new(&options.helper)?;
         let mut problems = Vec::new();
         // Without a helper this process reads the whole host and starts its
@@ -82,6 +89,10 @@ impl<'a> Agent<'a> {
             problems = sandbox::agent(state.folder(), options.ca_file.as_deref(), server.ports());
             problems.iter().for_each(log::problem);
         }
+        let joined = match joined {
+            Some(joined) => joined,
+            None => membership(options, &state, &server, &helper, wait)?,
+        };
         let member = Member {
             log_key: LogKey::read(&joined.log_key)?,
             key: identity::key(&state)?,
@@ -95,7 +106,7 @@ impl<'a> Agent<'a> {
         };
         log::say(&format!("{} speaks for host {} to {}", crate::AGENT, member.joined.host, member.server.address()));
         let last = Observed { fingerprint: String::new(), boot_id: identity::boot_id(), hardware_digest: String::new() };
-        Ok(Self { options, helper, member, pace: Pace::default(), problems, last, failed: None })
+        Ok(Self { options, helper, member, pace: Pace::default(), problems, last, failed: None, abandoned: false })
     }
 
     /// Looks, checks in, and says how long to sleep.
@@ -125,7 +136,10 @@ impl<'a> Agent<'a> {
         });
         match outcome {
             Ok(()) => self.member.alarms.settle(UNREAD),
-            Err(problem) => self.member.alarms.raise(&self.member.state, UNREAD, &problem),
+            Err(problem) => {
+                self.abandoned = self.helper.observe().is_err() && matches!(self.options.helper, HelperAt::StandardInput);
+                self.member.alarms.raise(&self.member.state, UNREAD, &problem);
+            }
         }
         self.last.clone()
     }
@@ -167,15 +181,11 @@ fn wait_to_join(options: &Options) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Reads the membership, or joins; tries again as long as only the network is
-/// in the way.
-fn membership(options: &Options, state: &State, wait: bool) -> Result<Joined, Problem> {
+/// Joins; tries again as long as only the network is in the way.
+fn membership(options: &Options, state: &State, server: &Server, helper: &Connection, wait: bool) -> Result<Joined, Problem> {
     let mut pace = Pace::default();
     loop {
-        if let Some(joined) = Joined::read(state.folder())? {
-            return Ok(joined);
-        }
-        match enrol::enrol(options, state) {
+        match enrol::enrol(options, state, server, helper) {
             Ok(joined) => return Ok(joined),
             Err(failure) if wait && passing(&failure) => {
                 log::problem(&failure.problem);

@@ -25,8 +25,20 @@ const LANDLOCK: ABI = ABI::V5;
 /// What name resolution, certificates and the C library read. `/proc` is for
 /// the boot id; the folders above `/etc/ssl` are where distributions keep
 /// certificates.
-const READABLE: [&str; 9] =
-    ["/etc", "/usr", "/lib", "/lib64", "/proc/sys/kernel/random", "/proc/self", "/run/systemd/resolve", "/var/lib/ca-certificates", "/dev/urandom"];
+const READABLE: [&str; 12] = [
+    "/etc",
+    "/usr",
+    "/lib",
+    "/lib64",
+    "/proc/sys/kernel/random",
+    "/proc/self",
+    "/run/systemd/resolve",
+    "/run/NetworkManager",
+    "/run/resolvconf",
+    "/run/nscd",
+    "/var/lib/ca-certificates",
+    "/dev/urandom",
+];
 
 /// Where package managers keep caches, locks and logs that even a question
 /// touches, and temporary files.

@@ -352,7 +352,34 @@ mod tests {
                 Err(refusal) => format!("{text} → {} {}", refusal.code(), refusal.detail()),
             })
             .collect();
-        insta::assert_snapshot!(answers.join("\n"), @"");
+        insta::assert_snapshot!(answers.join("\n"), @r"
+        https://hooks.example/plimsoll → https://hooks.example/plimsoll
+        https://8.8.8.8/ → https://8.8.8.8/
+        http://127.0.0.1:9000/hook → http://127.0.0.1:9000/hook
+        http://127.0.0.1:9001/hook → E-URL-BLOCKED http: is not https
+        https://127.0.0.1/ → E-URL-BLOCKED 127.0.0.1 is loopback
+        https://169.254.169.254/latest/meta-data/ → E-URL-BLOCKED 169.254.169.254 is link-local
+        https://[::1]/ → E-URL-BLOCKED ::1 is loopback
+        https://[::ffff:127.0.0.1]/ → E-URL-BLOCKED ::ffff:127.0.0.1 is loopback
+        https://[fe80::1]/ → E-URL-BLOCKED fe80::1 is link-local
+        https://[fd00:ec2::254]/ → E-URL-BLOCKED fd00:ec2::254 is private
+        https://[64:ff9b::7f00:1]/ → E-URL-BLOCKED 64:ff9b::7f00:1 is loopback
+        https://2130706433/ → E-URL-BLOCKED 127.0.0.1 is loopback
+        https://0177.0.0.1/ → E-URL-BLOCKED 127.0.0.1 is loopback
+        https://0x7f.1/ → E-URL-BLOCKED 127.0.0.1 is loopback
+        https://127.1/ → E-URL-BLOCKED 127.0.0.1 is loopback
+        https://10.0.0.1/ → E-URL-BLOCKED 10.0.0.1 is private
+        https://224.0.0.1/ → E-URL-BLOCKED 224.0.0.1 is multicast
+        https://0.0.0.0/ → E-URL-BLOCKED 0.0.0.0 is unspecified
+        https://１２７.0.0.1/ → E-URL-BLOCKED 127.0.0.1 is loopback
+        https://hooks.example@169.254.169.254/ → E-URL-BLOCKED 169.254.169.254 comes with a user name or password
+        https://user:secret@hooks.example/ → E-URL-BLOCKED hooks.example comes with a user name or password
+        http://hooks.example/ → E-URL-BLOCKED http: is not https
+        file:///etc/passwd → E-URL-BLOCKED file: is not https
+        gopher://hooks.example/ → E-URL-BLOCKED gopher: is not https
+        hooks.example → E-URL the address does not read: relative URL without a base
+         → E-URL the address does not read: relative URL without a base
+        ");
     }
 
     /// A server on loopback that counts who comes and redirects everyone.

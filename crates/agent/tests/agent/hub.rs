@@ -118,11 +118,12 @@ impl Server {
         self.hub().script.entry(path.to_owned()).or_default().extend(behaviours);
     }
 
-    /// Waits until something is so.
+    /// Waits until something is so: a real inventory takes seconds on an idle
+    /// machine and minutes on one that builds beside.
     pub fn until(&self, what: &str, is: impl Fn(&Hub) -> bool) {
         let start = Instant::now();
         while !is(&self.hub()) {
-            assert!(start.elapsed() < Duration::from_secs(90), "never: {what}; {:?}", self.paths());
+            assert!(start.elapsed() < Duration::from_secs(400), "never: {what}; {:?}", self.paths());
             std::thread::sleep(Duration::from_millis(20));
         }
     }

@@ -9,7 +9,7 @@ use plimsoll_core::model::problem::Problem;
 use plimsoll_server::setup::{self, FirstSteps};
 use plimsoll_server::{Configuration, Running};
 use serde_json::json;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -52,9 +52,13 @@ pub fn up(arguments: &Up, printer: &Printer) -> Result<Outcome, Failure> {
         let steps = setup::first_steps(&running.app).await?;
         let mut agent = join(&running, &data, &steps)?;
         announce(&running, &steps, arguments.json, printer)?;
-        let refresh = tokio::spawn(refresh(running.app.configuration.advisories.clone(), false));
+        // A database that somebody named is theirs to keep fresh.
+        let own = arguments.serve.db.is_none();
+        let refresh = own.then(|| tokio::spawn(refresh(running.app.configuration.advisories.clone(), false)));
         let told = until_told().await;
-        refresh.abort();
+        if let Some(refresh) = refresh {
+            refresh.abort();
+        }
         end(&mut agent);
         running.stop().await;
         told.map(|()| Outcome::Clean)
@@ -71,8 +75,13 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 /// The data folder, made if need be, for its owner alone.
 fn folder(told: Option<&Path>) -> Result<PathBuf, Failure> {
     let folder = told.map_or_else(places::server, Path::to_path_buf);
+    // Every file made from here on is its owner's alone. The folder itself may
+    // be passed through, not looked into: the agent's folder lies in it, and
+    // its half without privileges must reach that.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
-    let whole = made.and_then(|()| std::fs::canonicalize(&folder));
+    let passable = made.and_then(|()| std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o711)));
+    let whole = passable.and_then(|()| std::fs::canonicalize(&folder));
     whole.map_err(|error| {
         Failure::unfinished(Problem::new(
             "E-WRITE",

@@ -95,6 +95,11 @@ pub fn written(page: askama::Result<String>) -> Response {
     response
 }
 
+/// A refusal as a page.
+pub fn refused(app: &App, allowed: &Allowed, refusal: Refusal) -> Refused {
+    Refused(Box::new((fill::shell(app, allowed), refusal, allowed.caller.request.clone())))
+}
+
 /// One request for a page: who, what they see, what they asked for.
 struct Visit {
     shell: Shell,

@@ -17,6 +17,7 @@
 
 pub mod assets;
 pub mod export;
+mod entrance;
 mod fill;
 pub mod handlers;
 pub mod lists;
@@ -27,7 +28,10 @@ pub mod views;
 pub mod why;
 mod wording;
 
-pub use handlers::routes;
+/// The console's routes.
+pub fn routes() -> crate::http::routes::Routes<crate::app::Shared> {
+    handlers::routes().merge(entrance::routes())
+}
 
 #[cfg(test)]
 mod samples;

@@ -13,7 +13,6 @@ pub const SECTIONS: &[(&str, &str, &str)] = &[
     ("findings", "/console/findings", "Findings"),
     ("advisories", "/console/advisories", "Advisories"),
     ("packages", "/console/packages", "Packages"),
-    ("applications", "/console/applications", "Applications"),
     ("groups", "/console/groups", "Groups"),
     ("sources", "/console/sources", "Sources"),
     ("policy", "/console/policy", "Policy"),
@@ -23,9 +22,6 @@ pub const SECTIONS: &[(&str, &str, &str)] = &[
 /// Sections of the administration.
 pub const ADMINISTRATION: &[(&str, &str, &str)] = &[
     ("enrolment", "/console/enrolment", "Enrolment"),
-    ("people", "/console/people", "People"),
-    ("tokens", "/console/tokens", "Tokens"),
-    ("webhooks", "/console/webhooks", "Webhooks"),
 ];
 
 macro_rules! pages {

@@ -42,7 +42,7 @@ impl Words {
 
     /// Every text is the next of these.
     pub(super) fn hostile(payloads: &'static [String]) -> Self {
-        Self { hostile: payloads, next: Cell::new(0), hosts: 57 }
+        Self { hostile: payloads, next: Cell::new(0), hosts: 23 }
     }
 
     /// The text, or the next hostile one in its place.

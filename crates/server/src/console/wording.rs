@@ -1,7 +1,7 @@
 //! **Wording**: how instants, figures and states read on a page.
 //!
 //! What is marked as safe for HTML here is built from instants and fixed words
-//! alone, never from outside text.
+//! alone; the one exception, [`Breakable`], escapes outside text letter by letter.
 
 use super::views::{Condition, HostPage, Shell};
 use askama::filters::HtmlSafe;
@@ -43,6 +43,39 @@ impl Display for Moment {
         let exact = self.at.strftime("%Y-%m-%d %H:%M:%S UTC");
         let machine = self.at.strftime("%Y-%m-%dT%H:%M:%SZ");
         write!(out, "<time datetime=\"{machine}\" title=\"{exact}\">{}</time>", self.text)
+    }
+}
+
+/// A name that may be broken after its dots, hyphens and slashes, so that a
+/// long one wraps where a person would wrap it.
+#[derive(Clone, Copy, Debug)]
+pub struct Breakable<'a>(&'a str);
+
+impl Display for Breakable<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for letter in self.0.chars() {
+            // The five letters that can end a text or begin markup, as
+            // askama's own escaper has them.
+            match letter {
+                '<' => out.write_str("&#60;")?,
+                '>' => out.write_str("&#62;")?,
+                '&' => out.write_str("&#38;")?,
+                '"' => out.write_str("&#34;")?,
+                '\'' => out.write_str("&#39;")?,
+                other => out.write_char(other)?,
+            }
+            if matches!(letter, '.' | '-' | '_' | '/' | '@') {
+                out.write_str("<wbr>")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl HtmlSafe for Breakable<'_> {}
+impl FastWritable for Breakable<'_> {
+    fn write_into(&self, out: &mut dyn Write, _: &dyn Values) -> askama::Result<()> {
+        write!(out, "{self}").map_err(askama::Error::from)
     }
 }
 
@@ -223,6 +256,12 @@ impl Shell {
         there && !path.contains("..") && !path.contains('\\')
     }
 
+    /// A name that wraps at its dots and hyphens; only for text, never inside
+    /// an attribute.
+    pub fn breakable<'a>(&self, name: &'a str) -> Breakable<'a> {
+        Breakable(name)
+    }
+
     /// One segment of a path.
     pub fn segment(&self, name: &str) -> String {
         super::query::segment(name)
@@ -295,6 +334,14 @@ fn relative(now: Timestamp, at: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_breakable_name_is_escaped() {
+        assert_eq!(
+            Breakable("a.b-<i>'\"&\u{202e}").to_string(),
+            "a.<wbr>b-<wbr>&#60;i&#62;&#39;&#34;&#38;\u{202e}"
+        );
+    }
 
     #[test]
     fn reads_as_a_person_would_say_it() {

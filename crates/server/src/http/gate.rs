@@ -17,9 +17,9 @@ use async_trait::async_trait;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use data_encoding::HEXLOWER;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -175,6 +175,7 @@ pub(super) async fn entrance(State(gate): State<Arc<Gate>>, mut request: Request
     let connection = connection.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
     let address = gate.proxies.client(connection, request.headers());
     request.extensions_mut().insert(Caller { address, request: name.clone() });
+    let page = sign_in_page(&request);
     let mut response = match gate.load.request() {
         Err(refusal) => refusal.into_response(),
         Ok(_place) => match check_shape(&gate, &request) {
@@ -182,12 +183,26 @@ pub(super) async fn entrance(State(gate): State<Arc<Gate>>, mut request: Request
             Ok(()) => next.run(request).await,
         },
     };
+    if response.status() == StatusCode::UNAUTHORIZED
+        && let Some(page) = page
+    {
+        response = Redirect::to(&page).into_response();
+    }
     let https = gate.origins.canonical_url().is_some_and(|url| url.scheme() == "https");
     headers::secure(response.headers_mut(), https);
     if let Ok(value) = HeaderValue::from_str(&name) {
         response.headers_mut().insert(REQUEST, value);
     }
     response
+}
+
+/// Where a browser that asked for a page goes to sign in; none for programs,
+/// which get the refusal itself.
+fn sign_in_page(request: &Request) -> Option<String> {
+    let path = request.uri().path_and_query()?.as_str();
+    let part = request.headers().contains_key("hx-request");
+    let page = request.method() == Method::GET && path.starts_with("/console") && !path.starts_with("/console/live") && !part;
+    page.then(|| format!("/console/sign-in?next={}", url::form_urlencoded::byte_serialize(path.as_bytes()).collect::<String>()))
 }
 
 fn check_shape(gate: &Gate, request: &Request) -> Result<(), Refusal> {

@@ -181,7 +181,7 @@ impl<'de> Visitor<'de> for Value<'_> {
                 return Err(A::Error::custom("a name contains U+0000"));
             }
             if !seen.insert(name) {
-                return Err(A::Error::custom(format_args!("the name {shown} comes twice")));
+                return Err(A::Error::custom(format_args!("the name {shown:?} comes twice")));
             }
             map.next_value_seed(Value(self.0))?;
             self.0.path.pop();
@@ -235,6 +235,20 @@ mod tests {
         let mut answers: Vec<String> = cases.iter().map(|case| read(case)).collect();
         answers.push(read(&"[".repeat(10_000)));
         answers.push(read(&format!("[{}1]", "1,".repeat(1_000_000))));
-        insta::assert_snapshot!(answers.join("\n"), @"");
+        insta::assert_snapshot!(answers.join("\n"), @r#"
+        Person { name: "a", age: None, friends: [Person { name: "b", age: Some(7), friends: [] }] }
+        the name "name" comes twice · $.name line 1 column 18
+        the field friends.1.nmae is unknown · $.friends.1.nmae
+        invalid value: integer `256`, expected u8 · $.friends[0].age line 1 column 44
+        invalid type: string "7", expected u8 · $.age line 1 column 21
+        trailing characters · $ line 1 column 14
+        a text contains U+0000 · $.name line 1 column 17
+        number out of range · $.name line 1 column 13
+        EOF while parsing a value · $ line 1 column 0
+        EOF while parsing a list · $[0] line 1 column 1
+        EOF while parsing a value · $ line 1 column 3
+        the document is nested deeper than 32 · $[0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0] line 1 column 33
+        the document has more than 200000 values · $[199999] line 1 column 400000
+        "#);
     }
 }

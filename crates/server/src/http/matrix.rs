@@ -235,6 +235,59 @@ async fn everyone_reaches_what_is_declared_and_nothing_else() {
     assert!(asked > 3_000, "{asked}");
 }
 
+/// C1 for identity's own routes; each passes the gate as its line declares.
+#[tokio::test]
+async fn identitys_own_routes() {
+    let stage = Stage::new();
+    let outward = crate::outward::Outward::new(crate::outward::Allowed::default()).unwrap();
+    let oidc = crate::identity::oidc::Oidc::new(outward, Vec::new()).unwrap();
+    let doors = crate::identity::api::Doors {
+        identity: std::sync::Arc::clone(&stage.identity),
+        oidc: std::sync::Arc::new(oidc),
+        origins: stage.origins.clone(),
+    };
+    let routes = crate::identity::api::routes::<crate::identity::api::Doors>();
+    let declared: Vec<_> = routes.declared().iter().map(|route| format!("{} {} {:?}", route.method, route.path, route.access)).collect();
+    insta::assert_snapshot!(declared.join("\n"), @r"
+    POST /api/v1/account/app Account
+    POST /api/v1/account/app/question Account
+    POST /api/v1/account/passkey Account
+    POST /api/v1/account/passkey/question Account
+    PUT /api/v1/account/password Account
+    GET /api/v1/account/proofs Account
+    DELETE /api/v1/account/proofs/{id} Account
+    POST /api/v1/account/recovery-codes Account
+    DELETE /api/v1/account/sessions Account
+    GET /api/v1/account/sessions Account
+    DELETE /api/v1/account/sessions/{name} Account
+    GET /api/v1/account/tokens Account
+    POST /api/v1/account/tokens Account
+    DELETE /api/v1/account/tokens/{id} Account
+    POST /api/v1/enrolment-tokens Needs(EnrolHosts)
+    GET /api/v1/people Needs(ReadPeople)
+    POST /api/v1/people Needs(EditPeople)
+    PUT /api/v1/people/{id}/disabled Needs(EditPeople)
+    PUT /api/v1/people/{id}/grants Needs(EditPeople)
+    POST /api/v1/people/{id}/link Needs(EditPeople)
+    DELETE /api/v1/people/{id}/sessions Needs(EditPeople)
+    DELETE /api/v1/session Account
+    GET /api/v1/session Account
+    POST /api/v1/session Public
+    POST /api/v1/session/link Public
+    POST /api/v1/session/passkey Public
+    POST /api/v1/session/passkey/question Public
+    POST /api/v1/session/proof Account
+    POST /api/v1/session/proof/question Account
+    POST /api/v1/session/proof/{provider} Account
+    GET /api/v1/session/providers Public
+    POST /api/v1/session/second Public
+    GET /api/v1/tokens Needs(ReadPeople)
+    GET /sign-in/{provider} Public
+    GET /sign-in/{provider}/return Public
+    ");
+    assert!(run(routes, doors).await > 3_000);
+}
+
 async fn ask(service: &axum::Router, request: Request<Body>) -> (StatusCode, HeaderMap, String) {
     let mut request = request;
     request.extensions_mut().insert(Peer(SocketAddr::from(([192, 0, 2, 1], 40_000))));
@@ -270,7 +323,28 @@ async fn no_spelling_of_a_path_opens_anything() {
             answers.entry(path).or_insert_with(Vec::new).push(status.as_u16());
         }
     }
-    insta::assert_snapshot!(answers.iter().map(|(path, codes)| format!("{path} {codes:?}")).collect::<Vec<_>>().join("\n"), @"");
+    insta::assert_snapshot!(answers.iter().map(|(path, codes)| format!("{path} {codes:?}")).collect::<Vec<_>>().join("\n"), @r"
+    /%61ccount [400, 400, 400, 400, 400, 400]
+    /./account [400, 400, 400, 400, 400, 400]
+    //account [400, 400, 400, 400, 400, 400]
+    //api/edit-people/x [400, 400, 400, 400, 400, 400]
+    /ACCOUNT [404, 404, 404, 404, 404, 404]
+    /account [401, 405, 401, 405, 405, 405]
+    /account%00 [400, 400, 400, 400, 400, 400]
+    /account%2f [400, 400, 400, 400, 400, 400]
+    /account/ [400, 400, 400, 400, 400, 400]
+    /account;x [400, 400, 400, 400, 400, 400]
+    /api//edit-people/x [400, 400, 400, 400, 400, 400]
+    /api/edit-people/%2e%2e [400, 400, 400, 400, 400, 400]
+    /api/edit-people/x [401, 401, 401, 405, 405, 405]
+    /api/edit-people/x%2f..%2f..%2fsign-in [400, 400, 400, 400, 400, 400]
+    /api/edit-people/x/ [400, 400, 400, 400, 400, 400]
+    /api/edit-people/x;.css [400, 400, 400, 400, 400, 400]
+    /first-run [404, 404, 404, 404, 404, 404]
+    /setup [404, 404, 404, 404, 404, 404]
+    /setup/ [400, 400, 400, 400, 400, 400]
+    /x/../account [400, 400, 400, 400, 400, 400]
+    ");
 }
 
 /// C7 through the gate, and what every answer carries.
@@ -301,7 +375,18 @@ async fn strangers_pages_change_nothing() {
         .filter(|(name, _)| *name != "plimsoll-request" && *name != "content-type" && *name != "content-length")
         .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
         .collect();
-    insta::assert_snapshot!(kept.join("\n"), @"");
+    insta::assert_snapshot!(kept.join("\n"), @r"
+    content-security-policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; manifest-src 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types default plimsoll
+    x-content-type-options: nosniff
+    x-frame-options: DENY
+    referrer-policy: same-origin
+    cross-origin-opener-policy: same-origin
+    cross-origin-resource-policy: same-origin
+    cross-origin-embedder-policy: require-corp
+    permissions-policy: camera=(), geolocation=(), microphone=(), payment=(), usb=(), publickey-credentials-get=(self), publickey-credentials-create=(self)
+    cache-control: no-store
+    strict-transport-security: max-age=31536000
+    ");
     // A token needs no origin: no browser sends it by itself.
     let alice = stage.memory.rows().people.values().next().unwrap().id;
     let headers = token(&stage, alice, Grant::everywhere(Role::Operator), 1).await;

@@ -3,7 +3,6 @@
 //! from its own pages.
 
 use super::Identity;
-use super::enrolment::NewEnrolment;
 use super::factor::{NewApp, NewPasskey, ProofsView, Registered};
 use super::oidc::{Oidc, ProviderView, Return};
 use super::people::{NewPerson, PersonView};
@@ -65,7 +64,7 @@ where
     Doors: FromRef<S>,
 {
     use Access::{Account, Needs, Public};
-    use Permission::{EditPeople, EnrolHosts, ReadPeople};
+    use Permission::{EditPeople, ReadPeople};
     Routes::new()
         .route(Method::GET, "/api/v1/session/providers", Public, providers)
         .route(Method::POST, "/api/v1/session", Public, by_password)
@@ -94,7 +93,6 @@ where
         .route(Method::GET, "/api/v1/account/tokens", Account, own_tokens)
         .route(Method::POST, "/api/v1/account/tokens", Account, make_token)
         .route(Method::DELETE, "/api/v1/account/tokens/{id}", Account, revoke_token)
-        .route(Method::POST, "/api/v1/enrolment-tokens", Needs(EnrolHosts), make_enrolment)
         .route(Method::GET, "/api/v1/people", Needs(ReadPeople), people)
         .route(Method::POST, "/api/v1/people", Needs(EditPeople), add_person)
         .route(Method::PUT, "/api/v1/people/{id}/grants", Needs(EditPeople), set_grants)
@@ -360,12 +358,6 @@ async fn revoke_token(State(doors): State<Doors>, allowed: Allowed, Path(id): Pa
 
 async fn tokens(State(doors): State<Doors>) -> Reply<Answer<Vec<TokenView>>> {
     Ok(Answer(doors.identity.tokens().await?))
-}
-
-async fn make_enrolment(State(doors): State<Doors>, allowed: Allowed, Json(body): Json<NewEnrolment>) -> Reply {
-    let made = doors.identity.make_enrolment(&allowed.principal, body, &allowed.caller).await?;
-    let view = SecretView { id: Some(made.id), secret: made.secret.expose().to_owned(), expires: made.expires };
-    Ok((StatusCode::CREATED, Answer(view)).into_response())
 }
 
 async fn people(State(doors): State<Doors>) -> Reply<Answer<Vec<PersonView>>> {

@@ -318,7 +318,27 @@ mod tests {
             );
         }
         // Columns: viewer, operator, approver, policy author, auditor, administrator.
-        insta::assert_snapshot!(table, @"");
+        insta::assert_snapshot!(table, @r"
+        read-fleet           x x x x x x Portion Ordinary
+        read-knowledge       x x x x x x Portion Ordinary
+        read-policy          x x x x x x Portion Ordinary
+        read-evidence        . . . . x x Everything Ordinary
+        read-metrics         x x . . x x Everything Ordinary
+        read-people          . . . . x x Everything Ordinary
+        edit-hosts           . x . . . x Portion Ordinary
+        enrol-hosts          . x . . . x Portion Ordinary
+        import-hosts         . x . . . x Portion Ordinary
+        edit-groups          . x . . . x Client Ordinary
+        edit-applications    . x . . . x Client Ordinary
+        edit-policy          . . . x . . Client Ordinary
+        edit-exceptions      . x . x . . Client Ordinary
+        approve              . . x . . . Client StepUp
+        read-notifications   . x . . x x Client Ordinary
+        edit-notifications   . . . . . x Client Ordinary
+        edit-clients         . . . . . x Everything StepUp
+        edit-people          . . . . . x Everything StepUp
+        edit-settings        . . . . . x Everything StepUp
+        ");
     }
 
     #[test]

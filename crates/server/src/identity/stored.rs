@@ -620,7 +620,7 @@ mod tests {
         identity.set_grants(&steward, alice, &[Grant::at(Role::Viewer, client)]).await.unwrap();
         assert!(who(pair(&proven)).await.is_err());
         let after = Directory::person(&store, alice).await.unwrap().unwrap();
-        assert_eq!((after.generation, after.grants), (before.generation + 1, vec![Grant::at(Role::Viewer, client)]));
+        assert_eq!((after.generation, after.grants.clone()), (before.generation + 1, vec![Grant::at(Role::Viewer, client)]));
         let late = identity.begin(&before, Strength::Password, false, &from, None).await.unwrap();
         assert_eq!(who(pair(&late)).await.unwrap_err().code(), "E-SESSION");
         let subject = Subject { issuer: "https://idp.example".to_owned(), subject: "u1".to_owned() };

@@ -97,7 +97,7 @@ mod tests {
         }
         let (url, secret) = describe(seed, "alice:x").unwrap();
         assert_eq!(secret, "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ");
-        insta::assert_snapshot!(url, @"");
+        insta::assert_snapshot!(url, @"otpauth://totp/Plimsoll:alice_x?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Plimsoll");
     }
 
     #[test]

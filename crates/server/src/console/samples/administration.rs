@@ -103,7 +103,7 @@ pub(in crate::console) fn plain_sign_in(words: &Words) -> SignIn {
 }
 
 pub(in crate::console) fn code_sign_in(words: &Words) -> SignIn {
-    SignIn { step: SignInStep::Code, trouble: words.some("This code is wrong or was used already."), next: words.say("/console") }
+    SignIn { step: SignInStep::Code { ticket: "t".to_owned() }, trouble: words.some("This code is wrong or was used already."), next: words.say("/console") }
 }
 
 pub(in crate::console) fn link_sign_in(words: &Words) -> SignIn {

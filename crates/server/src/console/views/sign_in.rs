@@ -26,7 +26,10 @@ pub enum SignInStep {
         providers: Vec<OidcProvider>,
     },
     /// A one-time or recovery code.
-    Code,
+    Code {
+        /// Sent back with the proof.
+        ticket: String,
+    },
     /// A one-time link was opened; the token is sent only by pressing the
     /// button, because mail scanners open links.
     Link {

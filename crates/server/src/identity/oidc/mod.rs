@@ -375,38 +375,8 @@ impl Oidc {
 
     async fn redeem_code(&self, provider: &Provider, description: &Description, code: &str, left: &Left) -> Result<String, Refusal> {
         let url = self.outward.check(&description.token_endpoint).map_err(|refusal| faulty(refusal.detail()))?;
-        let mut authorization = None;
-        // The serializer cannot cross an await.
-        let body = {
-            let mut form = url::form_urlencoded::Serializer::new(String::new());
-            form.append_pair("grant_type", "authorization_code")
-                .append_pair("code", code)
-                .append_pair("redirect_uri", &left.redirect)
-                .append_pair("code_verifier", &left.verifier);
-            let methods = description.token_endpoint_auth_methods_supported.as_deref().unwrap_or_default();
-            let in_body = methods.iter().any(|method| method == "client_secret_post") && !methods.iter().any(|method| method == "client_secret_basic");
-            match &provider.client_secret {
-                Some(secret) if !in_body => {
-                    let encode = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-                    let pair = format!("{}:{}", encode(&provider.client_id), encode(&secret.0));
-                    authorization = HeaderValue::from_str(&format!("Basic {}", BASE64.encode(pair.as_bytes()))).ok();
-                }
-                Some(secret) => {
-                    form.append_pair("client_id", &provider.client_id).append_pair("client_secret", &secret.0);
-                }
-                None => {
-                    form.append_pair("client_id", &provider.client_id);
-                }
-            }
-            form.finish().into_bytes()
-        };
-        let mut request = Outbound::post(url, body, ANSWER);
-        request.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-        request.headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-        if let Some(value) = authorization {
-            request.headers.insert(header::AUTHORIZATION, value);
-        }
-        let answer = self.outward.send(request).await.map_err(|refusal| faulty(refusal.detail()))?;
+        let answer = self.outward.send(token_request(url, provider, description, code, left)).await;
+        let answer = answer.map_err(|refusal| faulty(refusal.detail()))?;
         let read: TokenAnswer = serde_json::from_slice(&answer.body).map_err(|_| faulty(&format!("it answers {} to the code", answer.status)))?;
         match (read.id_token, read.error) {
             (Some(token), None) if answer.status == StatusCode::OK => Ok(token),
@@ -448,6 +418,40 @@ impl Oidc {
         identity.keep_person(act, &person).await?;
         Ok(person)
     }
+}
+
+/// The request that turns a code into a token; our secret goes into the header
+/// unless the provider takes it in the body only.
+fn token_request(url: Url, provider: &Provider, description: &Description, code: &str, left: &Left) -> Outbound {
+    let mut form = url::form_urlencoded::Serializer::new(String::new());
+    form.append_pair("grant_type", "authorization_code")
+        .append_pair("code", code)
+        .append_pair("redirect_uri", &left.redirect)
+        .append_pair("code_verifier", &left.verifier);
+    let methods = description.token_endpoint_auth_methods_supported.as_deref().unwrap_or_default();
+    let takes = |name: &str| methods.iter().any(|method| method == name);
+    let in_body = takes("client_secret_post") && !takes("client_secret_basic");
+    let mut authorization = None;
+    match &provider.client_secret {
+        Some(secret) if !in_body => {
+            let encode = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+            let pair = format!("{}:{}", encode(&provider.client_id), encode(&secret.0));
+            authorization = HeaderValue::from_str(&format!("Basic {}", BASE64.encode(pair.as_bytes()))).ok();
+        }
+        Some(secret) => {
+            form.append_pair("client_id", &provider.client_id).append_pair("client_secret", &secret.0);
+        }
+        None => {
+            form.append_pair("client_id", &provider.client_id);
+        }
+    }
+    let mut request = Outbound::post(url, form.finish().into_bytes(), ANSWER);
+    request.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+    request.headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    if let Some(value) = authorization {
+        request.headers.insert(header::AUTHORIZATION, value);
+    }
+    request
 }
 
 async fn fresh(identity: &Identity, provider: &Provider, claims: &Claims, session: SecretDigest, from: &Browser<'_>) -> Result<NewSession, Refusal> {
