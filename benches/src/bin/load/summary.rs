@@ -182,6 +182,7 @@ pub struct Summary {
 
 impl Summary {
     /// Answers of a kind.
+    #[cfg(test)]
     pub fn count(&self, kind: Kind) -> u64 {
         self.requests.iter().filter(|timing| timing.kind == kind).map(|timing| timing.count).sum()
     }

@@ -218,6 +218,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
         #[test]
         fn behaves_as_a_set(steps in proptest::collection::vec((any::<bool>(), prop_oneof![0u32..2000, any::<u32>()]), 0..3000)) {
             let mut set = BTreeSet::new();

@@ -187,6 +187,7 @@ fn rule_digest(rule: &Rule<'_>) -> u64 {
         RuleEnd::Open => 4,
     };
     text.0.write_u8(kind);
+    text.0.write_u16(rule.order);
     text.put(&(rule.status, rule.names, rule.only));
     text.0.finish()
 }
