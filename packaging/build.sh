@@ -26,7 +26,7 @@ fi
 # cargo-zigbuild finds zig as `python-zig` in the virtual environment.
 PATH=$TOOLS/bin:$TOOLS/venv/bin:$PATH
 export PATH
-for tool in cargo-deb@3.8.0 cargo-generate-rpm@0.21.0; do
+for tool in cargo-deb@3.8.0 cargo-generate-rpm@0.21.1; do
     if [ ! -x "$TOOLS/bin/${tool%@*}" ]; then
         CARGO_TARGET_DIR=$TOOLS/build cargo install --quiet --locked --root "$TOOLS" --version "${tool#*@}" "${tool%@*}"
     fi
