@@ -77,6 +77,13 @@ pub enum Command {
     Collect(Collect),
     /// Bring a collected file to a server
     Import(Import),
+    /// The evidence log of a server
+    #[command(subcommand)]
+    Evidence(EvidenceCommand),
+    /// Write a backup of what a server keeps, while it works
+    Backup(Backup),
+    /// Restore a backup into an empty place
+    Restore(Restore),
     /// The root keys, made by people and outside the server
     #[command(subcommand)]
     Root(RootCommand),
@@ -636,4 +643,64 @@ pub struct Import {
     pub remote: Remote,
     /// File that `collect` made
     pub file: PathBuf,
+}
+
+/// Where a server keeps what it keeps.
+#[derive(Args, Debug)]
+pub struct Kept {
+    /// The server's folder [default: server/ in the data folder]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Its PostgreSQL, where it uses one
+    #[arg(long, value_name = "URL", env = "PLIMSOLL_DATABASE", hide_env_values = true)]
+    pub database: Option<String>,
+}
+
+/// Commands on the evidence log.
+#[derive(Subcommand, Debug)]
+pub enum EvidenceCommand {
+    /// Write the log into a folder that can be verified without the server
+    Export {
+        #[command(flatten)]
+        kept: Kept,
+        /// New folder
+        #[arg(long, value_name = "DIR")]
+        to: PathBuf,
+    },
+    /// Verify an exported log: every entry, hash and signature; needs no server and no network
+    Verify {
+        /// Exported folder
+        folder: PathBuf,
+        /// Verifier key of the log, as `evidence export` printed it
+        #[arg(long, value_name = "KEY")]
+        key: String,
+        /// Checkpoint kept from an earlier export; the log must continue it
+        #[arg(long, value_name = "FILE")]
+        older: Option<PathBuf>,
+        /// Form of the answer
+        #[arg(long, value_enum, default_value_t = PlainFormat::Text)]
+        format: PlainFormat,
+    },
+}
+
+/// Arguments of `backup`.
+#[derive(Args, Debug)]
+pub struct Backup {
+    #[command(flatten)]
+    pub kept: Kept,
+    /// New file
+    #[arg(long, value_name = "FILE")]
+    pub to: PathBuf,
+    /// Put the server's keys into it too, so that it restores on an empty machine
+    #[arg(long)]
+    pub keys: bool,
+}
+
+/// Arguments of `restore`.
+#[derive(Args, Debug)]
+pub struct Restore {
+    /// The backup
+    pub from: PathBuf,
+    #[command(flatten)]
+    pub kept: Kept,
 }

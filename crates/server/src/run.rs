@@ -23,7 +23,7 @@ use jiff::Timestamp;
 use plimsoll_core::model::identifier::HostId;
 use plimsoll_core::model::problem::Problem;
 use plimsoll_formats::trust::SignedRoot;
-use plimsoll_store::{Store, StoreError};
+use plimsoll_store::{Options, Store, StoreError};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -148,7 +148,7 @@ pub fn database_file(data: &Path) -> std::path::PathBuf {
 
 async fn open_store(configuration: &Configuration) -> Result<Store, StoreError> {
     match &configuration.database {
-        Some(url) => Store::open(url).await,
+        Some(url) => Store::open_with(Options { keys: Some(configuration.data.clone()), ..Options::new(url) }).await,
         None => Store::open(&plimsoll_store::engine::sqlite_url(&database_file(&configuration.data))).await,
     }
 }

@@ -4,6 +4,7 @@ mod agent;
 mod basis;
 mod database;
 mod diff;
+mod evidence;
 mod explain;
 mod gather;
 mod papers;
@@ -36,6 +37,9 @@ pub fn run(command: Command, printer: &Printer) -> Result<Outcome, Failure> {
         Command::AgentWorker => agent::worker(),
         Command::Collect(arguments) => agent::collect(&arguments, printer),
         Command::Import(arguments) => agent::import(&arguments, printer),
+        Command::Evidence(command) => evidence::run(command, printer),
+        Command::Backup(arguments) => evidence::backup(&arguments, printer),
+        Command::Restore(arguments) => evidence::restore(&arguments, printer),
         Command::Root(command) => root::run(command, printer),
         Command::Schema { name } => papers::schema(name, printer),
         Command::Completions { shell } => papers::completions(shell, printer),

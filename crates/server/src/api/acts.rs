@@ -195,6 +195,21 @@ pub async fn make_token(State(app): State<Shared>, allowed: Allowed, Json(wish):
     }))
 }
 
+/// Takes back an enrolment token that the asker may see.
+///
+/// # Errors
+///
+/// `E-NOT-FOUND`, or what the store meets.
+pub async fn revoke_token(app: &Shared, allowed: &Allowed, id: &str) -> Result<(), Refusal> {
+    let seen = app.store.enrolment_tokens(&super::stored(&allowed.scope)).await?;
+    let token = seen.into_iter().find(|token| token.id.to_string() == id).ok_or_else(|| missing("token", id))?;
+    let intent = Intent::new(actor(allowed), Timestamp::now(), "enrolment-token.revoke", format!("enrolment-token:{id}"));
+    let mut change = app.store.begin(intent).await?;
+    change.revoke_enrolment_token(token.id).await?;
+    change.commit(None).await?;
+    Ok(())
+}
+
 /// The client that is meant: the one named, else the only one there is.
 async fn one_client(app: &Shared, allowed: &Allowed, named: Option<ClientId>) -> Result<ClientId, Refusal> {
     if let Some(client) = named {

@@ -58,6 +58,7 @@ pub fn routes() -> Routes<Shared> {
         .route(get.clone(), "/console/activity", Needs(Permission::ReadEvidence), activity)
         .route(get, "/console/enrolment", Needs(Permission::EnrolHosts), enrolment)
         .route(post.clone(), "/console/enrolment/tokens", Needs(Permission::EnrolHosts), make_token)
+        .route(post.clone(), "/console/enrolment/tokens/{id}/revoke", Needs(Permission::EnrolHosts), revoke_token)
         .route(post.clone(), "/console/enrolment/hosts/{id}/admit", Needs(Permission::EditHosts), admit_host)
         .route(post, "/console/enrolment/hosts/{id}/refuse", Needs(Permission::EditHosts), refuse_host)
 }
@@ -410,4 +411,10 @@ async fn make_token(State(app): State<Shared>, allowed: Allowed, Form(form): For
     let made = acts::make_token(State(Shared::clone(&app)), allowed.clone(), Json(wish)).await.map_err(|refusal| visit.refused(refusal))?;
     let join = JoinCommand { command: made.0.command, expires: made.0.expires, uses: u64::from(uses), group: None };
     show_enrolment(&app, &allowed, Some(join)).await
+}
+
+async fn revoke_token(State(app): State<Shared>, allowed: Allowed, Path(id): Path<String>) -> Page {
+    let visit = Visit::new(&app, &allowed);
+    acts::revoke_token(&app, &allowed, &id).await.map_err(|refusal| visit.refused(refusal))?;
+    Ok(Redirect::to("/console/enrolment").into_response())
 }

@@ -13,7 +13,6 @@ pub const SECTIONS: &[(&str, &str, &str)] = &[
     ("findings", "/console/findings", "Findings"),
     ("advisories", "/console/advisories", "Advisories"),
     ("packages", "/console/packages", "Packages"),
-    ("groups", "/console/groups", "Groups"),
     ("sources", "/console/sources", "Sources"),
     ("policy", "/console/policy", "Policy"),
     ("activity", "/console/activity", "Activity"),

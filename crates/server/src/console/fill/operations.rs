@@ -2,7 +2,7 @@
 
 use super::super::query::{ListQuery, segment};
 use super::super::views::{
-    Checkpoint, Choice, DatabaseAge, Enrolment, EnrolmentTokenRow, EvidenceEntry, JoinCommand, Listing, PolicyPage, PolicyText, Preset, Search, SearchHit,
+    Checkpoint, Choice, DatabaseAge, Enrolment, EnrolmentTokenRow, EvidenceEntry, JoinCommand, Listing, PolicyPage, PolicyRule, PolicyText, Preset, Search, SearchHit,
     SourceRow, SourceStanding, SourcesPage,
 };
 use super::{page, today};
@@ -13,6 +13,7 @@ use crate::http::gate::Allowed;
 use crate::http::problem::Refusal;
 use jiff::SignedDuration;
 use plimsoll_core::model::identifier::GroupId;
+use plimsoll_core::model::policy::{Condition, Policy, Rule, Within};
 use plimsoll_core::model::source::{Source, SourceTrouble};
 use plimsoll_formats::policy::PRESETS;
 use plimsoll_formats::protocol::{digest, encode_hex};
@@ -94,8 +95,9 @@ pub fn policy(app: &App) -> PolicyPage {
         .in_force()
         .into_iter()
         .map(|policy| PolicyText {
-            title: policy.id.clone(),
+            title: policies.policies.iter().find(|one| one.id == policy.id).map_or_else(|| policy.id.clone(), |one| one.title.clone()),
             text: plimsoll_formats::policy::preset(&policy.id).unwrap_or_default().to_owned(),
+            rules: policies.policies.iter().find(|one| one.id == policy.id).map_or_else(Vec::new, rules),
             id: policy.id,
             version: policy.version,
             source: policy.source,
@@ -103,7 +105,6 @@ pub fn policy(app: &App) -> PolicyPage {
             since: None,
             by: None,
             digest: String::new(),
-            rules: Vec::new(),
             assumptions: Vec::new(),
             problems: policies.problems.clone(),
         })
@@ -121,6 +122,36 @@ pub fn policy(app: &App) -> PolicyPage {
     });
     let presets = presets.collect();
     PolicyPage { in_force, presets }
+}
+
+/// A policy's rules in words.
+fn rules(policy: &Policy) -> Vec<PolicyRule> {
+    let row = |rule: &Rule| PolicyRule {
+        name: rule.name.clone(),
+        when: if rule.when.is_empty() { "always".to_owned() } else { rule.when.iter().map(condition).collect::<Vec<_>>().join(", and ") },
+        clock: rule.clock.event().to_owned(),
+        limit: match &rule.within {
+            Within::Length(length) => length.words(),
+            Within::KevDueDate { .. } => "the date in the catalogue of known exploited vulnerabilities".to_owned(),
+            Within::NextUpgrade => "the next scheduled upgrade".to_owned(),
+            Within::NoNumber(why) => why.clone().unwrap_or_else(|| "the source gives no number".to_owned()),
+        },
+        done: rule.done.as_str().to_owned(),
+        also: rule.also.clone(),
+    };
+    policy.rules.iter().map(row).collect()
+}
+
+fn condition(condition: &Condition) -> String {
+    match condition {
+        Condition::OneOf(field, mask) => {
+            let named = field.values().iter().enumerate().filter(|(place, _)| mask & (1 << place) != 0).map(|(_, word)| *word);
+            format!("{} is {}", field.as_str(), named.collect::<Vec<_>>().join(" or "))
+        }
+        Condition::Words(attribute, words) => format!("{attribute} is {}", words.join(" or ")),
+        Condition::Compare(number, comparison, bound) => format!("{} {} {bound}", number.as_str(), comparison.sign()),
+        Condition::EpssModel(model) => format!("EPSS comes from {}", model.as_str()),
+    }
 }
 
 /// Fills the page of the evidence log.

@@ -40,7 +40,7 @@ pub(in crate::console) fn no_sources() -> SourcesPage {
 }
 
 pub(in crate::console) fn policy(words: &Words) -> PolicyPage {
-    let rule = |name: &str, when: &str, limit: &str, open, overdue| PolicyRule { name: words.say(name), when: if when.is_empty() { String::new() } else { words.say(when) }, clock: words.say("fix released"), limit: if limit.is_empty() { String::new() } else { words.say(limit) }, done: words.say("in effect"), also: words.all(&["forensic triage first"]), open, overdue };
+    let rule = |name: &str, when: &str, limit: &str| PolicyRule { name: words.say(name), when: if when.is_empty() { String::new() } else { words.say(when) }, clock: words.say("fix released"), limit: if limit.is_empty() { String::new() } else { words.say(limit) }, done: words.say("in effect"), also: words.all(&["forensic triage first"]) };
     PolicyPage {
         in_force: vec![PolicyText {
             id: words.say("samm"),
@@ -52,9 +52,9 @@ pub(in crate::console) fn policy(words: &Words) -> PolicyPage {
             by: words.some("Ingrid Solheim"),
             digest: words.say("1f0cc01d5e7fbead"),
             rules: vec![
-                rule("critical-exploited", "severity is critical, and exploitation is known", "3 days", 25, 9),
-                rule("high", "severity is high, or exposure is open", "14 days", 133, 14),
-                rule("everything else", "", "", 400, 0),
+                rule("critical-exploited", "severity is critical, and exploitation is known", "3 days"),
+                rule("high", "severity is high, or exposure is open", "14 days"),
+                rule("everything else", "", ""),
             ],
             assumptions: words.all(&["exposure is not said: open", "severity is unknown: high"]),
             problems: vec![words.problem()],

@@ -113,10 +113,6 @@ pub struct PolicyRule {
     pub done: String,
     /// Anything else it asks for.
     pub also: Vec<String>,
-    /// Open obligations under it, and those past due.
-    pub open: u64,
-    /// Past due.
-    pub overdue: u64,
 }
 
 /// A policy that comes with the program.
