@@ -131,6 +131,15 @@ if (wholePages.includes("today")) {
   await page.reload();
   if ((await page.evaluate(() => getComputedStyle(document.body).backgroundColor)) !== after) fail("today", "the theme is forgotten");
 }
+// Between a phone and a wide screen a list folds before it runs over.
+for (const name of ["hosts", "findings", "sources"].filter((known) => wholePages.includes(known))) {
+  const page = await look(await watch(context), name, "widths");
+  for (const width of [1300, 1275, 1240, 1100, 1000, 950, 700]) {
+    await page.setViewportSize({ width, height: 900 });
+    const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    if (over > 0) fail(name, `${over} px wider than a screen of ${width}`);
+  }
+}
 await browser.close();
 server.close();
 console.log(`${wholePages.length} pages looked at, ${failures.length} failures`);
