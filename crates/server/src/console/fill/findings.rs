@@ -4,7 +4,7 @@ use super::super::query::ListQuery;
 use super::super::views::{
     Action, ActionKind, AdvisoryPage, AdvisoryRecord, AffectedHost, FindingRow, Listing, StateCounts,
 };
-use super::{facet, holds, instant, page, turned, verdict};
+use super::{facet, holds, page, turned, verdict};
 use crate::api::findings::{AdvisoryAnswer, about};
 use crate::app::{App, Shared};
 use crate::fleet::judged::SOON_SECONDS;
@@ -234,10 +234,4 @@ fn action(finding: &HostFinding) -> Action {
         (State::Affected, _, None) => (ActionKind::Mitigate, "no fix exists: mitigate or accept".to_owned()),
     };
     Action { kind, text }
-}
-
-/// Due date in seconds, as an instant.
-#[must_use]
-pub fn due(seconds: Option<i64>) -> Option<jiff::Timestamp> {
-    seconds.and_then(instant)
 }

@@ -1,6 +1,5 @@
 use super::*;
 use crate::console::lists;
-use jiff::civil::date;
 use plimsoll_core::model::advisory::Rating;
 use plimsoll_core::model::host::{Device, Hardware, InstalledKernel, Kernels, OperatingSystem, RebootPending, Repository};
 use plimsoll_core::model::obligation::Verdict;
