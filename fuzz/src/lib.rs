@@ -9,6 +9,7 @@ pub mod advisories;
 pub mod components;
 pub mod decisions;
 pub mod packages;
+pub mod protocol;
 
 /// Reads bytes in every way that a target holds; panics where one is wrong.
 pub type Target = fn(&[u8]);
@@ -42,11 +43,16 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("pacman_desc", packages::pacman_desc),
     ("policy_toml", decisions::policy_toml),
     ("primary", packages::primary),
+    ("protocol_delta", protocol::delta),
+    ("protocol_messages", protocol::messages),
+    ("protocol_report", protocol::report),
     ("rpm_header", packages::rpm_header),
     ("rpm_ndb", packages::rpm_ndb),
     ("rpm_sqlite", packages::rpm_sqlite),
     ("sbom", components::sbom),
     ("secdb", advisories::secdb),
+    ("trust_key", protocol::key_file),
+    ("trust_root", protocol::root),
     ("typed_advisory", advisories::typed_advisory),
     ("updateinfo", packages::updateinfo),
     ("version_compare", decisions::version_compare),

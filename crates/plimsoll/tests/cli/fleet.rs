@@ -1,7 +1,7 @@
 //! The fleet, as a user meets it: one command starts a server, joins this
 //! machine, and its true state can be asked for.
 
-use crate::sandbox::{Small, plimsoll};
+use crate::sandbox::{Small, plimsoll, put};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -80,6 +80,8 @@ fn one_command_shows_this_machine_and_remembers_it() {
         return;
     }
     let small = Small::new(&[("libpng1.6", "1.6.39-2")]);
+    let advisory = "id = \"TEST-2026-1\"\nseverity = \"low\"\ncves = [\"CVE-2026-33416\"]\npublished = 2026-03-01\n[[affected]]\nstream = \"debian:12\"\nname = \"libpng1.6\"\nfixed = \"1.6.39-2+deb12u4\"\n";
+    put(&small.at("sources/advisories/png.toml"), advisory);
     small.build(&[]);
     let up = Up::start(&small);
     assert!(up.sign_in.starts_with(&up.url));
