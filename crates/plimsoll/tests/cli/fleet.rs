@@ -41,7 +41,7 @@ impl Up {
     fn own_host(&self) -> Value {
         let started = Instant::now();
         loop {
-            if let Some(host) = self.hosts().into_iter().find(|host| host["findings"].is_u64()) {
+            if let Some(host) = self.hosts().into_iter().find(|host| host["source"] == "agent" && host["findings"].is_u64()) {
                 return host;
             }
             assert!(started.elapsed() < Duration::from_secs(240), "no host reported: {:?}", self.hosts());
