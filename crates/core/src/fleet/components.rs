@@ -125,7 +125,7 @@ pub(super) fn write(component: &Component, out: &mut Vec<u8>) {
     let version_is_same = same(&component.source_version, &component.version);
     out.push(kind_code(component.kind));
     out.push(role_code(component.kernel));
-    out.push(u8::from(source_is_name) * SOURCE_IS_NAME | u8::from(version_is_same) * SOURCE_VERSION_IS_VERSION);
+    out.push((u8::from(source_is_name) * SOURCE_IS_NAME) | (u8::from(version_is_same) * SOURCE_VERSION_IS_VERSION));
     let mut put = |text: Option<&str>| match text {
         None => write_number(out, 0),
         Some(text) => {

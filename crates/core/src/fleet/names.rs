@@ -235,8 +235,11 @@ impl Place {
     }
 }
 
+/// Keys of the source and of the binary version.
+type BothKeys = (Box<[u8]>, Box<[u8]>);
+
 /// Keys of the binary and the source version; none when one cannot be read.
-fn keys(component: &Component, stream: &Stream) -> Option<(Box<[u8]>, Box<[u8]>)> {
+fn keys(component: &Component, stream: &Stream) -> Option<BothKeys> {
     let scheme = stream.scheme()?;
     let key = |version: &str| -> Option<Box<[u8]>> {
         let mut out = Vec::with_capacity(version.len() * 2 + 16);

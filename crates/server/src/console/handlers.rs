@@ -140,11 +140,9 @@ async fn today(State(app): State<Shared>, allowed: Allowed) -> Page {
 async fn live(State(app): State<Shared>, _allowed: Allowed) -> impl IntoResponse {
     let news = app.news.subscribe();
     let stream = futures_util::stream::unfold(news, |mut news| async move {
-        loop {
-            match news.recv().await {
-                Ok(News::Host(_) | News::Advisories | News::Other) | Err(RecvError::Lagged(_)) => break,
-                Err(RecvError::Closed) => return None,
-            }
+        match news.recv().await {
+            Ok(News::Host(_) | News::Advisories | News::Other) | Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return None,
         }
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
         while !news.is_empty() {

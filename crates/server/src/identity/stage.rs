@@ -45,6 +45,12 @@ pub fn client(number: u128) -> ClientId {
     ClientId::from_bits(number)
 }
 
+impl Default for Stage {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Stage {
     /// Sets it.
     pub fn new() -> Self {

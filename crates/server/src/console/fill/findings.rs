@@ -135,7 +135,7 @@ pub fn advisory(app: &Shared, seen: &RoaringBitmap, id: &str, query: ListQuery) 
         score: card.score.map(|score| (score, String::new())),
         kev: answer.threat.as_ref().and_then(|threat| threat.kev.clone()),
         epss: answer.threat.as_ref().and_then(|threat| threat.epss.clone()),
-        ssvc: answer.threat.as_ref().and_then(|threat| threat.ssvc.clone()),
+        ssvc: answer.threat.as_ref().and_then(|threat| threat.ssvc),
         counts,
         hosts,
         statements: answer.statements.clone(),

@@ -347,7 +347,7 @@ fn difference(left: Component, right: Component) -> Difference {
 pub async fn groups(app: &Shared, seen: &RoaringBitmap) -> Result<Vec<GroupRow>, Refusal> {
     let (groups, _) = memberships(app).await?;
     let clock = app.clock();
-    Ok(groups.into_iter().map(|group| group_row(app, seen, group.id, group.name, group.query, clock)).filter(|row| row.hosts > 0 || seen.len() > 0).collect())
+    Ok(groups.into_iter().map(|group| group_row(app, seen, group.id, group.name, group.query, clock)).filter(|row| row.hosts > 0 || !seen.is_empty()).collect())
 }
 
 fn group_row(app: &App, seen: &RoaringBitmap, id: GroupId, name: String, query: String, clock: Clock) -> GroupRow {

@@ -188,7 +188,7 @@ impl Works {
         pieces.sort_by_key(|((_, advisory, package), piece)| {
             (!piece.exploited, piece.due, std::cmp::Reverse(piece.rating), std::cmp::Reverse(piece.hosts), *advisory, *package)
         });
-        let items = pieces.into_iter().take(ITEMS).filter_map(|((verdict, advisory, package), piece)| {
+        let items = pieces.into_iter().take(ITEMS).map(|((verdict, advisory, package), piece)| {
             let package = fleet.names.text(*package).to_owned();
             let fixed = piece.fixed.map_or("", |name| fleet.names.text(name));
             let act = match (piece.offered, fixed) {
@@ -196,7 +196,7 @@ impl Works {
                 (false, "") => format!("Look at {package}: no fix exists"),
                 (false, fixed) => format!("Make {package} {fixed} available"),
             };
-            Some(WorkItem {
+            WorkItem {
                 act,
                 advisory: fleet.names.text(*advisory).to_owned(),
                 cves: fleet.card(*advisory).map_or_else(Vec::new, |card| card.aliases.iter().filter(|alias| alias.starts_with("CVE-")).cloned().collect()),
@@ -206,7 +206,7 @@ impl Works {
                 hosts: piece.hosts,
                 due: instant(piece.due).unwrap_or(clock.now),
                 verdict: *verdict,
-            })
+            }
         });
         Work {
             findings: self.findings.get(&kind).copied().unwrap_or(0),
