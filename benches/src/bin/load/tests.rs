@@ -159,8 +159,10 @@ async fn hosts_join_check_in_change_and_come_back() {
 
     let steady = run(&address, &state, &format!("steady --seconds 4 --interval 1 --changing 300 --root {root}")).await;
     assert!(!steady.has_errors(), "{steady}");
-    assert!((40..=100).contains(&steady.count(Kind::CheckIn)), "{steady}");
-    assert!(steady.count(Kind::Delta) >= 3 && steady.count(Kind::Report) == 0, "{steady}");
+    // At least once each: without optimisation a report takes a tenth of a
+    // second to make, and the machine may have other work.
+    assert!((20..=100).contains(&steady.count(Kind::CheckIn)), "{steady}");
+    assert!(steady.count(Kind::Delta) >= 1 && steady.count(Kind::Report) == 0, "{steady}");
 
     *stub.busy.lock().unwrap() = 10;
     let storm = run(&address, &state, &format!("storm --seconds 10 --interval 60 --root {root}")).await;
