@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use plimsoll_core::model::problem::Problem;
 use plimsoll_store::Store;
 use std::sync::Arc;
-use tokio::sync::{Notify, Semaphore, broadcast};
+use tokio::sync::{Semaphore, broadcast};
 
 /// The parts of a running server.
 pub struct App {
@@ -40,8 +40,6 @@ pub struct App {
     /// Judgements under way at once: one a core, so that a storm of reports
     /// queues instead of starving check-ins.
     pub judging: Semaphore,
-    /// Wakes the reconcilers.
-    pub wake: Notify,
     /// Says what changed, to pages that are open.
     pub news: broadcast::Sender<News>,
 }

@@ -30,7 +30,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, Semaphore, broadcast, watch};
+use tokio::sync::{Semaphore, broadcast, watch};
 use tokio::task::JoinSet;
 
 /// Hosts read from the store at a time.
@@ -85,7 +85,6 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
         root_digest,
         metrics: Metrics::new(),
         judging: Semaphore::new(cores),
-        wake: Notify::new(),
         news: broadcast::channel(NEWS).0,
         configuration,
     });

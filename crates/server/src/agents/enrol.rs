@@ -18,7 +18,7 @@ use plimsoll_core::model::problem::Problem;
 use plimsoll_core::model::registration::{HostSource, HostState, Registration};
 use plimsoll_formats::protocol::{self, Enrol, Enrolled, NEW_HOST, code};
 use plimsoll_store::hosts::Machine;
-use plimsoll_store::{Actor, Intent};
+use plimsoll_store::{Actor, ErrorKind, Intent};
 
 /// Lets a host join.
 pub async fn enrol(State(app): State<Shared>, allowed: Allowed, parts: Parts, body: Bytes) -> Result<Response, Refusal> {
@@ -78,7 +78,10 @@ async fn admit(
     let actor = Actor { id: format!("host:{id}"), name: None, strength: "host-key".to_owned(), request: Some(allowed.caller.request.clone()) };
     let mut change = app.store.begin(Intent::new(actor, now, "host.enrol", format!("host:{id}"))).await?;
     // Of two hosts at once with one token, one loses here.
-    change.use_enrolment_token(&wish.token).await.map_err(|_| spent())?;
+    change.use_enrolment_token(&wish.token).await.map_err(|error| match error.kind {
+        ErrorKind::Conflict => spent(),
+        _ => error.into(),
+    })?;
     let taken = change.active_host_named(token.client, &wish.name).await?;
     let machine = Machine {
         machine_id_digest: Some(wish.machine_id_digest).filter(|digest| !digest.is_empty()),

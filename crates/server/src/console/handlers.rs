@@ -132,7 +132,7 @@ async fn home() -> Redirect {
 
 async fn today(State(app): State<Shared>, allowed: Allowed) -> Page {
     let visit = Visit::new(&app, &allowed);
-    let view = fill::today(&app, &visit.seen, app.clock()).await.map_err(|refusal| visit.refused(refusal))?;
+    let view = fill::today(&app, &allowed.scope, &visit.seen, app.clock()).await.map_err(|refusal| visit.refused(refusal))?;
     Ok(written(pages::today(&visit.shell, &view)))
 }
 
@@ -363,7 +363,7 @@ async fn package(State(app): State<Shared>, allowed: Allowed, Path((stream, name
 
 async fn groups(State(app): State<Shared>, allowed: Allowed) -> Page {
     let visit = Visit::new(&app, &allowed);
-    let view = fill::groups(&app, &visit.seen).await.map_err(|refusal| visit.refused(refusal))?;
+    let view = fill::groups(&app, &allowed.scope, &visit.seen).await.map_err(|refusal| visit.refused(refusal))?;
     Ok(written(pages::groups(&visit.shell, &view)))
 }
 

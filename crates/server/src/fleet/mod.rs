@@ -142,6 +142,7 @@ impl State {
             self.by_client.entry(client).or_default().insert(number);
         } else {
             self.forget_findings(id);
+            self.index.remove(number);
         }
     }
 

@@ -3,7 +3,7 @@
 //! Every question takes the hosts its asker may see as a bitmap, and counts
 //! nothing else.
 
-use super::judged::{Counts, Open, SOON_SECONDS};
+use super::judged::{Counts, Open};
 use super::names::Name;
 use super::{Managed, State};
 use jiff::Timestamp;
@@ -513,11 +513,6 @@ impl State {
             }
         }
         days.into_iter().collect()
-    }
-
-    /// Whether something of a host falls due soon.
-    pub fn is_due_soon(open: &Open, now: Timestamp) -> bool {
-        open.due().is_some_and(|due| due >= now.as_second() && due <= now.as_second() + SOON_SECONDS)
     }
 }
 

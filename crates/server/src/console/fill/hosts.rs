@@ -6,10 +6,12 @@ use super::super::views::{
 };
 use super::{condition, facet, fits, holds, instant, page, turned};
 use crate::api::hosts::explain;
+use crate::api::stored;
 use crate::app::{App, Shared};
 use crate::fleet::Managed;
 use crate::fleet::question::{Clock, Standing};
 use crate::http::problem::Refusal;
+use crate::identity::role::Scope;
 use plimsoll_core::model::component::Component;
 use plimsoll_core::model::identifier::GroupId;
 use plimsoll_core::model::registration::{HostState, Registration};
@@ -344,10 +346,10 @@ fn difference(left: Component, right: Component) -> Difference {
 /// # Errors
 ///
 /// What the store meets.
-pub async fn groups(app: &Shared, seen: &RoaringBitmap) -> Result<Vec<GroupRow>, Refusal> {
-    let (groups, _) = memberships(app).await?;
+pub async fn groups(app: &Shared, scope: &Scope, seen: &RoaringBitmap) -> Result<Vec<GroupRow>, Refusal> {
+    let groups = app.store.groups(&stored(scope)).await?;
     let clock = app.clock();
-    Ok(groups.into_iter().map(|group| group_row(app, seen, group.id, group.name, group.query, clock)).filter(|row| row.hosts > 0 || !seen.is_empty()).collect())
+    Ok(groups.into_iter().map(|group| group_row(app, seen, group.id, group.name, group.query, clock)).collect())
 }
 
 fn group_row(app: &App, seen: &RoaringBitmap, id: GroupId, name: String, query: String, clock: Clock) -> GroupRow {

@@ -5,12 +5,14 @@ use super::super::views::{
     WorkItem,
 };
 use super::{condition, instant, verdict};
+use crate::api::stored;
 use crate::app::App;
 use crate::fleet::judged::Open;
 use crate::fleet::names::Name;
 use crate::fleet::question::{Clock, Standing};
 use crate::fleet::{Managed, State};
 use crate::http::problem::Refusal;
+use crate::identity::role::Scope;
 use jiff::Timestamp;
 use plimsoll_core::model::advisory::Rating;
 use plimsoll_core::model::obligation::Verdict;
@@ -30,9 +32,9 @@ const FIRST_REPORT_SECONDS: i64 = 3600;
 /// # Errors
 ///
 /// The store cannot be read.
-pub async fn today(app: &App, seen: &RoaringBitmap, clock: Clock) -> Result<Today, Refusal> {
+pub async fn today(app: &App, scope: &Scope, seen: &RoaringBitmap, clock: Clock) -> Result<Today, Refusal> {
     let week = clock.now.saturating_sub(jiff::SignedDuration::from_hours(7 * 24)).unwrap_or(Timestamp::MIN);
-    let changes = app.store.transitions_since(&plimsoll_store::Scope::All, week, CHANGES).await?;
+    let changes = app.store.transitions_since(&stored(scope), week, CHANGES).await?;
     let limit = app.configuration.policies.max_feed_age.seconds();
     let stale = app.advisories.held().map_or_else(Vec::new, |held| held.sources(clock.now, limit));
     let fleet = app.fleet.read();
