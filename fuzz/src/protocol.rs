@@ -27,6 +27,7 @@ pub fn delta(data: &[u8]) {
         host: Host::default(),
         components: vec![Component { name: "a".into(), ..Component::default() }],
         updates: None,
+        held_updates: Vec::new(),
         offered: Vec::new(),
         problems: Vec::new(),
     };

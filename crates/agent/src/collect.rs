@@ -41,6 +41,7 @@ pub(crate) fn read(root: Option<&Path>, languages: bool) -> Result<Report, Probl
         host: inventory.host,
         components: inventory.components,
         updates: inventory.updates,
+        held_updates: inventory.held_updates,
         offered: offered.collect(),
         problems: inventory.problems,
     })

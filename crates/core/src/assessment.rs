@@ -42,6 +42,8 @@ pub struct Input<'a> {
     pub components: Vec<Component>,
     /// Pending updates, where the package manager's view could be had.
     pub updates: Option<Vec<Update>>,
+    /// Updates on offer that the plan leaves out.
+    pub held_updates: Vec<Update>,
     /// Newest version on offer by (package, architecture).
     pub offered: &'a BTreeMap<(String, String), Offer>,
     /// What is known; none without a database.
@@ -110,7 +112,8 @@ pub fn assess(mut input: Input<'_>) -> Result<Answer, Problem> {
         }
         judged.push(Judged { verdicts, covered, unreadable: unreadable.is_some() });
     }
-    let updates = updates::judge(&input, &judged, &findings, &mut memory)?;
+    let updates = input.updates.clone().map(|updates| updates::judge(updates, &input, &judged, &findings, &mut memory));
+    let held_updates = updates::judge(input.held_updates.clone(), &input, &judged, &findings, &mut memory);
     let (coverage, ended) = coverage::measure(&input, &judged, &warnings)?;
     findings.extend(ended);
     if input.knowledge.is_some() {
@@ -137,6 +140,7 @@ pub fn assess(mut input: Input<'_>) -> Result<Answer, Problem> {
             components: input.components,
             findings,
             updates,
+            held_updates,
             coverage,
             problems: input.problems,
         },

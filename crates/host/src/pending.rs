@@ -38,7 +38,9 @@ fn ask(is_live: bool, inventory: &mut Inventory, manager: impl Fn(&Inventory, &m
     inventory.problems.extend(problems);
     match asked {
         Ok(Some((updates, cpu))) => {
-            inventory.updates = Some(updates);
+            let (held, plan) = updates.into_iter().partition(|update| update.held_by.is_some());
+            inventory.updates = Some(plan);
+            inventory.held_updates = held;
             inventory.package_manager_cpu = Some(cpu);
         }
         Ok(None) => inventory.problems.push(Problem::new(

@@ -38,6 +38,7 @@ impl Template {
             schema: Report::SCHEMA.to_owned(),
             agent: concat!("plimsoll-load ", env!("CARGO_PKG_VERSION")).to_owned(),
             host: inventory.host,
+            held_updates: Vec::new(),
             offered: offered.collect(),
             updates: inventory.updates.map(|list| list.into_iter().filter(|one| names.contains(one.package.as_str())).collect()),
             components: kept.clone(),

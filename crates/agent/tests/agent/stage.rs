@@ -20,6 +20,7 @@ pub fn report(names: &[&str]) -> CanonicalReport {
         host: Host { name: "web1".into(), ..Host::default() },
         components: names.iter().map(component).collect(),
         updates: None,
+        held_updates: Vec::new(),
         offered: Vec::new(),
         problems: Vec::new(),
     })

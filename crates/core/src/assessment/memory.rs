@@ -1,6 +1,7 @@
 //! What is remembered between two answers: when a finding was first seen.
 
 use crate::model::component::Component;
+use crate::model::update::Update;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -45,7 +46,35 @@ pub(super) fn finding_key(advisory: &str, component: &Component) -> String {
     format!("finding {advisory} {path} {arch}")
 }
 
-/// Key of a pending update.
-pub(super) fn update_key(package: &str, arch: &str, candidate: &str) -> String {
-    format!("update {package} {arch} {candidate}")
+/// Key of a pending update: the candidate is left out, so that a newer one
+/// does not restart the clock of a host that never installed the first.
+pub(super) fn update_key(update: &Update) -> String {
+    format!("update {} {} {}", update.package, update.arch, update.installed.as_deref().unwrap_or("-"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pending(installed: &str, candidate: &str) -> String {
+        update_key(&Update {
+            package: "rsync".into(),
+            arch: "amd64".into(),
+            installed: Some(installed.into()),
+            candidate: candidate.into(),
+            ..Update::default()
+        })
+    }
+
+    #[test]
+    fn a_newer_candidate_keeps_the_clock_and_an_installation_starts_a_new_one() {
+        let at = |text: &str| -> Timestamp { text.parse().unwrap() };
+        let mut first = Memory { kept: true, ..Memory::default() };
+        first.keep(&Memory { kept: true, ..Memory::default() }, &pending("1", "2"), at("2026-03-01T00:00:00Z"));
+        let mut second = Memory { kept: true, ..Memory::default() };
+        let since = second.keep(&first, &pending("1", "3"), at("2026-03-09T00:00:00Z"));
+        assert_eq!(since, Some(at("2026-03-01T00:00:00Z")));
+        let since = second.keep(&first, &pending("2", "3"), at("2026-03-09T00:00:00Z"));
+        assert_eq!(since, Some(at("2026-03-09T00:00:00Z")));
+    }
 }

@@ -4,7 +4,6 @@ use super::{Input, Judged, Memory, memory};
 use crate::model::because::{Because, BecauseKind};
 use crate::model::component::Component;
 use crate::model::finding::{Finding, State};
-use crate::model::problem::Problem;
 use crate::model::stream::Stream;
 use crate::model::threat::Threat;
 use crate::model::update::Update;
@@ -16,12 +15,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Completes the pending updates and puts the most urgent first.
 pub(super) fn judge(
+    mut updates: Vec<Update>,
     input: &Input<'_>,
     judged: &[Judged],
     findings: &[Finding],
     memory: &mut Memory,
-) -> Result<Option<Vec<Update>>, Problem> {
-    let Some(mut updates) = input.updates.clone() else { return Ok(None) };
+) -> Vec<Update> {
     let mut by_package: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for (index, component) in input.components.iter().enumerate() {
         by_package.entry((&component.name, component.arch.as_deref().unwrap_or(""))).or_insert(index);
@@ -41,7 +40,7 @@ pub(super) fn judge(
     }
     spread_to_new(&mut updates);
     updates.sort_by(|a, b| urgency(a).cmp(&urgency(b)));
-    Ok(Some(updates))
+    updates
 }
 
 fn earlier(a: Option<jiff::Timestamp>, b: Option<jiff::Timestamp>) -> Option<jiff::Timestamp> {
@@ -94,7 +93,7 @@ fn oblige(input: &Input<'_>, update: &mut Update, memory: &mut Memory) {
     if !update.security {
         return;
     }
-    let key = memory::update_key(&update.package, &update.arch, &update.candidate);
+    let key = memory::update_key(update);
     let first_seen = memory.keep(input.memory, &key, input.now);
     if !update.advisories.is_empty() {
         return;

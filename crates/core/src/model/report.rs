@@ -25,6 +25,9 @@ pub struct Report {
     /// Pending updates by the package manager's plan; none when they cannot be
     /// told.
     pub updates: Option<Vec<Update>>,
+    /// Updates on offer that the plan leaves out; each says what holds it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held_updates: Vec<Update>,
     /// What the enabled repositories offer for installed packages.
     pub offered: Vec<OfferedPackage>,
     /// What limits the report.

@@ -33,6 +33,10 @@ pub struct Scan {
     /// Pending updates, most urgent first; none where no package manager's
     /// view could be had.
     pub updates: Option<Vec<Update>>,
+    /// Updates on offer that the package manager's plan leaves out, most urgent
+    /// first; each says what holds it. Their clocks run on.
+    #[serde(default)]
+    pub held_updates: Vec<Update>,
     /// How much of the question was answered.
     pub coverage: Coverage,
     /// What limits the answer.
@@ -42,6 +46,11 @@ pub struct Scan {
 impl Scan {
     /// Name and version of the JSON form.
     pub const SCHEMA: &'static str = "plimsoll-scan/1";
+
+    /// Every update on offer: those of the plan, then those held back.
+    pub fn offered_updates(&self) -> impl Iterator<Item = &Update> {
+        self.updates.iter().flatten().chain(&self.held_updates)
+    }
 }
 
 /// A policy in force.

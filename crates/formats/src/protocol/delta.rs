@@ -39,6 +39,9 @@ pub struct Delta {
     /// Pending updates; the inner none says that they cannot be told any more.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub updates: Option<Option<Vec<Update>>>,
+    /// Updates on offer that the plan leaves out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_updates: Option<Vec<Update>>,
     /// What repositories offer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offered: Option<Vec<OfferedPackage>>,
@@ -67,6 +70,7 @@ pub fn make_delta(base: &CanonicalReport, result: &CanonicalReport) -> Delta {
         agent: (old.agent != new.agent).then(|| new.agent.clone()),
         host: (old.host != new.host).then(|| new.host.clone()),
         updates: (old.updates != new.updates).then(|| new.updates.clone()),
+        held_updates: (old.held_updates != new.held_updates).then(|| new.held_updates.clone()),
         offered: (old.offered != new.offered).then(|| new.offered.clone()),
         problems: (old.problems != new.problems).then(|| new.problems.clone()),
     }
@@ -137,6 +141,7 @@ pub fn apply_delta(base: &Report, base_digest: &str, delta: Delta) -> Result<Can
         host: delta.host.unwrap_or_else(|| base.host.clone()),
         components,
         updates: delta.updates.unwrap_or_else(|| base.updates.clone()),
+        held_updates: delta.held_updates.unwrap_or_else(|| base.held_updates.clone()),
         offered: delta.offered.unwrap_or_else(|| base.offered.clone()),
         problems: delta.problems.unwrap_or_else(|| base.problems.clone()),
     };

@@ -89,7 +89,9 @@ pub(super) fn check(place: &str, report: &Report) -> Result<(), Problem> {
     within(place, "components", report.components.len(), limits.components)?;
     within(place, "updates", report.updates.as_ref().map_or(0, Vec::len), limits.updates)?;
     within(place, "problems", report.problems.len(), limits.problems)?;
+    within(place, "held updates", report.held_updates.len(), limits.updates)?;
     check_updates(place, report.updates.as_deref().unwrap_or_default())?;
+    check_updates(place, &report.held_updates)?;
     if let Some((name, date)) = dates(report).find(|(_, date)| !in_range(date)) {
         return Err(wrong(place, format!("dates {name} {date}, allowed are the years 1970 to 2199")));
     }
@@ -156,7 +158,7 @@ pub(super) fn sort(report: &mut Report) {
     report.offered.sort();
     report.problems.sort();
     report.problems.dedup();
-    if let Some(updates) = &mut report.updates {
+    for updates in report.updates.iter_mut().chain([&mut report.held_updates]) {
         updates.sort_by_cached_key(|update| (update.package.clone(), update.arch.clone(), json(update)));
     }
     report.host.repositories.sort();
@@ -182,13 +184,14 @@ fn fit(report: &mut Report) {
     }
     cut("components", report.components.len(), limits.components);
     cut("updates", report.updates.as_ref().map_or(0, Vec::len), limits.updates);
+    cut("held updates", report.held_updates.len(), limits.updates);
     cut("offered packages", report.offered.len(), limits.components);
     cut("problems", report.problems.len(), limits.problems - ROOM);
     sort(report);
     report.components.truncate(limits.components);
     report.offered.truncate(limits.components);
     report.problems.truncate(limits.problems - ROOM);
-    if let Some(updates) = &mut report.updates {
+    for updates in report.updates.iter_mut().chain([&mut report.held_updates]) {
         updates.truncate(limits.updates);
         for update in updates {
             update.advisories.clear();

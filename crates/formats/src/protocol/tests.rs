@@ -19,6 +19,7 @@ fn report(components: Vec<Component>) -> Report {
         host: Host { name: "web1".into(), ..Host::default() },
         components,
         updates: Some(vec![Update { package: "openssl".into(), candidate: "3.0.22".into(), ..Update::default() }]),
+        held_updates: Vec::new(),
         offered: vec![OfferedPackage {
             package: "openssl".into(),
             arch: "amd64".into(),

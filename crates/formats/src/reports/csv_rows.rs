@@ -28,7 +28,7 @@ pub fn csv(scan: &Scan) -> String {
         rows.push(row(&[("kind", "notice".into()), ("text", notice.text), ("action", notice.next.unwrap_or_default())]));
     }
     rows.extend(scan.findings.iter().map(finding_row));
-    rows.extend(scan.updates.iter().flatten().map(update_row));
+    rows.extend(scan.offered_updates().map(update_row));
     for row in &rows {
         // Writing to memory cannot fail; a lost row would be silent otherwise.
         if let Err(error) = writer.write_record(row.iter().map(|cell| defused(cell))) {

@@ -114,11 +114,12 @@ fn metadata(scan: &Scan) -> Value {
         };
         properties.push(property(&format!("{name}:{}", notice.id), notice.line()));
     }
-    for update in scan.updates.iter().flatten() {
+    for update in scan.offered_updates() {
         let security = if update.security { "security update" } else { "update" };
         let from = update.installed.as_deref().unwrap_or("(new)");
         let due = update.due.map_or_else(|| "no due date".to_owned(), |due| format!("due {due}"));
-        let text = format!("{from} -> {}, {security}, {}, {due}", update.candidate, update.origin);
+        let held = update.held_by.as_ref().map_or_else(String::new, |by| format!(", held by {by}"));
+        let text = format!("{from} -> {}, {security}, {}, {due}{held}", update.candidate, update.origin);
         properties.push(property(&format!("pending-update:{}:{}", update.package, update.arch), text));
     }
     json!({

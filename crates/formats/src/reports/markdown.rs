@@ -37,6 +37,10 @@ pub fn markdown(scan: &Scan) -> String {
         Some([]) => out.push_str("None offered by the enabled repositories.\n"),
         Some(updates) => pending(updates, &mut out),
     }
+    if !scan.held_updates.is_empty() {
+        out.push_str("\n## Updates held back\n\n");
+        pending(&scan.held_updates, &mut out);
+    }
     if !closed.is_empty() {
         out.push_str("\n## Looked at, nothing to do\n\n");
         findings(&closed, &mut out);

@@ -222,8 +222,13 @@ fn updates() -> Vec<Update> {
             because: vec![Because::new(BecauseKind::Origin, "the repository is labelled Debian-Security")],
             ..Update::default()
         },
-        Update { package: "+new|pkg".into(), arch: "all".into(), candidate: "-1".into(), new: true, reboot: true, held_by: Some("phasing".into()), ..Update::default() },
+        Update { package: "+new|pkg".into(), arch: "all".into(), candidate: "-1".into(), new: true, reboot: true, ..Update::default() },
     ]
+}
+
+fn held_updates() -> Vec<Update> {
+    let held = Update { package: "held|pkg".into(), arch: "amd64".into(), installed: Some("1".into()), candidate: "2".into(), held_by: Some("phasing".into()), ..Update::default() };
+    vec![held]
 }
 
 /// The rich scan.
@@ -266,6 +271,7 @@ pub(super) fn scan() -> Scan {
         findings: findings(&components),
         components,
         updates: Some(updates()),
+        held_updates: held_updates(),
         coverage: Coverage {
             components: 5,
             evaluated: 4,

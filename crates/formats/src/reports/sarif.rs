@@ -230,9 +230,8 @@ fn properties(scan: &Scan) -> Value {
         "databaseDigest": scan.database.as_ref().map(|database| &database.digest),
         "coverage": scan.coverage,
         "policies": scan.policies,
-        "pendingUpdates": scan.updates.as_ref().map(|updates| {
-            updates
-                .iter()
+        "pendingUpdates": scan.updates.as_ref().map(|_| {
+            scan.offered_updates()
                 .map(|update| json!({
                     "package": update.package,
                     "arch": update.arch,
@@ -241,6 +240,7 @@ fn properties(scan: &Scan) -> Value {
                     "security": update.security,
                     "origin": update.origin,
                     "new": update.new,
+                    "heldBy": update.held_by,
                     "due": update.due,
                 }))
                 .collect::<Vec<_>>()

@@ -68,7 +68,7 @@ pub fn tally(scan: &Scan) -> Tally {
     for finding in scan.findings.iter().filter(|finding| !finding.obligations.is_empty()) {
         tally.add(worst(finding), finding.due);
     }
-    for update in scan.updates.iter().flatten().filter(|update| !update.obligations.is_empty()) {
+    for update in scan.offered_updates().filter(|update| !update.obligations.is_empty()) {
         tally.add(update.obligations.iter().map(|obligation| obligation.verdict).min(), update.due);
     }
     tally
@@ -91,7 +91,7 @@ pub fn actions(scan: &Scan) -> Vec<Action> {
         action.advisories.insert(finding.advisory.clone());
         action.packages.insert(finding.component.name.clone());
     }
-    for update in scan.updates.iter().flatten().filter(|update| update.security) {
+    for update in scan.offered_updates().filter(|update| update.security) {
         let subject = update.source.clone().unwrap_or_else(|| update.package.clone());
         let action = by_subject.entry(subject).or_insert_with(empty);
         note(action, update.due, update.obligations.iter().map(|obligation| obligation.verdict).min());
@@ -140,10 +140,13 @@ fn note(action: &mut Action, due: Option<Timestamp>, verdict: Option<Verdict>) {
 /// The act in words: upgrade, wait for a fix, or get the repository.
 fn sentence(scan: &Scan, subject: &str, action: &Action) -> String {
     let pending: Vec<&Update> =
-        scan.updates.iter().flatten().filter(|update| action.packages.contains(&update.package)).collect();
-    if let Some(update) = pending.iter().max_by_key(|update| (!update.new, update.candidate.len())) {
+        scan.offered_updates().filter(|update| action.packages.contains(&update.package)).collect();
+    if let Some(update) = pending.iter().max_by_key(|update| (update.held_by.is_none(), !update.new, update.candidate.len())) {
         let version = update.source_version.as_deref().unwrap_or(&update.candidate);
-        return format!("upgrade {subject} to {version}");
+        return match &update.held_by {
+            Some(by) => format!("upgrade {subject} to {version}, which the package manager holds back ({by})"),
+            None => format!("upgrade {subject} to {version}"),
+        };
     }
     let findings = || {
         scan.findings.iter().filter(|finding| {

@@ -33,6 +33,7 @@ struct Report<'a> {
     left_out: usize,
     updates: Vec<UpdateRow<'a>>,
     security_updates: usize,
+    held: Vec<UpdateRow<'a>>,
     sources: Vec<SourceRow<'a>>,
     any_fetched: bool,
     troubled: Vec<&'a Problem>,
@@ -99,6 +100,7 @@ pub fn render(scan: &Scan) -> String {
         left_out: listed.len().saturating_sub(ROWS),
         findings: listed.iter().take(ROWS).map(|folded| row(scan, folded)).collect(),
         updates: scan.updates.iter().flatten().take(ROWS).map(|update| update_row(scan, update)).collect(),
+        held: scan.held_updates.iter().take(ROWS).map(|update| update_row(scan, update)).collect(),
         security_updates: scan.updates.iter().flatten().filter(|update| update.security).count(),
         sources: sources.iter().map(source_row).collect(),
         any_fetched: sources.iter().any(|source| source.fetched.is_some()),
@@ -242,9 +244,7 @@ fn due_chart(scan: &Scan) -> Chart {
     let mut counts = [0usize; 8];
     let findings = scan.findings.iter().filter(|finding| !finding.obligations.is_empty()).filter_map(|finding| finding.due);
     let updates = scan
-        .updates
-        .iter()
-        .flatten()
+        .offered_updates()
         .filter(|update| !update.obligations.is_empty())
         .filter_map(|update| update.due);
     for due in findings.chain(updates) {

@@ -4,7 +4,7 @@ use super::actions::{self, Tally};
 use super::rows::{archives, fold};
 use super::words;
 use anstyle::{AnsiColor, Style};
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 use jiff::Timestamp;
 use plimsoll_core::model::advisory::Rating;
 use plimsoll_core::model::finding::{Finding, State};
@@ -42,6 +42,7 @@ pub fn render(scan: &Scan, layout: Layout) -> String {
     page.first();
     page.findings();
     page.updates();
+    page.held();
     page.reboot();
     page.coverage();
     page.problems();
@@ -226,7 +227,8 @@ impl Page<'_> {
         Cell::new(printable(text))
     }
 
-    fn print(&mut self, table: &Table) {
+    fn print(&mut self, table: &mut Table) {
+        keep_words_whole(table, self.layout.width);
         for line in table.lines() {
             let line = line.strip_prefix(' ').unwrap_or(&line).to_owned();
             self.line(&line);
@@ -245,14 +247,15 @@ impl Page<'_> {
         let room = Room::of(self.layout.width);
         let mut table = self.table(match room {
             Room::Narrow => &["due", "severity", "advisory", "package"],
-            Room::Medium => &["due", "", "severity", "advisory", "package", "fixed in", "signs"],
+            Room::Medium => &["due", "severity", "advisory", "package", "fixed in", "signs"],
+            Room::Ample => &["due", "", "severity", "advisory", "package", "fixed in", "signs"],
             Room::Wide => &["due", "", "severity", "advisory", "package", "installed", "fixed in", "signs"],
         });
         let limit = if self.layout.all { usize::MAX } else { ROWS };
         for row in rows.iter().take(limit) {
             let finding = row.finding;
             let mut cells = vec![self.due_cell(finding.due, actions::worst(finding), finding.state)];
-            if room != Room::Narrow {
+            if matches!(room, Room::Ample | Room::Wide) {
                 let left = finding.due.map_or(String::new(), |due| words::left(self.scan.as_of, due));
                 cells.push(self.cell(&left).set_alignment(CellAlignment::Right));
             }
@@ -268,7 +271,7 @@ impl Page<'_> {
             }
             table.add_row(cells);
         }
-        self.print(&table);
+        self.print(&mut table);
         if rows.len() > limit {
             let more = format!("… and {} more rows; `--all` shows them", rows.len() - limit);
             let more = self.paint(DIM, &more);
@@ -320,10 +323,25 @@ impl Page<'_> {
             self.paragraph("The package manager has nothing to install.", 0);
             return;
         }
+        self.update_rows(updates);
+    }
+
+    fn held(&mut self) {
+        let held = &self.scan.held_updates;
+        if held.is_empty() {
+            return;
+        }
+        self.title(&format!("Held back ({})", held.len()));
+        self.paragraph("On offer, but left out of the package manager's plan; their clocks run on.", 0);
+        self.update_rows(held);
+    }
+
+    fn update_rows(&mut self, updates: &[Update]) {
         let room = Room::of(self.layout.width);
         let mut table = self.table(match room {
             Room::Narrow => &["due", "package", "candidate"],
-            Room::Medium => &["due", "", "package", "candidate", "from", ""],
+            Room::Medium => &["due", "package", "candidate", "from", ""],
+            Room::Ample => &["due", "", "package", "candidate", "from", ""],
             Room::Wide => &["due", "", "package", "installed", "candidate", "from", ""],
         });
         let limit = if self.layout.all { usize::MAX } else { ROWS };
@@ -332,7 +350,7 @@ impl Page<'_> {
             let verdict = update.obligations.iter().map(|obligation| obligation.verdict).min();
             let verdict = if late { Some(Verdict::Overdue) } else { verdict };
             let mut cells = vec![self.due_cell(update.due, verdict, State::Affected)];
-            if room != Room::Narrow {
+            if matches!(room, Room::Ample | Room::Wide) {
                 let left = update.due.map_or(String::new(), |due| words::left(self.scan.as_of, due));
                 cells.push(self.cell(&left).set_alignment(CellAlignment::Right));
             }
@@ -349,7 +367,7 @@ impl Page<'_> {
         }
         let shown = updates.len().min(limit);
         let rest = updates.len() - shown;
-        self.print(&table);
+        self.print(&mut table);
         if rest > 0 {
             let more = self.paint(DIM, &format!("… and {rest} more rows; `--all` shows them"));
             self.line(&more);
@@ -444,11 +462,28 @@ fn shares(tally: &Tally) -> [(usize, &'static str, Style); 5] {
     ]
 }
 
+/// Sees to it that the last column wraps first: a package or a version that is
+/// broken up cannot be copied.
+fn keep_words_whole(table: &mut Table, width: usize) {
+    const LONGEST: u16 = 34;
+    const LAST: usize = 10;
+    let widths = table.column_max_content_widths();
+    let Some((_, leading)) = widths.split_last() else { return };
+    let whole: Vec<u16> = leading.iter().map(|content| (*content).min(LONGEST) + 2).collect();
+    if whole.iter().map(|&whole| usize::from(whole)).sum::<usize>() + LAST > width {
+        return;
+    }
+    for (column, whole) in table.column_iter_mut().zip(whole) {
+        column.set_constraint(ColumnConstraint::LowerBoundary(comfy_table::Width::Fixed(whole)));
+    }
+}
+
 /// How many columns a table may have: a broken-up version helps nobody.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Room {
     Narrow,
     Medium,
+    Ample,
     Wide,
 }
 
@@ -456,7 +491,8 @@ impl Room {
     fn of(width: usize) -> Self {
         match width {
             0..90 => Self::Narrow,
-            90..140 => Self::Medium,
+            90..115 => Self::Medium,
+            115..140 => Self::Ample,
             _ => Self::Wide,
         }
     }

@@ -127,7 +127,7 @@ fn updates<'a>(scan: &'a Scan, subject: &str) -> Vec<&'a Update> {
             || update.source.as_deref().is_some_and(|source| source.eq_ignore_ascii_case(subject))
             || update.advisories.iter().any(|id| advisories.contains(&id.as_str()))
     };
-    scan.updates.iter().flatten().filter(wanted).collect()
+    scan.offered_updates().filter(wanted).collect()
 }
 
 fn text(explanation: &Explanation<'_>, scan: &Scan) -> String {
@@ -302,7 +302,8 @@ fn finding_text(out: &mut String, finding: &Finding, scan: &Scan) {
 
 fn update_text(out: &mut String, update: &Update) {
     out.push_str(&format!(
-        "\nPending: {} {} → {} from {}{}\n",
+        "\n{}: {} {} → {} from {}{}\n",
+        update.held_by.as_ref().map_or_else(|| "Pending".to_owned(), |by| format!("Held back by {}", printable(by))),
         printable(&update.package),
         printable(update.installed.as_deref().unwrap_or("(new)")),
         printable(&update.candidate),

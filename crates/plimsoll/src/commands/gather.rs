@@ -23,6 +23,8 @@ pub struct Gathered {
     pub components: Vec<Component>,
     /// Its pending updates.
     pub updates: Option<Vec<Update>>,
+    /// Updates on offer that its package manager's plan leaves out.
+    pub held_updates: Vec<Update>,
     /// What its repositories offer.
     pub offered: BTreeMap<(String, String), Offer>,
     /// Problems met.
@@ -60,6 +62,7 @@ pub fn gather(target: &Target, languages: bool, step: &Step) -> Result<Gathered,
         host: inventory.host,
         components: inventory.components,
         updates: inventory.updates,
+        held_updates: inventory.held_updates,
         offered,
         problems: inventory.problems,
     })
@@ -96,6 +99,7 @@ fn read_sbom(path: &Path) -> Result<Gathered, Failure> {
         host: Host { name: document.name, target: Kind::Sbom, os: document.os, ..Host::default() },
         components: document.components,
         updates: None,
+        held_updates: Vec::new(),
         offered: BTreeMap::new(),
         problems: document.problems,
     })
@@ -122,6 +126,7 @@ fn read_lockfile(path: &Path) -> Result<Gathered, Failure> {
         host: Host { name, target: Kind::Lockfile, ..Host::default() },
         components: found.components,
         updates: None,
+        held_updates: Vec::new(),
         offered: BTreeMap::new(),
         problems,
     })

@@ -49,7 +49,7 @@ fn answer(
     printer: &Printer,
 ) -> Result<Answer, Failure> {
     let step = Step::start(printer, "reading what is installed");
-    let Gathered { host, components, updates, offered, problems } = gather::gather(target, languages, &step)?;
+    let Gathered { host, components, updates, held_updates, offered, problems } = gather::gather(target, languages, &step)?;
     step.now("judging it");
     let answer = assessment::assess(assessment::Input {
         now: ground.now,
@@ -57,6 +57,7 @@ fn answer(
         host,
         components,
         updates,
+        held_updates,
         offered: &offered,
         knowledge: ground.database.as_ref().map(|database| database as &dyn Knowledge),
         database: ground.named.clone(),

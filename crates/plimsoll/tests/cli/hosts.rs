@@ -1,6 +1,6 @@
 //! Findings and updates of the recorded hosts against what others found.
 
-use crate::sandbox::{NOW, everything, plimsoll, rows, text, word};
+use crate::sandbox::{NOW, everything, plimsoll, put, rows, text, word};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -139,4 +139,58 @@ fn updates_of_the_web_host_are_apts_own() {
 #[test]
 fn updates_of_the_drifted_host_are_apts_own() {
     updates_equal("deb12-drifted", "apt-upgradable.tsv", &["openssh-client"]);
+}
+
+/// A hold takes an update out of the plan; it takes nothing off the clock.
+#[test]
+fn what_is_held_back_is_said_and_its_clock_runs_on() {
+    let Some((data, db)) = everything() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path().join("root");
+    for part in ["etc", "usr", "var"] {
+        copy(&data.join("hosts/deb12-web").join(part), &root.join(part));
+    }
+    let scan = |format: &str| plimsoll(&["scan", "--root", &text(&root), "--db", &db, "--as-of", NOW, "--format", format, "--all"]);
+    let named = |answer: &Value, list: &str| -> Vec<Value> {
+        answer[list].as_array().expect(list).iter().filter(|update| update["package"] == "rsync").cloned().collect()
+    };
+    let before = scan("json").json();
+    let [pending] = named(&before, "updates").try_into().expect("one update of rsync");
+    assert_eq!(pending["security"], true);
+    assert_eq!(before["held_updates"], serde_json::json!([]));
+
+    let status = root.join("var/lib/dpkg/status");
+    let words = std::fs::read_to_string(&status).expect("status");
+    let held = words.replace("Package: rsync\nStatus: install ok", "Package: rsync\nStatus: hold ok");
+    assert_ne!(words, held);
+    std::fs::remove_file(&status).expect("status");
+    put(&status, held);
+
+    let after = scan("json").json();
+    assert_eq!(named(&after, "updates"), [] as [Value; 0]);
+    let [update] = named(&after, "held_updates").try_into().expect("one held update");
+    assert_eq!(update["held_by"], "hold");
+    for kept in ["candidate", "advisories", "security", "due", "obligations"] {
+        assert_eq!(update[kept], pending[kept], "{kept}");
+    }
+    for format in ["text", "html", "markdown", "csv", "cyclonedx", "sarif"] {
+        let out = scan(format).finished().out.clone();
+        let rsync = out.lines().filter(|line| line.contains("rsync")).count();
+        assert!(rsync > 0 && out.contains("hold"), "{format} does not say that rsync is held");
+    }
+    let explained = plimsoll(&["explain", "rsync", "--root", &text(&root), "--db", &db, "--as-of", NOW]);
+    assert!(explained.finished().out.contains("Held back by hold: rsync"), "{}", explained.out);
+}
+
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("a kind").is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).expect("a copy");
+        }
+    }
 }

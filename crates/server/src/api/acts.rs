@@ -249,6 +249,7 @@ pub async fn enter(State(app): State<Shared>, allowed: Allowed, Json(wish): Json
         host: Host { name: wish.name, os: wish.os, ..Host::default() },
         components: wish.components,
         updates: None,
+        held_updates: Vec::new(),
         offered: Vec::new(),
         problems: Vec::new(),
     };

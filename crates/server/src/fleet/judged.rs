@@ -155,8 +155,8 @@ impl Judged {
     pub fn of(scan: &Scan, names: &mut Names) -> Self {
         let mut findings: Vec<Open> = scan.findings.iter().filter(is_open).map(|finding| open(finding, names)).collect();
         findings.sort_by_key(|open| (open.advisory, open.component, open.version));
-        let updates = scan.updates.as_ref().map(|updates| {
-            let pending = updates.iter().map(|update| Pending {
+        let updates = scan.updates.as_ref().map(|_| {
+            let pending = scan.offered_updates().map(|update| Pending {
                 package: names.keep(&update.package),
                 candidate: names.keep(&update.candidate),
                 origin: names.keep(&update.origin),

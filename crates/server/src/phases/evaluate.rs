@@ -62,6 +62,7 @@ pub fn judge(
         host: report.host,
         components: report.components,
         updates: report.updates,
+        held_updates: report.held_updates,
         offered: &offered,
         knowledge: ground.held.map(|held| &held.database as &dyn Knowledge),
         database: ground.held.map(|held| held.named.clone()),

@@ -210,7 +210,10 @@ pub async fn host(app: &Shared, registration: &Registration) -> Result<HostPage,
         coverage: scan.as_ref().map(|scan| scan.coverage.clone()).unwrap_or_default(),
         findings,
         findings_total: total,
-        updates: scan.as_mut().and_then(|scan| scan.updates.take()),
+        updates: scan.as_mut().and_then(|scan| {
+            let held = std::mem::take(&mut scan.held_updates);
+            scan.updates.take().map(|updates| updates.into_iter().chain(held).collect())
+        }),
         problems: scan.map(|scan| scan.problems).unwrap_or_default(),
         story: history.iter().flat_map(story).collect(),
         story_goes_on: goes_on,
