@@ -463,10 +463,13 @@ fn shares(tally: &Tally) -> [(usize, &'static str, Style); 5] {
 }
 
 /// Sees to it that the last column wraps first: a package or a version that is
-/// broken up cannot be copied.
+/// broken up cannot be copied. A narrow table has only columns that matter.
 fn keep_words_whole(table: &mut Table, width: usize) {
     const LONGEST: u16 = 34;
     const LAST: usize = 10;
+    if Room::of(width) == Room::Narrow {
+        return;
+    }
     let widths = table.column_max_content_widths();
     let Some((_, leading)) = widths.split_last() else { return };
     let whole: Vec<u16> = leading.iter().map(|content| (*content).min(LONGEST) + 2).collect();
