@@ -293,6 +293,7 @@ pub(super) fn without_database() -> Scan {
     scan.database = None;
     scan.findings.clear();
     scan.updates = None;
+    scan.held_updates.clear();
     scan.policies.clear();
     scan.problems.clear();
     scan.coverage = Coverage { components: 5, not_covered: 5, ..Coverage::default() };
@@ -304,5 +305,6 @@ pub(super) fn without_findings() -> Scan {
     let mut scan = scan();
     scan.findings.clear();
     scan.updates = Some(Vec::new());
+    scan.held_updates.clear();
     scan
 }

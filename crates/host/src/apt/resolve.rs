@@ -12,7 +12,7 @@
 //! (`MarkInstall`), apt-pkg/algorithms.cc (`pkgProblemResolver`).
 
 use super::policy::Policy;
-use super::relation::{self, Operator, Relation, groups};
+use super::relation::{Operator, Relation, groups};
 use super::universe::{Index, MultiArch, PackageId, Universe, VersionId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -261,7 +261,6 @@ impl<'r, 'a> Resolver<'r, 'a> {
     /// Finds what is broken among packages.
     fn broken(&self, packages: &[PackageId], when: When) -> Vec<String> {
         let mut out = Vec::new();
-        let mut against = Vec::new();
         for &package in packages {
             let Some(version) = self.chosen(package, when) else { continue };
             let Some(found) = self.universe.versions.get(version) else { continue };
@@ -270,10 +269,7 @@ impl<'r, 'a> Resolver<'r, 'a> {
                     out.push(self.lacking(package, version, group));
                 }
             }
-            against.clear();
-            relation::parse(found.fields.conflicts, &mut against);
-            relation::parse(found.fields.breaks, &mut against);
-            for relation in &against {
+            for relation in &found.against {
                 if self.hit(relation, package, when) {
                     out.push(format!("{} conflicts with {relation}", self.name(package)));
                 }

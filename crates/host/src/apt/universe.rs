@@ -8,8 +8,11 @@
 use super::relation::{self, Relation, order};
 use plimsoll_core::model::problem::Problem;
 use plimsoll_formats::packages::control::{self, Paragraph};
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+
+/// Names are looked up tens of thousands of times in a plan; the seeds are
+/// drawn anew for each process, so that lists cannot be made to collide.
+type HashMap<Key, Value> = std::collections::HashMap<Key, Value, foldhash::fast::RandomState>;
 
 /// Number of a package (name and architecture).
 pub(crate) type PackageId = usize;
@@ -68,6 +71,8 @@ pub(crate) struct Version<'a> {
     pub indices: Vec<usize>,
     pub critical: Vec<Relation<'a>>,
     pub recommends: Vec<Relation<'a>>,
+    /// `Conflicts` and `Breaks`.
+    pub against: Vec<Relation<'a>>,
 }
 
 impl Version<'_> {
@@ -113,9 +118,9 @@ impl<'a> Universe<'a> {
             versions: Vec::new(),
             arches,
             installed: Vec::new(),
-            raw: HashMap::with_capacity(bytes / 800),
-            by_name: HashMap::new(),
-            provides: HashMap::new(),
+            raw: HashMap::with_capacity_and_hasher(bytes / 800, foldhash::fast::RandomState::default()),
+            by_name: HashMap::default(),
+            provides: HashMap::default(),
             swept: false,
         };
         let mut installed = Vec::new();
@@ -260,6 +265,9 @@ impl<'a> Universe<'a> {
         relation::parse(fields.depends, &mut critical);
         let mut recommends = Vec::new();
         relation::parse(fields.recommends, &mut recommends);
+        let mut against = Vec::new();
+        relation::parse(fields.conflicts, &mut against);
+        relation::parse(fields.breaks, &mut against);
         if !fields.provides.is_empty() {
             let mut provided = Vec::new();
             relation::parse(fields.provides, &mut provided);
@@ -268,7 +276,7 @@ impl<'a> Universe<'a> {
                 self.provides.entry(relation.name).or_default().push((id, version));
             }
         }
-        self.versions.push(Version { package, fields, indices: Vec::new(), critical, recommends });
+        self.versions.push(Version { package, fields, indices: Vec::new(), critical, recommends, against });
         if let Some(package) = self.packages.get_mut(package) {
             package.versions.push(id);
         }

@@ -20,8 +20,8 @@ pub const TOOL: &str = concat!("plimsoll ", env!("CARGO_PKG_VERSION"));
 pub fn run(arguments: &Arguments, printer: &Printer) -> Result<Outcome, Failure> {
     let ground = Ground::open(&arguments.basis)?;
     let answer = answer(&arguments.target, arguments.languages, false, &ground, printer)?;
-    let scan = &answer.scan;
-    let written = render(scan, arguments, printer);
+    let Answer { scan, memory } = answer;
+    let written = render(&scan, arguments, printer);
     match &arguments.output {
         Some(path) => write(path, &written)?,
         None => printer.data(&written)?,
@@ -30,9 +30,12 @@ pub fn run(arguments: &Arguments, printer: &Printer) -> Result<Outcome, Failure>
         printer.say("Nothing of this is remembered; `--state FILE` keeps the day each finding was first seen.");
     }
     if let Some(path) = &arguments.basis.state {
-        crate::state::write(path, answer.memory, &ground.memory, ground.now)?;
+        crate::state::write(path, memory, &ground.memory, ground.now)?;
     }
-    Ok(if actions::tally(scan).overdue > 0 { Outcome::No } else { Outcome::Clean })
+    let outcome = if actions::tally(&scan).overdue > 0 { Outcome::No } else { Outcome::Clean };
+    // The process ends here; its memory goes back at once, not text by text.
+    std::mem::forget(scan);
+    Ok(outcome)
 }
 
 /// The same answer with what is already fixed, for explanations.
