@@ -25,11 +25,11 @@ const FORMAT: &str = "plimsoll-backup/1";
 
 /// Tables in an order in which each comes after those it refers to.
 ///
-/// Left out: sessions, sign-in links and kept answers. A session that was
+/// Left out: sessions, sign-in links, tickets and kept answers. A session that was
 /// ended since must not come back to life with an old backup.
 pub(crate) const TABLES: &[&str] = &[
     "counters", "settings", "leases", "evidence_leaves", "evidence_texts", "evidence_tiles", "evidence_log",
-    "evidence_checkpoints", "clients", "host_groups", "hosts", "presence", "summaries", "group_members", "reports",
+    "evidence_checkpoints", "clients", "host_groups", "hosts", "presence", "group_members", "reports",
     "transitions", "applications", "application_hosts", "people", "grants", "second_factors", "api_tokens",
     "enrolment_tokens", "webhooks", "deliveries", "alerts",
 ];

@@ -126,6 +126,7 @@ mod tests {
         for text in ["", "plim_", "plim_é", &format!("{}a", one.expose()), &one.expose().to_uppercase()] {
             assert_eq!(Secret::read(API_PREFIX, text), None, "{text}");
         }
+        assert_eq!(Secret::read("", one.digest().as_str()), None, "a digest out of a dump opens nothing");
         assert_eq!(format!("{one:?}"), "Secret(…)");
         assert!(!format!("{:?}", one.digest()).contains(one.digest().as_str()));
         assert_eq!(one.digest(), Secret::read(API_PREFIX, one.expose()).unwrap().digest());
