@@ -1,6 +1,7 @@
 //! Private keys at rest: PKCS#8 PEM, encrypted with a passphrase (PBES2,
 //! scrypt, AES-256), which `openssl pkey` reads as well.
 
+use crate::protocol::{decode_hex, encode_hex};
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey};
 use ed25519_dalek::{Signer, SigningKey};
@@ -18,19 +19,14 @@ pub struct KeyFile(SigningKey);
 pub struct PublicKey(pub [u8; 32]);
 
 impl PublicKey {
-    /// Reads 64 hexadecimal digits.
+    /// Reads 64 lower-case hexadecimal digits.
     pub fn parse(text: &str) -> Option<Self> {
-        let mut out = [0; 32];
-        (text.len() == 64 && text.is_ascii()).then_some(())?;
-        for (place, byte) in out.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(text.get(place * 2..place * 2 + 2)?, 16).ok()?;
-        }
-        Some(Self(out))
+        decode_hex(text).map(Self)
     }
 
     /// As 64 hexadecimal digits.
     pub fn hex(&self) -> String {
-        hex(&self.0)
+        encode_hex(&self.0)
     }
 
     /// Whether `signature` is this key's over `message`; malleable and
@@ -39,15 +35,6 @@ impl PublicKey {
         ed25519_dalek::VerifyingKey::from_bytes(&self.0)
             .is_ok_and(|key| key.verify_strict(message, &ed25519_dalek::Signature::from_bytes(signature)).is_ok())
     }
-}
-
-/// Lower-case hexadecimal digits of bytes.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
 }
 
 impl KeyFile {

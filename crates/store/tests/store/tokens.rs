@@ -2,6 +2,7 @@
 
 use crate::databases::each;
 use crate::values::{api_token, at, client, enrolment_token, factor, host, intent, link, person, session};
+use data_encoding::HEXLOWER;
 use jiff::SignedDuration;
 use plimsoll_core::model::identifier::ClientId;
 use plimsoll_store::identifier::{secret, secret_hash};
@@ -200,7 +201,7 @@ fn a_dump_holds_nothing_that_opens_a_door() {
             }
         }
         for secret in [enrolment, api, session_key, link_secret, signing, "JBSWY3DPEHPK3PXP".into(), key("evidence.key"), key("sealing.key")] {
-            let hexed = plimsoll_store::identifier::hex(secret.as_bytes());
+            let hexed = HEXLOWER.encode(secret.as_bytes());
             for planted in [secret, hexed] {
                 assert!(!files.windows(planted.len()).any(|window| window == planted.as_bytes()), "{planted} is in the dump");
             }
