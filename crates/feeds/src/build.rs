@@ -12,6 +12,7 @@ use plimsoll_core::model::source::{Source, SourceTrouble, SourceWarning};
 use plimsoll_formats::advisories::detect::{self, SourceKind};
 use plimsoll_formats::advisories::{Fact, Reading};
 use plimsoll_formats::advisory_db::write::{Builder, Signer};
+use plimsoll_formats::protocol::encode_hex;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
@@ -181,7 +182,7 @@ impl<'a> Group<'a> {
             rejected: self.reading.rejected,
             newest: self.reading.newest,
             fetched: None,
-            digest: self.digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect(),
+            digest: encode_hex(&self.digest.finalize()),
             streams: self.streams.into_iter().collect(),
             warnings: Vec::new(),
         };

@@ -3,6 +3,7 @@
 use plimsoll_core::model::policy::PolicySet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Settings of one server process.
 #[derive(Clone)]
@@ -23,7 +24,7 @@ pub struct Configuration {
     /// Ed25519 public key that must have signed it.
     pub advisories_key: Option<[u8; 32]>,
     /// Policies in force.
-    pub policies: PolicySet,
+    pub policies: Arc<PolicySet>,
     /// The root document, byte for byte; every join command carries its digest.
     pub root: Option<Vec<u8>>,
     /// Whether a root key lies on this machine, which an evaluation may do and

@@ -41,6 +41,9 @@ const LOOK: Duration = Duration::from_secs(2);
 const RECOUNT: Duration = Duration::from_secs(30);
 /// How often "last seen" is stored.
 const FLUSH: Duration = Duration::from_secs(60);
+/// How often sign-ins that have ended are deleted: they already open nothing,
+/// so that this only bounds what the database holds.
+const EXPIRE: Duration = Duration::from_secs(3600);
 /// Messages to open pages that may wait; a page that falls behind reloads.
 const NEWS: usize = 256;
 
@@ -101,6 +104,7 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
     tasks.spawn(watch_advisories(Arc::clone(&app), stopped.clone()));
     tasks.spawn(keep_counts(Arc::clone(&app), stopped.clone()));
     tasks.spawn(flush_presence(Arc::clone(&app), stopped.clone()));
+    tasks.spawn(expire_sessions(Arc::clone(&app), stopped.clone()));
     tasks.spawn(keep_evidence(Arc::clone(&app), stopped));
     Ok(Running { app, bound, stop, tasks })
 }
@@ -337,6 +341,19 @@ async fn flush_presence(app: Shared, mut stopped: watch::Receiver<bool>) {
     }
 }
 
+/// Deletes sessions, sign-in links and tickets that have ended, at once and
+/// every hour.
+async fn expire_sessions(app: Shared, mut stopped: watch::Receiver<bool>) {
+    loop {
+        if let Err(error) = app.store.expire_sessions(Timestamp::now()).await {
+            tracing::warn!(code = error.problem.code, "sessions that have ended are not deleted and will be tried again: {}", error.problem.text);
+        }
+        if !pause(EXPIRE, &mut stopped).await {
+            return;
+        }
+    }
+}
+
 /// Integrates leaves into the evidence log and signs checkpoints, whenever this
 /// server holds the lease.
 async fn keep_evidence(app: Shared, mut stopped: watch::Receiver<bool>) {
@@ -345,5 +362,93 @@ async fn keep_evidence(app: Shared, mut stopped: watch::Receiver<bool>) {
     tokio::select! {
         () = app.store.keep_integrating(&holder, failed) => {}
         _ = stopped.wait_for(|stopped| *stopped) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use plimsoll_core::model::identifier::PersonId;
+    use plimsoll_store::people::Person;
+    use plimsoll_store::sessions::{Session, SignInLink};
+    use plimsoll_store::{Actor, Intent};
+
+    fn configuration(data: &Path) -> Configuration {
+        Configuration {
+            tool: "plimsoll test".to_owned(),
+            data: data.to_owned(),
+            listen: ([127, 0, 0, 1], 0).into(),
+            public_url: None,
+            database: None,
+            advisories: data.join("advisories.db"),
+            advisories_key: None,
+            policies: Arc::new(plimsoll_formats::policy::load_preset("samm", None).unwrap()),
+            root: None,
+            evaluation: true,
+            check_in_seconds: Configuration::CHECK_IN_SECONDS,
+            silence_seconds: Configuration::SILENCE_SECONDS,
+            trusted_proxies: Vec::new(),
+        }
+    }
+
+    fn session(person: PersonId, hash: &str, expires: Timestamp) -> Session {
+        Session {
+            hash: hash.to_owned(),
+            person,
+            generation: 0,
+            strength: "password".to_owned(),
+            proven_until: None,
+            created: Timestamp::UNIX_EPOCH,
+            last_used: Timestamp::UNIX_EPOCH,
+            idle_expires: expires,
+            expires,
+            address: None,
+            browser: None,
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_server_that_starts_deletes_sign_ins_that_have_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let configuration = configuration(folder.path());
+        let store = open_store(&configuration).await.unwrap();
+        let (past, now) = (Timestamp::UNIX_EPOCH, Timestamp::now());
+        let later = now + jiff::SignedDuration::from_hours(1);
+        let person = Person {
+            id: PersonId::from_bits(1),
+            account: "ada".to_owned(),
+            name: "Ada".to_owned(),
+            email: None,
+            password_hash: None,
+            oidc: None,
+            disabled: None,
+            created: past,
+            last_sign_in: None,
+            break_glass: false,
+            generation: 0,
+        };
+        let mut change = store.begin(Intent::new(Actor::server(), now, "test", "test")).await.unwrap();
+        change.add_person(&person).await.unwrap();
+        for (hash, expires) in [("ended", past), ("lasting", later)] {
+            change.begin_session(&session(person.id, hash, expires), None).await.unwrap();
+            let link = SignInLink { person: person.id, purpose: "sign-in".to_owned(), created: past, expires };
+            change.add_link(hash, &link).await.unwrap();
+        }
+        change.commit(None).await.unwrap();
+        store.add_ticket("step", "ended", b"sealed", past).await.unwrap();
+        store.add_ticket("step", "lasting", b"sealed", later).await.unwrap();
+        store.close().await;
+
+        let running = start(configuration.clone()).await.unwrap();
+        let tried = tokio::time::timeout(Duration::from_secs(20), async {
+            while running.app.store.session_by_hash("ended").await.unwrap().is_some() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
+        tried.await.unwrap();
+        running.stop().await;
+        let store = open_store(&configuration).await.unwrap();
+        assert_eq!(store.expire_sessions(now).await.unwrap(), 0, "links and tickets went with the session");
+        assert_eq!(store.expire_sessions(later).await.unwrap(), 3, "what lasts is still there");
     }
 }

@@ -1,16 +1,14 @@
-//! Figures of the store: what a report, a leaf, an unchanged check-in and a
-//! page cost. `cargo run --release -p plimsoll-store --example figures [URL KEYS]`
+//! Figures of the store: what a report, a leaf and an unchanged check-in cost.
+//! `cargo run --release -p plimsoll-store --example figures [URL KEYS]`
 
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::model::identifier::HostId;
 use plimsoll_core::model::registration::{HostSource, HostState, Registration};
 use plimsoll_store::evidence::integrate::LEASE;
 use plimsoll_store::hosts::Machine;
-use plimsoll_store::hosts::list::{HostQuery, HostSort};
-use plimsoll_store::hosts::summary::Summary;
 use plimsoll_store::identifier::fresh;
 use plimsoll_store::reports::PackedReport;
-use plimsoll_store::{Actor, Intent, Options, Result, Scope, Store};
+use plimsoll_store::{Actor, Intent, Options, Result, Store};
 use std::time::Instant;
 
 const HOSTS: usize = 10_000;
@@ -28,7 +26,6 @@ async fn main() -> Result<()> {
     report(&store, &hosts).await?;
     integrate(&store).await?;
     seen(&store, &hosts).await?;
-    pages(&store, &hosts).await?;
     let _ = std::fs::remove_dir_all(folder);
     Ok(())
 }
@@ -150,25 +147,5 @@ async fn seen(store: &Store, hosts: &[HostId]) -> Result<()> {
         store.host(*host).await?;
     }
     say("reading a host", started, 1000);
-    Ok(())
-}
-
-async fn pages(store: &Store, hosts: &[HostId]) -> Result<()> {
-    let figures: Vec<_> = hosts.iter().zip(0..).map(|(host, number)| (*host, Summary { overdue: number % 17, findings: number % 101, ..Summary::default() })).collect();
-    let started = Instant::now();
-    store.save_summaries(&figures).await?;
-    say("figures of a host, all in one batch", started, hosts.len());
-    for sort in [HostSort::Name, HostSort::Overdue, HostSort::LastSeen] {
-        let started = Instant::now();
-        for _ in 0..20 {
-            store.hosts(&HostQuery { sort, descending: true, ..HostQuery::new(Scope::All) }).await?;
-        }
-        say(&format!("page of 100 by {sort:?}"), started, 20);
-    }
-    let started = Instant::now();
-    for _ in 0..20 {
-        store.host_totals(&HostQuery::new(Scope::All)).await?;
-    }
-    say("totals", started, 20);
     Ok(())
 }

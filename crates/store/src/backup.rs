@@ -8,7 +8,7 @@
 use crate::columns::to_json;
 use crate::engine::{Engine, Opener, Options, Store, file_error};
 use crate::error::{ErrorKind, Result, StoreError};
-use crate::identifier::{from_hex, hex};
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -25,11 +25,11 @@ const FORMAT: &str = "plimsoll-backup/1";
 
 /// Tables in an order in which each comes after those it refers to.
 ///
-/// Left out: sessions, sign-in links and kept answers. A session that was
+/// Left out: sessions, sign-in links, tickets and kept answers. A session that was
 /// ended since must not come back to life with an old backup.
 pub(crate) const TABLES: &[&str] = &[
     "counters", "settings", "leases", "evidence_leaves", "evidence_texts", "evidence_tiles", "evidence_log",
-    "evidence_checkpoints", "clients", "host_groups", "hosts", "presence", "summaries", "group_members", "reports",
+    "evidence_checkpoints", "clients", "host_groups", "hosts", "presence", "group_members", "reports",
     "transitions", "applications", "application_hosts", "people", "grants", "second_factors", "api_tokens",
     "enrolment_tokens", "webhooks", "deliveries", "alerts",
 ];
@@ -123,7 +123,7 @@ impl Store {
             rows.insert((*table).to_owned(), write_table(&mut snapshot, table, &mut writer).await?);
         }
         snapshot.rollback().await?;
-        let digest = hex(&writer.digest.clone().finalize());
+        let digest = HEXLOWER.encode(&writer.digest.clone().finalize());
         writer.line(&Line::End { rows: rows.clone(), sha256: digest.clone() })?;
         let finish = || {
             let file = writer.out.finish()?;
@@ -195,7 +195,7 @@ fn cells(row: &AnyRow) -> Result<BTreeMap<String, Cell>> {
         let cell = match row.try_get_raw(place)?.type_info().kind() {
             AnyTypeInfoKind::Null => continue,
             AnyTypeInfoKind::Text => Cell::Text(row.try_get(place)?),
-            AnyTypeInfoKind::Blob => Cell::Bytes([hex(&row.try_get::<Vec<u8>, _>(place)?)]),
+            AnyTypeInfoKind::Blob => Cell::Bytes([HEXLOWER.encode(&row.try_get::<Vec<u8>, _>(place)?)]),
             _ => Cell::Number(row.try_get(place)?),
         };
         cells.insert(column.name().to_owned(), cell);
@@ -271,7 +271,7 @@ pub fn inspect(path: &Path) -> Result<Backup> {
     }
     let (schema, created) = head.ok_or_else(|| bad(path, "It is empty."))?;
     let (counted, sha256) = end.ok_or_else(|| bad(path, "It is incomplete: its end is missing."))?;
-    if counted != rows || sha256 != hex(&digest.finalize()) {
+    if counted != rows || sha256 != HEXLOWER.encode(&digest.finalize()) {
         return Err(bad(path, "Its content does not have the digest at its end."));
     }
     if schema != crate::schema::newest() {
@@ -361,7 +361,7 @@ async fn insert(connection: &mut AnyConnection, table: &str, row: BTreeMap<Strin
         query = match cell {
             Cell::Number(number) => query.bind(number),
             Cell::Text(text) => query.bind(text),
-            Cell::Bytes([text]) => query.bind(from_hex(&text).ok_or_else(|| StoreError::invalid(table, "Bytes in the backup are no hex."))?),
+            Cell::Bytes([text]) => query.bind(HEXLOWER_PERMISSIVE.decode(text.as_bytes()).map_err(|_| StoreError::invalid(table, "Bytes in the backup are no hex."))?),
         };
     }
     query.execute(connection).await?;

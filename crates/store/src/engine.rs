@@ -5,6 +5,7 @@ use crate::error::{ErrorKind, Result, StoreError};
 use crate::evidence::signing::LogKey;
 use crate::group_commit::GroupCommit;
 use crate::schema;
+use data_encoding::HEXLOWER_PERMISSIVE;
 use jiff::Timestamp;
 use sqlx::any::AnyPoolOptions;
 use sqlx::AnyPool;
@@ -390,7 +391,7 @@ pub(crate) fn sqlite_path(url: &str) -> Option<PathBuf> {
     let mut parts = encoded.split('%');
     bytes.extend_from_slice(parts.next()?.as_bytes());
     for part in parts {
-        bytes.extend(crate::identifier::from_hex(part.get(..2)?)?);
+        bytes.extend(HEXLOWER_PERMISSIVE.decode(part.get(..2)?.as_bytes()).ok()?);
         bytes.extend_from_slice(part.get(2..)?.as_bytes());
     }
     let text = String::from_utf8(bytes).ok()?;

@@ -1,6 +1,7 @@
 //! Fresh identifiers and secrets: the only randomness of the store.
 
 use crate::error::{Result, StoreError};
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use plimsoll_core::model::identifier::compose;
 use sha2::{Digest, Sha256};
@@ -32,7 +33,7 @@ pub fn random<const LENGTH: usize>() -> Result<[u8; LENGTH]> {
 /// # Errors
 /// The machine has no randomness to give.
 pub fn secret() -> Result<String> {
-    Ok(hex(&random::<32>()?))
+    Ok(HEXLOWER.encode(&random::<32>()?))
 }
 
 /// Digest under which a secret is stored: SHA-256, hex.
@@ -40,17 +41,5 @@ pub fn secret() -> Result<String> {
 /// Enough for secrets of [`secret`], which nobody can guess; passwords need a
 /// slow hash and arrive here already hashed.
 pub fn secret_hash(secret: &str) -> String {
-    hex(&Sha256::digest(secret.as_bytes()))
-}
-
-/// Lower-case hex.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Reads lower- or upper-case hex of a whole number of bytes.
-pub fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digits: Vec<u8> = text.chars().map(|letter| letter.to_digit(16).map(|digit| digit as u8)).collect::<Option<_>>()?;
-    let (pairs, rest) = digits.as_chunks::<2>();
-    rest.is_empty().then(|| pairs.iter().map(|[high, low]| high << 4 | low).collect())
+    HEXLOWER.encode(&Sha256::digest(secret.as_bytes()))
 }

@@ -4,9 +4,9 @@
 //! Reading methods belong to [`Store`]. Changing methods belong to [`Change`],
 //! which is one transaction and commits only together with its leaf in the
 //! evidence log. A few writes have no leaf, because nobody decides them and
-//! they can be derived or repeated: times of last contact, summaries of hosts,
-//! leases, the touch of a session or token, the state of a delivery, answers
-//! kept for a repeated request.
+//! they can be derived or repeated: times of last contact, leases, the touch
+//! of a session or token, tickets, the state of a delivery, answers kept for a
+//! repeated request.
 //!
 //! Times and actors are passed in; the store reads no clock for what it
 //! stores.
@@ -19,7 +19,6 @@ pub mod change;
 pub mod clients;
 mod columns;
 pub mod deliveries;
-pub mod directory;
 pub mod engine;
 pub mod error;
 pub mod evidence;
@@ -35,6 +34,7 @@ pub mod scope;
 pub mod seal;
 pub mod sessions;
 pub mod settings;
+pub mod tickets;
 pub mod tokens;
 pub mod transitions;
 pub mod webhooks;

@@ -7,7 +7,6 @@ use crate::change::Change;
 use crate::columns::Columns;
 use crate::engine::Store;
 use crate::error::{Result, StoreError};
-use crate::identifier::fresh;
 use jiff::Timestamp;
 use plimsoll_core::model::identifier::{ClientId, GroupId, PersonId};
 use serde::{Deserialize, Serialize};
@@ -39,6 +38,12 @@ pub struct Person {
     pub created: Timestamp,
     /// When the person last signed in.
     pub last_sign_in: Option<Timestamp>,
+    /// An account for emergencies, whose sign-in is an alert.
+    pub break_glass: bool,
+    /// Rises when password, roles or state change, so that a session dies with
+    /// the rights it began under.
+    #[serde(skip)]
+    pub generation: i64,
 }
 
 /// Who a person is at an identity provider.
@@ -91,8 +96,13 @@ pub struct SecondFactor {
 }
 
 /// One form for one account: without it `Ada` and `ada` would be two people.
-pub(crate) fn account_key(account: &str) -> String {
+fn account_key(account: &str) -> String {
     account.trim().to_lowercase()
+}
+
+/// Under which id a recovery code is kept: unique for each person.
+fn recovery(person: PersonId, hash: &str) -> String {
+    format!("recovery:{person}:{hash}")
 }
 
 fn read(row: &AnyRow) -> Result<Person> {
@@ -110,6 +120,8 @@ fn read(row: &AnyRow) -> Result<Person> {
         disabled: row.optional_time("disabled")?,
         created: row.time("created")?,
         last_sign_in: row.optional_time("last_sign_in")?,
+        break_glass: row.flag("break_glass")?,
+        generation: row.number("generation")?,
     })
 }
 
@@ -212,28 +224,31 @@ impl Store {
         rows.iter().map(read_factor).collect()
     }
 
-    /// The passkey with this credential id.
+    /// How many recovery codes a person has left.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub async fn second_factor_by_credential(&self, credential: &str) -> Result<Option<SecondFactor>> {
-        let row = sqlx::query("SELECT * FROM second_factors WHERE credential = $1")
-            .bind(credential)
-            .fetch_optional(&mut *self.reader().await?)
-            .await?;
-        row.as_ref().map(read_factor).transpose()
+    pub async fn recovery_codes_left(&self, person: PersonId) -> Result<u64> {
+        sqlx::query("SELECT COUNT(*) AS count FROM second_factors WHERE person = $1 AND kind = 'recovery'")
+            .bind(person.to_string())
+            .fetch_one(&mut *self.reader().await?)
+            .await?
+            .count("count")
     }
 
-    /// Accepts a counter or time step of a second factor once: false when it or
-    /// a greater one was accepted before. Without a leaf, the sign-in has one.
+    /// Moves a factor's counter from what was seen to what was used; false
+    /// when somebody else moved it meanwhile. Without a leaf, the sign-in has
+    /// one.
     ///
     /// # Errors
     /// The store cannot be reached.
-    pub async fn use_second_factor(&self, id: &str, counter: u64, now: Timestamp) -> Result<bool> {
+    pub async fn advance_factor(&self, id: &str, from: i64, to: i64, content: &[u8], now: Timestamp) -> Result<bool> {
         let mut transaction = self.writer().await?;
-        let done = sqlx::query("UPDATE second_factors SET counter = $2, last_used = $3 WHERE id = $1 AND counter < $2")
+        let done = sqlx::query("UPDATE second_factors SET counter = $3, content = $4, last_used = $5 WHERE id = $1 AND counter = $2")
             .bind(id)
-            .bind(crate::leases::to_number(counter)?)
+            .bind(from)
+            .bind(to)
+            .bind(content)
             .bind(now.as_microsecond())
             .execute(&mut *transaction)
             .await?;
@@ -243,15 +258,14 @@ impl Store {
 }
 
 impl Change {
-    /// Makes an account; the id and the time of making are set here.
+    /// Makes an account under the id it comes with.
     ///
     /// # Errors
     /// `E-TAKEN` for an account or subject that is there.
-    pub async fn add_person(&mut self, person: Person) -> Result<Person> {
-        let person = Person { id: PersonId::from_bits(fresh(self.time())?), created: self.time(), ..person };
+    pub async fn add_person(&mut self, person: &Person) -> Result<()> {
         sqlx::query(
-            "INSERT INTO people (id, account, account_key, name, email, password_hash, issuer, subject, disabled, created, last_sign_in)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, NULL)",
+            "INSERT INTO people (id, account, account_key, name, email, password_hash, issuer, subject, disabled, created, last_sign_in, break_glass)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, NULL, $11)",
         )
         .bind(person.id.to_string())
         .bind(person.account.as_str())
@@ -263,10 +277,10 @@ impl Change {
         .bind(person.oidc.as_ref().map(|oidc| oidc.subject.as_str()))
         .bind(person.disabled.map(Timestamp::as_microsecond))
         .bind(person.created.as_microsecond())
+        .bind(i64::from(person.break_glass))
         .execute(self.connection())
         .await?;
-        self.record_personal(&format!("person:{}", person.id), None, Some(&person))?;
-        Ok(person)
+        self.record_personal(&format!("person:{}", person.id), None, Some(person))
     }
 
     /// Edits an account, its password hash and its last sign-in included.
@@ -277,7 +291,7 @@ impl Change {
         let before = by_id(self.connection(), id).await?;
         let mut after = before.clone();
         edit(&mut after);
-        let after = Person { id, created: before.created, ..after };
+        let after = Person { id, created: before.created, break_glass: before.break_glass, generation: before.generation, ..after };
         sqlx::query(
             "UPDATE people SET account = $2, account_key = $3, name = $4, email = $5, password_hash = $6, issuer = $7,
                  subject = $8, disabled = $9, last_sign_in = $10
@@ -301,6 +315,21 @@ impl Change {
             self.record(&format!("password:{id}"), None, Some(&json!("changed")))?;
         }
         Ok(after)
+    }
+
+    /// Raises a person's generation and ends what began under older ones:
+    /// sessions, and with `links` sign-in links too.
+    ///
+    /// # Errors
+    /// The store cannot be reached.
+    pub async fn raise_generation(&mut self, person: PersonId, links: bool) -> Result<()> {
+        let id = person.to_string();
+        sqlx::query("UPDATE people SET generation = generation + 1 WHERE id = $1").bind(id.as_str()).execute(self.connection()).await?;
+        if links {
+            sqlx::query("DELETE FROM sign_in_links WHERE person = $1").bind(id.as_str()).execute(self.connection()).await?;
+        }
+        self.end_sessions(person, None).await?;
+        Ok(())
     }
 
     /// Replaces what a person may do.
@@ -349,7 +378,7 @@ impl Change {
         self.record(&format!("second-factor:{}", factor.id), None, Some(&json!({ "kind": factor.kind, "person": factor.person })))
     }
 
-    /// Removes a second factor of a person, a used recovery code for example.
+    /// Removes a second factor of a person.
     ///
     /// # Errors
     /// The person has none with this id.
@@ -363,5 +392,47 @@ impl Change {
             return Err(StoreError::not_found(format!("second-factor:{id}")));
         }
         self.record(&format!("second-factor:{id}"), Some(&json!({ "person": person })), None)
+    }
+
+    /// Replaces a person's recovery codes by these hashes.
+    ///
+    /// # Errors
+    /// There is no such person.
+    pub async fn set_recovery_codes(&mut self, person: PersonId, hashes: &[String]) -> Result<()> {
+        sqlx::query("DELETE FROM second_factors WHERE person = $1 AND kind = 'recovery'")
+            .bind(person.to_string())
+            .execute(self.connection())
+            .await?;
+        for hash in hashes {
+            let credential = recovery(person, hash);
+            sqlx::query(
+                "INSERT INTO second_factors (id, person, kind, label, credential, content, counter, created, last_used)
+                 VALUES ($1, $2, 'recovery', '', $1, $3, 0, $4, NULL)",
+            )
+            .bind(credential)
+            .bind(person.to_string())
+            .bind(Vec::<u8>::new())
+            .bind(self.time().as_microsecond())
+            .execute(self.connection())
+            .await?;
+        }
+        self.record(&format!("recovery-codes:{person}"), None, Some(&json!({ "made": hashes.len() })))
+    }
+
+    /// Uses up a recovery code: of many at the same time one succeeds.
+    ///
+    /// # Errors
+    /// The store cannot be reached.
+    pub async fn use_recovery_code(&mut self, person: PersonId, hash: &str) -> Result<bool> {
+        let done = sqlx::query("DELETE FROM second_factors WHERE id = $1 AND person = $2 AND kind = 'recovery'")
+            .bind(recovery(person, hash))
+            .bind(person.to_string())
+            .execute(self.connection())
+            .await?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        self.record(&format!("recovery-codes:{person}"), None, Some(&json!({ "used": 1 })))?;
+        Ok(true)
     }
 }

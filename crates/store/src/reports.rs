@@ -5,7 +5,7 @@ use crate::change::Change;
 use crate::columns::Columns;
 use crate::engine::Store;
 use crate::error::{ErrorKind, Result, StoreError};
-use crate::identifier::hex;
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use plimsoll_core::model::identifier::{ClientId, HostId};
 use serde_json::{Value, json};
@@ -39,7 +39,7 @@ impl PackedReport {
             return Err(StoreError::new(ErrorKind::Invalid, "E-LIMIT", "report", text, "Look at what the host reports."));
         }
         let content = zstd::bulk::compress(bytes, LEVEL).map_err(|error| StoreError::invalid("report", error.to_string()))?;
-        Ok(Self { digest: hex(&Sha256::digest(bytes)), size: bytes.len(), content })
+        Ok(Self { digest: HEXLOWER.encode(&Sha256::digest(bytes)), size: bytes.len(), content })
     }
 
     /// SHA-256 of the canonical bytes, hex.
@@ -110,7 +110,7 @@ fn unpack(digest: &str, size: u64, content: &[u8]) -> Result<Vec<u8>> {
     let broken = |text: &str| StoreError::damaged(format!("report:{digest}"), text);
     let size = usize::try_from(size).ok().filter(|size| *size <= GREATEST).ok_or_else(|| broken("Its size is out of range."))?;
     let bytes = zstd::bulk::decompress(content, size).map_err(|error| broken(&error.to_string()))?;
-    if hex(&Sha256::digest(&bytes)) != digest {
+    if HEXLOWER.encode(&Sha256::digest(&bytes)) != digest {
         return Err(broken("Its bytes do not have its digest."));
     }
     Ok(bytes)

@@ -6,7 +6,7 @@
 
 use crate::engine::Engine;
 use crate::error::{ErrorKind, Result, StoreError};
-use crate::identifier::hex;
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use sqlx::{AnyConnection, AnyPool};
 use sqlx::{AssertSqlSafe, Row};
@@ -47,7 +47,7 @@ fn dialect(statement: &str, engine: Engine) -> String {
 }
 
 fn digest(migration: &Migration) -> String {
-    hex(&Sha256::digest(migration.sql.as_bytes()))
+    HEXLOWER.encode(&Sha256::digest(migration.sql.as_bytes()))
 }
 
 /// Newest number that this program knows.

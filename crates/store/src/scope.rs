@@ -113,19 +113,3 @@ impl Conditions {
         query
     }
 }
-
-/// Escapes what LIKE would take for a pattern; use with `ESCAPE '\'`.
-///
-/// Only SQLite's LIKE ignores case, so both sides go through `lower()`, which
-/// folds ASCII on both.
-pub(crate) fn contains_pattern(text: &str) -> String {
-    let mut pattern = String::from("%");
-    for character in text.chars() {
-        if matches!(character, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(character.to_ascii_lowercase());
-    }
-    pattern.push('%');
-    pattern
-}

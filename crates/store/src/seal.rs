@@ -7,6 +7,7 @@
 use crate::engine::{Opener, Store, file_error};
 use crate::error::{Result, StoreError};
 use crate::identifier::random;
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use std::io::Write;
@@ -51,7 +52,7 @@ pub(crate) fn key(folder: &Path, opener: Opener) -> Result<[u8; 32]> {
 /// makes the file where there is none.
 pub(crate) fn read_or_make(path: &Path, opener: Opener) -> Result<[u8; 32]> {
     match std::fs::read_to_string(path) {
-        Ok(text) => crate::identifier::from_hex(text.trim())
+        Ok(text) => HEXLOWER_PERMISSIVE.decode(text.trim().as_bytes()).ok()
             .and_then(|bytes| bytes.try_into().ok())
             .ok_or_else(|| StoreError::damaged(path.to_string_lossy(), "The key file does not hold 64 hex letters.")),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && opener == Opener::Server => make(path),
@@ -71,7 +72,7 @@ fn make(path: &Path) -> Result<[u8; 32]> {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(&aside)?;
-        writeln!(file, "{}", crate::identifier::hex(&bytes))?;
+        writeln!(file, "{}", HEXLOWER.encode(&bytes))?;
         file.sync_all()?;
         // A link, unlike a rename, refuses to replace another server's key.
         let linked = std::fs::hard_link(&aside, path);

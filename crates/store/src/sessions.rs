@@ -1,10 +1,10 @@
-//! **Sessions** and one-time sign-in links: found by the hash of their secret.
+//! **Sessions** and one-time sign-in links: found by the hash of a secret that
+//! the caller made and the store never sees.
 
 use crate::change::Change;
 use crate::columns::Columns;
 use crate::engine::Store;
-use crate::error::{Result, StoreError};
-use crate::identifier::{secret, secret_hash};
+use crate::error::Result;
 use jiff::Timestamp;
 use plimsoll_core::model::identifier::PersonId;
 use serde_json::json;
@@ -17,8 +17,12 @@ pub struct Session {
     pub hash: String,
     /// Whose.
     pub person: PersonId,
+    /// The person's generation when it began; the session dies with it.
+    pub generation: i64,
     /// How the person proved who it is, as [`crate::Actor::strength`].
     pub strength: String,
+    /// Until when a fresh proof of the person counts.
+    pub proven_until: Option<Timestamp>,
     /// When it began.
     pub created: Timestamp,
     /// When it was last used, to the minute.
@@ -30,23 +34,6 @@ pub struct Session {
     /// Address it began from.
     pub address: Option<String>,
     /// Browser it began in.
-    pub browser: Option<String>,
-}
-
-/// What a new session is to be.
-#[derive(Clone, Debug)]
-pub struct NewSession {
-    /// Whose.
-    pub person: PersonId,
-    /// How the person proved who it is.
-    pub strength: String,
-    /// When it ends without use.
-    pub idle_expires: Timestamp,
-    /// When it ends whatever is done.
-    pub expires: Timestamp,
-    /// Address it begins from.
-    pub address: Option<String>,
-    /// Browser it begins in.
     pub browser: Option<String>,
 }
 
@@ -63,11 +50,13 @@ pub struct SignInLink {
     pub expires: Timestamp,
 }
 
-pub(crate) fn read(row: &AnyRow) -> Result<Session> {
+fn read(row: &AnyRow) -> Result<Session> {
     Ok(Session {
         hash: row.text("hash")?,
         person: row.parsed("person")?,
+        generation: row.number("generation")?,
         strength: row.text("strength")?,
+        proven_until: row.optional_time("proven_until")?,
         created: row.time("created")?,
         last_used: row.time("last_used")?,
         idle_expires: row.time("idle_expires")?,
@@ -78,35 +67,24 @@ pub(crate) fn read(row: &AnyRow) -> Result<Session> {
 }
 
 impl Store {
-    /// The session with this secret that has not ended and whose account is
-    /// open.
+    /// A session by the hash of its key, whatever its state.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub async fn session(&self, secret: &str, now: Timestamp) -> Result<Option<Session>> {
-        let row = sqlx::query(
-            "SELECT sessions.* FROM sessions JOIN people ON people.id = sessions.person
-             WHERE hash = $1 AND idle_expires > $2 AND expires > $2 AND people.disabled IS NULL",
-        )
-        .bind(secret_hash(secret))
-        .bind(now.as_microsecond())
-        .fetch_optional(&mut *self.reader().await?)
-        .await?;
+    pub async fn session_by_hash(&self, hash: &str) -> Result<Option<Session>> {
+        let row = sqlx::query("SELECT * FROM sessions WHERE hash = $1").bind(hash).fetch_optional(&mut *self.reader().await?).await?;
         row.as_ref().map(read).transpose()
     }
 
-    /// Sessions of a person that have not ended, newest use first.
+    /// All sessions of a person, ended ones included, newest first.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub async fn sessions_of(&self, person: PersonId, now: Timestamp) -> Result<Vec<Session>> {
-        let rows = sqlx::query(
-            "SELECT * FROM sessions WHERE person = $1 AND idle_expires > $2 AND expires > $2 ORDER BY last_used DESC, hash",
-        )
-        .bind(person.to_string())
-        .bind(now.as_microsecond())
-        .fetch_all(&mut *self.reader().await?)
-        .await?;
+    pub async fn sessions_of(&self, person: PersonId) -> Result<Vec<Session>> {
+        let rows = sqlx::query("SELECT * FROM sessions WHERE person = $1 ORDER BY created DESC, hash")
+            .bind(person.to_string())
+            .fetch_all(&mut *self.reader().await?)
+            .await?;
         rows.iter().map(read).collect()
     }
 
@@ -130,36 +108,27 @@ impl Store {
         self.commit(transaction).await
     }
 
-    /// Deletes sessions and links that have ended; gives their number.
+    /// Deletes sessions, sign-in links and tickets that have ended; gives their
+    /// number. Without a leaf: their end was decided when they were made.
     ///
     /// # Errors
     /// The store cannot be reached.
     pub async fn expire_sessions(&self, now: Timestamp) -> Result<u64> {
         let mut transaction = self.writer().await?;
         let mut gone = 0;
-        for sql in ["DELETE FROM sessions WHERE expires <= $1 OR idle_expires <= $1", "DELETE FROM sign_in_links WHERE expires <= $1"] {
+        for sql in [
+            "DELETE FROM sessions WHERE expires <= $1 OR idle_expires <= $1",
+            "DELETE FROM sign_in_links WHERE expires <= $1",
+            "DELETE FROM tickets WHERE expires <= $1",
+        ] {
             gone += sqlx::query(sql).bind(now.as_microsecond()).execute(&mut *transaction).await?.rows_affected();
         }
         self.commit(transaction).await?;
         Ok(gone)
     }
-
-    /// Whom a link that was not used and has not ended would sign in, without
-    /// using it.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub async fn sign_in_link(&self, secret: &str, now: Timestamp) -> Result<Option<SignInLink>> {
-        let row = sqlx::query("SELECT * FROM sign_in_links WHERE hash = $1 AND used IS NULL AND expires > $2")
-            .bind(secret_hash(secret))
-            .bind(now.as_microsecond())
-            .fetch_optional(&mut *self.reader().await?)
-            .await?;
-        row.as_ref().map(read_link).transpose()
-    }
 }
 
-pub(crate) fn read_link(row: &AnyRow) -> Result<SignInLink> {
+fn read_link(row: &AnyRow) -> Result<SignInLink> {
     Ok(SignInLink {
         person: row.parsed("person")?,
         purpose: row.text("purpose")?,
@@ -169,58 +138,49 @@ pub(crate) fn read_link(row: &AnyRow) -> Result<SignInLink> {
 }
 
 impl Change {
-    /// Begins a session and gives its secret, for the cookie.
+    /// Begins a session, in place of the one whose hash is `replaces`.
     ///
     /// # Errors
     /// There is no such person.
-    pub async fn begin_session(&mut self, new: NewSession) -> Result<(Session, String)> {
-        let secret = secret()?;
-        let now = self.time();
-        let session = Session {
-            hash: secret_hash(&secret),
-            person: new.person,
-            strength: new.strength,
-            created: now,
-            last_used: now,
-            idle_expires: new.idle_expires,
-            expires: new.expires,
-            address: new.address,
-            browser: new.browser,
-        };
+    pub async fn begin_session(&mut self, session: &Session, replaces: Option<&str>) -> Result<()> {
+        if let Some(old) = replaces {
+            sqlx::query("DELETE FROM sessions WHERE hash = $1").bind(old).execute(self.connection()).await?;
+        }
         sqlx::query(
-            "INSERT INTO sessions (hash, person, strength, created, last_used, idle_expires, expires, address, browser)
-             VALUES ($1, $2, $3, $4, $4, $5, $6, $7, $8)",
+            "INSERT INTO sessions (hash, person, strength, created, last_used, idle_expires, expires, address, browser, generation, proven_until)
+             VALUES ($1, $2, $3, $4, $4, $5, $6, $7, $8, $9, $10)",
         )
         .bind(session.hash.as_str())
         .bind(session.person.to_string())
         .bind(session.strength.as_str())
-        .bind(now.as_microsecond())
+        .bind(session.created.as_microsecond())
         .bind(session.idle_expires.as_microsecond())
         .bind(session.expires.as_microsecond())
         .bind(session.address.as_deref())
         .bind(session.browser.as_deref())
+        .bind(session.generation)
+        .bind(session.proven_until.map(Timestamp::as_microsecond))
         .execute(self.connection())
         .await?;
-        // An address is personal; it stays beside the leaf.
-        let after = json!({ "address": session.address, "strength": session.strength });
-        self.record_personal(&format!("sessions:{}", session.person), None, Some(&after))?;
-        Ok((session, secret))
-    }
-
-    /// Ends one session of a person by its hash.
-    ///
-    /// # Errors
-    /// The person has none with this hash.
-    pub async fn end_session(&mut self, person: PersonId, hash: &str) -> Result<()> {
-        let done = sqlx::query("DELETE FROM sessions WHERE hash = $1 AND person = $2")
-            .bind(hash)
-            .bind(person.to_string())
+        sqlx::query("UPDATE people SET last_sign_in = $2 WHERE id = $1")
+            .bind(session.person.to_string())
+            .bind(session.created.as_microsecond())
             .execute(self.connection())
             .await?;
-        if done.rows_affected() == 0 {
-            return Err(StoreError::not_found("session"));
-        }
-        self.record(&format!("sessions:{person}"), None, Some(&json!({ "ended": 1 })))
+        // An address is personal; it stays beside the leaf.
+        let after = json!({ "address": session.address, "strength": session.strength, "proven": session.proven_until.is_some() });
+        self.record_personal(&format!("sessions:{}", session.person), None, Some(&after))
+    }
+
+    /// Ends a session by hash; true where there was one.
+    ///
+    /// # Errors
+    /// The store cannot be reached.
+    pub async fn end_session(&mut self, hash: &str) -> Result<bool> {
+        let row = sqlx::query("DELETE FROM sessions WHERE hash = $1 RETURNING person").bind(hash).fetch_optional(self.connection()).await?;
+        let Some(row) = row else { return Ok(false) };
+        self.record(&format!("sessions:{}", row.text("person")?), None, Some(&json!({ "ended": 1 })))?;
+        Ok(true)
     }
 
     /// Ends all sessions of a person, but one where it is given; gives their
@@ -239,40 +199,35 @@ impl Change {
         Ok(ended)
     }
 
-    /// Makes a link that works once and gives its secret.
+    /// Keeps a sign-in link by hash.
     ///
     /// # Errors
     /// There is no such person.
-    pub async fn add_sign_in_link(&mut self, person: PersonId, purpose: &str, expires: Timestamp) -> Result<String> {
-        let secret = secret()?;
+    pub async fn add_link(&mut self, hash: &str, link: &SignInLink) -> Result<()> {
         sqlx::query("INSERT INTO sign_in_links (hash, person, purpose, created, expires, used) VALUES ($1, $2, $3, $4, $5, NULL)")
-            .bind(secret_hash(&secret))
-            .bind(person.to_string())
-            .bind(purpose)
-            .bind(self.time().as_microsecond())
-            .bind(expires.as_microsecond())
+            .bind(hash)
+            .bind(link.person.to_string())
+            .bind(link.purpose.as_str())
+            .bind(link.created.as_microsecond())
+            .bind(link.expires.as_microsecond())
             .execute(self.connection())
             .await?;
-        self.record(&format!("sign-in-link:{person}"), None, Some(&json!({ "purpose": purpose, "expires": expires })))?;
-        Ok(secret)
+        self.record(&format!("sign-in-link:{}", link.person), None, Some(&json!({ "purpose": link.purpose, "expires": link.expires })))
     }
 
-    /// Uses a link: of many at the same time one succeeds.
+    /// Uses up a sign-in link by hash: of many at the same time one succeeds.
     ///
     /// # Errors
-    /// `E-LINK` when it is unknown, used or has ended; the three are not told
-    /// apart to whoever guesses.
-    pub async fn use_sign_in_link(&mut self, secret: &str) -> Result<SignInLink> {
+    /// The store cannot be reached.
+    pub async fn take_link(&mut self, hash: &str) -> Result<Option<SignInLink>> {
         let row = sqlx::query("UPDATE sign_in_links SET used = $2 WHERE hash = $1 AND used IS NULL AND expires > $2 RETURNING *")
-            .bind(secret_hash(secret))
+            .bind(hash)
             .bind(self.time().as_microsecond())
             .fetch_optional(self.connection())
             .await?;
-        let link = match row {
-            Some(row) => read_link(&row)?,
-            None => return Err(StoreError::conflict("E-LINK", "sign-in link", "The link does not work any more.")),
-        };
+        let Some(row) = row else { return Ok(None) };
+        let link = read_link(&row)?;
         self.record(&format!("sign-in-link:{}", link.person), None, Some(&json!({ "used": link.purpose })))?;
-        Ok(link)
+        Ok(Some(link))
     }
 }

@@ -1,11 +1,11 @@
-//! **Tokens**: for enrolling hosts and for the API. The secret is shown once;
-//! only its hash is stored.
+//! **Tokens**: for enrolling hosts and for the API. The caller makes the secret
+//! and shows it once; only its hash is stored.
 
 use crate::change::Change;
 use crate::columns::{Columns, to_json};
 use crate::engine::Store;
 use crate::error::{Result, StoreError};
-use crate::identifier::{fresh, secret, secret_hash};
+use crate::identifier::secret_hash;
 use crate::scope::{Conditions, Scope};
 use jiff::Timestamp;
 use plimsoll_core::model::identifier::{ClientId, GroupId, PersonId, TokenId};
@@ -44,23 +44,6 @@ pub struct EnrolmentToken {
     pub revoked: Option<Timestamp>,
 }
 
-/// What a new enrolment token is to allow.
-#[derive(Clone, Debug)]
-pub struct NewEnrolmentToken {
-    /// Client that hosts join.
-    pub client: ClientId,
-    /// Group that hosts join; one of the client's.
-    pub group: Option<GroupId>,
-    /// Labels that hosts get.
-    pub labels: BTreeMap<String, String>,
-    /// What it is for.
-    pub note: String,
-    /// When it ends.
-    pub expires: Timestamp,
-    /// How many hosts it may let in; one unless there is a reason.
-    pub uses: u32,
-}
-
 /// A token for the API, no wider than its maker.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct ApiToken {
@@ -86,7 +69,7 @@ fn small(row: &AnyRow, name: &str) -> Result<u32> {
     u32::try_from(row.number(name)?).map_err(|_| StoreError::damaged(name, "The number is out of range."))
 }
 
-pub(crate) fn read_enrolment(row: &AnyRow) -> Result<EnrolmentToken> {
+fn read_enrolment(row: &AnyRow) -> Result<EnrolmentToken> {
     Ok(EnrolmentToken {
         id: row.parsed("id")?,
         client: row.parsed("client")?,
@@ -103,7 +86,7 @@ pub(crate) fn read_enrolment(row: &AnyRow) -> Result<EnrolmentToken> {
     })
 }
 
-pub(crate) fn read_api(row: &AnyRow) -> Result<ApiToken> {
+fn read_api(row: &AnyRow) -> Result<ApiToken> {
     Ok(ApiToken {
         id: row.parsed("id")?,
         name: row.text("name")?,
@@ -133,19 +116,20 @@ impl Store {
         conditions.query(sql).fetch_all(&mut *self.reader().await?).await?.iter().map(read_enrolment).collect()
     }
 
-    /// The API token with this secret, whatever its state; the caller refuses
-    /// what has ended.
-    ///
-    /// The secret is looked up by its hash, so that the time of the look-up
-    /// says nothing about other secrets.
+    /// An enrolment token by hash, whatever its state.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub async fn api_token_by_secret(&self, secret: &str) -> Result<Option<ApiToken>> {
-        let row = sqlx::query("SELECT * FROM api_tokens WHERE hash = $1")
-            .bind(secret_hash(secret))
-            .fetch_optional(&mut *self.reader().await?)
-            .await?;
+    pub async fn enrolment_token_by_hash(&self, hash: &str) -> Result<Option<EnrolmentToken>> {
+        enrolment_by_hash(&mut *self.reader().await?, hash).await
+    }
+
+    /// An API token by hash, whatever its state.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn api_token_by_hash(&self, hash: &str) -> Result<Option<ApiToken>> {
+        let row = sqlx::query("SELECT * FROM api_tokens WHERE hash = $1").bind(hash).fetch_optional(&mut *self.reader().await?).await?;
         row.as_ref().map(read_api).transpose()
     }
 
@@ -183,32 +167,17 @@ impl Store {
 }
 
 impl Change {
-    /// Makes an enrolment token and gives its secret, which is shown once.
+    /// Keeps an enrolment token by the hash of its secret.
     ///
     /// # Errors
     /// There is no such client or group.
-    pub async fn add_enrolment_token(&mut self, new: NewEnrolmentToken) -> Result<(EnrolmentToken, String)> {
-        let secret = secret()?;
-        let token = EnrolmentToken {
-            id: TokenId::from_bits(fresh(self.time())?),
-            client: new.client,
-            group: new.group,
-            labels: new.labels,
-            note: new.note,
-            maker: self.actor().id.clone(),
-            created: self.time(),
-            expires: new.expires,
-            uses: new.uses.max(1),
-            used: 0,
-            last_used: None,
-            revoked: None,
-        };
+    pub async fn add_enrolment_token(&mut self, hash: &str, token: &EnrolmentToken) -> Result<()> {
         sqlx::query(
             "INSERT INTO enrolment_tokens (id, hash, client, group_id, labels, note, maker, created, expires, uses, used, last_used, revoked)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, NULL, NULL)",
         )
         .bind(token.id.to_string())
-        .bind(secret_hash(&secret))
+        .bind(hash)
         .bind(token.client.to_string())
         .bind(token.group.map(|group| group.to_string()))
         .bind(to_json(&token.labels)?)
@@ -220,8 +189,7 @@ impl Change {
         .execute(self.connection())
         .await?;
         self.concerns(token.client);
-        self.record(&format!("enrolment-token:{}", token.id), None, Some(&token))?;
-        Ok((token, secret))
+        self.record(&format!("enrolment-token:{}", token.id), None, Some(token))
     }
 
     /// Uses an enrolment token once: of many at the same time, as many succeed
@@ -281,37 +249,25 @@ impl Change {
         Ok(token)
     }
 
-    /// Makes an API token and gives its secret, which is shown once.
+    /// Keeps an API token by the hash of its secret.
     ///
     /// # Errors
     /// There is no such person.
-    pub async fn add_api_token(&mut self, maker: PersonId, name: &str, scopes: Value, expires: Option<Timestamp>) -> Result<(ApiToken, String)> {
-        let secret = secret()?;
-        let token = ApiToken {
-            id: TokenId::from_bits(fresh(self.time())?),
-            name: name.to_owned(),
-            maker,
-            scopes,
-            created: self.time(),
-            expires,
-            last_used: None,
-            revoked: None,
-        };
+    pub async fn add_api_token(&mut self, hash: &str, token: &ApiToken) -> Result<()> {
         sqlx::query(
             "INSERT INTO api_tokens (id, hash, name, maker, scopes, created, expires, last_used, revoked)
              VALUES ($1, $2, $3, $4, $5, $6, $7, NULL, NULL)",
         )
         .bind(token.id.to_string())
-        .bind(secret_hash(&secret))
-        .bind(name)
-        .bind(maker.to_string())
+        .bind(hash)
+        .bind(token.name.as_str())
+        .bind(token.maker.to_string())
         .bind(to_json(&token.scopes)?)
         .bind(token.created.as_microsecond())
-        .bind(expires.map(Timestamp::as_microsecond))
+        .bind(token.expires.map(Timestamp::as_microsecond))
         .execute(self.connection())
         .await?;
-        self.record(&format!("api-token:{}", token.id), None, Some(&token))?;
-        Ok((token, secret))
+        self.record(&format!("api-token:{}", token.id), None, Some(token))
     }
 
     /// Withdraws an API token.

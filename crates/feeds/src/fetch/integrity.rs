@@ -8,6 +8,7 @@
 
 use crate::cache::io_problem;
 use plimsoll_core::model::problem::Problem;
+use plimsoll_formats::protocol::encode_hex;
 use sha2::{Digest, Sha256, Sha512};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -133,5 +134,5 @@ fn digest<D: Digest>(path: &Path) -> Result<String, Problem> {
         let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else { break };
         hasher.update(bytes);
     }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(encode_hex(&hasher.finalize()))
 }

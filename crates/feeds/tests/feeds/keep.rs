@@ -172,7 +172,7 @@ fn a_stopped_run_keeps_what_it_has() {
 
 /// Runs an update in this process, for a parent that kills it or starves it.
 #[test]
-#[ignore = "started by the tests below"]
+#[ignore = "is the process that the tests below start: cargo test -p plimsoll-feeds --test feeds -- --exact keep::child --ignored"]
 fn child() {
     let Ok(root) = std::env::var("PLIMSOLL_FEEDS_CHILD") else { return };
     let url = std::env::var("PLIMSOLL_FEEDS_URL").expect("an address");

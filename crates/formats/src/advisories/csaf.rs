@@ -9,6 +9,7 @@ use super::facts::{
 use super::json_text::{Word, document};
 use super::{Fact, Reading};
 use crate::bounded::{self, Limits};
+use crate::protocol::encode_hex;
 use jiff::Timestamp;
 use plimsoll_core::model::advisory::{
     Advisory, AdvisoryKind, Affected, AffectedRange, NamesWhat, RangeEnd, Severity, Status, Workaround,
@@ -424,10 +425,7 @@ pub fn archive(place: &str, zip_bytes: &[u8], sink: &mut dyn FnMut(Fact)) -> Res
 
 /// Checks a document against its published SHA-512.
 fn verify(place: &str, bytes: &[u8], expected: &str) -> Result<(), Problem> {
-    let mut actual = String::with_capacity(128);
-    for byte in sha2::Sha512::digest(bytes) {
-        actual.push_str(&format!("{byte:02x}"));
-    }
+    let actual = encode_hex(&sha2::Sha512::digest(bytes));
     if actual == expected {
         return Ok(());
     }

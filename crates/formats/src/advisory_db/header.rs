@@ -1,6 +1,7 @@
 //! Judges the head of a database before anything else of it is believed.
 
 use super::layout::{self, Header};
+use crate::protocol::encode_hex;
 use plimsoll_core::model::problem::Problem;
 use zerocopy::IntoBytes;
 
@@ -37,11 +38,11 @@ pub(super) fn check_header(header: &Header, length: usize, place: &str) -> Resul
 pub(super) fn check_signature(header: &Header, trusted: Option<&[u8; 32]>, place: &str) -> Result<(), Problem> {
     if let Some(trusted) = trusted
         && &header.signer != trusted {
-            let signer = if header.signer == [0; 32] { "nobody".to_owned() } else { hex(&header.signer) };
+            let signer = if header.signer == [0; 32] { "nobody".to_owned() } else { encode_hex(&header.signer) };
             return Err(Problem::new(
                 "E-DB-SIGNER",
                 place,
-                format!("is signed by {signer}, the trusted key is {}", hex(trusted)),
+                format!("is signed by {signer}, the trusted key is {}", encode_hex(trusted)),
                 "get the database from its builder again, or check the key you were given",
             ));
         }
@@ -60,11 +61,6 @@ pub(super) fn check_signature(header: &Header, trusted: Option<&[u8; 32]>, place
                 "get the database from its builder again; do not use this file",
             )
         })
-}
-
-/// Bytes as lower-case hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The problem of a file that is something else.

@@ -1,8 +1,9 @@
 //! Reads the database in place and answers questions of [`Knowledge`].
 
-use super::header::{check_header, check_signature, damaged, hex, not_a_database};
+use super::header::{check_header, check_signature, damaged, not_a_database};
 use super::layout::{self, Header, Identifier, Name, RuleRow, Section, ShardHead, ThreatRow, Version, kind};
 use super::write::{StoredAdvisory, SupportFacts, ThreatDetails};
+use crate::protocol::encode_hex;
 use plimsoll_core::knowledge::{AdvisoryFacts, AdvisoryText, Knowledge, Rule, RuleEnd, RuleVersion};
 use plimsoll_core::model::advisory::{NamesWhat, Only, Status};
 use plimsoll_core::model::problem::Problem;
@@ -130,7 +131,7 @@ impl<B: AsRef<[u8]>> Database<B> {
 
     /// Public key that signed it, hex.
     pub fn signed_by(&self) -> Option<String> {
-        (self.header.signer != [0; 32]).then(|| hex(&self.header.signer))
+        (self.header.signer != [0; 32]).then(|| encode_hex(&self.header.signer))
     }
 
     /// Number of advisories.

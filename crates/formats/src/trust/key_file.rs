@@ -1,6 +1,7 @@
 //! Private keys at rest: PKCS#8 PEM, encrypted with a passphrase (PBES2,
 //! scrypt, AES-256), which `openssl pkey` reads as well.
 
+use crate::protocol::{decode_hex, encode_hex};
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey};
 use ed25519_dalek::{Signer, SigningKey};
@@ -9,6 +10,11 @@ use plimsoll_core::model::problem::Problem;
 
 /// Largest key file: a real one has some 400 bytes.
 const LIMIT: usize = 16 << 10;
+/// Most bytes that scrypt may work through (128 × N × r × p): four times what a
+/// key file of our own takes.
+const SCRYPT_BYTES: u64 = 128 << 20;
+/// Most rounds of PBKDF2, some seconds; `openssl pkey` writes 2048.
+const PBKDF2_ROUNDS: u32 = 4_000_000;
 
 /// An Ed25519 private key and what is done with it: signing.
 pub struct KeyFile(SigningKey);
@@ -18,19 +24,14 @@ pub struct KeyFile(SigningKey);
 pub struct PublicKey(pub [u8; 32]);
 
 impl PublicKey {
-    /// Reads 64 hexadecimal digits.
+    /// Reads 64 lower-case hexadecimal digits.
     pub fn parse(text: &str) -> Option<Self> {
-        let mut out = [0; 32];
-        (text.len() == 64 && text.is_ascii()).then_some(())?;
-        for (place, byte) in out.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(text.get(place * 2..place * 2 + 2)?, 16).ok()?;
-        }
-        Some(Self(out))
+        decode_hex(text).map(Self)
     }
 
     /// As 64 hexadecimal digits.
     pub fn hex(&self) -> String {
-        hex(&self.0)
+        encode_hex(&self.0)
     }
 
     /// Whether `signature` is this key's over `message`; malleable and
@@ -41,13 +42,20 @@ impl PublicKey {
     }
 }
 
-/// Lower-case hexadecimal digits of bytes.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
+/// Refuses a file that asks for more memory or time than opening a key is
+/// worth; its costs are whatever its writer chose.
+fn check_cost(scheme: &pkcs5::EncryptionScheme<'_>) -> Result<(), String> {
+    let derivation = scheme.pbes2().map(|scheme| &scheme.kdf);
+    if let Some(cost) = derivation.and_then(|derivation| derivation.scrypt()) {
+        let parts = [cost.cost_parameter, u64::from(cost.block_size), u64::from(cost.parallelization)];
+        let bytes = parts.into_iter().fold(128, u64::saturating_mul);
+        return if bytes <= SCRYPT_BYTES { Ok(()) } else { Err(format!("asks scrypt to work through {bytes} bytes, the limit is {SCRYPT_BYTES}")) };
+    }
+    let Some(cost) = derivation.and_then(|derivation| derivation.pbkdf2()) else {
+        return Err("is protected by something else than scrypt or PBKDF2".to_owned());
+    };
+    let rounds = cost.iteration_count;
+    if rounds <= PBKDF2_ROUNDS { Ok(()) } else { Err(format!("asks for {rounds} rounds of PBKDF2, the limit is {PBKDF2_ROUNDS}")) }
 }
 
 impl KeyFile {
@@ -97,7 +105,8 @@ impl KeyFile {
     ///
     /// # Errors
     ///
-    /// `E-KEY` for anything that is no Ed25519 key, `E-PASSPHRASE` where the
+    /// `E-KEY` for anything that is no Ed25519 key, and for a file that would
+    /// take too much memory or time to open; `E-PASSPHRASE` where the
     /// passphrase is missing or wrong; neither repeats any byte of the file.
     pub fn from_pem(place: &str, pem: &str, passphrase: Option<&[u8]>) -> Result<Self, Problem> {
         let bad = |text: String| Problem::new("E-KEY", place, text, "name a key file that `plimsoll root init` made");
@@ -114,6 +123,7 @@ impl KeyFile {
         let (_, der) = pkcs8::SecretDocument::from_pem(pem).map_err(|_| bad("is no PEM file".to_owned()))?;
         let sealed = EncryptedPrivateKeyInfo::try_from(der.as_bytes())
             .map_err(|_| bad("is no encrypted private key".to_owned()))?;
+        check_cost(&sealed.encryption_algorithm).map_err(bad)?;
         let plain = sealed.decrypt(passphrase).map_err(|_| wrong("cannot be opened with this passphrase"))?;
         SigningKey::from_pkcs8_der(plain.as_bytes())
             .map(Self)
@@ -124,6 +134,7 @@ impl KeyFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pkcs5::pbes2::{EncryptionScheme, Kdf, Parameters, Pbkdf2Params, Pbkdf2Prf, ScryptParams};
 
     #[test]
     fn an_encrypted_key_opens_with_its_passphrase_only() {
@@ -146,6 +157,35 @@ mod tests {
         let cut = &pem[..pem.len() / 2];
         for other in ["", "hello", cut, "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAA==\n-----END ENCRYPTED PRIVATE KEY-----\n"] {
             assert_eq!(KeyFile::from_pem("k", other, Some(b"x")).err().unwrap().code, "E-KEY", "{other:?}");
+        }
+    }
+
+    fn protected(kdf: Kdf<'_>) -> String {
+        let encryption = EncryptionScheme::Aes256Cbc { iv: &[2; 16] };
+        let sealed = EncryptedPrivateKeyInfo {
+            encryption_algorithm: pkcs5::EncryptionScheme::Pbes2(Parameters { kdf, encryption }),
+            encrypted_data: &[3; 48],
+        };
+        pkcs8::SecretDocument::encode_msg(&sealed).unwrap().to_pem("ENCRYPTED PRIVATE KEY", LineEnding::LF).unwrap().to_string()
+    }
+
+    #[test]
+    fn a_file_that_asks_for_gigabytes_or_minutes_is_refused_at_once() {
+        let scrypt = |cost_parameter, block_size, parallelization| {
+            Kdf::Scrypt(ScryptParams { salt: &[1; 16], cost_parameter, block_size, parallelization, key_length: None })
+        };
+        let rounds = |iteration_count| {
+            Kdf::Pbkdf2(Pbkdf2Params { salt: &[1; 16], iteration_count, key_length: None, prf: Pbkdf2Prf::HmacWithSha256 })
+        };
+        let code = |kdf| KeyFile::from_pem("k", &protected(kdf), Some(b"x")).err().unwrap().code;
+        let started = std::time::Instant::now();
+        for hostile in [scrypt(1 << 18, 8, 1), scrypt(1 << 15, 64, 1), scrypt(1 << 15, 8, 5), scrypt(1 << 62, u16::MAX, u16::MAX), rounds(4_000_001), rounds(u32::MAX)] {
+            assert_eq!(code(hostile), "E-KEY");
+        }
+        assert!(started.elapsed().as_secs() < 1, "nothing was computed");
+        // What others write within the limits is computed, and does not open.
+        for ordinary in [scrypt(1 << 14, 8, 1), rounds(2048)] {
+            assert_eq!(code(ordinary), "E-PASSPHRASE");
         }
     }
 }

@@ -5,11 +5,11 @@
 //! canonical JSON, key ids that are SHA-256 digests of the keys, thresholds of
 //! distinct keys, a version that never goes back and an expiry.
 
-use super::key_file::{KeyFile, PublicKey, hex};
+use super::key_file::{KeyFile, PublicKey};
+use crate::protocol::{decode_hex, digest, encode_hex};
 use jiff::Timestamp;
 use plimsoll_core::model::problem::Problem;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Largest root document, as `tough` bounds it.
@@ -112,7 +112,7 @@ fn canonical(value: &impl Serialize) -> Vec<u8> {
 }
 
 fn identity(key: &Key) -> String {
-    hex(&Sha256::digest(canonical(key)))
+    digest(&canonical(key))
 }
 
 fn named(key: PublicKey) -> (String, Key) {
@@ -169,7 +169,7 @@ impl Root {
         for signature in signatures {
             let holds = || {
                 let key = PublicKey::parse(&self.keys.get(&signature.keyid)?.keyval.public)?;
-                Some(key.verifies(message, &signature_bytes(&signature.sig)?))
+                Some(key.verifies(message, &decode_hex(&signature.sig)?))
             };
             if keys.keyids.contains(&signature.keyid) && holds() == Some(true) {
                 counted.insert(&signature.keyid);
@@ -177,15 +177,6 @@ impl Root {
         }
         counted.len()
     }
-}
-
-fn signature_bytes(text: &str) -> Option<[u8; 64]> {
-    let mut out = [0; 64];
-    (text.len() == 128 && text.is_ascii()).then_some(())?;
-    for (place, byte) in out.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(place * 2..place * 2 + 2)?, 16).ok()?;
-    }
-    Some(out)
 }
 
 impl SignedRoot {
@@ -214,7 +205,7 @@ impl SignedRoot {
         let signatures = keys
             .people
             .iter()
-            .map(|key| Signature { keyid: named(key.public()).0, sig: hex(&key.sign(&message)) })
+            .map(|key| Signature { keyid: named(key.public()).0, sig: encode_hex(&key.sign(&message)) })
             .collect();
         let bytes = canonical(&Envelope { signatures, signed: root.clone() });
         Ok(Self { root, bytes })
@@ -263,7 +254,7 @@ impl SignedRoot {
 
     /// SHA-256 of the bytes, hex: what a join command carries and people compare.
     pub fn digest(&self) -> String {
-        hex(&Sha256::digest(&self.bytes))
+        digest(&self.bytes)
     }
 }
 

@@ -11,6 +11,7 @@ use plimsoll_core::model::problem::Problem;
 use plimsoll_core::model::scan::Database as Named;
 use plimsoll_feeds::open::Mapped;
 use plimsoll_formats::advisory_db::read::Database;
+use plimsoll_formats::protocol::decode_hex;
 use std::path::Path;
 
 /// Everything an answer rests on beside the host itself.
@@ -84,22 +85,14 @@ pub fn open_file(path: &Path, trusted: Option<&[u8; 32]>) -> Result<Database<Map
 
 /// Reads 32 bytes of an Ed25519 key in hex.
 pub fn key(text: &str) -> Result<[u8; 32], Failure> {
-    let bad = || {
+    decode_hex(text).ok_or_else(|| {
         Failure::input(Problem::new(
             "E-KEY",
             "--db-key",
-            format!("is {} characters long or not hexadecimal; a public key is 64 hexadecimal digits", text.len()),
+            format!("has {} characters; a public key is 64 lower-case hexadecimal digits", text.len()),
             "copy the public key that `plimsoll db key` printed",
         ))
-    };
-    let mut out = [0; 32];
-    if text.len() != 64 || !text.is_ascii() {
-        return Err(bad());
-    }
-    for (place, byte) in out.iter_mut().enumerate() {
-        *byte = text.get(place * 2..place * 2 + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()).ok_or_else(bad)?;
-    }
-    Ok(out)
+    })
 }
 
 /// Reads the public key that a database must be signed by.

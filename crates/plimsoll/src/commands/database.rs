@@ -21,6 +21,7 @@ use plimsoll_feeds::fetch::{self, ProxySettings, UpdateOptions, UpdateReport};
 use plimsoll_feeds::open::Mapped;
 use plimsoll_formats::advisory_db::read::Database;
 use plimsoll_formats::advisory_db::write::Signer;
+use plimsoll_formats::protocol::encode_hex;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -361,7 +362,7 @@ fn verify(arguments: &DbInfo, printer: &Printer) -> Result<Outcome, Failure> {
 
 /// Makes a key pair; the private half never leaves its file.
 fn make_key(file: &Path, printer: &Printer) -> Result<Outcome, Failure> {
-    use std::io::{Read, Write};
+    use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
     let place = file.display().to_string();
     let failed = |error: std::io::Error| {
@@ -372,20 +373,17 @@ fn make_key(file: &Path, printer: &Printer) -> Result<Outcome, Failure> {
             "name a file that does not exist yet; a key is never overwritten",
         ))
     };
-    let mut seed = [0; 32];
-    std::fs::File::open("/dev/urandom").and_then(|mut random| random.read_exact(&mut seed)).map_err(failed)?;
+    let seed = super::root::random()?;
     let key = SigningKey::from_bytes(&seed);
     let mut out =
         std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(failed)?;
-    let hex: String = seed.iter().map(|byte| format!("{byte:02x}")).collect();
-    let written = out.write_all(format!("plimsoll-database-key-1 {hex}\n").as_bytes()).and_then(|()| out.sync_all());
+    let written = out.write_all(format!("plimsoll-database-key-1 {}\n", encode_hex(&seed)).as_bytes()).and_then(|()| out.sync_all());
     written.map_err(|error| {
         // Half a key would stand in the way of a whole one.
         let _ = std::fs::remove_file(file);
         failed(error)
     })?;
-    let public: String = key.verifying_key().to_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    printer.data(&format!("{public}\n"))?;
+    printer.data(&format!("{}\n", encode_hex(key.verifying_key().as_bytes())))?;
     printer.say(&format!("the private key is in {place}; give the printed public key to `--db-key`"));
     Ok(Outcome::Clean)
 }

@@ -1,5 +1,6 @@
 //! `plimsoll evidence`, `backup` and `restore`: what outlives a server.
 
+use super::runtime;
 use crate::arguments::{Backup, EvidenceCommand, Kept, PlainFormat, Restore};
 use crate::places;
 use crate::printer::{Failure, Outcome, Printer};
@@ -16,13 +17,6 @@ const CHECKPOINT_LIMIT: u64 = 64 << 10;
 
 fn failure(error: StoreError) -> Failure {
     Failure::unfinished(*error.problem)
-}
-
-fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    let started = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    started.map_err(|error| {
-        Failure::unfinished(Problem::new("E-RUN", "this command", format!("cannot start: {error}"), "check the limits of processes"))
-    })
 }
 
 /// How to open what a server keeps.

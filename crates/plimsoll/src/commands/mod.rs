@@ -17,6 +17,7 @@ mod version;
 
 use crate::arguments::Command;
 use crate::printer::{Failure, Outcome, Printer};
+use plimsoll_core::model::problem::Problem;
 
 /// Runs one command.
 pub fn run(command: Command, printer: &Printer) -> Result<Outcome, Failure> {
@@ -47,10 +48,18 @@ pub fn run(command: Command, printer: &Printer) -> Result<Outcome, Failure> {
     }
 }
 
+/// Starts what runs a server or opens its store.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let started = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    started.map_err(|error| {
+        Failure::unfinished(Problem::new("E-RUN", "this command", format!("cannot start its threads: {error}"), "check the limits of processes and memory"))
+    })
+}
+
 /// Writes a value as JSON to standard output.
 fn json(printer: &Printer, value: &impl serde::Serialize) -> Result<(), Failure> {
     let mut text = serde_json::to_string_pretty(value).map_err(|error| {
-        Failure::unfinished(plimsoll_core::model::problem::Problem::new(
+        Failure::unfinished(Problem::new(
             "E-JSON",
             "standard output",
             error.to_string(),

@@ -89,7 +89,8 @@ pub fn make(
     Ok(root)
 }
 
-fn random<const LENGTH: usize>() -> Result<[u8; LENGTH], Failure> {
+/// Draws random bytes for a key.
+pub fn random<const LENGTH: usize>() -> Result<[u8; LENGTH], Failure> {
     let mut out = [0; LENGTH];
     getrandom::fill(&mut out).map_err(|error| {
         Failure::unfinished(Problem::new("E-RANDOM", "the system's random source", error.to_string(), "make keys on another machine"))

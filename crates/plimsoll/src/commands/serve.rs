@@ -1,7 +1,7 @@
 //! `plimsoll serve` and `plimsoll up`: the server, and the whole of an
 //! evaluation in one command.
 
-use super::{basis, root};
+use super::{basis, root, runtime};
 use crate::arguments::{Serve, Up};
 use crate::places;
 use crate::printer::{Failure, Outcome, Printer};
@@ -65,13 +65,6 @@ pub fn up(arguments: &Up, printer: &Printer) -> Result<Outcome, Failure> {
     })
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    let started = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    started.map_err(|error| {
-        Failure::unfinished(Problem::new("E-RUN", "the server", format!("cannot start its threads: {error}"), "check the limits of processes and memory"))
-    })
-}
-
 /// The data folder, made if need be, for its owner alone.
 fn folder(told: Option<&Path>) -> Result<PathBuf, Failure> {
     let folder = told.map_or_else(places::server, Path::to_path_buf);
@@ -101,7 +94,7 @@ fn configuration(arguments: &Serve, data: &Path, root: Option<Vec<u8>>, evaluati
         database: arguments.database.clone(),
         advisories: arguments.db.clone().unwrap_or_else(|| data.join("advisories.plimsolldb")),
         advisories_key: arguments.db_key.as_deref().map(basis::key).transpose()?,
-        policies: basis::policies(arguments.policy.as_deref())?,
+        policies: basis::policies(arguments.policy.as_deref())?.into(),
         root,
         evaluation,
         check_in_seconds: arguments.check_in,

@@ -2,7 +2,7 @@
 //!
 //! The usual one changes nothing, writes nothing and is answered from memory.
 
-use super::{answer, read, refuse};
+use super::{actor, answer, read, refuse};
 use crate::app::{News, Shared};
 use crate::http::gate::Allowed;
 use crate::http::problem::Refusal;
@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use plimsoll_core::model::identifier::HostId;
 use plimsoll_core::model::problem::{Problem, printable};
 use plimsoll_formats::protocol::{CheckIn, CheckInAnswer, Want, code, headers};
-use plimsoll_store::{Actor, Intent};
+use plimsoll_store::Intent;
 
 /// The host behind a request that the gate let through.
 pub(super) fn host(allowed: &Allowed) -> Result<HostId, Refusal> {
@@ -67,8 +67,7 @@ pub(super) async fn raise(app: &Shared, allowed: &Allowed, id: HostId, words: &s
     if same {
         return Ok(());
     }
-    let actor = Actor { id: format!("host:{id}"), name: None, strength: "host-key".to_owned(), request: Some(allowed.caller.request.clone()) };
-    let mut change = app.store.begin(Intent::new(actor, Timestamp::now(), "host.flag", format!("host:{id}"))).await?;
+    let mut change = app.store.begin(Intent::new(actor(id, allowed), Timestamp::now(), "host.flag", format!("host:{id}"))).await?;
     let registration = change.flag_host(id, Some(words)).await?;
     change.commit(None).await?;
     app.fleet.write().register(registration, 0);

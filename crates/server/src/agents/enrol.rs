@@ -2,7 +2,7 @@
 //! that the join command carried.
 
 use super::check::Signed;
-use super::{answer, read, refuse};
+use super::{actor, answer, read, refuse};
 use crate::app::{News, Shared};
 use crate::http::gate::Allowed;
 use crate::http::problem::Refusal;
@@ -18,7 +18,7 @@ use plimsoll_core::model::problem::Problem;
 use plimsoll_core::model::registration::{HostSource, HostState, Registration};
 use plimsoll_formats::protocol::{self, Enrol, Enrolled, NEW_HOST, code};
 use plimsoll_store::hosts::Machine;
-use plimsoll_store::{Actor, ErrorKind, Intent};
+use plimsoll_store::{ErrorKind, Intent};
 
 /// Lets a host join.
 pub async fn enrol(State(app): State<Shared>, allowed: Allowed, parts: Parts, body: Bytes) -> Result<Response, Refusal> {
@@ -75,8 +75,7 @@ async fn admit(
     now: Timestamp,
 ) -> Result<Registration, Refusal> {
     let id = HostId::from_bits(plimsoll_store::identifier::fresh(now)?);
-    let actor = Actor { id: format!("host:{id}"), name: None, strength: "host-key".to_owned(), request: Some(allowed.caller.request.clone()) };
-    let mut change = app.store.begin(Intent::new(actor, now, "host.enrol", format!("host:{id}"))).await?;
+    let mut change = app.store.begin(Intent::new(actor(id, allowed), now, "host.enrol", format!("host:{id}"))).await?;
     // Of two hosts at once with one token, one loses here.
     change.use_enrolment_token(&wish.token).await.map_err(|error| match error.kind {
         ErrorKind::Conflict => spent(),

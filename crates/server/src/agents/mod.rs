@@ -13,13 +13,16 @@ mod rotate;
 pub use check::Signatures;
 
 use crate::app::Shared;
+use crate::http::gate::Allowed;
 use crate::http::problem::Refusal;
 use crate::http::routes::{Access, Routes};
 use axum::body::Bytes;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use plimsoll_core::model::identifier::HostId;
 use plimsoll_core::model::problem::Problem;
 use plimsoll_formats::protocol::{self, Limits, Message, code};
+use plimsoll_store::Actor;
 
 /// The agents' routes.
 pub fn routes() -> Routes<Shared> {
@@ -41,6 +44,11 @@ fn read<M: Message>(body: &Bytes) -> Result<M, Refusal> {
 fn answer<M: Message>(message: &M) -> Result<Response, Refusal> {
     let bytes = protocol::write_message(message)?;
     Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], bytes).into_response())
+}
+
+/// A host as the one who acts.
+fn actor(id: HostId, allowed: &Allowed) -> Actor {
+    Actor { id: format!("host:{id}"), name: None, strength: "host-key".to_owned(), request: Some(allowed.caller.request.clone()) }
 }
 
 /// Refuses with the status that belongs to a code of the protocol.

@@ -1,7 +1,7 @@
 //! Reports, whole and as the difference from the last one.
 
 use super::check_in::host;
-use super::{answer, refuse};
+use super::{actor, answer, refuse};
 use crate::app::Shared;
 use crate::http::gate::Allowed;
 use crate::http::problem::Refusal;
@@ -12,7 +12,6 @@ use axum::response::Response;
 use plimsoll_core::model::identifier::HostId;
 use plimsoll_core::model::problem::Problem;
 use plimsoll_formats::protocol::{self, CanonicalReport, ReportAnswer, code};
-use plimsoll_store::Actor;
 
 /// Takes a whole report.
 pub async fn whole(State(app): State<Shared>, allowed: Allowed, body: Bytes) -> Result<Response, Refusal> {
@@ -39,13 +38,8 @@ pub async fn delta(State(app): State<Shared>, allowed: Allowed, body: Bytes) -> 
         refuse(Problem::new(code::BASE, "delta", "starts from a report that this server does not have", "send the whole report"))
     };
     let (client, digest) = known.filter(|(_, digest)| *digest == delta.base).ok_or_else(lost)?;
-    let bytes = app.store.report(client, &digest).await?;
-    let report = app
-        .compute(move || {
-            let base = protocol::read_report_bytes("stored report", bytes)?;
-            protocol::apply_delta(&base.report, &base.digest, delta)
-        })
-        .await;
+    let base = evaluate::stored_report(&app, client, &digest).await?;
+    let report = app.compute(move || protocol::apply_delta(&base.report, &base.digest, delta)).await;
     take(&app, &allowed, id, report).await
 }
 
@@ -70,9 +64,8 @@ async fn take(
             return Err(refuse(problem));
         }
     };
-    let actor = Actor { id: format!("host:{id}"), name: None, strength: "host-key".to_owned(), request: Some(allowed.caller.request.clone()) };
     let digest = report.digest.clone();
-    let counts = evaluate::take(app, id, report, actor).await?;
+    let counts = evaluate::take(app, id, report, actor(id, allowed)).await?;
     app.metrics.reports.inc();
     answer(&ReportAnswer {
         report: digest,

@@ -1,7 +1,7 @@
 //! Changing a host's key: asked with the old one, proved with the new one.
 
 use super::check_in::host;
-use super::{read, refuse};
+use super::{actor, read, refuse};
 use crate::app::Shared;
 use crate::http::gate::Allowed;
 use crate::http::problem::Refusal;
@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use plimsoll_formats::protocol::{Rotate, verify_rotation};
-use plimsoll_store::{Actor, Intent};
+use plimsoll_store::Intent;
 
 /// Changes the key.
 pub async fn rotate(State(app): State<Shared>, allowed: Allowed, body: Bytes) -> Result<StatusCode, Refusal> {
@@ -18,8 +18,7 @@ pub async fn rotate(State(app): State<Shared>, allowed: Allowed, body: Bytes) ->
     let id = host(&allowed)?;
     let old = app.fleet.read().host(id).and_then(|managed| managed.registration.public_key.clone()).unwrap_or_default();
     verify_rotation(&id.to_string(), &old, &wish).map_err(refuse)?;
-    let actor = Actor { id: format!("host:{id}"), name: None, strength: "host-key".to_owned(), request: Some(allowed.caller.request.clone()) };
-    let mut change = app.store.begin(Intent::new(actor, Timestamp::now(), "host.rotate-key", format!("host:{id}"))).await?;
+    let mut change = app.store.begin(Intent::new(actor(id, &allowed), Timestamp::now(), "host.rotate-key", format!("host:{id}"))).await?;
     let registration = change.update_host(id, |host| host.public_key = Some(wish.new_public_key)).await?;
     change.commit(None).await?;
     app.fleet.write().register(registration, 0);

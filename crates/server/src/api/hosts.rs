@@ -17,6 +17,7 @@ use plimsoll_core::model::registration::Registration;
 use plimsoll_core::model::scan::Scan;
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// Which hosts.
@@ -127,13 +128,12 @@ pub fn seen_host<T>(app: &App, scope: &Scope, id: &str, look: impl FnOnce(&Manag
 /// What the store or the advisory database meets.
 pub async fn explain(app: &Shared, registration: &Registration, include_fixed: bool) -> Result<Option<Scan>, Refusal> {
     let Some(digest) = registration.report.clone() else { return Ok(None) };
-    let bytes = app.store.report(registration.client, &digest).await?;
+    let report = evaluate::stored_report(app, registration.client, &digest).await?.report;
     let memory = evaluate::memory(app, registration.id).await?;
-    let (held, policies) = (app.advisories.held(), app.configuration.policies.clone());
+    let (held, policies) = (app.advisories.held(), Arc::clone(&app.configuration.policies));
     let registration = registration.clone();
     let answer = app
         .compute(move || {
-            let report = plimsoll_formats::protocol::read_report_bytes("stored report", bytes)?.report;
             let ground = evaluate::Ground { now: Timestamp::now(), held: held.as_deref(), policies: &policies };
             evaluate::judge(report, &registration, &memory, &ground, include_fixed)
         })

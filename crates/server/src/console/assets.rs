@@ -8,7 +8,7 @@
 use axum::extract::Path;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use sha2::{Digest, Sha256};
+use plimsoll_formats::protocol::digest;
 use std::sync::LazyLock;
 
 /// Where assets are served.
@@ -46,7 +46,8 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
 });
 
 fn hashed(name: &str, bytes: &[u8]) -> String {
-    let digest: String = Sha256::digest(bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let digest = digest(bytes);
+    let digest = digest.get(..16).unwrap_or(&digest);
     let (stem, extension) = name.rsplit_once('.').unwrap_or((name, "bin"));
     format!("{stem}.{digest}.{extension}")
 }

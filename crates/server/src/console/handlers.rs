@@ -154,16 +154,9 @@ async fn live(State(app): State<Shared>, _allowed: Allowed) -> impl IntoResponse
     Sse::new(stream).keep_alive(KeepAlive::default())
 }
 
-#[derive(Debug, Default, Deserialize)]
-struct Typed {
-    #[serde(default)]
-    q: String,
-}
-
 fn typed(query: Option<&str>) -> String {
-    let found = query.and_then(|query| url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "q").map(|(_, value)| value.into_owned()));
-    let typed = Typed { q: found.unwrap_or_default() };
-    typed.q.chars().take(200).collect()
+    let mut pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    pairs.find(|(key, _)| key == "q").map(|(_, value)| value.chars().take(200).collect()).unwrap_or_default()
 }
 
 async fn search(State(app): State<Shared>, allowed: Allowed, headers: HeaderMap, RawQuery(query): RawQuery) -> Page {

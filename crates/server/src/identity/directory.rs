@@ -291,7 +291,7 @@ pub trait Directory: Send + Sync {
     async fn take_link(&self, act: &Act, digest: &SecretDigest) -> Answer<Option<SignInLink>>;
     /// Keeps something half done (a sign-in, a ceremony) until `expires`;
     /// no leaf.
-    async fn add_ticket(&self, kind: &'static str, digest: &SecretDigest, content: &[u8], now: Timestamp, expires: Timestamp) -> Answer<()>;
+    async fn add_ticket(&self, kind: &'static str, digest: &SecretDigest, content: &[u8], expires: Timestamp) -> Answer<()>;
     /// Takes it back: exactly one caller gets it, before it expires; no leaf.
     async fn take_ticket(&self, kind: &'static str, digest: &SecretDigest, now: Timestamp) -> Answer<Option<Vec<u8>>>;
 

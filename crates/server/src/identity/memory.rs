@@ -203,7 +203,7 @@ impl Directory for Memory {
         Ok(self.rows().links.remove(digest).filter(|link| act.time < link.expires))
     }
 
-    async fn add_ticket(&self, kind: &'static str, digest: &SecretDigest, content: &[u8], _: Timestamp, expires: Timestamp) -> Answer<()> {
+    async fn add_ticket(&self, kind: &'static str, digest: &SecretDigest, content: &[u8], expires: Timestamp) -> Answer<()> {
         self.rows().tickets.insert(digest.clone(), (kind, content.to_vec(), expires));
         Ok(())
     }

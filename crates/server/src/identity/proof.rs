@@ -75,7 +75,7 @@ impl Identity {
     async fn keep_ticket<T: Serialize>(&self, kind: &'static str, secret: &Secret, content: &T) -> Result<(), Refusal> {
         let content = serde_json::to_vec(content).map_err(|error| Unavailable::new("tickets", error))?;
         let expires = self.after(self.lifetimes.ticket);
-        Ok(self.directory.add_ticket(kind, &secret.digest(), &content, self.now(), expires).await?)
+        Ok(self.directory.add_ticket(kind, &secret.digest(), &content, expires).await?)
     }
 
     pub(super) async fn redeem<T: DeserializeOwned>(&self, kind: &'static str, ticket: &str) -> Result<T, Refusal> {

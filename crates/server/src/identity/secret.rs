@@ -7,6 +7,7 @@
 
 use super::Unavailable;
 use data_encoding::{BASE32_NOPAD, HEXLOWER};
+pub use plimsoll_store::identifier::{fresh as identifier, random};
 use sha2::{Digest, Sha256};
 use std::fmt;
 use subtle::ConstantTimeEq;
@@ -93,25 +94,6 @@ impl fmt::Debug for SecretDigest {
     }
 }
 
-/// Random bytes from the operating system.
-///
-/// # Errors
-/// It has none to give.
-pub fn random<const N: usize>() -> Result<[u8; N], Unavailable> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|error| Unavailable::new("randomness", error))?;
-    Ok(bytes)
-}
-
-/// 128 bits for an identifier: milliseconds above, chance below.
-///
-/// # Errors
-/// As [`random`].
-pub fn identifier(now: jiff::Timestamp) -> Result<u128, Unavailable> {
-    let milliseconds = u64::try_from(now.as_millisecond()).unwrap_or(0);
-    Ok(plimsoll_core::model::identifier::compose(milliseconds, u128::from_be_bytes(random()?)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,6 +108,7 @@ mod tests {
         for text in ["", "plim_", "plim_é", &format!("{}a", one.expose()), &one.expose().to_uppercase()] {
             assert_eq!(Secret::read(API_PREFIX, text), None, "{text}");
         }
+        assert_eq!(Secret::read("", one.digest().as_str()), None, "a digest out of a dump opens nothing");
         assert_eq!(format!("{one:?}"), "Secret(…)");
         assert!(!format!("{:?}", one.digest()).contains(one.digest().as_str()));
         assert_eq!(one.digest(), Secret::read(API_PREFIX, one.expose()).unwrap().digest());

@@ -10,7 +10,6 @@ use super::secret::SecretDigest;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use plimsoll_core::model::identifier::{PersonId, TokenId};
-use plimsoll_store::directory::KeptSession;
 use plimsoll_store::error::{ErrorKind, StoreError};
 use plimsoll_store::{Actor, Change, Intent, Store, people, sessions, tokens};
 use std::collections::BTreeSet;
@@ -75,7 +74,6 @@ fn unless_taken(done: Result<(), StoreError>) -> Answer<bool> {
 }
 
 async fn whole(store: &Store, row: people::Person) -> Answer<Person> {
-    let Some(state) = store.account_state(row.id).await? else { return Err(broken("person")) };
     let grants = store.grants(row.id).await?.iter().map(read_grant).collect::<Answer<_>>()?;
     Ok(Person {
         id: row.id,
@@ -85,9 +83,9 @@ async fn whole(store: &Store, row: people::Person) -> Answer<Person> {
         password: row.password_hash,
         subject: row.oidc.map(|oidc| Subject { issuer: oidc.issuer, subject: oidc.subject }),
         disabled: row.disabled,
-        break_glass: state.break_glass,
+        break_glass: row.break_glass,
         grants,
-        generation: state.generation,
+        generation: row.generation,
         created: row.created,
     })
 }
@@ -111,38 +109,35 @@ fn purpose(factor: &str) -> String {
     format!("second-factor:{factor}")
 }
 
-fn read_session(kept: KeptSession) -> Answer<Session> {
-    let KeptSession { session, generation, proven_until } = kept;
+fn read_session(row: sessions::Session) -> Answer<Session> {
     Ok(Session {
-        digest: SecretDigest::kept(session.hash),
+        digest: SecretDigest::kept(row.hash),
+        person: row.person,
+        generation: row.generation,
+        strength: Strength::parse(&row.strength).ok_or_else(|| broken("session"))?,
+        created: row.created,
+        last_used: row.last_used,
+        idle_expires: row.idle_expires,
+        expires: row.expires,
+        proven_until: row.proven_until,
+        address: row.address.and_then(|address| address.parse().ok()),
+        browser: row.browser,
+    })
+}
+
+fn write_session(session: &Session) -> sessions::Session {
+    sessions::Session {
+        hash: session.digest.as_str().to_owned(),
         person: session.person,
-        generation,
-        strength: Strength::parse(&session.strength).ok_or_else(|| broken("session"))?,
+        generation: session.generation,
+        strength: session.strength.word().to_owned(),
+        proven_until: session.proven_until,
         created: session.created,
         last_used: session.last_used,
         idle_expires: session.idle_expires,
         expires: session.expires,
-        proven_until,
-        address: session.address.and_then(|address| address.parse().ok()),
-        browser: session.browser,
-    })
-}
-
-fn write_session(session: &Session) -> KeptSession {
-    KeptSession {
-        session: sessions::Session {
-            hash: session.digest.as_str().to_owned(),
-            person: session.person,
-            strength: session.strength.word().to_owned(),
-            created: session.created,
-            last_used: session.last_used,
-            idle_expires: session.idle_expires,
-            expires: session.expires,
-            address: session.address.map(|address| address.to_string()),
-            browser: session.browser.clone(),
-        },
-        generation: session.generation,
-        proven_until: session.proven_until,
+        address: session.address.map(|address| address.to_string()),
+        browser: session.browser.clone(),
     }
 }
 
@@ -207,8 +202,10 @@ impl Directory for Store {
             disabled: person.disabled,
             created: person.created,
             last_sign_in: None,
+            break_glass: person.break_glass,
+            generation: person.generation,
         };
-        if !unless_taken(change.add_account(&row, person.break_glass).await)? {
+        if !unless_taken(change.add_person(&row).await)? {
             return Ok(false);
         }
         change.set_grants(person.id, &write_grants(&person.grants)).await?;
@@ -322,12 +319,12 @@ impl Directory for Store {
     }
 
     async fn sessions(&self, person: PersonId) -> Answer<Vec<Session>> {
-        self.kept_sessions(person).await?.into_iter().map(read_session).collect()
+        self.sessions_of(person).await?.into_iter().map(read_session).collect()
     }
 
     async fn begin_session(&self, act: &Act, session: &Session, replaces: Option<&SecretDigest>) -> Answer<()> {
         let mut change = begin(self, act, "session.begin", format!("person:{}", session.person)).await?;
-        change.begin_kept_session(&write_session(session), replaces.map(SecretDigest::as_str)).await?;
+        change.begin_session(&write_session(session), replaces.map(SecretDigest::as_str)).await?;
         commit(change).await
     }
 
@@ -337,7 +334,7 @@ impl Directory for Store {
 
     async fn end_session(&self, act: &Act, digest: &SecretDigest) -> Answer<()> {
         let mut change = begin(self, act, "session.end", act.actor.clone()).await?;
-        if !change.end_session_by_hash(digest.as_str()).await? {
+        if !change.end_session(digest.as_str()).await? {
             return Ok(());
         }
         commit(change).await
@@ -368,9 +365,9 @@ impl Directory for Store {
         Ok(Some(SignInLink { digest: digest.clone(), person: row.person, created: row.created, expires: row.expires }))
     }
 
-    async fn add_ticket(&self, kind: &'static str, digest: &SecretDigest, content: &[u8], now: Timestamp, expires: Timestamp) -> Answer<()> {
+    async fn add_ticket(&self, kind: &'static str, digest: &SecretDigest, content: &[u8], expires: Timestamp) -> Answer<()> {
         let sealed = self.seal(&format!("ticket:{kind}"), content)?;
-        Ok(Self::add_ticket(self, kind, digest.as_str(), &sealed, now, expires).await?)
+        Ok(Self::add_ticket(self, kind, digest.as_str(), &sealed, expires).await?)
     }
 
     async fn take_ticket(&self, kind: &'static str, digest: &SecretDigest, now: Timestamp) -> Answer<Option<Vec<u8>>> {
@@ -401,7 +398,7 @@ impl Directory for Store {
             last_used: None,
             revoked: None,
         };
-        change.keep_api_token(token.digest.as_str(), &row).await?;
+        change.add_api_token(token.digest.as_str(), &row).await?;
         commit(change).await
     }
 
@@ -437,7 +434,7 @@ impl Directory for Store {
             last_used: None,
             revoked: None,
         };
-        change.keep_enrolment_token(token.digest.as_str(), &row).await?;
+        change.add_enrolment_token(token.digest.as_str(), &row).await?;
         commit(change).await
     }
 

@@ -14,7 +14,7 @@ use plimsoll_core::model::component::Component;
 use plimsoll_core::model::host::Host;
 use plimsoll_core::model::policy::PolicySet;
 use plimsoll_core::model::problem::Problem;
-use plimsoll_core::model::identifier::HostId;
+use plimsoll_core::model::identifier::{ClientId, HostId};
 use plimsoll_core::model::registration::Registration;
 use plimsoll_core::model::report::Report;
 use plimsoll_formats::protocol::{self, CanonicalReport};
@@ -144,10 +144,14 @@ pub async fn memory(app: &App, host: HostId) -> Result<Memory, Refusal> {
     Ok(Memory { seen: seen.collect(), kept: true })
 }
 
-impl App {
-    fn ground(&self) -> (Option<Arc<Held>>, PolicySet) {
-        (self.advisories.held(), self.configuration.policies.clone())
-    }
+/// Reads a report that the store keeps.
+///
+/// # Errors
+///
+/// The store has none with this digest, or what it has is damaged.
+pub async fn stored_report(app: &App, client: ClientId, digest: &str) -> Result<CanonicalReport, Refusal> {
+    let bytes = app.store.report(client, digest).await?;
+    Ok(app.compute(move || protocol::read_report_bytes("stored report", bytes)).await?)
 }
 
 /// A report judged and packed, before anything is stored.
@@ -172,7 +176,7 @@ async fn work(
     pack: bool,
 ) -> Result<Worked, Refusal> {
     let memory = memory(app, registration.id).await?;
-    let (held, policies) = app.ground();
+    let (held, policies) = (app.advisories.held(), Arc::clone(&app.configuration.policies));
     let registration = registration.clone();
     let started = Instant::now();
     let worked = app
@@ -242,8 +246,7 @@ pub async fn again(app: &Shared, id: HostId) -> Result<Transitions, Refusal> {
     let registration = app.fleet.read().host(id).map(|managed| managed.registration.clone());
     let registration = registration.ok_or_else(|| missing("host", &id.to_string()))?;
     let Some(digest) = registration.report.clone() else { return Ok(Transitions::default()) };
-    let bytes = app.store.report(registration.client, &digest).await?;
-    let report = app.compute(move || protocol::read_report_bytes("stored report", bytes)).await?;
+    let report = stored_report(app, registration.client, &digest).await?;
     let Worked { answer, transitions, components, digest: inventory, .. } = work(app, &registration, report, false).await?;
     let now = answer.scan.as_of;
     if !transitions.is_empty() {

@@ -5,8 +5,8 @@ use super::TILE;
 use crate::columns::Columns;
 use crate::engine::{Store, file_error};
 use crate::error::{ErrorKind, Result, StoreError};
-use crate::identifier::hex;
 use crate::leases::to_number;
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;
 use std::collections::BTreeMap;
@@ -145,7 +145,7 @@ async fn export_bundle(connection: &mut AnyConnection, folder: &Path, number: u6
         let text = Disclosed {
             position: row.count("position")?,
             field: row.text("field")?,
-            salt: hex(&row.bytes("salt")?),
+            salt: HEXLOWER.encode(&row.bytes("salt")?),
             content: row.text("content")?,
         };
         lines.push_str(&crate::columns::to_json(&text)?);

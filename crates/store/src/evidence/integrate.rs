@@ -7,6 +7,7 @@ use crate::columns::Columns;
 use crate::engine::Store;
 use crate::error::Result;
 use crate::leases::{Lease, fence, to_number};
+use data_encoding::HEXLOWER;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::AnyConnection;
 use std::time::Duration;
@@ -124,7 +125,7 @@ async fn save_checkpoint(connection: &mut AnyConnection, checkpoint: &Checkpoint
     let last = last.map(|row| row.number("time")).transpose()?;
     sqlx::query("INSERT INTO evidence_checkpoints (size, root, time, note) VALUES ($1, $2, $3, $4)")
         .bind(to_number(checkpoint.size)?)
-        .bind(crate::identifier::hex(&checkpoint.root))
+        .bind(HEXLOWER.encode(&checkpoint.root))
         .bind(now.as_microsecond())
         .bind(checkpoint.note.as_str())
         .execute(&mut *connection)

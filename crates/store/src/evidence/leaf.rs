@@ -3,7 +3,8 @@
 use crate::change::Intent;
 use crate::engine::Store;
 use crate::error::{Result, StoreError};
-use crate::identifier::{fresh, hex, random};
+use crate::identifier::{fresh, random};
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use plimsoll_core::model::identifier::HostId;
 use serde::Serialize;
@@ -74,7 +75,7 @@ pub fn commitment(salt: &[u8], content: &str) -> String {
     let mut digest = Sha256::new();
     digest.update(salt);
     digest.update(content.as_bytes());
-    hex(&digest.finalize())
+    HEXLOWER.encode(&digest.finalize())
 }
 
 impl Draft {

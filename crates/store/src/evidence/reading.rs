@@ -8,6 +8,7 @@ use crate::engine::Store;
 use crate::error::{Result, StoreError};
 use crate::leases::to_number;
 use crate::scope::{Conditions, Scope};
+use data_encoding::HEXLOWER_PERMISSIVE;
 use jiff::Timestamp;
 use plimsoll_core::model::identifier::ClientId;
 use serde_json::{Value, json};
@@ -180,7 +181,7 @@ impl Store {
         .fetch_optional(&mut *connection)
         .await?;
         row.map(|row| {
-            let root = crate::identifier::from_hex(&row.text("root")?).and_then(|bytes| bytes.try_into().ok());
+            let root = HEXLOWER_PERMISSIVE.decode(row.text("root")?.as_bytes()).ok().and_then(|bytes| bytes.try_into().ok());
             Ok(Checkpoint {
                 origin: row.text("origin")?,
                 size: row.count("size")?,

@@ -4,7 +4,7 @@ use super::Hash;
 use crate::columns::Columns;
 use crate::engine::{Opener, Store};
 use crate::error::{ErrorKind, Result, StoreError};
-use crate::identifier::hex;
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use sha2::{Digest, Sha256};
 use signed_note::{Note, StandardVerifier, VerifierList};
@@ -49,7 +49,7 @@ impl LogKey {
             ));
         }
         let signing = SigningKey::from_bytes(&crate::seal::read_or_make(&path, opener)?);
-        if recorded.is_some_and(|recorded| recorded != hex(signing.verifying_key().as_bytes())) {
+        if recorded.is_some_and(|recorded| recorded != HEXLOWER.encode(signing.verifying_key().as_bytes())) {
             return Err(StoreError::new(
                 ErrorKind::Refused,
                 "E-LOG-KEY",
@@ -103,7 +103,7 @@ fn key_id(origin: &str, key: &VerifyingKey) -> u32 {
 
 /// Name of the log with this key.
 fn origin_of(key: &VerifyingKey) -> String {
-    let digest = hex(&Sha256::digest(key.as_bytes()));
+    let digest = HEXLOWER.encode(&Sha256::digest(key.as_bytes()));
     format!("plimsoll/{}", digest.get(..16).unwrap_or_default())
 }
 
@@ -150,7 +150,7 @@ impl Store {
         let mut connection = self.reader().await?;
         let row = sqlx::query("SELECT origin, public_key, size FROM evidence_log").fetch_one(&mut *connection).await?;
         let (origin, public_key) = (row.text("origin")?, row.text("public_key")?);
-        let verifier_key = crate::identifier::from_hex(&public_key)
+        let verifier_key = HEXLOWER_PERMISSIVE.decode(public_key.as_bytes()).ok()
             .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok())
             .and_then(|bytes| verifier_key(&origin, &bytes))
             .ok_or_else(|| StoreError::damaged("public_key", "The key of the log is no Ed25519 key."))?;
@@ -160,7 +160,7 @@ impl Store {
     /// Refuses a log that this server's key did not sign.
     pub(crate) async fn check_restored_log(&self, connection: &mut AnyConnection) -> Result<()> {
         let row = sqlx::query("SELECT public_key FROM evidence_log").fetch_one(connection).await?;
-        let ours = self.inner.log_key.signing.as_ref().map(|signing| hex(signing.verifying_key().as_bytes()));
+        let ours = self.inner.log_key.signing.as_ref().map(|signing| HEXLOWER.encode(signing.verifying_key().as_bytes()));
         if ours.as_deref() == Some(row.text("public_key")?.as_str()) {
             return Ok(());
         }
@@ -182,11 +182,11 @@ impl Store {
              ON CONFLICT (name) DO NOTHING",
         )
         .bind(origin_of(&key))
-        .bind(hex(key.as_bytes()))
+        .bind(HEXLOWER.encode(key.as_bytes()))
         .execute(&mut *transaction)
         .await?;
         let row = sqlx::query("SELECT public_key FROM evidence_log").fetch_one(&mut *transaction).await?;
-        if row.text("public_key")? != hex(key.as_bytes()) {
+        if row.text("public_key")? != HEXLOWER.encode(key.as_bytes()) {
             return Err(StoreError::new(
                 ErrorKind::Refused,
                 "E-LOG-KEY",

@@ -5,7 +5,7 @@ use super::export::{Disclosed, tile_path, tiles_of};
 use super::leaf::commitment;
 use super::signing::{Checkpoint, read_checkpoint};
 use super::{Hash, TILE};
-use crate::identifier::{from_hex, hex};
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use plimsoll_core::model::problem::Problem;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -72,7 +72,7 @@ pub fn verify(folder: &Path, verifier_key: &str, older: Option<&str>) -> Verdict
         }
     };
     verdict.size = newest.size;
-    verdict.root = hex(&newest.root);
+    verdict.root = HEXLOWER.encode(&newest.root);
     let mut checkpoints = earlier(folder, verifier_key, &mut verdict);
     let kept = older.and_then(|older| match read_checkpoint(older, verifier_key) {
         Ok(kept) => Some(kept),
@@ -363,7 +363,7 @@ fn check_texts(folder: &Path, number: u64, mut commitments: BTreeMap<(u64, Strin
             verdict.say("E-EVIDENCE-TEXT", &place, "The line is no text of a leaf.");
             continue;
         };
-        let salt = from_hex(&text.salt).unwrap_or_default();
+        let salt = HEXLOWER_PERMISSIVE.decode(text.salt.as_bytes()).unwrap_or_default();
         let committed = commitments.remove(&(text.position, text.field.clone()));
         if committed.is_some_and(|committed| committed == commitment(&salt, &text.content)) {
             verdict.texts += 1;

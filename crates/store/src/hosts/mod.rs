@@ -1,9 +1,6 @@
-//! **Hosts**: registrations, what a server remembers of their machines, and
-//! the row of figures that lists are sorted by.
+//! **Hosts**: registrations, and what a server remembers of their machines.
 
-pub mod list;
 pub mod presence;
-pub mod summary;
 
 use crate::change::Change;
 use crate::columns::{Columns, to_json};
@@ -190,7 +187,6 @@ impl Change {
         .bind(to_json(machine)?)
         .execute(self.connection())
         .await?;
-        summary::insert_empty(self.connection(), host.id).await?;
         presence::insert_empty(self.connection(), host.id).await?;
         self.concerns(host.client);
         self.record(&format!("host:{}", host.id), None, Some(&host))?;
@@ -278,7 +274,6 @@ impl Change {
             return Err(StoreError::conflict("E-STATE", &host.name, "The host is retired already."));
         }
         sqlx::query("DELETE FROM group_members WHERE host = $1").bind(id.to_string()).execute(self.connection()).await?;
-        summary::clear(self.connection(), id).await?;
         self.update_host(id, |host| host.state = HostState::Retired).await
     }
 

@@ -60,8 +60,8 @@ impl Store {
     }
 }
 
-/// A host that never said anything has the time 0, so that lists need no outer
-/// join and an index gives their order.
+/// A host that never said anything has the time 0, so that reading one needs no
+/// outer join.
 pub(crate) async fn insert_empty(connection: &mut AnyConnection, host: HostId) -> Result<()> {
     sqlx::query("INSERT INTO presence (host, last_seen, sequence) VALUES ($1, 0, 0)").bind(host.to_string()).execute(connection).await?;
     Ok(())

@@ -128,10 +128,6 @@ CREATE UNIQUE INDEX hosts_active_name ON hosts (client, name) WHERE state = 'act
 
 CREATE UNIQUE INDEX hosts_key ON hosts (public_key) WHERE state <> 'retired';
 
-CREATE INDEX hosts_client_name ON hosts (client, name, id);
-
-CREATE INDEX hosts_name ON hosts (name, id);
-
 CREATE INDEX hosts_report ON hosts (client, report);
 
 CREATE TABLE presence (
@@ -139,32 +135,6 @@ CREATE TABLE presence (
     last_seen BIGINT NOT NULL,
     sequence BIGINT NOT NULL
 );
-
-CREATE INDEX presence_last_seen ON presence (last_seen, host);
-
-CREATE TABLE summaries (
-    host TEXT PRIMARY KEY REFERENCES hosts (id),
-    updates BIGINT NOT NULL,
-    security_updates BIGINT NOT NULL,
-    findings BIGINT NOT NULL,
-    overdue BIGINT NOT NULL,
-    due_soon BIGINT NOT NULL,
-    next_due BIGINT NOT NULL,
-    reboot_pending BIGINT NOT NULL,
-    as_of BIGINT
-);
-
-CREATE INDEX summaries_updates ON summaries (updates, host);
-
-CREATE INDEX summaries_security_updates ON summaries (security_updates, host);
-
-CREATE INDEX summaries_findings ON summaries (findings, host);
-
-CREATE INDEX summaries_overdue ON summaries (overdue, host);
-
-CREATE INDEX summaries_due_soon ON summaries (due_soon, host);
-
-CREATE INDEX summaries_next_due ON summaries (next_due, host);
 
 CREATE TABLE group_members (
     group_id TEXT NOT NULL REFERENCES host_groups (id),

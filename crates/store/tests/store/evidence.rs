@@ -256,7 +256,8 @@ fn texts_about_a_person_can_go_and_proofs_stay() {
         let store = &database.store;
         let lease = lease(store).await;
         let mut change = store.begin(intent(1, "person.add", "person")).await.unwrap();
-        let ada = change.add_person(crate::people::person("ada")).await.unwrap();
+        let ada = crate::values::person("ada");
+        change.add_person(&ada).await.unwrap();
         change.commit(Some("joined")).await.unwrap();
         let object = format!("person:{}", ada.id);
         let mut change = store.begin(plimsoll_store::Intent::new(plimsoll_store::Actor::server(), at(2), "person.forget", &object)).await.unwrap();

@@ -2,11 +2,9 @@
 //! between a change and its leaf.
 
 use crate::databases::engines;
-use crate::values::{at, intent, registration};
+use crate::values::{enrolment_token, intent, registration};
 use plimsoll_store::evidence::reading::ActivityQuery;
 use plimsoll_store::hosts::Machine;
-use plimsoll_store::hosts::list::HostQuery;
-use plimsoll_store::tokens::NewEnrolmentToken;
 use plimsoll_store::{ErrorKind, Options, Scope, Store};
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -60,8 +58,7 @@ fn child_that_changes() {
             Box::pin(async move { change.flag_host(host.id, Some("flag")).await.map(drop) })
         });
         let two = store.submit(intent(1, "token.add", "token"), move |change| {
-            let new = NewEnrolmentToken { client, group: None, labels: Default::default(), note: String::new(), expires: at(9), uses: 1 };
-            Box::pin(async move { change.add_enrolment_token(new).await.map(drop) })
+            Box::pin(async move { change.add_enrolment_token(&name, &enrolment_token(client, 1)).await })
         });
         let (one, two) = futures_util::future::join(one, two).await;
         one.unwrap();
@@ -78,7 +75,7 @@ fn a_migration_survives_a_kill_at_any_statement() {
             assert!(kills < 1000);
         }
         eprintln!("{} kills of {}", kills, options.url.split(':').next().unwrap());
-        assert!(kills > 60, "each statement was one: {kills}");
+        assert!(kills > 50, "each statement was one: {kills}");
         Runtime::new().unwrap().block_on(async {
             let store = Store::open_with(options.clone()).await.unwrap();
             crate::values::client(&store, "Acme").await;
@@ -96,13 +93,12 @@ fn no_change_without_its_leaf_and_no_leaf_without_its_change() {
             let finished = child("kills::child_that_changes", &options, end_at);
             Runtime::new().unwrap().block_on(async {
                 let store = Store::open_with(options.clone()).await.unwrap();
-                let everything = HostQuery { limit: 1000, ..HostQuery::new(Scope::All) };
-                let hosts = store.hosts(&everything).await.unwrap().hosts;
+                let hosts = store.hosts_after(None, 1000).await.unwrap();
                 let leaves = store.activity(&ActivityQuery { limit: 1000, ..ActivityQuery::new(Scope::All) }).await.unwrap();
                 let with = |verb: &str| leaves.iter().filter(|leaf| leaf.verb == verb).count();
                 assert_eq!(store.clients(&Scope::All).await.unwrap().len(), with("client.add"));
                 assert_eq!(hosts.len(), with("client.add"));
-                assert_eq!(hosts.iter().filter(|row| row.host.flag.is_some()).count(), with("host.edit"));
+                assert_eq!(hosts.iter().filter(|(host, _)| host.flag.is_some()).count(), with("host.edit"));
                 assert_eq!(store.enrolment_tokens(&Scope::All).await.unwrap().len(), with("token.add"));
                 assert!(leaves.iter().filter(|leaf| leaf.verb == "client.add").all(|leaf| leaf.reason.is_some()));
                 left_behind.insert((with("client.add"), with("host.edit"), with("token.add")));

@@ -1,15 +1,20 @@
 //! One-time tokens, links and leases: what exactly one of many may have.
 
 use crate::databases::each;
-use crate::values::{at, client, host, intent};
+use crate::values::{api_token, at, client, enrolment_token, factor, host, intent, link, person, session};
+use data_encoding::HEXLOWER;
 use jiff::SignedDuration;
-use plimsoll_store::people::Person;
-use plimsoll_store::tokens::NewEnrolmentToken;
-use plimsoll_store::{ErrorKind, Scope};
+use plimsoll_core::model::identifier::ClientId;
+use plimsoll_store::identifier::{secret, secret_hash};
+use plimsoll_store::tokens::EnrolmentToken;
+use plimsoll_store::{Change, ErrorKind, Scope};
 use std::collections::BTreeMap;
 
-fn new_token(client: plimsoll_core::model::identifier::ClientId, uses: u32) -> NewEnrolmentToken {
-    NewEnrolmentToken { client, group: None, labels: BTreeMap::new(), note: "rack 3".into(), expires: at(3600), uses }
+/// Keeps a token and gives it with its secret.
+async fn add_enrolment_token(change: &mut Change, client: ClientId, uses: u32) -> (EnrolmentToken, String) {
+    let (token, secret) = (enrolment_token(client, uses), secret().unwrap());
+    change.add_enrolment_token(&secret_hash(&secret), &token).await.unwrap();
+    (token, secret)
 }
 
 #[test]
@@ -19,7 +24,7 @@ fn fifty_at_once_use_a_token_once() {
         let second = database.second().await;
         let client = client(store, "Acme").await;
         let mut change = store.begin(intent(1, "token.add", "token")).await.unwrap();
-        let (token, secret) = change.add_enrolment_token(new_token(client, 1)).await.unwrap();
+        let (token, secret) = add_enrolment_token(&mut change, client, 1).await;
         change.commit(None).await.unwrap();
         let mut tasks = Vec::new();
         for number in 0..50 {
@@ -42,8 +47,8 @@ fn fifty_at_once_use_a_token_once() {
 
         // Ended, withdrawn, unknown.
         let mut change = store.begin(intent(3, "token.add", "token")).await.unwrap();
-        let (ended, ended_secret) = change.add_enrolment_token(new_token(client, 5)).await.unwrap();
-        let (withdrawn, withdrawn_secret) = change.add_enrolment_token(new_token(client, 5)).await.unwrap();
+        let (ended, ended_secret) = add_enrolment_token(&mut change, client, 5).await;
+        let (withdrawn, withdrawn_secret) = add_enrolment_token(&mut change, client, 5).await;
         change.revoke_enrolment_token(withdrawn.id).await.unwrap();
         change.commit(None).await.unwrap();
         for (time, secret, code) in [
@@ -63,28 +68,55 @@ fn fifty_at_once_use_a_token_once() {
 fn a_sign_in_link_works_once() {
     each(|database| async move {
         let store = &database.store;
+        let second = database.second().await;
+        let ada = person("ada");
         let mut change = store.begin(intent(1, "person.add", "person")).await.unwrap();
-        let person = change.add_person(crate::people::person("ada")).await.unwrap();
-        let secret = change.add_sign_in_link(person.id, "sign-in", at(600)).await.unwrap();
+        change.add_person(&ada).await.unwrap();
+        change.add_link("hash", &link(ada.id)).await.unwrap();
         change.commit(None).await.unwrap();
-        assert_eq!(store.sign_in_link(&secret, at(599)).await.unwrap().unwrap().person, person.id);
-        assert_eq!(store.sign_in_link(&secret, at(600)).await.unwrap(), None);
-        let mut outcomes = Vec::new();
-        for _ in 0..20 {
-            let (store, secret) = (store.clone(), secret.clone());
-            outcomes.push(tokio::spawn(async move {
-                let intent = intent(5, "session.begin", "session");
-                store.submit(intent, move |change| Box::pin(async move { change.use_sign_in_link(&secret).await })).await
-            }));
+        let mut change = store.begin(intent(600, "link.use", "link")).await.unwrap();
+        assert_eq!(change.take_link("hash").await.unwrap(), None, "it has ended");
+        drop(change);
+        let tasks: Vec<_> = (0..50)
+            .map(|number| {
+                let store = if number % 2 == 0 { store.clone() } else { second.clone() };
+                tokio::spawn(async move {
+                    let mut change = store.begin(intent(599, "link.use", "link")).await.unwrap();
+                    let taken = change.take_link("hash").await.unwrap();
+                    if taken.is_some() {
+                        change.commit(None).await.unwrap();
+                    }
+                    taken
+                })
+            })
+            .collect();
+        let mut won = Vec::new();
+        for task in tasks {
+            won.extend(task.await.unwrap());
         }
-        let mut won = 0;
-        for outcome in outcomes {
-            match outcome.await.unwrap() {
-                Ok(_) => won += 1,
-                Err(error) => assert_eq!(error.problem.code, "E-LINK"),
-            }
-        }
-        assert_eq!(won, 1);
+        assert_eq!(won, [link(ada.id)]);
+        assert_eq!(store.expire_sessions(at(599)).await.unwrap(), 0);
+        assert_eq!(store.expire_sessions(at(600)).await.unwrap(), 1);
+    });
+}
+
+#[test]
+fn a_ticket_is_taken_once_as_what_it_is_and_before_its_end() {
+    each(|database| async move {
+        let store = &database.store;
+        let second = database.second().await;
+        store.add_ticket("step", "hash", b"half done", at(300)).await.unwrap();
+        store.add_ticket("step", "other", b"half done", at(300)).await.unwrap();
+        assert_eq!(store.take_ticket("passkey", "hash", at(1)).await.unwrap(), None);
+        assert_eq!(store.take_ticket("step", "hash", at(300)).await.unwrap(), None);
+        let tries = (0..50).map(|number| {
+            let store = if number % 2 == 0 { store } else { &second };
+            store.take_ticket("step", "hash", at(299))
+        });
+        let taken = futures_util::future::join_all(tries).await.into_iter().filter_map(|taken| taken.unwrap()).collect::<Vec<_>>();
+        assert_eq!(taken, [b"half done"]);
+        assert_eq!(store.expire_sessions(at(299)).await.unwrap(), 0);
+        assert_eq!(store.expire_sessions(at(300)).await.unwrap(), 1, "the one that nobody took");
     });
 }
 
@@ -142,23 +174,25 @@ fn a_dump_holds_nothing_that_opens_a_door() {
         let client = client(store, "Acme").await;
         host(store, client, "web1").await;
         let mut change = store.begin(intent(1, "plant", "secrets")).await.unwrap();
-        let mut wanted = crate::people::person("ada");
-        wanted.password_hash = Some("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".into());
-        let person: Person = change.add_person(wanted).await.unwrap();
-        let (_, enrolment) = change.add_enrolment_token(new_token(client, 1)).await.unwrap();
-        let (_, api) = change.add_api_token(person.id, "script", serde_json::json!(["hosts.read"]), None).await.unwrap();
-        let link = change.add_sign_in_link(person.id, "recovery", at(600)).await.unwrap();
+        let mut person = person("ada");
+        person.password_hash = Some("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".into());
+        change.add_person(&person).await.unwrap();
+        let (_, enrolment) = add_enrolment_token(&mut change, client, 1).await;
+        let (api, session_key, link_secret) = (secret().unwrap(), secret().unwrap(), secret().unwrap());
+        let api_token = api_token(person.id);
+        change.add_api_token(&secret_hash(&api), &api_token).await.unwrap();
+        change.begin_session(&session(person.id, &secret_hash(&session_key)), None).await.unwrap();
+        change.add_link(&secret_hash(&link_secret), &link(person.id)).await.unwrap();
         let (webhook, signing) = change.add_webhook(Some(client), "chat", "https://example.org/hook", vec![]).await.unwrap();
         let seed = store.seal("second-factor:1", b"JBSWY3DPEHPK3PXP").unwrap();
-        let factor = crate::people::factor(person.id, "1", &seed);
-        change.add_second_factor(&factor).await.unwrap();
+        change.add_second_factor(&factor(person.id, "1", &seed)).await.unwrap();
         change.commit(Some("planted")).await.unwrap();
 
         assert_eq!(store.webhook_secret(webhook.id).await.unwrap(), signing);
         assert_eq!(store.unseal("second-factor:1", &seed).unwrap(), b"JBSWY3DPEHPK3PXP");
         assert_eq!(store.unseal("second-factor:2", &seed).unwrap_err().kind, ErrorKind::Damaged);
-        assert_eq!(store.api_token_by_secret(&api).await.unwrap().unwrap().maker, person.id);
-        assert_eq!(store.api_token_by_secret("other").await.unwrap(), None);
+        assert_eq!(store.api_token_by_hash(&secret_hash(&api)).await.unwrap(), Some(api_token));
+        assert_eq!(store.api_token_by_hash(&api).await.unwrap(), None);
         let key = |name| std::fs::read_to_string(database.folder.join(name)).unwrap().trim().to_owned();
         let mut files = dump(store, &database.folder).await;
         if database.engine() == plimsoll_store::Engine::Sqlite {
@@ -166,8 +200,8 @@ fn a_dump_holds_nothing_that_opens_a_door() {
                 files.extend(std::fs::read(database.folder.join(name)).unwrap());
             }
         }
-        for secret in [enrolment, api, link, signing, "JBSWY3DPEHPK3PXP".into(), key("evidence.key"), key("sealing.key")] {
-            let hexed = plimsoll_store::identifier::hex(secret.as_bytes());
+        for secret in [enrolment, api, session_key, link_secret, signing, "JBSWY3DPEHPK3PXP".into(), key("evidence.key"), key("sealing.key")] {
+            let hexed = HEXLOWER.encode(secret.as_bytes());
             for planted in [secret, hexed] {
                 assert!(!files.windows(planted.len()).any(|window| window == planted.as_bytes()), "{planted} is in the dump");
             }

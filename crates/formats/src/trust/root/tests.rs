@@ -13,15 +13,14 @@ fn first(seeds: &[u8], threshold: usize) -> SignedRoot {
     SignedRoot::first(&RootKeys { people: &people, threshold, online: key(99).public() }, expiry()).unwrap()
 }
 
-/// The next version of `root` with `people`, signed by `signers`.
-fn next(root: &SignedRoot, version: u64, people: &[u8], threshold: usize, signers: &[u8]) -> Vec<u8> {
+/// A version with `people`, signed by `signers`.
+fn next(version: u64, people: &[u8], threshold: usize, signers: &[u8]) -> Vec<u8> {
     let mut next = first(people, threshold).root;
     next.version = version;
-    let _ = root;
     let message = canonical(&next);
     let signatures = signers
         .iter()
-        .map(|seed| Signature { keyid: named(key(*seed).public()).0, sig: hex(&key(*seed).sign(&message)) })
+        .map(|seed| Signature { keyid: named(key(*seed).public()).0, sig: encode_hex(&key(*seed).sign(&message)) })
         .collect();
     canonical(&Envelope { signatures, signed: next })
 }
@@ -36,24 +35,19 @@ fn a_root_reads_back_with_the_same_digest() {
 }
 
 #[test]
-fn every_flipped_byte_is_refused_or_changes_the_digest() {
+fn every_flipped_byte_is_refused() {
     let made = first(&[1, 2], 2);
     for place in 0..made.bytes().len() {
         let mut bytes = made.bytes().to_vec();
         bytes[place] ^= 1;
-        // Only a change of letter case inside a signature's hex may still read;
-        // the pinned digest tells it apart.
-        if let Ok(read) = SignedRoot::read("root.json", &bytes) {
-            assert_ne!(read.digest(), made.digest());
-            assert_eq!(read.root, made.root);
-        }
+        assert!(SignedRoot::read("root.json", &bytes).is_err(), "byte {place}");
     }
 }
 
 #[test]
 fn thresholds_count_distinct_known_keys() {
     let root = first(&[1, 2, 3], 2);
-    let code = |signers: &[u8]| root.follow("root.json", &next(&root, 2, &[1, 2, 3], 2, signers)).map(|_| ()).map_err(|problem| problem.code);
+    let code = |signers: &[u8]| root.follow("root.json", &next(2, &[1, 2, 3], 2, signers)).map(|_| ()).map_err(|problem| problem.code);
     assert_eq!(code(&[1, 2]), Ok(()));
     assert_eq!(code(&[1]), Err("E-ROOT-SIG".to_owned()));
     assert_eq!(code(&[1, 1]), Err("E-ROOT-SIG".to_owned()), "one key twice counts once");
@@ -66,7 +60,7 @@ fn thresholds_count_distinct_known_keys() {
 fn a_change_needs_old_and_new_keys_and_every_step() {
     let root = first(&[1, 2, 3], 2);
     let follow = |version, people: &[u8], signers: &[u8]| {
-        root.follow("root.json", &next(&root, version, people, 2, signers)).map(|next| next.root.version).map_err(|problem| problem.code)
+        root.follow("root.json", &next(version, people, 2, signers)).map(|next| next.root.version).map_err(|problem| problem.code)
     };
     assert_eq!(follow(2, &[4, 5], &[1, 2, 4, 5]), Ok(2));
     assert_eq!(follow(2, &[4, 5], &[4, 5]), Err("E-ROOT-SIG".to_owned()), "only the new keys");

@@ -12,10 +12,10 @@ use crate::fleet::Managed;
 use crate::fleet::question::{Clock, Standing};
 use crate::http::problem::Refusal;
 use crate::identity::role::Scope;
+use crate::phases::evaluate;
 use plimsoll_core::model::component::Component;
 use plimsoll_core::model::identifier::GroupId;
 use plimsoll_core::model::registration::{HostState, Registration};
-use plimsoll_formats::protocol;
 use plimsoll_store::transitions::{FindingKey, Transition};
 use plimsoll_version::compare as compare_versions;
 use roaring::RoaringBitmap;
@@ -250,9 +250,7 @@ fn story(moment: &Transition) -> Vec<StoryEvent> {
 
 async fn components(app: &Shared, registration: &Registration) -> Result<Vec<Component>, Refusal> {
     let Some(digest) = &registration.report else { return Ok(Vec::new()) };
-    let bytes = app.store.report(registration.client, digest).await?;
-    let report = app.compute(move || protocol::read_report_bytes("stored report", bytes)).await?;
-    Ok(report.report.components)
+    Ok(evaluate::stored_report(app, registration.client, digest).await?.report.components)
 }
 
 /// Fills the comparison of two hosts.

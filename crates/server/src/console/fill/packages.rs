@@ -7,7 +7,7 @@ use super::{facet, fits, holds, instant, page, turned};
 use crate::app::App;
 use crate::fleet::judged::Pending;
 use crate::fleet::names::Name;
-use crate::fleet::{Managed, State};
+use crate::fleet::Managed;
 use crate::http::problem::Refusal;
 use plimsoll_core::model::stream::Stream;
 use roaring::RoaringBitmap;
@@ -40,7 +40,7 @@ impl Waiting {
 }
 
 /// Updates that visible hosts wait for, by stream, package and candidate.
-fn waiting(fleet: &State, hosts: &[&Managed]) -> BTreeMap<(String, Name, Name), Waiting> {
+fn waiting(hosts: &[&Managed]) -> BTreeMap<(String, Name, Name), Waiting> {
     let mut out: BTreeMap<(String, Name, Name), Waiting> = BTreeMap::new();
     for managed in hosts {
         let Some(judged) = &managed.judged else { continue };
@@ -48,7 +48,6 @@ fn waiting(fleet: &State, hosts: &[&Managed]) -> BTreeMap<(String, Name, Name), 
             out.entry((judged.stream.clone(), update.package, update.candidate)).or_default().add(update);
         }
     }
-    let _ = fleet;
     out
 }
 
@@ -76,7 +75,7 @@ pub fn packages_rows(app: &App, seen: &RoaringBitmap, query: &ListQuery) -> (Vec
             })
             .collect()
     } else {
-        waiting(&fleet, &hosts)
+        waiting(&hosts)
             .into_iter()
             .map(|((stream, package, candidate), one)| {
                 let place = Stream::language(&stream);

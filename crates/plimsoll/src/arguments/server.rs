@@ -1,0 +1,155 @@
+//! The words of running a server, and of what outlives one.
+
+use super::PlainFormat;
+use clap::{Args, Subcommand};
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+/// Commands on root keys.
+#[derive(Subcommand, Debug)]
+pub enum RootCommand {
+    /// Make a key for each person and the root document that names them
+    Init(RootInit),
+    /// Check a root document and show its digest, to compare out of band
+    Show {
+        /// The root document
+        file: PathBuf,
+        /// Form of the answer
+        #[arg(long, value_enum, default_value_t = PlainFormat::Text)]
+        format: PlainFormat,
+    },
+}
+
+/// Arguments of `root init`.
+#[derive(Args, Debug)]
+pub struct RootInit {
+    /// Folder to make, with root.json, keys/ and online.pem
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+    /// Who holds a key; once for each person
+    #[arg(long, value_name = "NAME", required = true)]
+    pub person: Vec<String>,
+    /// How many of them must sign
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub threshold: usize,
+    /// Days until the document expires
+    #[arg(long, value_name = "NUMBER", default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub days: u32,
+    /// Read the passphrase for the keys from this file instead of asking
+    #[arg(long, value_name = "FILE", conflicts_with = "no_passphrase")]
+    pub passphrase_file: Option<PathBuf>,
+    /// Leave the keys unprotected; for an evaluation only
+    #[arg(long)]
+    pub no_passphrase: bool,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t = PlainFormat::Text)]
+    pub format: PlainFormat,
+}
+
+/// Arguments of `serve`.
+#[derive(Args, Debug)]
+pub struct Serve {
+    /// Folder for everything the server keeps [default: server/ in the data folder]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Address to listen at; TLS is the proxy's in front
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7557")]
+    pub listen: SocketAddr,
+    /// PostgreSQL to use instead of the embedded database
+    #[arg(long, value_name = "URL", env = "PLIMSOLL_DATABASE", hide_env_values = true)]
+    pub database: Option<String>,
+    /// Address that hosts and people use, where a proxy stands in front
+    #[arg(long, value_name = "URL")]
+    pub public_url: Option<String>,
+    /// Believe the Forwarded headers of this proxy
+    #[arg(long, value_name = "ADDRESS")]
+    pub trusted_proxy: Vec<IpAddr>,
+    /// Root document that hosts pin (see `plimsoll root init`)
+    #[arg(long, value_name = "FILE")]
+    pub root: Option<PathBuf>,
+    /// Advisory database, watched for newer ones [default: in the data folder]
+    #[arg(long, value_name = "FILE", env = "PLIMSOLL_DB")]
+    pub db: Option<PathBuf>,
+    /// Accept only a database signed by this Ed25519 public key (hex)
+    #[arg(long, value_name = "HEX", env = "PLIMSOLL_DB_KEY")]
+    pub db_key: Option<String>,
+    /// Policy file, or the name of a preset [default: samm]
+    #[arg(long, value_name = "FILE|PRESET", env = "PLIMSOLL_POLICY")]
+    pub policy: Option<String>,
+    /// Seconds between two check-ins of a host
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(5..=86400))]
+    pub check_in: u32,
+    /// Fetch the advisory sources here, every six hours
+    #[arg(long)]
+    pub update: bool,
+}
+
+/// Arguments of `up`.
+#[derive(Args, Debug)]
+pub struct Up {
+    #[command(flatten)]
+    pub serve: Serve,
+    /// Print one line of JSON when ready: url, sign_in, token
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Where a server keeps what it keeps.
+#[derive(Args, Debug)]
+pub struct Kept {
+    /// The server's folder [default: server/ in the data folder]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Its PostgreSQL, where it uses one
+    #[arg(long, value_name = "URL", env = "PLIMSOLL_DATABASE", hide_env_values = true)]
+    pub database: Option<String>,
+}
+
+/// Commands on the evidence log.
+#[derive(Subcommand, Debug)]
+pub enum EvidenceCommand {
+    /// Write the log into a folder that can be verified without the server
+    Export {
+        #[command(flatten)]
+        kept: Kept,
+        /// New folder
+        #[arg(long, value_name = "DIR")]
+        to: PathBuf,
+    },
+    /// Verify an exported log: every entry, hash and signature; needs no server and no network
+    Verify {
+        /// Exported folder
+        folder: PathBuf,
+        /// Verifier key of the log, as `evidence export` printed it
+        #[arg(long, value_name = "KEY")]
+        key: String,
+        /// Checkpoint kept from an earlier export; the log must continue it
+        #[arg(long, value_name = "FILE")]
+        older: Option<PathBuf>,
+        /// Form of the answer
+        #[arg(long, value_enum, default_value_t = PlainFormat::Text)]
+        format: PlainFormat,
+    },
+}
+
+/// Arguments of `backup`.
+#[derive(Args, Debug)]
+pub struct Backup {
+    #[command(flatten)]
+    pub kept: Kept,
+    /// New file
+    #[arg(long, value_name = "FILE")]
+    pub to: PathBuf,
+    /// Put the server's keys into it too, so that it restores on an empty machine
+    #[arg(long)]
+    pub keys: bool,
+}
+
+/// Arguments of `restore`.
+#[derive(Args, Debug)]
+pub struct Restore {
+    /// The backup
+    pub from: PathBuf,
+    #[command(flatten)]
+    pub kept: Kept,
+}
