@@ -4,6 +4,10 @@
 mod answers;
 #[path = "cli/contract.rs"]
 mod contract;
+// One private PostgreSQL for the tests of two crates.
+#[allow(dead_code)]
+#[path = "../../store/tests/store/databases.rs"]
+mod databases;
 #[path = "cli/deadlines.rs"]
 mod deadlines;
 #[path = "cli/fleet.rs"]
@@ -18,6 +22,8 @@ mod hosts;
 mod readme;
 #[path = "cli/sandbox.rs"]
 mod sandbox;
+#[path = "cli/servers.rs"]
+mod servers;
 #[path = "cli/terminal.rs"]
 mod terminal;
 #[path = "cli/versions.rs"]

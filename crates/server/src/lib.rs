@@ -12,6 +12,7 @@ pub mod configuration;
 pub mod console;
 pub mod evidence;
 pub mod fleet;
+pub mod follow;
 pub mod http;
 pub mod identity;
 pub mod metrics;

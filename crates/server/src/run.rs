@@ -17,7 +17,7 @@ use crate::identity::api::Doors;
 use crate::identity::oidc::Oidc;
 use crate::identity::directory::Directory;
 use crate::identity::{Identity, Lifetimes};
-use crate::{agents, api, console};
+use crate::{agents, api, console, follow};
 use ipnet::IpNet;
 use jiff::Timestamp;
 use plimsoll_core::model::identifier::HostId;
@@ -94,6 +94,7 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
     if let Look::Refused(problem) = app.advisories.look() {
         tracing::error!(code = problem.code, place = problem.place, "{}; {}", problem.text, problem.next);
     }
+    let position = follow::position(&app.store).await.map_err(|error| *error.problem)?;
     load(&app).await.map_err(|error| *error.problem)?;
     let proxies = Proxies::new(app.configuration.trusted_proxies.iter().map(|address| IpNet::from(*address)).collect());
     let gate = Gate::new(identity, Some(Arc::new(agents::Signatures(Arc::clone(&app)))), origins, proxies, Limits::default());
@@ -105,6 +106,9 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
     tasks.spawn(keep_counts(Arc::clone(&app), stopped.clone()));
     tasks.spawn(flush_presence(Arc::clone(&app), stopped.clone()));
     tasks.spawn(expire_sessions(Arc::clone(&app), stopped.clone()));
+    if app.configuration.database.is_some() {
+        tasks.spawn(follow::follow(Arc::clone(&app), position, stopped.clone()));
+    }
     tasks.spawn(keep_evidence(Arc::clone(&app), stopped));
     Ok(Running { app, bound, stop, tasks })
 }

@@ -48,6 +48,12 @@ impl Presence {
         Ok(())
     }
 
+    /// Notes that another server heard of the host; it stored that itself.
+    pub fn hear(&self, seen: Timestamp, sequence: u64) {
+        self.sequence.fetch_max(sequence, Ordering::AcqRel);
+        self.seen.fetch_max(seen.as_microsecond(), Ordering::AcqRel);
+    }
+
     /// When the host was last heard of.
     pub fn seen(&self) -> Option<Timestamp> {
         let seen = self.seen.load(Ordering::Acquire);

@@ -55,7 +55,18 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn presence(&self) -> Result<Vec<(HostId, Timestamp, u64)>> {
-        let rows = sqlx::query("SELECT host, last_seen, sequence FROM presence WHERE last_seen > 0 ORDER BY host").fetch_all(&mut *self.reader().await?).await?;
+        self.presence_since(Timestamp::UNIX_EPOCH).await
+    }
+
+    /// What was noted of hosts that said something after a time; sorted by host.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn presence_since(&self, since: Timestamp) -> Result<Vec<(HostId, Timestamp, u64)>> {
+        let rows = sqlx::query("SELECT host, last_seen, sequence FROM presence WHERE last_seen > $1 ORDER BY host")
+            .bind(since.as_microsecond())
+            .fetch_all(&mut *self.reader().await?)
+            .await?;
         rows.iter().map(|row| Ok((row.parsed("host")?, row.time("last_seen")?, row.count("sequence")?))).collect()
     }
 }
