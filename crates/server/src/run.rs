@@ -44,6 +44,11 @@ const FLUSH: Duration = Duration::from_secs(60);
 /// How often sign-ins that have ended are deleted: they already open nothing,
 /// so that this only bounds what the database holds.
 const EXPIRE: Duration = Duration::from_secs(3600);
+/// How long a report is kept that no host has any more: a delta against it may
+/// be under way.
+const KEPT: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
+/// Reports deleted at a time.
+const PART: u32 = 200;
 /// Messages to open pages that may wait; a page that falls behind reloads.
 const NEWS: usize = 256;
 
@@ -105,7 +110,7 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
     tasks.spawn(watch_advisories(Arc::clone(&app), stopped.clone()));
     tasks.spawn(keep_counts(Arc::clone(&app), stopped.clone()));
     tasks.spawn(flush_presence(Arc::clone(&app), stopped.clone()));
-    tasks.spawn(expire_sessions(Arc::clone(&app), stopped.clone()));
+    tasks.spawn(keep_house(Arc::clone(&app), stopped.clone()));
     if app.configuration.database.is_some() {
         tasks.spawn(follow::follow(Arc::clone(&app), position, stopped.clone()));
     }
@@ -345,12 +350,30 @@ async fn flush_presence(app: Shared, mut stopped: watch::Receiver<bool>) {
     }
 }
 
-/// Deletes sessions, sign-in links and tickets that have ended, at once and
-/// every hour.
-async fn expire_sessions(app: Shared, mut stopped: watch::Receiver<bool>) {
+/// Deletes what has ended and what nobody has any more. Neither changes what
+/// anybody decided, so neither has a leaf.
+async fn keep_house(app: Shared, mut stopped: watch::Receiver<bool>) {
+    let failed = |what: &str, error: &StoreError| {
+        tracing::warn!(code = error.problem.code, "{what} are not deleted and will be tried again: {}", error.problem.text);
+    };
     loop {
-        if let Err(error) = app.store.expire_sessions(Timestamp::now()).await {
-            tracing::warn!(code = error.problem.code, "sessions that have ended are not deleted and will be tried again: {}", error.problem.text);
+        let now = Timestamp::now();
+        if let Err(error) = app.store.expire_sessions(now).await {
+            failed("sessions that have ended", &error);
+        }
+        if let Err(error) = app.store.expire_answers(now).await {
+            failed("answers kept for repeated requests", &error);
+        }
+        // In small parts, so that no report has to wait for long.
+        loop {
+            match app.store.collect_garbage(now - KEPT, PART).await {
+                Ok(gone) if gone >= u64::from(PART) => {}
+                Ok(_) => break,
+                Err(error) => {
+                    failed("reports that no host has any more", &error);
+                    break;
+                }
+            }
         }
         if !pause(EXPIRE, &mut stopped).await {
             return;

@@ -13,6 +13,9 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Who holds the key of an evaluation's root.
@@ -25,6 +28,7 @@ const REFRESH: Duration = Duration::from_secs(6 * 3600);
 
 /// Runs a server until it is told to stop.
 pub fn serve(arguments: &Serve, printer: &Printer) -> Result<Outcome, Failure> {
+    log(printer);
     let data = folder(arguments.data.as_deref())?;
     let root = arguments.root.as_deref().map(|file| root::read(file).map(|root| root.bytes().to_vec())).transpose()?;
     let configuration = configuration(arguments, &data, root, false)?;
@@ -44,6 +48,7 @@ pub fn serve(arguments: &Serve, printer: &Printer) -> Result<Outcome, Failure> {
 /// Starts a server, joins this machine as its first host, and says where to
 /// look.
 pub fn up(arguments: &Up, printer: &Printer) -> Result<Outcome, Failure> {
+    log(printer);
     let data = folder(arguments.serve.data.as_deref())?;
     let root = evaluation_root(&data)?;
     let configuration = configuration(&arguments.serve, &data, Some(root), true)?;
@@ -63,6 +68,16 @@ pub fn up(arguments: &Up, printer: &Printer) -> Result<Outcome, Failure> {
         running.stop().await;
         told.map(|()| Outcome::Clean)
     })
+}
+
+/// Writes what the server has to say to standard error: of itself everything
+/// worth knowing, of libraries what is amiss, and with `--quiet` failures only.
+fn log(printer: &Printer) {
+    let (own, others) = if printer.talks() { (LevelFilter::INFO, LevelFilter::WARN) } else { (LevelFilter::ERROR, LevelFilter::ERROR) };
+    let wanted = Targets::new().with_default(others).with_target("plimsoll", own);
+    let lines = tracing_subscriber::fmt::layer().with_writer(anstream::stderr).with_ansi(true).with_target(false);
+    // Only a second one in one process could fail, and there is none.
+    let _ = tracing_subscriber::registry().with(lines.with_filter(wanted)).try_init();
 }
 
 /// The data folder, made if need be, for its owner alone.
