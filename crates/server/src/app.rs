@@ -40,6 +40,9 @@ pub struct App {
     /// Judgements under way at once: one a core, so that a storm of reports
     /// queues instead of starving check-ins.
     pub judging: Semaphore,
+    /// Held by whoever changes who belongs to which group, see
+    /// [`crate::membership`].
+    pub grouping: tokio::sync::Mutex<()>,
     /// Says what changed, to pages that are open.
     pub news: broadcast::Sender<News>,
 }

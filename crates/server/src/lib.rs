@@ -14,11 +14,15 @@ pub mod evidence;
 pub mod fleet;
 pub mod http;
 pub mod identity;
+pub mod membership;
 pub mod metrics;
 pub mod outward;
 pub mod phases;
 pub mod run;
 pub mod setup;
+
+#[cfg(test)]
+pub mod trial;
 
 pub use configuration::Configuration;
 pub use run::{Running, start};

@@ -85,6 +85,7 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
         root_digest,
         metrics: Metrics::new(),
         judging: Semaphore::new(cores),
+        grouping: tokio::sync::Mutex::new(()),
         news: broadcast::channel(NEWS).0,
         configuration,
     });
@@ -101,6 +102,7 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
     tasks.spawn(watch_advisories(Arc::clone(&app), stopped.clone()));
     tasks.spawn(keep_counts(Arc::clone(&app), stopped.clone()));
     tasks.spawn(flush_presence(Arc::clone(&app), stopped.clone()));
+    tasks.spawn(keep_groups(Arc::clone(&app), stopped.clone()));
     tasks.spawn(keep_evidence(Arc::clone(&app), stopped));
     Ok(Running { app, bound, stop, tasks })
 }
@@ -166,13 +168,7 @@ async fn load(app: &Shared) -> Result<(), StoreError> {
             fleet.register(registration, sequence);
         }
     }
-    for group in app.store.groups(&plimsoll_store::Scope::All).await? {
-        let members = app.store.group_members(group.id).await?;
-        let mut fleet = app.fleet.write();
-        let numbers = members.iter().filter_map(|id| fleet.host(*id).map(|managed| managed.registration.number)).collect();
-        fleet.lay_group(group.id, numbers);
-    }
-    Ok(())
+    crate::membership::refresh(app).await
 }
 
 async fn serve(listener: TcpListener, service: crate::http::routes::Guarded, mut stopped: watch::Receiver<bool>) {
@@ -306,6 +302,15 @@ async fn keep_counts(app: Shared, mut stopped: watch::Receiver<bool>) {
         }
         if !pause(RECOUNT, &mut stopped).await {
             return;
+        }
+    }
+}
+
+/// Takes up what another server on the same store changed of groups.
+async fn keep_groups(app: Shared, mut stopped: watch::Receiver<bool>) {
+    while pause(FLUSH, &mut stopped).await {
+        if let Err(error) = crate::membership::refresh(&app).await {
+            tracing::warn!(code = error.problem.code, "groups are as they were and will be looked at again: {}", error.problem.text);
         }
     }
 }

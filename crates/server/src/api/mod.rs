@@ -2,6 +2,7 @@
 
 pub mod acts;
 pub mod findings;
+pub mod groups;
 pub mod history;
 pub mod hosts;
 pub mod knowledge;

@@ -180,6 +180,12 @@ impl Principal {
         matches!(self.who, Who::Person { .. }) && self.proven_until.is_some_and(|until| now < until)
     }
 
+    /// Until when a fresh proof of the person counts; none where it does not
+    /// count at `now`.
+    pub fn proven_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.proven_until.filter(|_| self.is_proven(now))
+    }
+
     /// Where it may do a thing, or the refusal that says why not.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use crate::app::{App, News, Shared};
 use crate::fleet::State;
 use crate::fleet::judged::Counts;
 use crate::http::problem::Refusal;
+use crate::membership;
 use jiff::Timestamp;
 use plimsoll_core::assessment::{self, Answer, Memory, Offer, Remembered};
 use plimsoll_core::knowledge::Knowledge;
@@ -227,6 +228,7 @@ pub async fn take(app: &Shared, id: HostId, report: CanonicalReport, actor: Acto
         index(&mut fleet, id, inventory, &answer.scan.host, &components);
         fleet.judge(id, &answer.scan)
     };
+    membership::follow(app, id).await;
     let _ = app.news.send(News::Host(id));
     Ok(counts.unwrap_or_default())
 }
@@ -260,6 +262,7 @@ pub async fn again(app: &Shared, id: HostId) -> Result<Transitions, Refusal> {
         index(&mut fleet, id, inventory, &answer.scan.host, &components);
         fleet.judge(id, &answer.scan);
     }
+    membership::follow(app, id).await;
     let _ = app.news.send(News::Host(id));
     Ok(transitions)
 }

@@ -160,8 +160,7 @@ fn condition(condition: &Condition) -> String {
 ///
 /// What the store meets.
 pub async fn activity(app: &Shared, query: ListQuery) -> Result<(Listing<EvidenceEntry>, Option<Checkpoint>), Refusal> {
-    let entries = app.store.activity(&ActivityQuery { limit: ENTRIES, ..ActivityQuery::new(plimsoll_store::Scope::All) }).await?;
-    let rows: Vec<EvidenceEntry> = entries.into_iter().map(entry).filter(|row| super::holds(&query, &[&row.actor, &row.verb, &row.object])).collect();
+    let rows = activity_rows(app, &query, ENTRIES as usize).await?;
     let checkpoint = app.store.checkpoint().await?.map(|checkpoint| Checkpoint {
         origin: checkpoint.origin,
         size: checkpoint.size,
@@ -170,6 +169,30 @@ pub async fn activity(app: &Shared, query: ListQuery) -> Result<(Listing<Evidenc
         witnesses: 0,
     });
     Ok((page(query, rows, Vec::new()), checkpoint))
+}
+
+/// The newest entries that the query asks for, at most `most`.
+///
+/// # Errors
+///
+/// What the store meets.
+pub async fn activity_rows(app: &Shared, query: &ListQuery, most: usize) -> Result<Vec<EvidenceEntry>, Refusal> {
+    let (mut rows, mut before) = (Vec::new(), None);
+    while rows.len() < most {
+        let wish = ActivityQuery { limit: ENTRIES, before: before.take(), ..ActivityQuery::new(plimsoll_store::Scope::All) };
+        let entries = app.store.activity(&wish).await?;
+        let whole = entries.len() == ENTRIES as usize;
+        before = entries.last().map(|entry| entry.id.clone());
+        let asked = |row: &EvidenceEntry| {
+            super::fits(query, "actor", Some(&row.actor)) && super::fits(query, "verb", Some(&row.verb)) && super::holds(query, &[&row.actor, &row.verb, &row.object, &row.reason])
+        };
+        rows.extend(entries.into_iter().map(entry).filter(asked));
+        if !whole {
+            break;
+        }
+    }
+    rows.truncate(most);
+    Ok(if query.descending { rows } else { rows.into_iter().rev().collect() })
 }
 
 fn entry(entry: Entry) -> EvidenceEntry {
