@@ -8,6 +8,7 @@
 pub mod agents;
 pub mod api;
 pub mod app;
+pub mod applications;
 pub mod configuration;
 pub mod console;
 pub mod evidence;

@@ -79,6 +79,7 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
         identity: Arc::clone(&identity),
         doors,
         store,
+        applications: crate::applications::Applications::default(),
         fleet: Fleet::default(),
         advisories,
         witnessed: Witnessed::default(),
@@ -193,6 +194,7 @@ async fn pause(length: Duration, stopped: &mut watch::Receiver<bool>) -> bool {
 async fn watch_advisories(app: Shared, mut stopped: watch::Receiver<bool>) {
     let mut judge = Judge::default();
     judge.all(&app, &stopped).await;
+    judge_applications(&app).await;
     while pause(LOOK, &mut stopped).await {
         match app.advisories.look() {
             Look::Same => {}
@@ -203,8 +205,15 @@ async fn watch_advisories(app: Shared, mut stopped: watch::Receiver<bool>) {
                 tracing::info!(digest = now.named.digest, "another advisory database is in force");
                 let _ = app.news.send(News::Advisories);
                 judge.touched(&app, &now, &stopped).await;
+                judge_applications(&app).await;
             }
         }
+    }
+}
+
+async fn judge_applications(app: &Shared) {
+    if let Err(error) = crate::applications::refresh(app).await {
+        tracing::warn!(code = error.problem.code, "applications are as they were and will be looked at again: {}", error.problem.text);
     }
 }
 
@@ -306,12 +315,14 @@ async fn keep_counts(app: Shared, mut stopped: watch::Receiver<bool>) {
     }
 }
 
-/// Takes up what another server on the same store changed of groups.
+/// Takes up what another server on the same store changed of groups and
+/// applications.
 async fn keep_groups(app: Shared, mut stopped: watch::Receiver<bool>) {
     while pause(FLUSH, &mut stopped).await {
         if let Err(error) = crate::membership::refresh(&app).await {
             tracing::warn!(code = error.problem.code, "groups are as they were and will be looked at again: {}", error.problem.text);
         }
+        judge_applications(&app).await;
     }
 }
 

@@ -265,6 +265,7 @@ impl Change {
         for sql in [
             "DELETE FROM group_members WHERE group_id = $1",
             "DELETE FROM grants WHERE group_id = $1",
+            "UPDATE applications SET host_group = NULL WHERE host_group = $1",
             // A token must not let hosts in elsewhere than it was made for.
             "UPDATE enrolment_tokens SET group_id = NULL, revoked = COALESCE(revoked, created) WHERE group_id = $1",
             "DELETE FROM host_groups WHERE id = $1",

@@ -148,7 +148,7 @@ pub async fn explain(app: &Shared, registration: &Registration, include_fixed: b
         .compute(move || {
             let report = plimsoll_formats::protocol::read_report_bytes("stored report", bytes)?.report;
             let ground = evaluate::Ground { now: Timestamp::now(), held: held.as_deref(), policies: &policies };
-            evaluate::judge(report, &registration, &memory, &ground, include_fixed)
+            evaluate::judge(report, &registration.facts(), &memory, &ground, include_fixed)
         })
         .await?;
     Ok(Some(answer.scan))

@@ -5,6 +5,7 @@
 //! table below, and a test holds the table against the routes that are served.
 
 use super::acts::{Edit, ManualHost, Reason, TokenMade, TokenWish};
+use super::applications::{ApplicationAnswer, ApplicationFindings, ApplicationWish};
 use super::findings::AdvisoryAnswer;
 use super::groups::{GroupAnswer, GroupEdit, NamedHosts, NewGroup};
 use super::history::{Entry, Moment};
@@ -114,6 +115,13 @@ const OPERATIONS: &[Operation] = &[
     Operation { method: "get", path: "/api/v1/sources", summary: "The advisory database and its sources", query: &[], body: None, answer: Shape::One("SourcesAnswer") },
     Operation { method: "get", path: "/api/v1/policy", summary: "The policies in force", query: &[], body: None, answer: Shape::Any },
     Operation { method: "get", path: "/api/v1/evidence", summary: "Entries of the evidence log, oldest first", query: &WINDOW, body: None, answer: Shape::List("Entry") },
+    Operation { method: "get", path: "/api/v1/applications", summary: "Applications, by name", query: &[], body: None, answer: Shape::List("ApplicationAnswer") },
+    Operation { method: "post", path: "/api/v1/applications", summary: "Make an application", query: &[], body: Some("ApplicationWish"), answer: Shape::One("ApplicationAnswer") },
+    Operation { method: "get", path: "/api/v1/applications/{application}", summary: "One application", query: &[], body: None, answer: Shape::One("ApplicationAnswer") },
+    Operation { method: "patch", path: "/api/v1/applications/{application}", summary: "Edit an application", query: &[], body: Some("ApplicationWish"), answer: Shape::One("ApplicationAnswer") },
+    Operation { method: "delete", path: "/api/v1/applications/{application}", summary: "Delete an application", query: &[("reason", "why")], body: None, answer: Shape::Nothing },
+    Operation { method: "get", path: "/api/v1/applications/{application}/findings", summary: "The findings of an application's own components", query: &[], body: None, answer: Shape::One("ApplicationFindings") },
+    Operation { method: "put", path: "/api/v1/applications/{application}/sbom", summary: "Give an application's SBOM (CycloneDX or SPDX, compressed or not); it is judged at once", query: &[], body: None, answer: Shape::One("ApplicationAnswer") },
     Operation { method: "get", path: "/api/v1/groups", summary: "Groups of hosts, by name", query: &[], body: None, answer: Shape::List("GroupAnswer") },
     Operation { method: "post", path: "/api/v1/groups", summary: "Make a group, by a query or by hand", query: &[], body: Some("NewGroup"), answer: Shape::One("GroupAnswer") },
     Operation { method: "get", path: "/api/v1/groups/{group}", summary: "One group", query: &[], body: None, answer: Shape::One("GroupAnswer") },
@@ -178,6 +186,10 @@ fn describe(operation: &Operation) -> Value {
     } else if operation.path.ends_with("/imports") {
         out["requestBody"] = json!({ "required": true, "content": { "application/zstd": { "schema": { "type": "string", "format": "binary" } } } });
     }
+    if operation.path.ends_with("/sbom") {
+        let schema = json!({ "schema": { "type": "string", "format": "binary" } });
+        out["requestBody"] = json!({ "required": true, "content": { "application/json": schema, "application/octet-stream": schema } });
+    }
     if operation.path.starts_with("/api/") || operation.path == "/metrics" {
         out["security"] = json!([{ "token": [] }]);
     }
@@ -208,6 +220,9 @@ pub fn document() -> Value {
             "schemas": {
                 "AdvisoryAnswer": schema::<AdvisoryAnswer>(),
                 "AdvisoryRow": schema::<AdvisoryRow>(),
+                "ApplicationAnswer": schema::<ApplicationAnswer>(),
+                "ApplicationFindings": schema::<ApplicationFindings>(),
+                "ApplicationWish": schema::<ApplicationWish>(),
                 "Edit": schema::<Edit>(),
                 "Entry": schema::<Entry>(),
                 "FindingRow": schema::<FindingRow>(),

@@ -202,3 +202,55 @@ async fn groups_are_what_they_were_after_a_start() {
     crate::membership::refresh(trial.app()).await.unwrap();
     assert_eq!(trial.app().fleet.read().of_group(group).unwrap().len(), 1);
 }
+
+const SBOM: &str = r#"{"bomFormat":"CycloneDX","specVersion":"1.6","metadata":{"component":{"type":"application","name":"shop","version":"3.1"}},
+"components":[{"type":"library","name":"serde","version":"1.0.1","purl":"pkg:cargo/serde@1.0.1"},{"type":"library","name":"left-pad","version":"1.0.0","purl":"pkg:npm/left-pad@1.0.0"}]}"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_has_people_hosts_and_components() {
+    let trial = Trial::start().await;
+    let mut owner = trial.owner().await;
+    let first = trial.host(&owner, "web-1", "prod").await;
+    trial.host(&owner, "web-2", "prod").await;
+    let made = trial.post(&mut owner, "/console/applications", &[("name", "Shop front"), ("owner", "Ragnhild"), ("team", "shop")]).await;
+    assert!(made.location.starts_with("/console/applications/"), "{made:?}");
+    let page = made.location.clone();
+    let id = page.rsplit('/').next().unwrap().to_owned();
+    let api = format!("/api/v1/applications/{id}");
+    let fields = [("name", "Shop front"), ("owner", "Ragnhild"), ("team", "shop"), ("stakeholders", "Per\ncustomer service"), ("hosts", "web-1")];
+    assert_eq!(trial.post(&mut owner, &page, &fields).await.location, page);
+    let known = trial.get(&owner, &api).await.json();
+    assert_eq!((known["hosts"].clone(), known["stakeholders"].clone(), known["components"].clone()), (json!([first]), json!(["Per", "customer service"]), json!(null)));
+    assert!(trial.get(&owner, &format!("/console/hosts/{first}")).await.body.contains("Shop front"), "the host's page names it");
+
+    let wrong = trial.ask(&owner, "PUT", &format!("{api}/sbom"), "application/octet-stream", "no SBOM").await;
+    assert_eq!(wrong.status, StatusCode::BAD_REQUEST, "{wrong:?}");
+    let given = trial.ask(&owner, "PUT", &format!("{api}/sbom"), "application/octet-stream", SBOM).await;
+    assert_eq!((given.status, given.json()["components"].clone()), (StatusCode::OK, json!(3)), "{given:?}");
+    // Without an advisory database nothing is known, and nothing is claimed.
+    assert_eq!(given.json()["findings"], json!(null));
+    let shown = trial.get(&owner, &page).await;
+    assert!(shown.body.contains("CycloneDX 1.6") && shown.body.contains("unknown, not absent"), "{}", shown.body);
+    assert_eq!(trial.get(&owner, &format!("{api}/findings")).await.json()["coverage"]["components"], 3);
+
+    // By a group, the hosts follow it.
+    let group = trial.send(&owner, "POST", "/api/v1/groups", &json!({ "name": "production", "query": "environment = prod" })).await;
+    let group = group.json()["id"].as_str().unwrap().to_owned();
+    let edited = trial.send(&owner, "PATCH", &api, &json!({ "group": group })).await;
+    assert_eq!(edited.json()["hosts"].as_array().map(Vec::len), Some(2), "{edited:?}");
+    trial.send(&owner, "PATCH", &format!("/api/v1/hosts/{first}"), &json!({ "environment": "stage" })).await;
+    assert_eq!(trial.get(&owner, &api).await.json()["hosts"].as_array().map(Vec::len), Some(1));
+    assert!(trial.get(&owner, "/console/search?q=shop").await.body.contains(&page));
+    let listed = trial.get(&owner, "/console/applications.json").await.json();
+    assert_eq!(listed[0]["name"], "Shop front");
+
+    // A role for a group sees hosts, not the client's applications.
+    let client = trial.app().store.clients(&plimsoll_store::Scope::All).await.unwrap()[0].id;
+    let per = trial.person(&mut owner, "per", "operator", &format!("{client}|{group}")).await;
+    assert_eq!(trial.get(&per, &api).await.status, StatusCode::NOT_FOUND);
+    // The group goes, the application stays.
+    trial.ask(&owner, "DELETE", &format!("/api/v1/groups/{group}"), "text/plain", "").await;
+    assert_eq!(trial.get(&owner, &api).await.json()["group"], json!(null));
+    assert_eq!(trial.post(&mut owner, &format!("{page}/remove"), &[("reason", "gone")]).await.location, "/console/applications");
+    assert_eq!(trial.get(&owner, &api).await.status, StatusCode::NOT_FOUND);
+}

@@ -19,6 +19,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Redirect, Response};
 use plimsoll_core::model::problem::Problem;
 use plimsoll_core::model::registration::Registration;
+use plimsoll_store::applications::Application;
 use roaring::RoaringBitmap;
 use serde::Deserialize;
 use std::convert::Infallible;
@@ -173,9 +174,14 @@ fn typed(query: Option<&str>) -> String {
     typed.q.chars().take(200).collect()
 }
 
+async fn known_applications(app: &Shared, allowed: &Allowed) -> Result<Vec<Application>, Refusal> {
+    Ok(app.store.applications(&crate::api::stored(&allowed.scope)).await?)
+}
+
 async fn search(State(app): State<Shared>, allowed: Allowed, headers: HeaderMap, RawQuery(query): RawQuery) -> Page {
     let visit = Visit::new(&app, &allowed);
-    let view = fill::search(&app, &visit.seen, &typed(query.as_deref()));
+    let applications = known_applications(&app, &allowed).await.map_err(|refusal| visit.refused(refusal))?;
+    let view = fill::search(&app, &visit.seen, &typed(query.as_deref()), &applications);
     let part = headers.contains_key("hx-request");
     Ok(written(if part { pages::search_hits(&visit.shell, &view) } else { pages::search(&visit.shell, &view) }))
 }
@@ -211,7 +217,7 @@ fn registration(app: &App, allowed: &Allowed, id: &str) -> Result<Registration, 
 
 async fn host(State(app): State<Shared>, allowed: Allowed, Path(id): Path<String>) -> Page {
     let visit = Visit::new(&app, &allowed);
-    let filled = async { fill::host(&app, &registration(&app, &allowed, &id)?).await };
+    let filled = async { fill::host(&app, &allowed, &registration(&app, &allowed, &id)?).await };
     let view = filled.await.map_err(|refusal| visit.refused(refusal))?;
     Ok(written(pages::host(&visit.shell, &view)))
 }
@@ -322,7 +328,7 @@ async fn findings_json(State(app): State<Shared>, allowed: Allowed, RawQuery(que
 async fn advisories(State(app): State<Shared>, allowed: Allowed, RawQuery(query): RawQuery) -> Page {
     let visit = Visit::new(&app, &allowed);
     let text = typed(query.as_deref());
-    let view: Search = fill::search(&app, &visit.seen, &text);
+    let view: Search = fill::search(&app, &visit.seen, &text, &[]);
     if let [only] = view.advisories.as_slice()
         && only.name.eq_ignore_ascii_case(text.trim())
     {

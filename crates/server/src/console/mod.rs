@@ -16,6 +16,7 @@
 //! while somebody reads or types in that part.
 
 mod account;
+mod applications;
 pub mod assets;
 pub mod export;
 mod entrance;
@@ -32,7 +33,7 @@ mod wording;
 
 /// The console's routes.
 pub fn routes() -> crate::http::routes::Routes<crate::app::Shared> {
-    handlers::routes().merge(entrance::routes()).merge(account::routes()).merge(groups::routes()).merge(people::routes())
+    handlers::routes().merge(entrance::routes()).merge(account::routes()).merge(applications::routes()).merge(groups::routes()).merge(people::routes())
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ pub const SECTIONS: &[(&str, &str, &str)] = &[
     ("findings", "/console/findings", "Findings"),
     ("advisories", "/console/advisories", "Advisories"),
     ("packages", "/console/packages", "Packages"),
+    ("applications", "/console/applications", "Applications"),
     ("groups", "/console/groups", "Groups"),
     ("sources", "/console/sources", "Sources"),
     ("policy", "/console/policy", "Policy"),
@@ -67,7 +68,7 @@ pages! {
     /// Draws one package in all its versions.
     package, PackageTemplate, "package.html", "packages", PackagePage, lists::PACKAGE_HOSTS;
     /// Draws the list of applications.
-    applications, ApplicationsTemplate, "applications.html", "applications", Listing<ApplicationRow>, lists::APPLICATIONS;
+    applications, ApplicationsTemplate, "applications.html", "applications", Applications, lists::APPLICATIONS;
     /// Draws one application's status.
     application, ApplicationTemplate, "application.html", "applications", ApplicationPage, lists::APPLICATIONS;
     /// Draws the groups of hosts.

@@ -22,7 +22,7 @@ pub use administration::{
     Account, ApiTokenRow, DeliveryRow, Enrolment, EnrolmentTokenRow, FactorRow, FreshProof, Invitation, JoinCommand,
     NewSecret, People, PersonRow, RoleHeld, SecondFactorSetup, SessionRow, SquareCode, Tokens, WebhookRow, Webhooks,
 };
-pub use applications::{ApplicationBill, ApplicationPage, ApplicationRow, Stakeholder};
+pub use applications::{ApplicationBill, ApplicationEdit, ApplicationFinding, ApplicationPage, ApplicationRow, Applications};
 pub use findings::{Action, ActionKind, AdvisoryPage, AdvisoryRecord, AffectedHost, FindingRow, StateCounts};
 pub use hosts::{
     Compare, Condition, Difference, GroupPage, GroupRow, Groups, HostBrief, HostPage, HostRow, HostsPage, Newer, PendingHost,

@@ -80,7 +80,7 @@ impl Identity {
     /// As [`Identity::make_token`], 404 `E-PERSON`.
     pub async fn make_local_token(&self, person: PersonId, new: NewToken) -> Result<MadeToken, Refusal> {
         let known = self.directory.person(person).await?.ok_or_else(|| {
-            Refusal::new(StatusCode::NOT_FOUND, "E-PERSON", format!("there is no person {person}"), "see `plimsoll person list`")
+            Refusal::new(StatusCode::NOT_FOUND, "E-PERSON", format!("there is no person {person}"), "make the person first")
         })?;
         let act = super::directory::Act {
             actor: "local-command".to_owned(),

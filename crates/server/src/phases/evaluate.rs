@@ -13,7 +13,7 @@ use plimsoll_core::assessment::{self, Answer, Memory, Offer, Remembered};
 use plimsoll_core::knowledge::Knowledge;
 use plimsoll_core::model::component::Component;
 use plimsoll_core::model::host::Host;
-use plimsoll_core::model::policy::PolicySet;
+use plimsoll_core::model::policy::{HostFacts, PolicySet};
 use plimsoll_core::model::problem::Problem;
 use plimsoll_core::model::identifier::HostId;
 use plimsoll_core::model::registration::Registration;
@@ -37,14 +37,14 @@ pub struct Ground<'a> {
     pub policies: &'a PolicySet,
 }
 
-/// Judges a host.
+/// Judges a host, or an application's own components.
 ///
 /// # Errors
 ///
 /// Where the advisory database is damaged; what was decided before then stays.
 pub fn judge(
     report: Report,
-    registration: &Registration,
+    host_facts: &HostFacts,
     memory: &Memory,
     ground: &Ground<'_>,
     include_fixed: bool,
@@ -68,7 +68,7 @@ pub fn judge(
         knowledge: ground.held.map(|held| &held.database as &dyn Knowledge),
         database: ground.held.map(|held| held.named.clone()),
         policies: ground.policies,
-        host_facts: &registration.facts(),
+        host_facts,
         memory,
         include_fixed,
         problems: report.problems,
@@ -180,7 +180,7 @@ async fn work(
         .compute(move || {
             let packed = if pack { Some(PackedReport::new(&report.bytes).map_err(|error| *error.problem)?) } else { None };
             let ground = Ground { now: Timestamp::now(), held: held.as_deref(), policies: &policies };
-            let mut answer = judge(report.report, &registration, &memory, &ground, false)?;
+            let mut answer = judge(report.report, &registration.facts(), &memory, &ground, false)?;
             let transitions = Transitions::between(&memory, &answer.memory);
             let components = std::mem::take(&mut answer.scan.components);
             let digest = components_digest(&components);

@@ -191,7 +191,7 @@ fn tally(by: &str, rows: &[HostRow]) -> Vec<TallyRow> {
 /// # Errors
 ///
 /// What the store or the advisory database meets.
-pub async fn host(app: &Shared, registration: &Registration) -> Result<HostPage, Refusal> {
+pub async fn host(app: &Shared, allowed: &Allowed, registration: &Registration) -> Result<HostPage, Refusal> {
     let (_, groups) = memberships(app).await?;
     let clock = app.clock();
     let row = {
@@ -199,6 +199,7 @@ pub async fn host(app: &Shared, registration: &Registration) -> Result<HostPage,
         let managed = fleet.host(registration.id).ok_or_else(|| crate::api::missing("host", &registration.name))?;
         row(managed, &groups, clock)
     };
+    let applications = crate::applications::on(app, registration.id, &stored(&allowed.scope)).await?;
     let mut scan = explain(app, registration, false).await?;
     let machine = app.store.machine(registration.id).await?;
     let mut history = app.store.transitions(registration.id).await?;
@@ -232,7 +233,7 @@ pub async fn host(app: &Shared, registration: &Registration) -> Result<HostPage,
         problems: scan.map(|scan| scan.problems).unwrap_or_default(),
         story: history.iter().flat_map(story).collect(),
         story_goes_on: goes_on,
-        applications: Vec::new(),
+        applications: applications.into_iter().map(|one| (one.id.to_string(), one.name)).collect(),
     })
 }
 

@@ -17,6 +17,7 @@ use plimsoll_core::model::policy::{Condition, Policy, Rule, Within};
 use plimsoll_core::model::source::{Source, SourceTrouble};
 use plimsoll_formats::policy::PRESETS;
 use plimsoll_formats::protocol::{digest, encode_hex};
+use plimsoll_store::applications::Application;
 use plimsoll_store::evidence::reading::{ActivityQuery, Entry};
 use roaring::RoaringBitmap;
 use std::collections::BTreeMap;
@@ -214,7 +215,7 @@ fn entry(entry: Entry) -> EvidenceEntry {
 }
 
 /// Fills the hits of a search.
-pub fn search(app: &App, seen: &RoaringBitmap, text: &str) -> Search {
+pub fn search(app: &App, seen: &RoaringBitmap, text: &str, applications: &[Application]) -> Search {
     let mut out = Search { text: text.to_owned(), hosts: Vec::new(), packages: Vec::new(), advisories: Vec::new(), applications: Vec::new() };
     let wanted = text.trim().to_lowercase();
     if wanted.len() < 2 {
@@ -235,6 +236,9 @@ pub fn search(app: &App, seen: &RoaringBitmap, text: &str) -> Search {
     hosts.sort_by(|a, b| (a.name.len(), &a.name).cmp(&(b.name.len(), &b.name)));
     hosts.truncate(HITS);
     out.hosts = hosts;
+    let named = applications.iter().filter(|one| one.name.to_lowercase().contains(&wanted));
+    let hit = |one: &Application| SearchHit { link: format!("/console/applications/{}", one.id), name: one.name.clone(), note: one.team.clone() };
+    out.applications = named.take(HITS).map(hit).collect();
     out.packages = fleet
         .index
         .search(&wanted, seen, None, HITS)
