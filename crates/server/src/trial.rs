@@ -17,7 +17,7 @@ use tower::ServiceExt;
 
 /// The server, its data, and what it told at its first start.
 pub struct Trial {
-    _data: tempfile::TempDir,
+    data: tempfile::TempDir,
     running: Running,
     router: Router,
     /// The keys to the door.
@@ -93,7 +93,7 @@ impl Trial {
         let proxies = Proxies::new(Vec::new());
         let gate = Gate::new(Arc::clone(&app.identity), None, app.doors.origins.clone(), proxies, Limits::default());
         let router = routes().serve(Arc::clone(app), Arc::new(gate)).router();
-        Self { _data: data, running, router, first }
+        Self { data, running, router, first }
     }
 
     /// What it consists of.
@@ -144,6 +144,21 @@ impl Trial {
     /// Sends JSON.
     pub async fn send(&self, asker: &Asker, method: &str, path: &str, body: &serde_json::Value) -> Said {
         self.ask(asker, method, path, "application/json", body.to_string()).await
+    }
+
+    /// Puts an advisory database of these sources in the server's way, which it
+    /// takes up by itself.
+    pub fn advise(&self, sources: &[(&str, &str)]) {
+        let folder = self.data.path().join("sources");
+        for (name, text) in sources {
+            let path = folder.join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        let built = plimsoll_feeds::build::build(&folder, &plimsoll_feeds::build::Options::default()).unwrap_or_else(|problem| panic!("{problem:?}"));
+        let whole = self.data.path().join("advisories.new");
+        std::fs::write(&whole, built.bytes).unwrap();
+        std::fs::rename(whole, &self.app().configuration.advisories).unwrap();
     }
 
     /// The owner, signed in by the link of the first start, and so freshly

@@ -254,3 +254,30 @@ async fn an_application_has_people_hosts_and_components() {
     assert_eq!(trial.post(&mut owner, &format!("{page}/remove"), &[("reason", "gone")]).await.location, "/console/applications");
     assert_eq!(trial.get(&owner, &api).await.status, StatusCode::NOT_FOUND);
 }
+
+const ADVISORY: &str = r#"{"id":"RUSTSEC-2026-0001","published":"2026-11-01T00:00:00Z","modified":"2026-11-01T00:00:00Z","summary":"It falls over",
+"affected":[{"package":{"ecosystem":"crates.io","name":"serde"},"ranges":[{"type":"SEMVER","events":[{"introduced":"0"},{"fixed":"1.0.2"}]}]}]}"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_advisory_reaches_an_applications_components() {
+    let trial = Trial::start().await;
+    let owner = trial.owner().await;
+    let made = trial.send(&owner, "POST", "/api/v1/applications", &json!({ "name": "Shop front" })).await;
+    let id = made.json()["id"].as_str().unwrap_or_else(|| panic!("{made:?}")).to_owned();
+    let api = format!("/api/v1/applications/{id}");
+    trial.ask(&owner, "PUT", &format!("{api}/sbom"), "application/octet-stream", SBOM).await;
+    trial.advise(&[("osv/crates.io/RUSTSEC-2026-0001.json", ADVISORY)]);
+    let mut known = serde_json::Value::Null;
+    for _ in 0..300 {
+        known = trial.get(&owner, &api).await.json();
+        if !known["findings"].is_null() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert_eq!(known["findings"], 1, "{known}");
+    let page = trial.get(&owner, &format!("/console/applications/{id}")).await.body;
+    assert!(page.contains("RUSTSEC-2026-0001") && page.contains("1.0.2"), "{page}");
+    let listed = trial.get(&owner, "/console/applications.json").await.json();
+    assert_eq!((listed[0]["findings"].clone(), listed[0]["components"].clone()), (json!(1), json!(3)));
+}

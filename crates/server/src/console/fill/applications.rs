@@ -1,9 +1,9 @@
 //! Applications: the list and one application's status.
 
 use super::super::query::ListQuery;
-use super::super::views::{ApplicationBill, ApplicationEdit, ApplicationFinding, ApplicationPage, ApplicationRow, Applications, Choice, Condition, HostRow};
+use super::super::views::{ApplicationBill, ApplicationEdit, ApplicationFinding, ApplicationPage, ApplicationRow, Applications, Choice, Condition};
 use super::hosts::hosts_rows;
-use super::{facet, fits, holds, instant, page, turned, verdict};
+use super::{condition, facet, fits, holds, instant, page, turned, verdict};
 use crate::api::stored;
 use crate::app::{App, Shared};
 use crate::applications::hosts;
@@ -18,6 +18,8 @@ use roaring::RoaringBitmap;
 
 /// Findings on an application's page.
 const FINDINGS: usize = 500;
+/// Hosts on an application's page; the page of its group has all of them.
+const HOSTS: usize = 200;
 
 fn some(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
@@ -40,39 +42,47 @@ fn own_condition(app: &App, application: &Application, clock: Clock) -> Conditio
     }
 }
 
-async fn members(app: &Shared, application: &Application, seen: &RoaringBitmap) -> Result<Vec<HostRow>, Refusal> {
+/// Numbers of the hosts that an application runs on and that are seen.
+async fn members(app: &Shared, application: &Application, seen: &RoaringBitmap) -> Result<RoaringBitmap, Refusal> {
     let ids = hosts(app, application).await?;
-    let numbers: RoaringBitmap = {
-        let fleet = app.fleet.read();
-        ids.iter().filter_map(|id| fleet.host(*id)).map(|managed| managed.registration.number).collect()
-    };
-    let query = ListQuery::read(&lists::HOSTS, lists::HOSTS.path, "");
-    Ok(hosts_rows(app, &(numbers & seen), &query).await?.1)
+    let fleet = app.fleet.read();
+    let numbers: RoaringBitmap = ids.iter().filter_map(|id| fleet.host(*id)).map(|managed| managed.registration.number).collect();
+    Ok(numbers & seen)
 }
 
-fn row(app: &App, application: &Application, hosts: &[HostRow], clock: Clock) -> ApplicationRow {
+fn row(app: &App, application: &Application, members: &RoaringBitmap, clock: Clock) -> ApplicationRow {
     let decided = app.applications.of(application.id);
     let counts = decided.as_ref().map(|decided| decided.counts(clock.now));
-    let own = counts.as_ref().map(|counts| (counts.findings.map(u64::from), u64::from(counts.overdue)));
-    // What was never judged anywhere is not nothing.
-    let judged = hosts.iter().filter_map(|host| host.findings).chain(own.and_then(|(findings, _)| findings));
-    let findings: Vec<u64> = judged.collect();
-    let overdue: u64 = hosts.iter().filter_map(|host| host.overdue).sum::<u64>() + own.map_or(0, |(_, overdue)| overdue);
-    let due = decided.as_ref().and_then(|decided| decided.due()).and_then(instant);
-    let nothing = hosts.is_empty() && application.sbom.is_none();
-    let worst = hosts.iter().map(|host| host.condition).chain([own_condition(app, application, clock)]).min();
-    ApplicationRow {
+    let own = counts.as_ref().and_then(|counts| counts.findings.map(u64::from));
+    let mut row = ApplicationRow {
         id: application.id.to_string(),
         name: application.name.clone(),
         owner: some(&application.owner),
         team: some(&application.team),
-        hosts: hosts.len() as u64,
-        components: counts.map(|counts| u64::from(counts.components)),
-        overdue: (!findings.is_empty()).then_some(overdue),
-        findings: (!findings.is_empty()).then(|| findings.iter().sum()),
-        due: hosts.iter().filter_map(|host| host.due).chain(due).min(),
-        condition: worst.filter(|_| !nothing).unwrap_or(Condition::Unknown),
+        hosts: members.len(),
+        components: counts.as_ref().map(|counts| u64::from(counts.components)),
+        findings: own,
+        overdue: own.and(counts).map(|counts| u64::from(counts.overdue)),
+        due: decided.as_ref().and_then(|decided| decided.due()).and_then(instant),
+        condition: own_condition(app, application, clock),
+    };
+    if members.is_empty() && application.sbom.is_none() {
+        row.condition = Condition::Unknown;
     }
+    let fleet = app.fleet.read();
+    for managed in members.iter().filter_map(|number| fleet.numbered(number)) {
+        row.condition = row.condition.min(condition(managed, clock));
+        // A host that was never judged adds nothing, and is no nothing either.
+        let Some(findings) = managed.counts.findings else { continue };
+        row.findings = Some(row.findings.unwrap_or(0) + u64::from(findings));
+        row.overdue = Some(row.overdue.unwrap_or(0) + u64::from(managed.counts.overdue));
+        let due = managed.judged.iter().flat_map(|judged| &judged.findings).filter_map(|open| open.due()).min().and_then(instant);
+        row.due = match (row.due, due) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+    }
+    row
 }
 
 /// Every row of the list, for exports: of all that are seen, and those asked
@@ -85,8 +95,8 @@ pub async fn applications_rows(app: &Shared, allowed: &Allowed, seen: &RoaringBi
     let clock = app.clock();
     let mut all = Vec::new();
     for application in app.store.applications(&stored(&allowed.scope)).await? {
-        let hosts = members(app, &application, seen).await?;
-        all.push(row(app, &application, &hosts, clock));
+        let members = members(app, &application, seen).await?;
+        all.push(row(app, &application, &members, clock));
     }
     let wanted = |row: &&ApplicationRow| {
         fits(query, "condition", Some(row.condition.word()))
@@ -148,7 +158,8 @@ fn finding(finding: &Finding, clock: Clock) -> ApplicationFinding {
 /// What the store meets.
 pub async fn application(app: &Shared, allowed: &Allowed, seen: &RoaringBitmap, application: Application) -> Result<ApplicationPage, Refusal> {
     let clock = app.clock();
-    let hosts = members(app, &application, seen).await?;
+    let members = members(app, &application, seen).await?;
+    let (_, mut hosts) = hosts_rows(app, &members, &ListQuery::read(&lists::HOSTS, lists::HOSTS.path, "")).await?;
     let decided = app.applications.of(application.id);
     let groups = app.store.groups(&stored(&allowed.scope)).await?;
     let group = application.group.and_then(|id| groups.iter().find(|group| group.id == id));
@@ -156,12 +167,14 @@ pub async fn application(app: &Shared, allowed: &Allowed, seen: &RoaringBitmap, 
     let own = groups.iter().filter(|group| group.client.is_none_or(|client| client == application.client));
     let mut names: Vec<&str> = hosts.iter().filter(|_| application.group.is_none()).map(|host| host.name.as_str()).collect();
     names.sort_unstable();
+    let named = names.join("\n");
+    hosts.truncate(HOSTS);
     let edit = may.then(|| ApplicationEdit {
-        named: names.join("\n"),
+        named,
         groups: own.map(|group| Choice { value: group.id.to_string(), text: group.name.clone(), count: None }).collect(),
     });
     Ok(ApplicationPage {
-        row: row(app, &application, &hosts, clock),
+        row: row(app, &application, &members, clock),
         group: group.map(|group| (group.id.to_string(), group.name.clone())),
         note: application.note,
         stakeholders: application.stakeholders,
@@ -174,6 +187,7 @@ pub async fn application(app: &Shared, allowed: &Allowed, seen: &RoaringBitmap, 
             coverage: decided.coverage.clone(),
             problems: decided.problems.clone(),
         }),
+        hosts_more: members.len().saturating_sub(HOSTS as u64),
         hosts,
         edit,
     })

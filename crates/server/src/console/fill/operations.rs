@@ -307,7 +307,8 @@ pub async fn enrolment(app: &Shared, allowed: &Allowed, seen: &RoaringBitmap, jo
         .filter(|managed| managed.standing(clock) == Standing::Pending)
         .map(today::pending)
         .collect();
-    let choices = groups.iter().map(|group| Choice { value: group.id.to_string(), text: group.name.clone(), count: None });
+    // Hosts join a group with a query by their facts, not by a token.
+    let choices = groups.iter().filter(|group| group.query.is_empty()).map(|group| Choice { value: group.id.to_string(), text: group.name.clone(), count: None });
     Ok(Enrolment {
         pending,
         tokens: rows,

@@ -225,10 +225,11 @@ pub(in crate::console) fn application(words: &Words) -> ApplicationPage {
         findings_total: 3,
         group: Some((words.say("01kgroup"), words.say("web"))),
         hosts: (0..4).map(|place| host_row(words, place)).collect(),
+        hosts_more: 2,
         edit: Some(ApplicationEdit { named: words.all(&["web-1.example", "web-2.example"]).join("\n"), groups: words.choices(&[("01kgroup", "web"), ("01kother", "production")]) }),
     }
 }
 
 pub(in crate::console) fn bare_application(words: &Words) -> ApplicationPage {
-    ApplicationPage { row: application_row(words, 2), note: String::new(), stakeholders: vec![], bill: None, findings: vec![], findings_total: 0, group: None, hosts: vec![], edit: None }
+    ApplicationPage { row: application_row(words, 2), note: String::new(), stakeholders: vec![], bill: None, findings: vec![], findings_total: 0, group: None, hosts: vec![], hosts_more: 0, edit: None }
 }

@@ -52,8 +52,10 @@ pub struct ApplicationPage {
     pub findings_total: u64,
     /// Group whose hosts it runs on: id and name.
     pub group: Option<(String, String)>,
-    /// Hosts it runs on.
+    /// Hosts it runs on, as many as the page shows.
     pub hosts: Vec<HostRow>,
+    /// Hosts beyond those.
+    pub hosts_more: u64,
     /// What is needed to change it; none where the reader may not.
     pub edit: Option<ApplicationEdit>,
 }
