@@ -377,7 +377,7 @@ mod tests {
     use plimsoll_core::model::identifier::{ClientId, HostId};
     use plimsoll_core::model::registration::{HostSource, HostState, Registration};
 
-    pub(in crate::fleet) fn registration(number: u32, name: &str) -> Registration {
+    fn registration(number: u32, name: &str) -> Registration {
         Registration {
             id: HostId::from_bits(u128::from(number)),
             number,
