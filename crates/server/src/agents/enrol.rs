@@ -116,7 +116,7 @@ async fn admit(
     }
     {
         // Whoever takes groups up from the store meanwhile would miss the host.
-        let _turn = app.grouping.lock().await;
+        let _turn = if token.group.is_some() { Some(app.grouping.lock().await) } else { None };
         change.commit(None).await?;
         let mut fleet = app.fleet.write();
         fleet.register(registration.clone(), sequence);

@@ -217,7 +217,7 @@ impl Principal {
     pub fn step_up(&self, act: &str) -> Refusal {
         let next = match self.who {
             Who::Token { .. } => "do it in the console: a token cannot prove that its maker is there",
-            _ => "confirm with your passkey, code or password (POST /session/proof), then repeat the request",
+            _ => "confirm with your passkey, code or password (POST /api/v1/session/proof/question, then /api/v1/session/proof), then repeat the request",
         };
         Refusal::new(StatusCode::FORBIDDEN, "E-STEP-UP", format!("{act} asks for a fresh proof of the person"), next)
     }
