@@ -83,6 +83,24 @@
     setTimeout(() => { for (const field of event.target.elements) field.disabled = false; }, 0);
   });
 
+  // Files go to the API as they are; the page then shows what became of them.
+  for (const form of document.querySelectorAll("form[data-upload]")) {
+    form.hidden = false;
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      const told = form.querySelector(".upload-state");
+      told.textContent = "Sending…";
+      try {
+        const answer = await fetch(form.dataset.upload, { method: "PUT", headers: { "content-type": "application/octet-stream" }, body: form.elements.namedItem("file").files[0] });
+        if (answer.ok) return location.reload();
+        const said = await answer.json().catch(() => ({}));
+        told.textContent = said.detail ? `${said.place ? `${said.place}: ` : ""}${said.detail}; ${said.next}` : `The server answered ${answer.status}.`;
+      } catch {
+        told.textContent = "The server did not answer; try again.";
+      }
+    });
+  }
+
   // Copying.
   for (const button of document.querySelectorAll("[data-copy]")) {
     const source = document.getElementById(button.dataset.copy);

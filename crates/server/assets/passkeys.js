@@ -1,43 +1,34 @@
-// Passkeys: asks the server for options, the browser for a credential, and
-// hands it back as JSON. Binary fields travel as base64url, the form that
+// Passkeys: takes the options that stand in the form or that the server gives
+// for a question, asks the browser for a credential, puts it into the form as
+// JSON and sends the form. Binary fields travel as base64url, the form that
 // PublicKeyCredential.toJSON gives.
 "use strict";
 (() => {
   if (!window.PublicKeyCredential?.parseRequestOptionsFromJSON) return;
-  const post = async (path, body) => {
-    const answer = await fetch(path, {
-      method: "POST",
-      headers: { "content-type": "application/json", "accept": "application/json" },
-      body: JSON.stringify(body),
-    });
+  const ask = async (path) => {
+    const answer = await fetch(path, { method: "POST", headers: { accept: "application/json" } });
     const said = await answer.json().catch(() => ({}));
     if (!answer.ok) throw new Error(said.detail ?? said.title ?? `The server answered ${answer.status}.`);
     return said;
   };
-  const token = (form) => form.querySelector("[name=form_token]")?.value;
   const acts = {
-    get: async (form) => {
-      const { options, state } = await post("/console/sign-in/passkey/options", { form_token: token(form) });
-      const credential = await navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(options.publicKey ?? options) });
-      const { next } = await post("/console/sign-in/passkey", { credential: credential.toJSON(), state, next: form.dataset.next, form_token: token(form) });
-      // Only a page of the console: the answer is the server's, the wish was in the address.
-      location.assign(/^\/console(\/|\?|$)/.test(next ?? "") ? next : "/console");
-    },
-    create: async (form) => {
-      const name = form.elements.namedItem("name").value;
-      const { options, state } = await post("/console/account/passkeys/options", { name, form_token: token(form) });
-      const credential = await navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(options.publicKey ?? options) });
-      await post("/console/account/passkeys", { name, credential: credential.toJSON(), state, form_token: token(form) });
-      location.reload();
-    },
+    get: (options) => navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(options) }),
+    create: (options) => navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(options) }),
   };
   for (const form of document.querySelectorAll("form[data-passkey]")) {
     form.hidden = false;
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
       const state = form.querySelector(".passkey-state");
+      const { passkey, question, options } = form.dataset;
       try {
-        await acts[form.dataset.passkey](form);
+        const asked = question ? await ask(question) : { options: JSON.parse(options) };
+        const wish = asked.options ?? asked.passkey;
+        const credential = await acts[passkey](wish.publicKey ?? wish);
+        if (asked.ticket) form.elements.namedItem("ticket").value = asked.ticket;
+        form.elements.namedItem("answer").value = JSON.stringify(credential.toJSON());
+        // Not requestSubmit: this is the answer to a submit already.
+        form.submit();
       } catch (error) {
         state.textContent = error.name === "NotAllowedError" ? "It was cancelled, or took too long." : error.message;
       }

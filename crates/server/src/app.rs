@@ -1,5 +1,6 @@
 //! What every handler and reconciler shares.
 
+use crate::applications::Applications;
 use crate::configuration::Configuration;
 use crate::evidence::Witnessed;
 use crate::fleet::Fleet;
@@ -27,6 +28,8 @@ pub struct App {
     pub identity: Arc<Identity>,
     /// The ways in.
     pub doors: Doors,
+    /// What was decided of every application's own components.
+    pub applications: Applications,
     /// What was decided of every host.
     pub fleet: Fleet,
     /// The advisory database in force.
@@ -40,6 +43,9 @@ pub struct App {
     /// Judgements under way at once: one a core, so that a storm of reports
     /// queues instead of starving check-ins.
     pub judging: Semaphore,
+    /// Held by whoever changes who belongs to which group, see
+    /// [`crate::membership`].
+    pub grouping: tokio::sync::Mutex<()>,
     /// Says what changed, to pages that are open.
     pub news: broadcast::Sender<News>,
 }

@@ -8,6 +8,7 @@
 pub mod agents;
 pub mod api;
 pub mod app;
+pub mod applications;
 pub mod configuration;
 pub mod console;
 pub mod evidence;
@@ -15,11 +16,15 @@ pub mod fleet;
 pub mod follow;
 pub mod http;
 pub mod identity;
+pub mod membership;
 pub mod metrics;
 pub mod outward;
 pub mod phases;
 pub mod run;
 pub mod setup;
+
+#[cfg(test)]
+pub mod trial;
 
 pub use configuration::Configuration;
 pub use run::{Running, start};

@@ -87,12 +87,14 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
         identity: Arc::clone(&identity),
         doors,
         store,
+        applications: crate::applications::Applications::default(),
         fleet: Fleet::default(),
         advisories,
         witnessed: Witnessed::default(),
         root_digest,
         metrics: Metrics::new(),
         judging: Semaphore::new(cores),
+        grouping: tokio::sync::Mutex::new(()),
         news: broadcast::channel(NEWS).0,
         configuration,
     });
@@ -110,6 +112,7 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
     tasks.spawn(watch_advisories(Arc::clone(&app), stopped.clone()));
     tasks.spawn(keep_counts(Arc::clone(&app), stopped.clone()));
     tasks.spawn(flush_presence(Arc::clone(&app), stopped.clone()));
+    tasks.spawn(keep_groups(Arc::clone(&app), stopped.clone()));
     tasks.spawn(keep_house(Arc::clone(&app), stopped.clone()));
     if app.configuration.database.is_some() {
         tasks.spawn(follow::follow(Arc::clone(&app), position, stopped.clone()));
@@ -179,13 +182,7 @@ async fn load(app: &Shared) -> Result<(), StoreError> {
             fleet.register(registration, sequence);
         }
     }
-    for group in app.store.groups(&plimsoll_store::Scope::All).await? {
-        let members = app.store.group_members(group.id).await?;
-        let mut fleet = app.fleet.write();
-        let numbers = members.iter().filter_map(|id| fleet.host(*id).map(|managed| managed.registration.number)).collect();
-        fleet.lay_group(group.id, numbers);
-    }
-    Ok(())
+    crate::membership::refresh(app).await
 }
 
 async fn serve(listener: TcpListener, service: crate::http::routes::Guarded, mut stopped: watch::Receiver<bool>) {
@@ -210,6 +207,7 @@ async fn pause(length: Duration, stopped: &mut watch::Receiver<bool>) -> bool {
 async fn watch_advisories(app: Shared, mut stopped: watch::Receiver<bool>) {
     let mut judge = Judge::default();
     judge.all(&app, &stopped).await;
+    judge_applications(&app).await;
     while pause(LOOK, &mut stopped).await {
         match app.advisories.look() {
             Look::Same => {}
@@ -220,8 +218,15 @@ async fn watch_advisories(app: Shared, mut stopped: watch::Receiver<bool>) {
                 tracing::info!(digest = now.named.digest, "another advisory database is in force");
                 let _ = app.news.send(News::Advisories);
                 judge.touched(&app, &now, &stopped).await;
+                judge_applications(&app).await;
             }
         }
+    }
+}
+
+async fn judge_applications(app: &Shared) {
+    if let Err(error) = crate::applications::refresh(app).await {
+        tracing::warn!(code = error.problem.code, "applications are as they were and will be looked at again: {}", error.problem.text);
     }
 }
 
@@ -320,6 +325,17 @@ async fn keep_counts(app: Shared, mut stopped: watch::Receiver<bool>) {
         if !pause(RECOUNT, &mut stopped).await {
             return;
         }
+    }
+}
+
+/// Takes up what another server on the same store changed of groups and
+/// applications.
+async fn keep_groups(app: Shared, mut stopped: watch::Receiver<bool>) {
+    while pause(FLUSH, &mut stopped).await {
+        if let Err(error) = crate::membership::refresh(&app).await {
+            tracing::warn!(code = error.problem.code, "groups are as they were and will be looked at again: {}", error.problem.text);
+        }
+        judge_applications(&app).await;
     }
 }
 

@@ -55,7 +55,7 @@ pub async fn first_steps(app: &Shared) -> Result<FirstSteps, Problem> {
     let enrolment = if joined { None } else { Some(enrol(app, client, "this machine").await?) };
     let other = enrol(app, client, "a second host").await?;
     Ok(FirstSteps {
-        sign_in: format!("{}/console/sign-in/link/{}", app.url, link.secret.expose()),
+        sign_in: app.doors.link_address(&link),
         token: token.secret.expose().to_owned(),
         enrolment,
         join: join_command(app, &other),

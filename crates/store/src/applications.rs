@@ -10,7 +10,7 @@ use crate::identifier::fresh;
 use crate::reports::PackedReport;
 use crate::scope::{Conditions, Scope};
 use jiff::Timestamp;
-use plimsoll_core::model::identifier::{ApplicationId, ClientId, HostId};
+use plimsoll_core::model::identifier::{ApplicationId, ClientId, GroupId, HostId};
 use serde::Serialize;
 use serde_json::json;
 use sqlx::AnyConnection;
@@ -34,6 +34,8 @@ pub struct Application {
     pub stakeholders: Vec<String>,
     /// What it is for.
     pub note: String,
+    /// Group whose hosts it runs on; none where they are named one by one.
+    pub group: Option<GroupId>,
     /// Digest of its components, stored as a report of the client.
     pub sbom: Option<String>,
     /// When it was made.
@@ -49,6 +51,7 @@ fn read(row: &AnyRow) -> Result<Application> {
         team: row.text("team")?,
         stakeholders: row.json("stakeholders")?,
         note: row.text("note")?,
+        group: row.optional_parsed("host_group")?,
         sbom: row.optional_text("sbom")?,
         created: row.time("created")?,
     })
@@ -91,21 +94,6 @@ impl Store {
     pub async fn application_hosts(&self, id: ApplicationId) -> Result<BTreeSet<HostId>> {
         hosts_of(&mut *self.reader().await?, id).await
     }
-
-    /// Applications that run on a host.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub async fn applications_on(&self, host: HostId) -> Result<Vec<Application>> {
-        let rows = sqlx::query(
-            "SELECT applications.* FROM applications JOIN application_hosts ON application_hosts.application = applications.id
-             WHERE application_hosts.host = $1 ORDER BY applications.name",
-        )
-        .bind(host.to_string())
-        .fetch_all(&mut *self.reader().await?)
-        .await?;
-        rows.iter().map(read).collect()
-    }
 }
 
 impl Change {
@@ -123,6 +111,7 @@ impl Change {
             team: String::new(),
             stakeholders: Vec::new(),
             note: String::new(),
+            group: None,
             sbom: None,
             created: self.time(),
         };
@@ -150,13 +139,14 @@ impl Change {
         let mut after = before.clone();
         edit(&mut after);
         let after = Application { id, client: before.client, created: before.created, sbom: before.sbom.clone(), ..after };
-        sqlx::query("UPDATE applications SET name = $2, owner = $3, team = $4, stakeholders = $5, note = $6 WHERE id = $1")
+        sqlx::query("UPDATE applications SET name = $2, owner = $3, team = $4, stakeholders = $5, note = $6, host_group = $7 WHERE id = $1")
             .bind(id.to_string())
             .bind(after.name.as_str())
             .bind(after.owner.as_str())
             .bind(after.team.as_str())
             .bind(to_json(&after.stakeholders)?)
             .bind(after.note.as_str())
+            .bind(after.group.map(|group| group.to_string()))
             .execute(self.connection())
             .await?;
         self.concerns(after.client);

@@ -116,6 +116,28 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Puts one host into a group or takes it out, as the group's query says
+    /// now. Derived, so without a leaf.
+    ///
+    /// # Errors
+    /// The store cannot be reached.
+    pub async fn derive_membership(&self, id: GroupId, host: HostId, belongs: bool) -> Result<()> {
+        let mut transaction = self.writer().await?;
+        // A group or host that is gone meanwhile is passed over.
+        let sql = if belongs {
+            "INSERT INTO group_members (group_id, host)
+             SELECT host_groups.id, hosts.id FROM host_groups CROSS JOIN hosts
+             WHERE host_groups.id = $1 AND hosts.id = $2 AND hosts.state <> 'retired'
+             ON CONFLICT (group_id, host) DO NOTHING"
+        } else {
+            "DELETE FROM group_members WHERE group_id = $1 AND host = $2"
+        };
+        sqlx::query(sql).bind(id.to_string()).bind(host.to_string()).execute(&mut *transaction).await?;
+        self.commit(transaction).await
+    }
+}
+
 async fn members(connection: &mut AnyConnection, id: GroupId) -> Result<BTreeSet<HostId>> {
     let rows = sqlx::query("SELECT host FROM group_members WHERE group_id = $1").bind(id.to_string()).fetch_all(connection).await?;
     rows.iter().map(|row| row.parsed("host")).collect()
@@ -243,6 +265,7 @@ impl Change {
         for sql in [
             "DELETE FROM group_members WHERE group_id = $1",
             "DELETE FROM grants WHERE group_id = $1",
+            "UPDATE applications SET host_group = NULL WHERE host_group = $1",
             // A token must not let hosts in elsewhere than it was made for.
             "UPDATE enrolment_tokens SET group_id = NULL, revoked = COALESCE(revoked, created) WHERE group_id = $1",
             "DELETE FROM host_groups WHERE id = $1",

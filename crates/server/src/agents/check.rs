@@ -145,6 +145,7 @@ impl Signatures {
             Ok(registration) => {
                 let sequence = self.0.store.sequence(id).await?.unwrap_or(0);
                 self.0.fleet.write().register(registration, sequence);
+                crate::membership::follow(&self.0, id).await;
                 Ok(find())
             }
             Err(error) if error.kind == plimsoll_store::ErrorKind::NotFound => Ok(None),

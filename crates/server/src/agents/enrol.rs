@@ -113,14 +113,17 @@ async fn admit(
     if let Some(group) = token.group {
         change.join_group(group, id).await?;
     }
-    change.commit(None).await?;
     {
+        // Whoever takes groups up from the store meanwhile would miss the host.
+        let _turn = if token.group.is_some() { Some(app.grouping.lock().await) } else { None };
+        change.commit(None).await?;
         let mut fleet = app.fleet.write();
         fleet.register(registration.clone(), sequence);
         if let Some(group) = token.group {
             fleet.join_group(group, registration.number);
         }
     }
+    crate::membership::follow(app, id).await;
     let _ = app.news.send(News::Host(id));
     Ok(registration)
 }

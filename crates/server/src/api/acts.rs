@@ -9,6 +9,7 @@ use crate::http::gate::Allowed;
 use crate::http::problem::Refusal;
 use crate::identity::enrolment::NewEnrolment;
 use crate::identity::principal::Who;
+use crate::membership;
 use crate::phases::evaluate;
 use axum::Json;
 use axum::body::Bytes;
@@ -63,6 +64,7 @@ where
     let registration = act(&mut change, id).await?;
     change.commit(reason.as_deref()).await?;
     app.fleet.write().register(registration, 0);
+    membership::follow(app, id).await;
     let _ = app.news.send(News::Host(id));
     Ok(Json(row(app, id)?))
 }
@@ -184,6 +186,13 @@ pub fn join_command(app: &Shared, token: &str) -> String {
 pub async fn make_token(State(app): State<Shared>, allowed: Allowed, Json(wish): Json<TokenWish>) -> Answer<TokenMade> {
     let client = one_client(&app, &allowed, wish.client).await?;
     let TokenWish { group, uses, hours, note, .. } = wish;
+    if let Some(group) = group {
+        let group = app.store.group(group).await?;
+        if !group.query.is_empty() {
+            let text = format!("the members of {} follow from its query", group.name);
+            return Err(parameter("group", text, "name a group whose hosts are named by hand; hosts join the other by their facts"));
+        }
+    }
     let new = NewEnrolment { client, group, labels: BTreeMap::new(), note, hours, uses };
     let made = app.identity.make_enrolment(&allowed.principal, new, &allowed.caller).await?;
     let secret = made.secret.expose().to_owned();
@@ -211,7 +220,7 @@ pub async fn revoke_token(app: &Shared, allowed: &Allowed, id: &str) -> Result<(
 }
 
 /// The client that is meant: the one named, else the only one there is.
-async fn one_client(app: &Shared, allowed: &Allowed, named: Option<ClientId>) -> Result<ClientId, Refusal> {
+pub(super) async fn one_client(app: &Shared, allowed: &Allowed, named: Option<ClientId>) -> Result<ClientId, Refusal> {
     if let Some(client) = named {
         return Ok(client);
     }
@@ -319,5 +328,6 @@ async fn add(app: &Shared, allowed: &Allowed, client: ClientId, name: String, so
     let registration = change.insert_host(registration, &Machine::default()).await?;
     change.commit(None).await?;
     app.fleet.write().register(registration, 0);
+    membership::follow(app, id).await;
     Ok(id)
 }

@@ -5,6 +5,7 @@ use crate::http::gate::Allowed;
 use crate::http::problem::Refusal;
 use crate::app::{App, Shared};
 use crate::fleet::Managed;
+use crate::fleet::filter::{Field, Filter};
 use crate::fleet::question::{HostOrder, HostQuestion, HostRow, Page, Standing};
 use crate::identity::role::{Portion, Scope};
 use crate::phases::evaluate;
@@ -24,6 +25,8 @@ use utoipa::ToSchema;
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Which {
+    /// In the filter language, `environment = prod, label.role = web`.
+    pub filter: Option<String>,
     /// Part of the name.
     pub name: Option<String>,
     /// `active`, `silent`, `waiting`, `pending` or `retired`.
@@ -61,11 +64,21 @@ impl Which {
                 Refusal::new(StatusCode::BAD_REQUEST, "E-COLUMN", text, "choose one of them").at("order")
             })
         });
+        let mut filter = Filter::parse(&self.filter.unwrap_or_default())?;
+        if let Some(part) = self.name.filter(|name| !name.is_empty()) {
+            filter = filter.and_holds(Field::Name, &part);
+        }
+        if let Some(state) = state.transpose()? {
+            filter = filter.and_is(Field::State, state.word());
+        }
+        if self.overdue {
+            filter = filter.and_is(Field::Overdue, "yes");
+        }
+        if let Some(word) = self.environment.filter(|word| !word.is_empty()) {
+            filter = filter.and_is(Field::Environment, &word);
+        }
         Ok(HostQuestion {
-            name: self.name.filter(|name| !name.is_empty()),
-            state: state.transpose()?,
-            overdue: self.overdue,
-            environment: self.environment.filter(|word| !word.is_empty()),
+            filter,
             order: order.transpose()?.unwrap_or_default(),
             skip,
             take,
@@ -135,7 +148,7 @@ pub async fn explain(app: &Shared, registration: &Registration, include_fixed: b
     let answer = app
         .compute(move || {
             let ground = evaluate::Ground { now: Timestamp::now(), held: held.as_deref(), policies: &policies };
-            evaluate::judge(report, &registration, &memory, &ground, include_fixed)
+            evaluate::judge(report, &registration.facts(), &memory, &ground, include_fixed)
         })
         .await?;
     Ok(Some(answer.scan))

@@ -1,7 +1,9 @@
 //! The **API**: the same questions and acts as the console's, as JSON.
 
 pub mod acts;
+pub mod applications;
 pub mod findings;
+pub mod groups;
 pub mod history;
 pub mod hosts;
 pub mod knowledge;

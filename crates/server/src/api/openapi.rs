@@ -5,7 +5,9 @@
 //! table below, and a test holds the table against the routes that are served.
 
 use super::acts::{Edit, ManualHost, Reason, TokenMade, TokenWish};
+use super::applications::{ApplicationAnswer, ApplicationFindings, ApplicationWish};
 use super::findings::AdvisoryAnswer;
+use super::groups::{GroupAnswer, GroupEdit, NamedHosts, NewGroup};
 use super::history::{Entry, Moment};
 use super::hosts::HostAnswer;
 use super::knowledge::SourcesAnswer;
@@ -33,6 +35,7 @@ enum Shape {
     Page(&'static str),
     Text,
     Any,
+    Nothing,
 }
 
 const WINDOW: [(&str, &str); 2] = [("skip", "rows left out at the front"), ("take", "rows wanted, 1 to 1000, 100 unless given")];
@@ -48,6 +51,7 @@ const OPERATIONS: &[Operation] = &[
         path: "/api/v1/hosts",
         summary: "Hosts, the most urgent first",
         query: &[
+            ("filter", "conditions, `environment = prod, label.role = web | proxy, name != test-*`; fields are name, os, stream, environment, tier, exposure, owner, source, state, overdue and label.NAME"),
             ("name", "part of the name"),
             ("state", "active, silent, waiting, pending or retired"),
             ("overdue", "true: only hosts with something overdue"),
@@ -111,6 +115,20 @@ const OPERATIONS: &[Operation] = &[
     Operation { method: "get", path: "/api/v1/sources", summary: "The advisory database and its sources", query: &[], body: None, answer: Shape::One("SourcesAnswer") },
     Operation { method: "get", path: "/api/v1/policy", summary: "The policies in force", query: &[], body: None, answer: Shape::Any },
     Operation { method: "get", path: "/api/v1/evidence", summary: "Entries of the evidence log, oldest first", query: &WINDOW, body: None, answer: Shape::List("Entry") },
+    Operation { method: "get", path: "/api/v1/applications", summary: "Applications, by name", query: &[], body: None, answer: Shape::List("ApplicationAnswer") },
+    Operation { method: "post", path: "/api/v1/applications", summary: "Make an application", query: &[], body: Some("ApplicationWish"), answer: Shape::One("ApplicationAnswer") },
+    Operation { method: "get", path: "/api/v1/applications/{application}", summary: "One application", query: &[], body: None, answer: Shape::One("ApplicationAnswer") },
+    Operation { method: "patch", path: "/api/v1/applications/{application}", summary: "Edit an application", query: &[], body: Some("ApplicationWish"), answer: Shape::One("ApplicationAnswer") },
+    Operation { method: "delete", path: "/api/v1/applications/{application}", summary: "Delete an application", query: &[("reason", "why")], body: None, answer: Shape::Nothing },
+    Operation { method: "get", path: "/api/v1/applications/{application}/findings", summary: "The findings of an application's own components", query: &[], body: None, answer: Shape::One("ApplicationFindings") },
+    Operation { method: "put", path: "/api/v1/applications/{application}/sbom", summary: "Give an application's SBOM (CycloneDX or SPDX, compressed or not); it is judged at once", query: &[], body: None, answer: Shape::One("ApplicationAnswer") },
+    Operation { method: "get", path: "/api/v1/groups", summary: "Groups of hosts, by name", query: &[], body: None, answer: Shape::List("GroupAnswer") },
+    Operation { method: "post", path: "/api/v1/groups", summary: "Make a group, by a query or by hand", query: &[], body: Some("NewGroup"), answer: Shape::One("GroupAnswer") },
+    Operation { method: "get", path: "/api/v1/groups/{group}", summary: "One group", query: &[], body: None, answer: Shape::One("GroupAnswer") },
+    Operation { method: "patch", path: "/api/v1/groups/{group}", summary: "Edit a group; its members follow", query: &[], body: Some("GroupEdit"), answer: Shape::One("GroupAnswer") },
+    Operation { method: "delete", path: "/api/v1/groups/{group}", summary: "Delete a group; roles and tokens bound to it lose what it gave", query: &[("reason", "why")], body: None, answer: Shape::Nothing },
+    Operation { method: "get", path: "/api/v1/groups/{group}/hosts", summary: "Hosts of a group, the most urgent first", query: &WINDOW, body: None, answer: Shape::Page("HostRow") },
+    Operation { method: "put", path: "/api/v1/groups/{group}/hosts", summary: "Name the hosts of a group that has no query", query: &[], body: Some("NamedHosts"), answer: Shape::One("GroupAnswer") },
     Operation { method: "post", path: "/api/v1/imports", summary: "Bring a file that `plimsoll collect` made (zstd)", query: &[], body: None, answer: Shape::One("HostRow") },
     Operation { method: "post", path: "/api/v1/enrolment-tokens", summary: "Make a token with which hosts join", query: &[], body: Some("TokenWish"), answer: Shape::One("TokenMade") },
 ];
@@ -136,6 +154,7 @@ fn answer(shape: &Shape) -> Value {
         ),
         Shape::Text => ("application/openmetrics-text", json!({ "type": "string" })),
         Shape::Any => ("application/json", json!({})),
+        Shape::Nothing => return json!({ "description": "Done" }),
     };
     json!({ "description": "Done", "content": { kind: { "schema": schema } } })
 }
@@ -156,15 +175,20 @@ fn parameters(operation: &Operation) -> Vec<Value> {
 
 fn describe(operation: &Operation) -> Value {
     let refusal = json!({ "description": "Refused", "content": { "application/problem+json": { "schema": reference("Problem") } } });
+    let status = if matches!(operation.answer, Shape::Nothing) { "204" } else { "200" };
     let mut out = json!({
         "summary": operation.summary,
         "parameters": parameters(operation),
-        "responses": { "200": answer(&operation.answer), "default": refusal },
+        "responses": { status: answer(&operation.answer), "default": refusal },
     });
     if let Some(body) = operation.body {
         out["requestBody"] = json!({ "required": true, "content": { "application/json": { "schema": reference(body) } } });
     } else if operation.path.ends_with("/imports") {
         out["requestBody"] = json!({ "required": true, "content": { "application/zstd": { "schema": { "type": "string", "format": "binary" } } } });
+    }
+    if operation.path.ends_with("/sbom") {
+        let schema = json!({ "schema": { "type": "string", "format": "binary" } });
+        out["requestBody"] = json!({ "required": true, "content": { "application/json": schema, "application/octet-stream": schema } });
     }
     if operation.path.starts_with("/api/") || operation.path == "/metrics" {
         out["security"] = json!([{ "token": [] }]);
@@ -196,13 +220,20 @@ pub fn document() -> Value {
             "schemas": {
                 "AdvisoryAnswer": schema::<AdvisoryAnswer>(),
                 "AdvisoryRow": schema::<AdvisoryRow>(),
+                "ApplicationAnswer": schema::<ApplicationAnswer>(),
+                "ApplicationFindings": schema::<ApplicationFindings>(),
+                "ApplicationWish": schema::<ApplicationWish>(),
                 "Edit": schema::<Edit>(),
                 "Entry": schema::<Entry>(),
                 "FindingRow": schema::<FindingRow>(),
+                "GroupAnswer": schema::<GroupAnswer>(),
+                "GroupEdit": schema::<GroupEdit>(),
                 "HostAnswer": schema::<HostAnswer>(),
                 "HostRow": schema::<HostRow>(),
                 "ManualHost": schema::<ManualHost>(),
                 "Moment": schema::<Moment>(),
+                "NamedHosts": schema::<NamedHosts>(),
+                "NewGroup": schema::<NewGroup>(),
                 "PackageRow": schema::<PackageRow>(),
                 "Problem": problem(),
                 "Reason": schema::<Reason>(),

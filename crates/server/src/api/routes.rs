@@ -1,6 +1,6 @@
 //! Every route of the API with who may use it.
 
-use super::{acts, findings, history, hosts, knowledge, packages};
+use super::{acts, applications, findings, groups, history, hosts, knowledge, packages};
 use crate::app::Shared;
 use crate::http::routes::{Access, Routes};
 use crate::identity::role::Permission;
@@ -31,8 +31,28 @@ pub fn routes() -> Routes<Shared> {
         .route(get.clone(), "/api/v1/packages/{stream}/{name}", Needs(Permission::ReadFleet), packages::show)
         .route(get.clone(), "/api/v1/sources", Needs(Permission::ReadKnowledge), knowledge::sources)
         .route(get.clone(), "/api/v1/policy", Needs(Permission::ReadPolicy), knowledge::policy)
+        .route(get.clone(), "/api/v1/applications", Needs(Permission::ReadFleet), applications::list)
+        .route(get.clone(), "/api/v1/applications/{application}", Needs(Permission::ReadFleet), applications::show)
+        .route(get.clone(), "/api/v1/applications/{application}/findings", Needs(Permission::ReadFleet), applications::findings)
+        .route(get.clone(), "/api/v1/groups", Needs(Permission::ReadFleet), groups::list)
+        .route(get.clone(), "/api/v1/groups/{group}", Needs(Permission::ReadFleet), groups::show)
+        .route(get.clone(), "/api/v1/groups/{group}/hosts", Needs(Permission::ReadFleet), groups::members)
         .route(get, "/api/v1/evidence", Needs(Permission::ReadEvidence), history::evidence)
-        .route(patch, "/api/v1/hosts/{host}", Needs(Permission::EditHosts), acts::edit)
+        .route(patch.clone(), "/api/v1/hosts/{host}", Needs(Permission::EditHosts), acts::edit)
+        .route(post.clone(), "/api/v1/applications", Needs(Permission::EditApplications), applications::make)
+        .route(patch.clone(), "/api/v1/applications/{application}", Needs(Permission::EditApplications), applications::edit)
+        .route(Method::DELETE, "/api/v1/applications/{application}", Needs(Permission::EditApplications), applications::delete)
+        .route_up_to(
+            Limits::REPORT.compressed,
+            Method::PUT,
+            "/api/v1/applications/{application}/sbom",
+            Needs(Permission::EditApplications),
+            applications::put_sbom,
+        )
+        .route(post.clone(), "/api/v1/groups", Needs(Permission::EditGroups), groups::make)
+        .route(patch, "/api/v1/groups/{group}", Needs(Permission::EditGroups), groups::edit)
+        .route(Method::PUT, "/api/v1/groups/{group}/hosts", Needs(Permission::EditGroups), groups::name_members)
+        .route(Method::DELETE, "/api/v1/groups/{group}", Needs(Permission::EditGroups), groups::delete)
         .route(post.clone(), "/api/v1/hosts/{host}/accept", Needs(Permission::EditHosts), acts::accept)
         .route(post.clone(), "/api/v1/hosts/{host}/retire", Needs(Permission::EditHosts), acts::retire)
         .route(post.clone(), "/api/v1/hosts/{host}/unflag", Needs(Permission::EditHosts), acts::unflag)

@@ -1,7 +1,7 @@
 //! The ways in and out, as pages.
 
 use super::handlers::{Refused, refused, written};
-use super::views::{SignIn, SignInStep};
+use super::views::{OidcProvider, SignIn, SignInStep};
 use super::{fill, pages};
 use crate::app::Shared;
 use crate::http::gate::Allowed;
@@ -24,7 +24,8 @@ pub fn routes() -> Routes<Shared> {
     Routes::new()
         .route(get.clone(), "/console/sign-in", Access::Public, page)
         .route(post.clone(), "/console/sign-in", Access::Public, by_password)
-        .route(post.clone(), "/console/sign-in/code", Access::Public, by_code)
+        .route(post.clone(), "/console/sign-in/second", Access::Public, second)
+        .route(post.clone(), "/console/sign-in/passkey", Access::Public, by_passkey)
         .route(get, "/console/sign-in/link/{token}", Access::Public, landing)
         .route(post.clone(), "/console/sign-in/link", Access::Public, by_link)
         .route(post, "/console/sign-out", Access::Account, sign_out)
@@ -32,7 +33,7 @@ pub fn routes() -> Routes<Shared> {
 
 /// A place of ours to go on to: anything else would send people who just
 /// signed in to somebody else's page.
-fn safe(next: &str) -> &str {
+pub(super) fn safe(next: &str) -> &str {
     let ours = next.starts_with("/console") && !next.contains(['\\', '\r', '\n']) && !next.starts_with("/console/sign-in");
     if ours { next } else { HOME }
 }
@@ -46,14 +47,15 @@ fn drawn(app: &Shared, allowed: &Allowed, step: SignInStep, trouble: Option<&Ref
     response
 }
 
-fn password_step(name: &str) -> SignInStep {
-    SignInStep::Password { name: name.to_owned(), passkeys: false, providers: Vec::new() }
+fn password_step(app: &Shared, name: &str) -> SignInStep {
+    let providers = app.doors.oidc.providers().into_iter().map(|provider| OidcProvider { id: provider.name, name: provider.title });
+    SignInStep::Password { name: name.to_owned(), passkeys: app.identity.passkeys_are_possible(), providers: providers.collect() }
 }
 
 async fn page(State(app): State<Shared>, allowed: Allowed, RawQuery(query): RawQuery) -> Response {
     let query = query.unwrap_or_default();
     let next = url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "next").map(|(_, value)| value.into_owned());
-    drawn(&app, &allowed, password_step(""), None, next.as_deref().unwrap_or(HOME))
+    drawn(&app, &allowed, password_step(&app, ""), None, next.as_deref().unwrap_or(HOME))
 }
 
 #[derive(Deserialize)]
@@ -68,33 +70,64 @@ async fn by_password(State(app): State<Shared>, allowed: Allowed, headers: Heade
     let browser = Browser { caller: &allowed.caller, headers: &headers, origins: &app.doors.origins };
     match app.identity.sign_in_by_password(&form.name, &form.password, &browser).await {
         Ok(step) => went(&app, &allowed, &headers, step, &form.next),
-        Err(refusal) => drawn(&app, &allowed, password_step(&form.name), Some(&refusal), &form.next),
+        Err(refusal) => drawn(&app, &allowed, password_step(&app, &form.name), Some(&refusal), &form.next),
     }
 }
 
+/// What a form sends as second or fresh proof.
 #[derive(Deserialize)]
-struct Code {
-    ticket: String,
+pub(super) struct Given {
+    pub(super) ticket: String,
+    #[serde(default)]
     code: String,
     #[serde(default)]
-    next: String,
+    password: String,
+    #[serde(default)]
+    answer: String,
+    #[serde(default)]
+    pub(super) next: String,
 }
 
-async fn by_code(State(app): State<Shared>, allowed: Allowed, headers: HeaderMap, Form(form): Form<Code>) -> Response {
+impl Given {
+    /// The proof that was filled in.
+    pub(super) fn proof(&self) -> Proof {
+        if let Ok(answer) = serde_json::from_str::<serde_json::Value>(&self.answer) {
+            return Proof::Passkey(answer);
+        }
+        if !self.password.is_empty() {
+            return Proof::Password(self.password.clone());
+        }
+        let code: String = self.code.chars().filter(|letter| !letter.is_whitespace()).collect();
+        if code.len() == 6 && code.bytes().all(|byte| byte.is_ascii_digit()) { Proof::Code(code) } else { Proof::RecoveryCode(code) }
+    }
+}
+
+async fn second(State(app): State<Shared>, allowed: Allowed, headers: HeaderMap, Form(form): Form<Given>) -> Response {
     let browser = Browser { caller: &allowed.caller, headers: &headers, origins: &app.doors.origins };
-    let code = form.code.trim().to_owned();
-    let app_code = code.len() == 6 && code.bytes().all(|byte| byte.is_ascii_digit());
-    let proof = if app_code { Proof::Code(code) } else { Proof::RecoveryCode(code) };
-    match app.identity.second_step(&form.ticket, &proof, &browser).await {
+    match app.identity.second_step(&form.ticket, &form.proof(), &browser).await {
         Ok(session) => went(&app, &allowed, &headers, Step::Done(Box::new(session)), &form.next),
-        Err(refusal) => drawn(&app, &allowed, password_step(""), Some(&refusal), &form.next),
+        // What was typed may have been mistyped, and the question stands.
+        Err(refusal) if refusal.code() == "E-PROOF" && form.answer.is_empty() => {
+            let step = SignInStep::Second { ticket: form.ticket, codes: true, passkey: None };
+            drawn(&app, &allowed, step, Some(&refusal), &form.next)
+        }
+        Err(refusal) => drawn(&app, &allowed, password_step(&app, ""), Some(&refusal), &form.next),
+    }
+}
+
+async fn by_passkey(State(app): State<Shared>, allowed: Allowed, headers: HeaderMap, Form(form): Form<Given>) -> Response {
+    let browser = Browser { caller: &allowed.caller, headers: &headers, origins: &app.doors.origins };
+    let answer = serde_json::from_str(&form.answer).unwrap_or_default();
+    match app.identity.sign_in_by_passkey(&form.ticket, &answer, &browser).await {
+        Ok(session) => went(&app, &allowed, &headers, Step::Done(Box::new(session)), &form.next),
+        Err(refusal) => drawn(&app, &allowed, password_step(&app, ""), Some(&refusal), &form.next),
     }
 }
 
 /// The landing of a one-time link uses nothing up: programs that look into
 /// mail open every address in it.
 async fn landing(State(app): State<Shared>, allowed: Allowed, Path(token): Path<String>) -> Response {
-    let step = SignInStep::Link { token, choose_password: false, name: String::new() };
+    let step = SignInStep::Link { token };
     drawn(&app, &allowed, step, None, HOME)
 }
 
@@ -109,16 +142,20 @@ async fn by_link(State(app): State<Shared>, allowed: Allowed, headers: HeaderMap
     let browser = Browser { caller: &allowed.caller, headers: &headers, origins: &app.doors.origins };
     match app.identity.sign_in_by_link(&form.token, &browser).await {
         Ok(step) => went(&app, &allowed, &headers, step, &form.next),
-        Err(refusal) => drawn(&app, &allowed, password_step(""), Some(&refusal), &form.next),
+        Err(refusal) => drawn(&app, &allowed, password_step(&app, ""), Some(&refusal), &form.next),
     }
 }
 
 fn went(app: &Shared, allowed: &Allowed, headers: &HeaderMap, step: Step, next: &str) -> Response {
     match step {
-        Step::Second(question) => drawn(app, allowed, SignInStep::Code { ticket: question.ticket.clone() }, None, next),
+        Step::Second(question) => {
+            let passkey = question.passkey.as_ref().map(ToString::to_string);
+            let step = SignInStep::Second { ticket: question.ticket.clone(), codes: question.code || question.recovery_code, passkey };
+            drawn(app, allowed, step, None, next)
+        }
         Step::Done(session) => match session.cookie(&app.doors.origins, headers) {
             Ok(cookie) => ([(header::SET_COOKIE, cookie)], Redirect::to(safe(next))).into_response(),
-            Err(refusal) => drawn(app, allowed, password_step(""), Some(&refusal), next),
+            Err(refusal) => drawn(app, allowed, password_step(app, ""), Some(&refusal), next),
         },
     }
 }

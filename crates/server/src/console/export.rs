@@ -3,7 +3,8 @@
 //! Cells that a spreadsheet would take for a formula are prefixed with an
 //! apostrophe: names come from hosts.
 
-use super::views::{FindingRow, HostRow, PackageRow};
+use super::fill::state_word;
+use super::views::{AffectedHost, ApplicationRow, EvidenceEntry, FindingRow, HostRow, PackageHost, PackageRow};
 use crate::http::problem::Refusal;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -23,6 +24,20 @@ pub const FINDINGS: [&str; 11] =
 /// Columns of packages.
 pub const PACKAGES: [&str; 10] =
     ["stream", "package", "candidate", "origin", "security", "reboot", "hosts", "held", "advisories", "due"];
+
+/// Columns of hosts under one advisory.
+pub const AFFECTED: [&str; 9] = ["id", "name", "state", "package", "version", "fixed_version", "action", "due", "owner"];
+
+/// Columns of hosts that have one package.
+pub const PACKAGE_HOSTS: [&str; 7] = ["id", "name", "version", "candidate", "held_by", "findings", "due"];
+
+/// Columns of applications.
+pub const APPLICATIONS: [&str; 10] =
+    ["id", "name", "condition", "owner", "team", "hosts", "components", "findings", "overdue", "due"];
+
+/// Columns of the evidence log.
+pub const ACTIVITY: [&str; 11] =
+    ["index", "time", "actor", "strength", "verb", "object", "reason", "before", "after", "request", "digest"];
 
 fn when(at: Option<Timestamp>) -> Value {
     at.map_or(Value::Null, |at| json!(at))
@@ -83,6 +98,67 @@ pub fn package(row: &PackageRow) -> Vec<Value> {
     ]
 }
 
+/// One host under an advisory.
+pub fn affected(row: &AffectedHost) -> Vec<Value> {
+    vec![
+        json!(row.id),
+        json!(row.name),
+        json!(state_word(row.state)),
+        json!(row.package),
+        json!(row.version),
+        json!(row.fixed_version),
+        json!(row.action.text),
+        when(row.due),
+        json!(row.owner),
+    ]
+}
+
+/// One host that has a package.
+pub fn package_host(row: &PackageHost) -> Vec<Value> {
+    vec![
+        json!(row.id),
+        json!(row.name),
+        json!(row.version),
+        json!(row.candidate),
+        json!(row.held_by),
+        json!(row.findings),
+        when(row.due),
+    ]
+}
+
+/// One application.
+pub fn application(row: &ApplicationRow) -> Vec<Value> {
+    vec![
+        json!(row.id),
+        json!(row.name),
+        json!(row.condition.word()),
+        json!(row.owner),
+        json!(row.team),
+        json!(row.hosts),
+        json!(row.components),
+        json!(row.findings),
+        json!(row.overdue),
+        when(row.due),
+    ]
+}
+
+/// One entry of the evidence log.
+pub fn evidence(row: &EvidenceEntry) -> Vec<Value> {
+    vec![
+        json!(row.index),
+        json!(row.time),
+        json!(row.actor),
+        json!(row.strength),
+        json!(row.verb),
+        json!(row.object),
+        json!(row.reason),
+        json!(row.before),
+        json!(row.after),
+        json!(row.request),
+        json!(row.digest),
+    ]
+}
+
 fn cell(value: &Value) -> String {
     let text = match value {
         Value::Null => String::new(),
@@ -91,6 +167,13 @@ fn cell(value: &Value) -> String {
         other => other.to_string(),
     };
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text }
+}
+
+/// Name of a file about one object; what a host or a feed named stays out of
+/// headers but for letters, digits, `-`, `.` and `_`.
+pub fn part(what: &str, name: &str) -> String {
+    let plain = name.chars().take(80).map(|letter| if letter.is_ascii_alphanumeric() || "-._".contains(letter) { letter } else { '_' });
+    format!("{what}-{}", plain.collect::<String>())
 }
 
 fn file(name: &str, kind: &str, media_type: &'static str, body: Vec<u8>) -> Response {

@@ -9,7 +9,7 @@ use crate::api::acts::{self, Edit, Reason, TokenWish};
 use crate::api::hosts::{seen_host, visible};
 use crate::app::{App, News, Shared};
 use crate::http::gate::Allowed;
-use crate::http::problem::Refusal;
+use crate::http::problem::{Refusal, RefusedAs};
 use crate::http::routes::{Access, Routes};
 use crate::identity::role::Permission;
 use axum::Json;
@@ -19,6 +19,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Redirect, Response};
 use plimsoll_core::model::problem::Problem;
 use plimsoll_core::model::registration::Registration;
+use plimsoll_store::applications::Application;
 use roaring::RoaringBitmap;
 use serde::Deserialize;
 use std::convert::Infallible;
@@ -48,14 +49,19 @@ pub fn routes() -> Routes<Shared> {
         .route(get.clone(), "/console/findings.json", view, findings_json)
         .route(get.clone(), "/console/advisories", view, advisories)
         .route(get.clone(), "/console/advisories/{id}", view, advisory)
+        .route(get.clone(), "/console/advisories/{id}/hosts.csv", view, affected_csv)
+        .route(get.clone(), "/console/advisories/{id}/hosts.json", view, affected_json)
         .route(get.clone(), "/console/packages", view, packages)
         .route(get.clone(), "/console/packages.csv", view, packages_csv)
         .route(get.clone(), "/console/packages.json", view, packages_json)
         .route(get.clone(), "/console/packages/{stream}/{name}", view, package)
-        .route(get.clone(), "/console/groups", view, groups)
+        .route(get.clone(), "/console/packages/{stream}/{name}/hosts.csv", view, package_hosts_csv)
+        .route(get.clone(), "/console/packages/{stream}/{name}/hosts.json", view, package_hosts_json)
         .route(get.clone(), "/console/sources", Needs(Permission::ReadKnowledge), sources)
         .route(get.clone(), "/console/policy", Needs(Permission::ReadPolicy), policy)
         .route(get.clone(), "/console/activity", Needs(Permission::ReadEvidence), activity)
+        .route(get.clone(), "/console/activity.csv", Needs(Permission::ReadEvidence), activity_csv)
+        .route(get.clone(), "/console/activity.json", Needs(Permission::ReadEvidence), activity_json)
         .route(get, "/console/enrolment", Needs(Permission::EnrolHosts), enrolment)
         .route(post.clone(), "/console/enrolment/tokens", Needs(Permission::EnrolHosts), make_token)
         .route(post.clone(), "/console/enrolment/tokens/{id}/revoke", Needs(Permission::EnrolHosts), revoke_token)
@@ -63,7 +69,8 @@ pub fn routes() -> Routes<Shared> {
         .route(post, "/console/enrolment/hosts/{id}/refuse", Needs(Permission::EditHosts), refuse_host)
 }
 
-type Page = Result<Response, Refused>;
+/// What a page's handler gives.
+pub type Page = Result<Response, Refused>;
 
 /// A refusal as a page, so that a browser shows words and not JSON.
 pub struct Refused(Box<(Shell, Refusal, String)>);
@@ -75,6 +82,7 @@ impl IntoResponse for Refused {
         let view = Trouble { status: refusal.status().as_u16(), problem, request };
         let mut response = written(pages::trouble(&shell, &view));
         *response.status_mut() = refusal.status();
+        response.extensions_mut().insert(RefusedAs(refusal.code().to_owned()));
         response
     }
 }
@@ -102,14 +110,14 @@ pub fn refused(app: &App, allowed: &Allowed, refusal: Refusal) -> Refused {
 }
 
 /// One request for a page: who, what they see, what they asked for.
-struct Visit {
-    shell: Shell,
-    seen: RoaringBitmap,
+pub(super) struct Visit {
+    pub(super) shell: Shell,
+    pub(super) seen: RoaringBitmap,
     request: String,
 }
 
 impl Visit {
-    fn new(app: &App, allowed: &Allowed) -> Self {
+    pub(super) fn new(app: &App, allowed: &Allowed) -> Self {
         Self {
             shell: fill::shell(app, allowed),
             seen: visible(app, &allowed.principal.scope(Permission::ReadFleet)),
@@ -117,12 +125,12 @@ impl Visit {
         }
     }
 
-    fn refused(&self, refusal: Refusal) -> Refused {
+    pub(super) fn refused(&self, refusal: Refusal) -> Refused {
         Refused(Box::new((self.shell.clone(), refusal, self.request.clone())))
     }
 }
 
-fn asked(form: &ListForm, path: &str, query: Option<&str>) -> ListQuery {
+pub(super) fn asked(form: &ListForm, path: &str, query: Option<&str>) -> ListQuery {
     ListQuery::read(form, path, query.unwrap_or_default())
 }
 
@@ -159,9 +167,14 @@ fn typed(query: Option<&str>) -> String {
     pairs.find(|(key, _)| key == "q").map(|(_, value)| value.chars().take(200).collect()).unwrap_or_default()
 }
 
+async fn known_applications(app: &Shared, allowed: &Allowed) -> Result<Vec<Application>, Refusal> {
+    Ok(app.store.applications(&crate::api::stored(&allowed.scope)).await?)
+}
+
 async fn search(State(app): State<Shared>, allowed: Allowed, headers: HeaderMap, RawQuery(query): RawQuery) -> Page {
     let visit = Visit::new(&app, &allowed);
-    let view = fill::search(&app, &visit.seen, &typed(query.as_deref()));
+    let applications = known_applications(&app, &allowed).await.map_err(|refusal| visit.refused(refusal))?;
+    let view = fill::search(&app, &visit.seen, &typed(query.as_deref()), &applications);
     let part = headers.contains_key("hx-request");
     Ok(written(if part { pages::search_hits(&visit.shell, &view) } else { pages::search(&visit.shell, &view) }))
 }
@@ -197,7 +210,7 @@ fn registration(app: &App, allowed: &Allowed, id: &str) -> Result<Registration, 
 
 async fn host(State(app): State<Shared>, allowed: Allowed, Path(id): Path<String>) -> Page {
     let visit = Visit::new(&app, &allowed);
-    let filled = async { fill::host(&app, &registration(&app, &allowed, &id)?).await };
+    let filled = async { fill::host(&app, &allowed, &registration(&app, &allowed, &id)?).await };
     let view = filled.await.map_err(|refusal| visit.refused(refusal))?;
     Ok(written(pages::host(&visit.shell, &view)))
 }
@@ -308,7 +321,7 @@ async fn findings_json(State(app): State<Shared>, allowed: Allowed, RawQuery(que
 async fn advisories(State(app): State<Shared>, allowed: Allowed, RawQuery(query): RawQuery) -> Page {
     let visit = Visit::new(&app, &allowed);
     let text = typed(query.as_deref());
-    let view: Search = fill::search(&app, &visit.seen, &text);
+    let view: Search = fill::search(&app, &visit.seen, &text, &[]);
     if let [only] = view.advisories.as_slice()
         && only.name.eq_ignore_ascii_case(text.trim())
     {
@@ -326,6 +339,19 @@ async fn advisory(State(app): State<Shared>, allowed: Allowed, Path(id): Path<St
         return Err(visit.refused(crate::api::missing("advisory", &id)));
     }
     Ok(written(pages::advisory(&visit.shell, &view)))
+}
+
+fn affected_rows(app: &Shared, allowed: &Allowed, id: &str, query: Option<String>) -> Result<Vec<super::views::AffectedHost>, Refusal> {
+    let query = asked(&lists::AFFECTED, &format!("/console/advisories/{}", super::query::segment(id)), query.as_deref());
+    fill::affected_rows(app, &visible(app, &allowed.scope), id, &query)
+}
+
+async fn affected_csv(State(app): State<Shared>, allowed: Allowed, Path(id): Path<String>, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
+    export::csv(&export::part("hosts-under", &id), &export::AFFECTED, affected_rows(&app, &allowed, &id, query)?.iter().map(export::affected))
+}
+
+async fn affected_json(State(app): State<Shared>, allowed: Allowed, Path(id): Path<String>, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
+    export::json(&export::part("hosts-under", &id), &export::AFFECTED, affected_rows(&app, &allowed, &id, query)?.iter().map(export::affected))
 }
 
 async fn packages(State(app): State<Shared>, allowed: Allowed, RawQuery(query): RawQuery) -> Page {
@@ -354,10 +380,20 @@ async fn package(State(app): State<Shared>, allowed: Allowed, Path((stream, name
     Ok(written(pages::package(&visit.shell, &view)))
 }
 
-async fn groups(State(app): State<Shared>, allowed: Allowed) -> Page {
-    let visit = Visit::new(&app, &allowed);
-    let view = fill::groups(&app, &allowed.scope, &visit.seen).await.map_err(|refusal| visit.refused(refusal))?;
-    Ok(written(pages::groups(&visit.shell, &view)))
+fn package_hosts(app: &App, allowed: &Allowed, (stream, name): &(String, String), query: Option<String>) -> Result<Vec<super::views::PackageHost>, Refusal> {
+    let path = format!("/console/packages/{}/{}", super::query::segment(stream), super::query::segment(name));
+    let query = asked(&lists::PACKAGE_HOSTS, &path, query.as_deref());
+    Ok(fill::package_hosts(app, &visible(app, &allowed.scope), stream, name, &query)?.hosts)
+}
+
+async fn package_hosts_csv(State(app): State<Shared>, allowed: Allowed, Path(place): Path<(String, String)>, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
+    let rows = package_hosts(&app, &allowed, &place, query)?;
+    export::csv(&export::part("hosts-with", &place.1), &export::PACKAGE_HOSTS, rows.iter().map(export::package_host))
+}
+
+async fn package_hosts_json(State(app): State<Shared>, allowed: Allowed, Path(place): Path<(String, String)>, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
+    let rows = package_hosts(&app, &allowed, &place, query)?;
+    export::json(&export::part("hosts-with", &place.1), &export::PACKAGE_HOSTS, rows.iter().map(export::package_host))
 }
 
 async fn sources(State(app): State<Shared>, allowed: Allowed) -> Page {
@@ -375,6 +411,22 @@ async fn activity(State(app): State<Shared>, allowed: Allowed, RawQuery(query): 
     let query = asked(&lists::ACTIVITY, "/console/activity", query.as_deref());
     let (view, checkpoint) = fill::activity(&app, query).await.map_err(|refusal| visit.refused(refusal))?;
     Ok(written(pages::activity(&visit.shell, &view, checkpoint.as_ref())))
+}
+
+/// Entries in one export; the whole log is exported, and can be verified, with
+/// `plimsoll evidence export`.
+const EXPORTED_ENTRIES: usize = 10_000;
+
+async fn evidence_rows(app: &Shared, query: Option<String>) -> Result<Vec<super::views::EvidenceEntry>, Refusal> {
+    fill::activity_rows(app, &asked(&lists::ACTIVITY, "/console/activity", query.as_deref()), EXPORTED_ENTRIES).await
+}
+
+async fn activity_csv(State(app): State<Shared>, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
+    export::csv("activity", &export::ACTIVITY, evidence_rows(&app, query).await?.iter().map(export::evidence))
+}
+
+async fn activity_json(State(app): State<Shared>, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
+    export::json("activity", &export::ACTIVITY, evidence_rows(&app, query).await?.iter().map(export::evidence))
 }
 
 async fn enrolment(State(app): State<Shared>, allowed: Allowed) -> Page {

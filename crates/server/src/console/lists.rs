@@ -107,6 +107,26 @@ pub const HOSTS: ListForm = ListForm {
     exports: true,
 };
 
+/// Hosts of one group.
+pub const GROUP_HOSTS: ListForm = ListForm {
+    path: "/console/groups",
+    nouns: "hosts",
+    columns: &[
+        text("name", "Host"),
+        text("condition", "Condition"),
+        text("os", "System"),
+        text("due", "Due next"),
+        figure("overdue", "Overdue"),
+        figure("findings", "Findings"),
+        text("owner", "Owner"),
+    ],
+    order: ("name", false),
+    filters: &[CONDITION],
+    tallies: &[],
+    text: "name, owner or system",
+    exports: true,
+};
+
 /// Findings, by advisory.
 pub const FINDINGS: ListForm = ListForm {
     path: "/console/findings",

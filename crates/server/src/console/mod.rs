@@ -15,24 +15,29 @@
 //! coverage). No second set of templates exists for fragments. The swap waits
 //! while somebody reads or types in that part.
 
+mod account;
+mod applications;
 pub mod assets;
 pub mod export;
 mod entrance;
 mod fill;
+mod groups;
 pub mod handlers;
 pub mod lists;
 pub mod pages;
+mod people;
 pub mod query;
-pub mod routes;
 pub mod views;
 pub mod why;
 mod wording;
 
 /// The console's routes.
 pub fn routes() -> crate::http::routes::Routes<crate::app::Shared> {
-    handlers::routes().merge(entrance::routes())
+    handlers::routes().merge(entrance::routes()).merge(account::routes()).merge(applications::routes()).merge(groups::routes()).merge(people::routes())
 }
 
+#[cfg(test)]
+mod flows;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]

@@ -13,6 +13,8 @@ pub const SECTIONS: &[(&str, &str, &str)] = &[
     ("findings", "/console/findings", "Findings"),
     ("advisories", "/console/advisories", "Advisories"),
     ("packages", "/console/packages", "Packages"),
+    ("applications", "/console/applications", "Applications"),
+    ("groups", "/console/groups", "Groups"),
     ("sources", "/console/sources", "Sources"),
     ("policy", "/console/policy", "Policy"),
     ("activity", "/console/activity", "Activity"),
@@ -21,6 +23,7 @@ pub const SECTIONS: &[(&str, &str, &str)] = &[
 /// Sections of the administration.
 pub const ADMINISTRATION: &[(&str, &str, &str)] = &[
     ("enrolment", "/console/enrolment", "Enrolment"),
+    ("people", "/console/people", "People"),
 ];
 
 macro_rules! pages {
@@ -65,11 +68,13 @@ pages! {
     /// Draws one package in all its versions.
     package, PackageTemplate, "package.html", "packages", PackagePage, lists::PACKAGE_HOSTS;
     /// Draws the list of applications.
-    applications, ApplicationsTemplate, "applications.html", "applications", Listing<ApplicationRow>, lists::APPLICATIONS;
+    applications, ApplicationsTemplate, "applications.html", "applications", Applications, lists::APPLICATIONS;
     /// Draws one application's status.
     application, ApplicationTemplate, "application.html", "applications", ApplicationPage, lists::APPLICATIONS;
     /// Draws the groups of hosts.
-    groups, GroupsTemplate, "groups.html", "groups", Vec<GroupRow>, lists::HOSTS;
+    groups, GroupsTemplate, "groups.html", "groups", Groups, lists::HOSTS;
+    /// Draws one group with its hosts.
+    group, GroupTemplate, "group.html", "groups", GroupPage, lists::GROUP_HOSTS;
     /// Draws the sources of facts.
     sources, SourcesTemplate, "sources.html", "sources", SourcesPage, lists::HOSTS;
     /// Draws the policies.
@@ -82,6 +87,8 @@ pages! {
     webhooks, WebhooksTemplate, "webhooks.html", "webhooks", Webhooks, lists::HOSTS;
     /// Draws enrolment: who waits, and the command to join.
     enrolment, EnrolmentTemplate, "enrolment.html", "enrolment", Enrolment, lists::HOSTS;
+    /// Asks for a fresh proof of who sits there.
+    fresh_proof, FreshProofTemplate, "fresh_proof.html", "account", FreshProof, lists::HOSTS;
     /// Draws one's own account.
     account, AccountTemplate, "account.html", "account", Account, lists::HOSTS;
     /// Draws what a search found, as a page of its own.

@@ -79,6 +79,8 @@ pub struct ListQuery {
     pub after: Option<String>,
     /// Rows before this cursor.
     pub before: Option<String>,
+    /// Whether the path names one object, whose rows are a part of its page.
+    part: bool,
     /// What the form's own order is, so that links leave it out.
     usual: (&'static str, bool),
 }
@@ -92,6 +94,7 @@ impl ListQuery {
             sort: form.order.0.to_owned(),
             descending: form.order.1,
             usual: form.order,
+            part: path != form.path,
             ..Self::default()
         };
         for (key, value) in url::form_urlencoded::parse(query.as_bytes()).take(PAIR_LIMIT) {
@@ -236,10 +239,13 @@ impl ListQuery {
         Self { before: Some(cursor.to_owned()), ..self.first_page() }.address()
     }
 
-    /// Address of the whole list in another form, `csv` or `json`.
+    /// Address of the whole list in another form, `csv` or `json`; of one
+    /// object's rows it is a page below the object's own, because an object's
+    /// name may end in anything.
     pub fn export(&self, form: &str) -> String {
         let whole = self.first_page();
-        whole.write(&format!("{}.{form}", whole.path))
+        let rows = if whole.part { "/hosts" } else { "" };
+        whole.write(&format!("{}{rows}.{form}", whole.path))
     }
 }
 

@@ -55,6 +55,11 @@ impl Words {
         self.hostile[place % self.hostile.len()].clone()
     }
 
+    /// Whether every text is replaced.
+    pub(super) fn is_hostile(&self) -> bool {
+        !self.hostile.is_empty()
+    }
+
     /// The figure, or the largest there is in its place.
     pub(super) fn figure(&self, figure: u64) -> u64 {
         if self.hostile.is_empty() { figure } else { u64::MAX }
@@ -120,7 +125,8 @@ pub(super) fn shell(words: &Words) -> Shell {
                 Choice { value: words.say("nordwerft"), text: words.say("Nordwerft"), count: None },
                 Choice { value: words.say("havn"), text: words.say("Havn Logistikk"), count: None },
             ],
-            may: Abilities { operate: true, enrol: true, author_policy: true, audit: true, administer: true },
+            proven: Some(now() + SignedDuration::from_mins(4)),
+            may: Abilities { operate: true, enrol: true, audit: true, administer: true },
         }),
         evaluation: true,
         answer: Some(Answer {

@@ -2,7 +2,7 @@
 
 use super::samples::{self, Words};
 use super::views::*;
-use super::{CONTENT_SECURITY_POLICY, assets, pages, routes};
+use super::{CONTENT_SECURITY_POLICY, assets, pages};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -44,7 +44,9 @@ fn draw(words: &Words) -> Drawn {
         ("application", pages::application(&shell, &samples::application(words))),
         ("application-bare", pages::application(&shell, &samples::bare_application(words))),
         ("groups", pages::groups(&shell, &samples::groups(words))),
-        ("groups-none", pages::groups(&viewer, &vec![])),
+        ("groups-none", pages::groups(&viewer, &samples::no_groups())),
+        ("group", pages::group(&shell, &samples::group(words, 1))),
+        ("group-by-hand", pages::group(&shell, &samples::group(words, 2))),
         ("sources", pages::sources(&shell, &samples::sources(words))),
         ("sources-none", pages::sources(&empty, &samples::no_sources())),
         ("policy", pages::policy(&shell, &samples::policy(words))),
@@ -62,15 +64,22 @@ fn draw(words: &Words) -> Drawn {
 
 fn draw_administration(words: &Words, shell: &Shell, bare: &Shell) -> Vec<(&'static str, askama::Result<String>)> {
     let noticed = |good| Shell { notice: Some(Notice { good, text: words.say("The webhook was removed.") }), ..shell.clone() };
+    let reader = shell.reader.clone().map(|reader| Reader { proven: None, ..reader });
+    let unproven = Shell { reader, ..shell.clone() };
     vec![
         ("enrolment", pages::enrolment(shell, &samples::enrolment(words))),
         ("enrolment-none", pages::enrolment(&noticed(true), &samples::no_enrolment(words))),
         ("people", pages::people(shell, &samples::people(words))),
+        ("people-invited", pages::people(shell, &samples::people_invited(words))),
+        ("people-unproven", pages::people(&unproven, &samples::people(words))),
         ("tokens", pages::tokens(shell, &samples::tokens(words))),
-        ("tokens-none", pages::tokens(shell, &samples::no_tokens(words))),
+        ("tokens-none", pages::tokens(&unproven, &samples::no_tokens(words))),
         ("webhooks", pages::webhooks(shell, &samples::webhooks(words))),
         ("webhooks-none", pages::webhooks(&noticed(false), &samples::no_webhooks(words))),
         ("account", pages::account(shell, &samples::account(words))),
+        ("account-unproven", pages::account(&unproven, &samples::account(words))),
+        ("fresh-proof", pages::fresh_proof(&unproven, &samples::fresh_proof(words))),
+        ("fresh-proof-password", pages::fresh_proof(&unproven, &samples::fresh_proof_by_password(words))),
         ("account-setup", pages::account(shell, &samples::account_in_setup(words))),
         ("sign-in", pages::sign_in(bare, &samples::sign_in(words))),
         ("sign-in-plain", pages::sign_in(bare, &samples::plain_sign_in(words))),
@@ -173,7 +182,7 @@ fn no_hostile_text_becomes_markup() {
             let new: Vec<_> = tags.difference(&ordinary[name]).filter(|tag| !harmless(tag)).collect();
             assert!(new.is_empty(), "{name}: {new:?}");
             for (attribute, value) in links {
-                let fine = value.is_empty() && attribute == "hx-get" || attribute == "data-next" || value.starts_with("/console") && !value.split('?').next().unwrap_or("").contains("/..") || value.starts_with('#') || value.starts_with('?') || value == "/openapi.json";
+                let fine = value.is_empty() && attribute == "hx-get" || attribute == "data-next" || value.starts_with("/console") && !value.split('?').next().unwrap_or("").contains("/..") || value.starts_with('#') || value.starts_with('?') || value == "/openapi.json" || attribute == "href" && value.starts_with("/sign-in/") && name == "sign-in";
                 assert!(fine, "{name}: {attribute}={value}");
             }
         }
@@ -229,29 +238,38 @@ fn every_page_says_that_it_is_an_evaluation() {
 
 #[test]
 fn every_link_of_a_page_is_a_declared_route() {
+    let routes = crate::run::routes().declared();
     let declared = |path: &str, method: &str| {
-        routes::ROUTES.iter().any(|route| {
+        routes.iter().any(|route| {
             let (want, have): (Vec<_>, Vec<_>) = (route.path.split('/').collect(), path.split('/').collect());
             route.method == method
                 && want.len() == have.len()
-                && want.iter().zip(&have).all(|(want, have)| want == have || want.starts_with('{') && !have.is_empty() && have.ends_with(want.rsplit('}').next().unwrap_or("")))
+                && want.iter().zip(&have).all(|(want, have)| want == have || want.starts_with('{') && !have.is_empty())
         })
     };
-    for (name, page) in draw(&Words::ordinary()) {
+    let (mut asked, mut missing) = (0, BTreeSet::new());
+    // Webhooks are drawn and not served yet; nothing leads to their page.
+    for (name, page) in draw(&Words::ordinary()).into_iter().filter(|(name, _)| !name.starts_with("webhooks")) {
         for piece in page.split('<').skip(1) {
             let tag = piece.split('>').next().unwrap();
             let method = if tag.contains("method=\"post\"") || tag.contains("formaction") { "POST" } else { "GET" };
-            for attribute in ["href=\"", "action=\"", "hx-get=\""] {
+            for attribute in ["href=\"", "action=\"", "hx-get=\"", "data-question=\""] {
+                let method = if attribute.starts_with("data") { "POST" } else { method };
                 let Some(value) = tag.split(&format!(" {attribute}")).nth(1).and_then(|rest| rest.split('"').next()) else { continue };
                 let path = value.split(['?', '#']).next().unwrap();
-                assert!(!path.starts_with("/console") || declared(path, method), "{name}: {method} {path}");
+                // Another site's page, or another part of this one.
+                if !path.starts_with('/') {
+                    continue;
+                }
+                asked += 1;
+                if !declared(path, method) {
+                    missing.insert(format!("{name}: {method} {path}"));
+                }
             }
         }
     }
-    let mut seen = BTreeSet::new();
-    for route in routes::ROUTES {
-        assert!(seen.insert((route.method, route.path)), "{route:?} twice");
-    }
+    assert_eq!(missing, BTreeSet::new());
+    assert!(asked > 800, "{asked}");
 }
 
 #[test]

@@ -19,13 +19,13 @@ mod sign_in;
 mod today;
 
 pub use administration::{
-    Account, ApiTokenRow, DeliveryRow, Enrolment, EnrolmentTokenRow, Invitation, JoinCommand, NewSecret, PasskeyRow,
-    People, PersonRow, RoleHeld, SecondFactorSetup, SessionRow, Tokens, WebhookRow, Webhooks,
+    Account, ApiTokenRow, DeliveryRow, Enrolment, EnrolmentTokenRow, FactorRow, FreshProof, Invitation, JoinCommand,
+    NewSecret, People, PersonRow, RoleHeld, SecondFactorSetup, SessionRow, SquareCode, Tokens, WebhookRow, Webhooks,
 };
-pub use applications::{ApplicationBill, ApplicationPage, ApplicationRow, Stakeholder};
+pub use applications::{ApplicationBill, ApplicationEdit, ApplicationFinding, ApplicationPage, ApplicationRow, Applications};
 pub use findings::{Action, ActionKind, AdvisoryPage, AdvisoryRecord, AffectedHost, FindingRow, StateCounts};
 pub use hosts::{
-    Compare, Condition, Difference, GroupRow, HostBrief, HostPage, HostRow, HostsPage, Newer, PendingHost,
+    Compare, Condition, Difference, GroupPage, GroupRow, Groups, HostBrief, HostPage, HostRow, HostsPage, Newer, PendingHost,
     StoryEvent, StoryKind, TallyRow,
 };
 pub use operations::{

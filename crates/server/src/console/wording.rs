@@ -92,6 +92,11 @@ macro_rules! safe {
 safe!(Tag, Moment);
 
 impl Shell {
+    /// Whether a fresh proof of the reader counts.
+    pub fn proven(&self) -> bool {
+        self.reader.as_ref().is_some_and(|reader| reader.proven.is_some_and(|until| self.now < until))
+    }
+
     /// An instant as "3 h ago" or "in 2 days".
     pub fn moment(&self, at: &Timestamp) -> Moment {
         Moment { at: *at, text: relative(self.now, *at) }

@@ -5,11 +5,13 @@
 //! Counts and searches take the caller's [`Scope`], so that another client's
 //! hosts can be neither seen nor counted.
 
+pub mod filter;
 pub mod judged;
 pub mod names;
 pub mod presence;
 pub mod question;
 
+use filter::Filter;
 use jiff::Timestamp;
 use judged::{Card, Counts, Judged};
 use names::{Name, Names};
@@ -21,6 +23,7 @@ use plimsoll_core::model::problem::Problem;
 use plimsoll_core::model::registration::{HostState, Registration};
 use plimsoll_core::model::scan::Scan;
 use presence::Presence;
+use question::Clock;
 use roaring::RoaringBitmap;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -55,12 +58,20 @@ pub struct State {
     by_number: HashMap<u32, HostId>,
     by_client: BTreeMap<ClientId, RoaringBitmap>,
     by_group: BTreeMap<GroupId, RoaringBitmap>,
+    queries: BTreeMap<GroupId, Query>,
     by_advisory: BTreeMap<Name, RoaringBitmap>,
     cards: HashMap<Name, Card>,
     /// Components over hosts.
     pub index: Index,
     /// Names kept once.
     pub names: Names,
+}
+
+/// Which hosts belong to a group by its query.
+struct Query {
+    /// Its client, whose hosts alone it can hold; none for all.
+    client: Option<ClientId>,
+    filter: Filter,
 }
 
 impl Fleet {
@@ -73,6 +84,16 @@ impl Fleet {
     /// Changes it.
     pub fn write(&self) -> RwLockWriteGuard<'_, State> {
         self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl Query {
+    fn wants(&self, managed: &Managed, clock: Clock) -> Option<bool> {
+        let host = &managed.registration;
+        if host.state == HostState::Retired || self.client.is_some_and(|client| client != host.client) {
+            return Some(false);
+        }
+        self.filter.holds(managed, clock)
     }
 }
 
@@ -105,6 +126,56 @@ impl State {
     /// Hosts of a group.
     pub fn of_group(&self, group: GroupId) -> Option<&RoaringBitmap> {
         self.by_group.get(&group)
+    }
+
+    /// Lays down a group's query; with none its members are named by hand.
+    pub fn lay_query(&mut self, group: GroupId, client: Option<ClientId>, filter: Option<Filter>) {
+        match filter {
+            Some(filter) => self.queries.insert(group, Query { client, filter }),
+            None => self.queries.remove(&group),
+        };
+    }
+
+    /// Forgets a group.
+    pub fn drop_group(&mut self, group: GroupId) {
+        self.queries.remove(&group);
+        self.by_group.remove(&group);
+    }
+
+    /// Groups that are known.
+    pub fn groups(&self) -> impl Iterator<Item = GroupId> {
+        self.by_group.keys().chain(self.queries.keys()).copied()
+    }
+
+    /// Who belongs to a group by its query; none for one without. A host of
+    /// which nobody can tell yet stays where it is.
+    pub fn members_by_query(&self, group: GroupId, clock: Clock) -> Option<RoaringBitmap> {
+        let query = self.queries.get(&group)?;
+        let there = self.by_group.get(&group);
+        let is = |managed: &&Managed| {
+            let number = managed.registration.number;
+            query.wants(managed, clock).unwrap_or_else(|| there.is_some_and(|there| there.contains(number)))
+        };
+        Some(self.hosts.values().filter(is).map(|managed| managed.registration.number).collect())
+    }
+
+    /// Groups whose query says otherwise of a host than its members do: the
+    /// group, and whether the host belongs to it.
+    pub fn misplaced(&self, id: HostId, clock: Clock) -> Vec<(GroupId, bool)> {
+        let Some(managed) = self.hosts.get(&id) else { return Vec::new() };
+        let differs = |(group, query): (&GroupId, &Query)| {
+            let there = self.by_group.get(group).is_some_and(|there| there.contains(managed.registration.number));
+            let wanted = query.wants(managed, clock)?;
+            (wanted != there).then_some((*group, wanted))
+        };
+        self.queries.iter().filter_map(differs).collect()
+    }
+
+    /// Takes a host out of a group.
+    pub fn leave_group(&mut self, group: GroupId, number: u32) {
+        if let Some(hosts) = self.by_group.get_mut(&group) {
+            hosts.remove(number);
+        }
     }
 
     /// Lays down who belongs to a group.

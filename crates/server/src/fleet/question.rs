@@ -3,6 +3,7 @@
 //! Every question takes the hosts its asker may see as a bitmap, and counts
 //! nothing else.
 
+use super::filter::Filter;
 use super::judged::{Counts, Open};
 use super::names::Name;
 use super::{Managed, State};
@@ -150,14 +151,8 @@ impl HostOrder {
 /// Which hosts, in what order, from where on.
 #[derive(Clone, Debug, Default)]
 pub struct HostQuestion {
-    /// Part of the name, case aside.
-    pub name: Option<String>,
-    /// Only of this standing.
-    pub state: Option<Standing>,
-    /// Only with overdue findings.
-    pub overdue: bool,
-    /// Only of this environment.
-    pub environment: Option<String>,
+    /// Which.
+    pub filter: Filter,
     /// Order.
     pub order: HostOrder,
     /// Rows left out at the front.
@@ -320,15 +315,6 @@ impl Managed {
 }
 
 impl HostQuestion {
-    fn asks_for(&self, managed: &Managed, clock: Clock) -> bool {
-        let standing = managed.standing(clock);
-        let named = |part: &String| managed.registration.name.to_lowercase().contains(&part.to_lowercase());
-        self.state.map_or(standing != Standing::Retired, |state| state == standing)
-            && self.name.as_ref().is_none_or(named)
-            && (!self.overdue || managed.counts.overdue > 0)
-            && self.environment.as_ref().is_none_or(|wanted| managed.registration.environment.as_ref() == Some(wanted))
-    }
-
     fn sort(&self, hosts: &mut [&Managed]) {
         // The name, then the id, settles every tie, so pages never overlap.
         let tie = |managed: &Managed| (managed.registration.name.clone(), managed.registration.id);
@@ -358,7 +344,7 @@ impl State {
     /// A page of hosts.
     pub fn list_hosts(&self, visible: &RoaringBitmap, question: &HostQuestion, clock: Clock) -> Page<HostRow> {
         let mut hosts: Vec<&Managed> =
-            self.visible(visible).filter(|managed| question.asks_for(managed, clock)).collect();
+            self.visible(visible).filter(|managed| question.filter.shows(managed, clock)).collect();
         question.sort(&mut hosts);
         let rows = hosts.iter().skip(question.skip).take(question.take).map(|managed| managed.row(clock)).collect();
         Page { rows, total: hosts.len() }

@@ -7,7 +7,7 @@ use super::address::Proxies;
 use super::limits::{Limits, Load};
 use super::origin::Origins;
 use super::path;
-use super::problem::Refusal;
+use super::problem::{Refusal, RefusedAs};
 use super::routes::{Access, Declared, is_safe};
 use super::{body, headers};
 use crate::identity::Identity;
@@ -17,12 +17,13 @@ use async_trait::async_trait;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use data_encoding::HEXLOWER;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use url::Url;
 
 /// Header that names a request in answers, logs and evidence.
 const REQUEST: HeaderName = HeaderName::from_static("plimsoll-request");
@@ -175,7 +176,7 @@ pub(super) async fn entrance(State(gate): State<Arc<Gate>>, mut request: Request
     let connection = connection.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
     let address = gate.proxies.client(connection, request.headers());
     request.extensions_mut().insert(Caller { address, request: name.clone() });
-    let page = sign_in_page(&request);
+    let page = Page::of(&request);
     let mut response = match gate.load.request() {
         Err(refusal) => refusal.into_response(),
         Ok(_place) => match check_shape(&gate, &request) {
@@ -183,10 +184,8 @@ pub(super) async fn entrance(State(gate): State<Arc<Gate>>, mut request: Request
             Ok(()) => next.run(request).await,
         },
     };
-    if response.status() == StatusCode::UNAUTHORIZED
-        && let Some(page) = page
-    {
-        response = Redirect::to(&page).into_response();
+    if let Some(instead) = page.and_then(|page| page.instead(&response)) {
+        response = Redirect::to(&instead).into_response();
     }
     let https = gate.origins.canonical_url().is_some_and(|url| url.scheme() == "https");
     headers::secure(response.headers_mut(), https);
@@ -196,13 +195,40 @@ pub(super) async fn entrance(State(gate): State<Arc<Gate>>, mut request: Request
     response
 }
 
-/// Where a browser that asked for a page goes to sign in; none for programs,
-/// which get the refusal itself.
-fn sign_in_page(request: &Request) -> Option<String> {
-    let path = request.uri().path_and_query()?.as_str();
-    let part = request.headers().contains_key("hx-request");
-    let page = request.method() == Method::GET && path.starts_with("/console") && !path.starts_with("/console/live") && !part;
-    page.then(|| format!("/console/sign-in?next={}", url::form_urlencoded::byte_serialize(path.as_bytes()).collect::<String>()))
+/// A page of the console that a browser asks for, or stands on while it sends
+/// a form; programs get refusals themselves.
+struct Page(String);
+
+impl Page {
+    fn of(request: &Request) -> Option<Self> {
+        let path = request.uri().path_and_query()?.as_str();
+        if !path.starts_with("/console") || path.starts_with("/console/live") || request.headers().contains_key("hx-request") {
+            return None;
+        }
+        if request.method() == Method::GET {
+            return Some(Self(path.to_owned()));
+        }
+        // The address of a form's target shows nothing; the page with the form
+        // does.
+        let from = request.headers().get(header::REFERER).and_then(|from| Url::parse(from.to_str().ok()?).ok());
+        let page = from.map(|url| url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path())));
+        let page = page.filter(|page| page.starts_with("/console"));
+        Some(Self(page.unwrap_or_else(|| "/console".to_owned())))
+    }
+
+    /// Where the browser goes instead of reading a refusal that a person can
+    /// do something about: to sign in, or to prove anew who they are.
+    fn instead(&self, response: &Response) -> Option<String> {
+        let RefusedAs(code) = response.extensions().get()?;
+        let way = match (response.status(), code.as_str()) {
+            // Not for a wrong code or ticket: the page says what to do then.
+            (StatusCode::UNAUTHORIZED, "E-SIGN-IN" | "E-SESSION") => "/console/sign-in",
+            (_, "E-STEP-UP") => "/console/account/proof",
+            _ => return None,
+        };
+        let next: String = url::form_urlencoded::byte_serialize(self.0.as_bytes()).collect();
+        Some(format!("{way}?next={next}"))
+    }
 }
 
 fn check_shape(gate: &Gate, request: &Request) -> Result<(), Refusal> {

@@ -25,6 +25,10 @@ struct Parts {
     retry_after: Option<u32>,
 }
 
+/// The code of a refusal, kept beside the answer that tells it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RefusedAs(pub String);
+
 /// The body as it goes over the wire.
 #[derive(Serialize)]
 struct Document<'a> {
@@ -127,6 +131,7 @@ impl IntoResponse for Refusal {
         // carry the status.
         let body = serde_json::to_vec(&document).unwrap_or_default();
         let mut response = (parts.status, body).into_response();
+        response.extensions_mut().insert(RefusedAs(parts.code.into_owned()));
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -10,7 +10,7 @@ use super::principal::{Principal, Strength, Who};
 use super::proof::{Proof, Question};
 use super::role::{Grant, Permission};
 use super::session::{self, Browser, NewSession, SessionView};
-use super::sign_in::{PasskeyQuestion, Step, StepView};
+use super::sign_in::{NewLink, PasskeyQuestion, Step, StepView};
 use super::token::{NewToken, TokenView};
 use crate::http::gate::{Allowed, Caller};
 use crate::http::json::Json;
@@ -47,6 +47,11 @@ impl Doors {
         let cookie = session.cookie(&self.origins, headers)?;
         let view = StepView::Done(session.person.clone());
         Ok(([(header::SET_COOKIE, cookie)], Answer(view)).into_response())
+    }
+
+    /// The address of a one-time sign-in link, to be shown once.
+    pub fn link_address(&self, link: &NewLink) -> String {
+        format!("{}/console/sign-in/link/{}", self.origins.canonical(), link.secret.expose())
     }
 
     fn step(&self, step: Step, headers: &HeaderMap) -> Result<Response, Refusal> {
@@ -145,11 +150,15 @@ struct Password {
 #[derive(Deserialize)]
 struct Grants {
     grants: Vec<Grant>,
+    #[serde(default)]
+    reason: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct Disabled {
     disabled: bool,
+    #[serde(default)]
+    reason: Option<String>,
 }
 
 /// Who asks, as they see themselves.
@@ -370,13 +379,13 @@ async fn add_person(State(doors): State<Doors>, allowed: Allowed, Json(body): Js
 }
 
 async fn set_grants(State(doors): State<Doors>, allowed: Allowed, Path(id): Path<String>, Json(body): Json<Grants>) -> Reply<StatusCode> {
-    let steward = doors.identity.steward(&allowed.principal, &allowed.caller)?;
+    let steward = doors.identity.steward(&allowed.principal, &allowed.caller)?.because(body.reason.as_deref())?;
     doors.identity.set_grants(&steward, person(&id)?, &body.grants).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 async fn set_disabled(State(doors): State<Doors>, allowed: Allowed, Path(id): Path<String>, Json(body): Json<Disabled>) -> Reply<StatusCode> {
-    let steward = doors.identity.steward(&allowed.principal, &allowed.caller)?;
+    let steward = doors.identity.steward(&allowed.principal, &allowed.caller)?.because(body.reason.as_deref())?;
     doors.identity.set_disabled(&steward, person(&id)?, body.disabled).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -390,9 +399,7 @@ async fn end_persons_sessions(State(doors): State<Doors>, allowed: Allowed, Path
 async fn make_link(State(doors): State<Doors>, allowed: Allowed, Path(id): Path<String>) -> Reply {
     let steward = doors.identity.steward(&allowed.principal, &allowed.caller)?;
     let link = doors.identity.link(&steward, person(&id)?).await?;
-    // Behind `#`, so that it stands in no log on its way.
-    let secret = format!("{}/sign-in#{}", doors.origins.canonical(), link.secret.expose());
-    let view = SecretView { id: None, secret, expires: link.expires };
+    let view = SecretView { id: None, secret: doors.link_address(&link), expires: link.expires };
     Ok((StatusCode::CREATED, Answer(view)).into_response())
 }
 

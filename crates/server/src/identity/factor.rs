@@ -94,6 +94,11 @@ struct PasskeyTicket {
 }
 
 impl Identity {
+    /// Whether the console's address allows passkeys.
+    pub fn passkeys_are_possible(&self) -> bool {
+        self.passkeys.are_possible()
+    }
+
     async fn proven_person(&self, principal: &Principal, act: &str) -> Result<Person, Refusal> {
         let person = self.person_of(principal).await?;
         if principal.is_proven(self.now()) { Ok(person) } else { Err(principal.step_up(act)) }

@@ -75,6 +75,9 @@ pub struct NewPerson {
     pub break_glass: bool,
 }
 
+/// The longest reason that is kept, in characters.
+const REASON: usize = 500;
+
 /// Somebody who may change people: an administrator, or a local command.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Steward {
@@ -83,7 +86,38 @@ pub struct Steward {
     person: Option<PersonId>,
 }
 
+impl Steward {
+    /// Says why, in plain words that stay beside the evidence.
+    ///
+    /// # Errors
+    /// 400 `E-TEXT` for more than 500 characters, or what cannot be shown.
+    pub fn because(mut self, reason: Option<&str>) -> Result<Self, Refusal> {
+        self.act.reason = match reason.map(str::trim).filter(|reason| !reason.is_empty()) {
+            None => None,
+            Some(reason) => Some(checked_text("reason", reason, REASON)?),
+        };
+        Ok(self)
+    }
+}
+
 impl Identity {
+    /// The person that asks, as others see them.
+    ///
+    /// # Errors
+    /// 401 for anybody but a person in a session.
+    pub async fn own_person(&self, principal: &Principal) -> Result<PersonView, Refusal> {
+        Ok((&self.person_of(principal).await?).into())
+    }
+
+    /// What a person has to prove themselves with beside a password, for those
+    /// who may see people.
+    ///
+    /// # Errors
+    /// The directory does not answer.
+    pub async fn factors_of(&self, id: PersonId) -> Result<Vec<super::factor::FactorView>, Refusal> {
+        Ok(self.directory.factors(id).await?.iter().map(Into::into).collect())
+    }
+
     /// An administrator with a fresh proof.
     ///
     /// # Errors

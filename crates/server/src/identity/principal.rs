@@ -180,6 +180,12 @@ impl Principal {
         matches!(self.who, Who::Person { .. }) && self.proven_until.is_some_and(|until| now < until)
     }
 
+    /// Until when a fresh proof of the person counts; none where it does not
+    /// count at `now`.
+    pub fn proven_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.proven_until.filter(|_| self.is_proven(now))
+    }
+
     /// Where it may do a thing, or the refusal that says why not.
     ///
     /// # Errors
@@ -211,7 +217,7 @@ impl Principal {
     pub fn step_up(&self, act: &str) -> Refusal {
         let next = match self.who {
             Who::Token { .. } => "do it in the console: a token cannot prove that its maker is there",
-            _ => "confirm with your passkey, code or password (POST /session/proof), then repeat the request",
+            _ => "confirm with your passkey, code or password (POST /api/v1/session/proof/question, then /api/v1/session/proof), then repeat the request",
         };
         Refusal::new(StatusCode::FORBIDDEN, "E-STEP-UP", format!("{act} asks for a fresh proof of the person"), next)
     }

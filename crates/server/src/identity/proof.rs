@@ -141,7 +141,7 @@ impl Identity {
                 StatusCode::CONFLICT,
                 "E-NO-PROOF",
                 "the account has no passkey, no app and no password to prove itself with",
-                "sign in again at the identity provider, or by a new link (`plimsoll person link`), and register a passkey then",
+                "sign in again at the identity provider, or by a new link that an administrator makes under People, and register a passkey then",
             )
         })
     }

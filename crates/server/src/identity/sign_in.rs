@@ -85,7 +85,7 @@ impl Identity {
                 StatusCode::UNAUTHORIZED,
                 "E-LINK",
                 "the sign-in link is unknown, was used, or has expired",
-                "ask for a new one: `plimsoll person link NAME` on the server",
+                "ask an administrator for a new one; they make it under People",
             )
         };
         self.attempts.count(&[Target::sign_in(from.caller.address)], self.now())?;

@@ -80,7 +80,7 @@ impl Identity {
     /// As [`Identity::make_token`], 404 `E-PERSON`.
     pub async fn make_local_token(&self, person: PersonId, new: NewToken) -> Result<MadeToken, Refusal> {
         let known = self.directory.person(person).await?.ok_or_else(|| {
-            Refusal::new(StatusCode::NOT_FOUND, "E-PERSON", format!("there is no person {person}"), "see `plimsoll person list`")
+            Refusal::new(StatusCode::NOT_FOUND, "E-PERSON", format!("there is no person {person}"), "make the person first")
         })?;
         let act = super::directory::Act {
             actor: "local-command".to_owned(),
@@ -101,7 +101,7 @@ impl Identity {
             return Err(Refusal::new(
                 StatusCode::BAD_REQUEST,
                 "E-TOKEN-LIFE",
-                format!("{} days were asked, 1 to {} are given", new.days, self.lifetimes.token.as_hours() / 24),
+                format!("{} days were asked, 1 to {} are given", new.days, self.longest_token_days()),
                 "choose a shorter life and make a new token before it ends",
             )
             .at("days"));
@@ -144,6 +144,11 @@ impl Identity {
         };
         self.directory.add_token(act, &token).await?;
         Ok(MadeToken { token: token.into(), secret })
+    }
+
+    /// Days that a token lives at most.
+    pub fn longest_token_days(&self) -> i64 {
+        self.lifetimes.token.as_hours() / 24
     }
 
     /// Tokens of the person that asks, newest first.

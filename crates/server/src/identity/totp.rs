@@ -76,6 +76,12 @@ pub fn recovery_digest(code: &str) -> SecretDigest {
     SecretDigest::of(letters.to_ascii_lowercase().as_bytes())
 }
 
+/// The code of an instant, as an authenticator program shows it.
+#[cfg(test)]
+pub fn code_at(seed: &[u8], now: Timestamp) -> Result<String, Unavailable> {
+    Ok(app(seed, "")?.generate(u64::try_from(now.as_second()).unwrap_or(0)).to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

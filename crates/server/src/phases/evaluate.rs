@@ -7,12 +7,13 @@ use crate::app::{App, News, Shared};
 use crate::fleet::State;
 use crate::fleet::judged::Counts;
 use crate::http::problem::Refusal;
+use crate::membership;
 use jiff::Timestamp;
 use plimsoll_core::assessment::{self, Answer, Memory, Offer, Remembered};
 use plimsoll_core::knowledge::Knowledge;
 use plimsoll_core::model::component::Component;
 use plimsoll_core::model::host::Host;
-use plimsoll_core::model::policy::PolicySet;
+use plimsoll_core::model::policy::{HostFacts, PolicySet};
 use plimsoll_core::model::problem::Problem;
 use plimsoll_core::model::identifier::{ClientId, HostId};
 use plimsoll_core::model::registration::Registration;
@@ -36,14 +37,14 @@ pub struct Ground<'a> {
     pub policies: &'a PolicySet,
 }
 
-/// Judges a host.
+/// Judges a host, or an application's own components.
 ///
 /// # Errors
 ///
 /// Where the advisory database is damaged; what was decided before then stays.
 pub fn judge(
     report: Report,
-    registration: &Registration,
+    host_facts: &HostFacts,
     memory: &Memory,
     ground: &Ground<'_>,
     include_fixed: bool,
@@ -67,7 +68,7 @@ pub fn judge(
         knowledge: ground.held.map(|held| &held.database as &dyn Knowledge),
         database: ground.held.map(|held| held.named.clone()),
         policies: ground.policies,
-        host_facts: &registration.facts(),
+        host_facts,
         memory,
         include_fixed,
         problems: report.problems,
@@ -183,7 +184,7 @@ async fn work(
         .compute(move || {
             let packed = if pack { Some(PackedReport::new(&report.bytes).map_err(|error| *error.problem)?) } else { None };
             let ground = Ground { now: Timestamp::now(), held: held.as_deref(), policies: &policies };
-            let mut answer = judge(report.report, &registration, &memory, &ground, false)?;
+            let mut answer = judge(report.report, &registration.facts(), &memory, &ground, false)?;
             let transitions = Transitions::between(&memory, &answer.memory);
             let components = std::mem::take(&mut answer.scan.components);
             let digest = components_digest(&components);
@@ -231,6 +232,7 @@ pub async fn take(app: &Shared, id: HostId, report: CanonicalReport, actor: Acto
         index(&mut fleet, id, inventory, &answer.scan.host, &components);
         fleet.judge(id, &answer.scan)
     };
+    membership::follow(app, id).await;
     let _ = app.news.send(News::Host(id));
     Ok(counts.unwrap_or_default())
 }
@@ -263,6 +265,7 @@ pub async fn again(app: &Shared, id: HostId) -> Result<Transitions, Refusal> {
         index(&mut fleet, id, inventory, &answer.scan.host, &components);
         fleet.judge(id, &answer.scan);
     }
+    membership::follow(app, id).await;
     let _ = app.news.send(News::Host(id));
     Ok(transitions)
 }

@@ -147,9 +147,20 @@ fn groups_narrow_what_is_seen() {
         let application = change.add_application(ours, "Shop").await.unwrap();
         assert_eq!(change.set_application_hosts(application.id, &BTreeSet::from([three.id])).await.unwrap_err().kind, ErrorKind::NotFound);
         change.set_application_hosts(application.id, &BTreeSet::from([two.id])).await.unwrap();
+        change.update_application(application.id, |application| application.group = Some(group.id)).await.unwrap();
+        change.commit(None).await.unwrap();
+        assert_eq!(store.application(application.id).await.unwrap().group, Some(group.id));
+        for belongs in [true, true, false, false] {
+            store.derive_membership(group.id, two.id, belongs).await.unwrap();
+            assert_eq!(store.group_members(group.id).await.unwrap().contains(&two.id), belongs);
+        }
+        let mut change = store.begin(intent(3, "group.delete", "group")).await.unwrap();
         change.delete_group(group.id).await.unwrap();
         change.commit(None).await.unwrap();
-        assert_eq!(store.applications_on(two.id).await.unwrap()[0].name, "Shop");
+        store.derive_membership(group.id, two.id, true).await.unwrap();
+        assert_eq!(store.group_members(group.id).await.unwrap(), BTreeSet::new(), "a group that is gone takes nobody");
+        assert_eq!(store.application(application.id).await.unwrap().group, None);
+        assert_eq!(store.application_hosts(application.id).await.unwrap(), BTreeSet::from([two.id]));
         assert_eq!(hosts_seen(store, &scope).await, BTreeSet::new());
     });
 }

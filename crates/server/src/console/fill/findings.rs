@@ -122,7 +122,7 @@ pub fn advisory(app: &Shared, seen: &RoaringBitmap, id: &str, query: ListQuery) 
         unsupported: count(State::Unsupported),
         absent: seen.len().saturating_sub(concerned),
     };
-    let hosts = affected(app, &answer.findings, &query, clock);
+    let hosts = page(query.clone(), affected(app, &answer.findings, &query, clock), Vec::new());
     let card = {
         let fleet = app.fleet.read();
         let ids = answer.advisories.iter().map(|advisory| advisory.id.as_str()).chain([id]);
@@ -178,7 +178,7 @@ fn records(app: &App, answer: AdvisoryAnswer) -> Vec<AdvisoryRecord> {
         .collect()
 }
 
-fn affected(app: &App, findings: &[HostFinding], query: &ListQuery, clock: Clock) -> Listing<AffectedHost> {
+fn affected(app: &App, findings: &[HostFinding], query: &ListQuery, clock: Clock) -> Vec<AffectedHost> {
     let fleet = app.fleet.read();
     let mut rows: Vec<AffectedHost> = findings
         .iter()
@@ -207,10 +207,21 @@ fn affected(app: &App, findings: &[HostFinding], query: &ListQuery, clock: Clock
         "owner" => rows.sort_by_cached_key(|row| (row.owner.clone(), name(row))),
         _ => rows.sort_by_cached_key(|row| (row.due.is_none(), row.due, name(row))),
     }
-    page(query.clone(), turned(query, rows), Vec::new())
+    turned(query, rows)
 }
 
-fn state_word(state: State) -> &'static str {
+/// Every host under one advisory or CVE that the query asks for, for exports.
+///
+/// # Errors
+///
+/// Where the advisory database is damaged.
+pub fn affected_rows(app: &Shared, seen: &RoaringBitmap, id: &str, query: &ListQuery) -> Result<Vec<AffectedHost>, Refusal> {
+    let answer = about(app, seen, id)?;
+    Ok(affected(app, &answer.findings, query, app.clock()))
+}
+
+/// The word of a state in filters and exports.
+pub fn state_word(state: State) -> &'static str {
     match state {
         State::Affected => "affected",
         State::Fixed => "fixed",

@@ -2,20 +2,23 @@
 
 use super::super::query::ListQuery;
 use super::super::views::{
-    Compare, Condition, Difference, GroupRow, HostBrief, HostPage, HostRow, HostsPage, Newer, StoryEvent, StoryKind, TallyRow,
+    Choice, Compare, Condition, Difference, GroupPage, GroupRow, Groups, HostBrief, HostPage, HostRow, HostsPage, Newer, StoryEvent, StoryKind, TallyRow,
 };
 use super::{condition, facet, fits, holds, instant, page, turned};
 use crate::api::hosts::explain;
 use crate::api::stored;
 use crate::app::{App, Shared};
 use crate::fleet::Managed;
+use crate::fleet::filter::{Field, Filter};
 use crate::fleet::question::{Clock, Standing};
+use crate::http::gate::Allowed;
 use crate::http::problem::Refusal;
-use crate::identity::role::Scope;
+use crate::identity::role::{Permission, Scope};
 use crate::phases::evaluate;
 use plimsoll_core::model::component::Component;
 use plimsoll_core::model::identifier::GroupId;
 use plimsoll_core::model::registration::{HostState, Registration};
+use plimsoll_store::groups::Group;
 use plimsoll_store::transitions::{FindingKey, Transition};
 use plimsoll_version::compare as compare_versions;
 use roaring::RoaringBitmap;
@@ -67,8 +70,21 @@ async fn memberships(app: &Shared) -> Result<(Vec<plimsoll_store::groups::Group>
     Ok((groups, by))
 }
 
+/// What the list is narrowed by, in the language of the fleet.
+fn filter(query: &ListQuery) -> Filter {
+    let fields = [
+        ("os", Field::Os),
+        ("environment", Field::Environment),
+        ("tier", Field::Tier),
+        ("exposure", Field::Exposure),
+        ("owner", Field::Owner),
+    ];
+    let set = fields.into_iter().filter(|(key, _)| !query.has(key, ""));
+    set.fold(Filter::default(), |filter, (key, field)| filter.and_is(field, query.filter(key)))
+}
+
+/// What only the page itself can tell of a row.
 fn wanted(query: &ListQuery, row: &HostRow) -> bool {
-    let exposure = row.exposure.map(|exposure| exposure.as_str());
     let is = match query.filter("is") {
         "silent" => row.silent,
         "flagged" => row.flag.is_some(),
@@ -82,11 +98,6 @@ fn wanted(query: &ListQuery, row: &HostRow) -> bool {
     is && in_group
         && in_state
         && fits(query, "condition", Some(row.condition.word()))
-        && fits(query, "os", row.os.as_deref())
-        && fits(query, "environment", row.environment.as_deref())
-        && fits(query, "tier", row.tier.as_deref())
-        && fits(query, "exposure", exposure)
-        && fits(query, "owner", row.owner.as_deref())
         && holds(query, &[&row.name, row.owner.as_deref().unwrap_or(""), row.os.as_deref().unwrap_or("")])
 }
 
@@ -106,7 +117,8 @@ fn order(query: &ListQuery, rows: &mut [HostRow]) {
     }
 }
 
-/// Every row of the list, for exports.
+/// Every row of the list, for exports: of all that are seen, and those asked
+/// for in the order asked.
 ///
 /// # Errors
 ///
@@ -114,11 +126,14 @@ fn order(query: &ListQuery, rows: &mut [HostRow]) {
 pub async fn hosts_rows(app: &Shared, seen: &RoaringBitmap, query: &ListQuery) -> Result<(Vec<HostRow>, Vec<HostRow>), Refusal> {
     let (_, groups) = memberships(app).await?;
     let clock = app.clock();
-    let all: Vec<HostRow> = {
+    let filter = filter(query);
+    let all: Vec<(HostRow, bool)> = {
         let fleet = app.fleet.read();
-        seen.iter().filter_map(|number| fleet.numbered(number)).map(|managed| row(managed, &groups, clock)).collect()
+        let seen = seen.iter().filter_map(|number| fleet.numbered(number));
+        seen.map(|managed| (row(managed, &groups, clock), filter.holds(managed, clock) == Some(true))).collect()
     };
-    let mut rows: Vec<HostRow> = all.iter().filter(|row| wanted(query, row)).cloned().collect();
+    let mut rows: Vec<HostRow> = all.iter().filter(|(row, fits)| *fits && wanted(query, row)).map(|(row, _)| row.clone()).collect();
+    let all = all.into_iter().map(|(row, _)| row).collect();
     order(query, &mut rows);
     Ok((all, turned(query, rows)))
 }
@@ -176,7 +191,7 @@ fn tally(by: &str, rows: &[HostRow]) -> Vec<TallyRow> {
 /// # Errors
 ///
 /// What the store or the advisory database meets.
-pub async fn host(app: &Shared, registration: &Registration) -> Result<HostPage, Refusal> {
+pub async fn host(app: &Shared, allowed: &Allowed, registration: &Registration) -> Result<HostPage, Refusal> {
     let (_, groups) = memberships(app).await?;
     let clock = app.clock();
     let row = {
@@ -184,6 +199,7 @@ pub async fn host(app: &Shared, registration: &Registration) -> Result<HostPage,
         let managed = fleet.host(registration.id).ok_or_else(|| crate::api::missing("host", &registration.name))?;
         row(managed, &groups, clock)
     };
+    let applications = crate::applications::on(app, registration.id, &stored(&allowed.scope)).await?;
     let mut scan = explain(app, registration, false).await?;
     let machine = app.store.machine(registration.id).await?;
     let mut history = app.store.transitions(registration.id).await?;
@@ -217,7 +233,7 @@ pub async fn host(app: &Shared, registration: &Registration) -> Result<HostPage,
         problems: scan.map(|scan| scan.problems).unwrap_or_default(),
         story: history.iter().flat_map(story).collect(),
         story_goes_on: goes_on,
-        applications: Vec::new(),
+        applications: applications.into_iter().map(|one| (one.id.to_string(), one.name)).collect(),
     })
 }
 
@@ -266,7 +282,7 @@ pub async fn compare(app: &Shared, seen: &RoaringBitmap, pair: [Option<Registrat
             .iter()
             .filter_map(|number| fleet.numbered(number))
             .filter(|managed| managed.registration.report.is_some() && managed.registration.state == HostState::Active)
-            .map(|managed| super::super::views::Choice {
+            .map(|managed| Choice {
                 value: managed.registration.id.to_string(),
                 text: managed.registration.name.clone(),
                 count: None,
@@ -347,10 +363,45 @@ fn difference(left: Component, right: Component) -> Difference {
 /// # Errors
 ///
 /// What the store meets.
-pub async fn groups(app: &Shared, scope: &Scope, seen: &RoaringBitmap) -> Result<Vec<GroupRow>, Refusal> {
-    let groups = app.store.groups(&stored(scope)).await?;
+pub async fn groups(app: &Shared, allowed: &Allowed, seen: &RoaringBitmap) -> Result<Groups, Refusal> {
+    let groups = app.store.groups(&stored(&allowed.scope)).await?;
     let clock = app.clock();
-    Ok(groups.into_iter().map(|group| group_row(app, seen, group.id, group.name, group.query, clock)).collect())
+    let edit = stored(&allowed.principal.scope(Permission::EditGroups));
+    let clients = app.store.clients(&edit).await?.into_iter();
+    Ok(Groups {
+        rows: groups.into_iter().map(|group| group_row(app, seen, group.id, group.name, group.query, clock)).collect(),
+        clients: clients.map(|client| Choice { value: client.id.to_string(), text: client.name, count: None }).collect(),
+    })
+}
+
+/// Hosts of a group that are seen.
+pub fn group_hosts(app: &App, group: GroupId, seen: &RoaringBitmap) -> RoaringBitmap {
+    app.fleet.read().of_group(group).map(|members| members & seen).unwrap_or_default()
+}
+
+/// Fills the page of one group.
+///
+/// # Errors
+///
+/// What the store meets.
+pub async fn group(app: &Shared, allowed: &Allowed, seen: &RoaringBitmap, group: Group, query: ListQuery) -> Result<GroupPage, Refusal> {
+    let members = group_hosts(app, group.id, seen);
+    let (all, rows) = hosts_rows(app, &members, &query).await?;
+    let edit = allowed.principal.scope(Permission::EditGroups);
+    let client = match group.client {
+        Some(client) => Some(app.store.client(client).await?.name),
+        None => None,
+    };
+    let mut names: Vec<&str> = all.iter().map(|row| row.name.as_str()).collect();
+    names.sort_unstable();
+    Ok(GroupPage {
+        changes: group.client.map_or(edit == Scope::Everything, |client| edit.holds(client)),
+        named: group.query.is_empty().then(|| names.join("\n")),
+        client,
+        note: group.note,
+        row: group_row(app, seen, group.id, group.name, group.query, app.clock()),
+        hosts: page(query, rows, Vec::new()),
+    })
 }
 
 fn group_row(app: &App, seen: &RoaringBitmap, id: GroupId, name: String, query: String, clock: Clock) -> GroupRow {

@@ -1,16 +1,22 @@
 //! Filling the pages' view structs from the server's state.
 
+mod account;
+mod applications;
 mod findings;
 mod hosts;
 mod operations;
 mod packages;
+mod people;
 mod shell;
 mod today;
 
-pub use findings::{advisory, findings, findings_rows};
-pub use hosts::{compare, groups, host, hosts, hosts_rows};
-pub use operations::{activity, enrolment, policy, search, sources};
-pub use packages::{package, packages, packages_rows};
+pub use account::{account, fresh_proof, square_code, tokens};
+pub use applications::{application, applications, applications_rows};
+pub use findings::{advisory, affected_rows, findings, findings_rows, state_word};
+pub use hosts::{compare, group, group_hosts, groups, host, hosts, hosts_rows};
+pub use operations::{activity, activity_rows, enrolment, policy, search, sources};
+pub use packages::{package, package_hosts, packages, packages_rows};
+pub use people::{people, read_grant};
 pub use shell::shell;
 pub use today::today;
 

@@ -17,6 +17,7 @@ use plimsoll_core::model::policy::{Condition, Policy, Rule, Within};
 use plimsoll_core::model::source::{Source, SourceTrouble};
 use plimsoll_formats::policy::PRESETS;
 use plimsoll_formats::protocol::{digest, encode_hex};
+use plimsoll_store::applications::Application;
 use plimsoll_store::evidence::reading::{ActivityQuery, Entry};
 use roaring::RoaringBitmap;
 use std::collections::BTreeMap;
@@ -160,8 +161,7 @@ fn condition(condition: &Condition) -> String {
 ///
 /// What the store meets.
 pub async fn activity(app: &Shared, query: ListQuery) -> Result<(Listing<EvidenceEntry>, Option<Checkpoint>), Refusal> {
-    let entries = app.store.activity(&ActivityQuery { limit: ENTRIES, ..ActivityQuery::new(plimsoll_store::Scope::All) }).await?;
-    let rows: Vec<EvidenceEntry> = entries.into_iter().map(entry).filter(|row| super::holds(&query, &[&row.actor, &row.verb, &row.object])).collect();
+    let rows = activity_rows(app, &query, ENTRIES as usize).await?;
     let checkpoint = app.store.checkpoint().await?.map(|checkpoint| Checkpoint {
         origin: checkpoint.origin,
         size: checkpoint.size,
@@ -170,6 +170,30 @@ pub async fn activity(app: &Shared, query: ListQuery) -> Result<(Listing<Evidenc
         witnesses: 0,
     });
     Ok((page(query, rows, Vec::new()), checkpoint))
+}
+
+/// The newest entries that the query asks for, at most `most`.
+///
+/// # Errors
+///
+/// What the store meets.
+pub async fn activity_rows(app: &Shared, query: &ListQuery, most: usize) -> Result<Vec<EvidenceEntry>, Refusal> {
+    let (mut rows, mut before) = (Vec::new(), None);
+    while rows.len() < most {
+        let wish = ActivityQuery { limit: ENTRIES, before: before.take(), ..ActivityQuery::new(plimsoll_store::Scope::All) };
+        let entries = app.store.activity(&wish).await?;
+        let whole = entries.len() == ENTRIES as usize;
+        before = entries.last().map(|entry| entry.id.clone());
+        let asked = |row: &EvidenceEntry| {
+            super::fits(query, "actor", Some(&row.actor)) && super::fits(query, "verb", Some(&row.verb)) && super::holds(query, &[&row.actor, &row.verb, &row.object, &row.reason])
+        };
+        rows.extend(entries.into_iter().map(entry).filter(asked));
+        if !whole {
+            break;
+        }
+    }
+    rows.truncate(most);
+    Ok(if query.descending { rows } else { rows.into_iter().rev().collect() })
 }
 
 fn entry(entry: Entry) -> EvidenceEntry {
@@ -191,7 +215,7 @@ fn entry(entry: Entry) -> EvidenceEntry {
 }
 
 /// Fills the hits of a search.
-pub fn search(app: &App, seen: &RoaringBitmap, text: &str) -> Search {
+pub fn search(app: &App, seen: &RoaringBitmap, text: &str, applications: &[Application]) -> Search {
     let mut out = Search { text: text.to_owned(), hosts: Vec::new(), packages: Vec::new(), advisories: Vec::new(), applications: Vec::new() };
     let wanted = text.trim().to_lowercase();
     if wanted.len() < 2 {
@@ -212,6 +236,9 @@ pub fn search(app: &App, seen: &RoaringBitmap, text: &str) -> Search {
     hosts.sort_by(|a, b| (a.name.len(), &a.name).cmp(&(b.name.len(), &b.name)));
     hosts.truncate(HITS);
     out.hosts = hosts;
+    let named = applications.iter().filter(|one| one.name.to_lowercase().contains(&wanted));
+    let hit = |one: &Application| SearchHit { link: format!("/console/applications/{}", one.id), name: one.name.clone(), note: one.team.clone() };
+    out.applications = named.take(HITS).map(hit).collect();
     out.packages = fleet
         .index
         .search(&wanted, seen, None, HITS)
@@ -280,7 +307,8 @@ pub async fn enrolment(app: &Shared, allowed: &Allowed, seen: &RoaringBitmap, jo
         .filter(|managed| managed.standing(clock) == Standing::Pending)
         .map(today::pending)
         .collect();
-    let choices = groups.iter().map(|group| Choice { value: group.id.to_string(), text: group.name.clone(), count: None });
+    // Hosts join a group with a query by their facts, not by a token.
+    let choices = groups.iter().filter(|group| group.query.is_empty()).map(|group| Choice { value: group.id.to_string(), text: group.name.clone(), count: None });
     Ok(Enrolment {
         pending,
         tokens: rows,

@@ -129,6 +129,32 @@ pub fn packages(app: &App, seen: &RoaringBitmap, query: ListQuery) -> Listing<Pa
 ///
 /// `E-NOT-FOUND` where no visible host has it.
 pub fn package(app: &App, seen: &RoaringBitmap, stream: &str, name: &str, query: ListQuery) -> Result<PackagePage, Refusal> {
+    let found = package_hosts(app, seen, stream, name, &query)?;
+    Ok(PackagePage {
+        stream: stream.to_owned(),
+        name: name.to_owned(),
+        source: None,
+        versions: found.versions,
+        updates: found.updates,
+        hosts: page(query, found.hosts, Vec::new()),
+    })
+}
+
+/// A package in the fleet: its versions, the updates on offer, and every host
+/// that has it and that the query asks for.
+pub struct PackageHosts {
+    versions: Vec<PackageVersion>,
+    updates: Vec<PackageUpdate>,
+    /// The hosts, in the order asked.
+    pub hosts: Vec<PackageHost>,
+}
+
+/// Looks for one package.
+///
+/// # Errors
+///
+/// `E-NOT-FOUND` where no visible host has it.
+pub fn package_hosts(app: &App, seen: &RoaringBitmap, stream: &str, name: &str, query: &ListQuery) -> Result<PackageHosts, Refusal> {
     let fleet = app.fleet.read();
     let place = Stream::language(stream);
     let found = fleet.index.versions(&place, &place.normalise_name(name), seen);
@@ -169,7 +195,7 @@ pub fn package(app: &App, seen: &RoaringBitmap, stream: &str, name: &str, query:
         }
         versions.push(PackageVersion { version: version.version.clone(), hosts: version.hosts.len(), findings, newest: position == newest });
     }
-    hosts.retain(|row| holds(&query, &[&row.name, &row.version]));
+    hosts.retain(|row| fits(query, "version", Some(&row.version)) && holds(query, &[&row.name, &row.version]));
     match query.sort.as_str() {
         "version" => hosts.sort_by_cached_key(|row| (row.version.clone(), row.name.clone())),
         "due" => hosts.sort_by_cached_key(|row| (row.due.is_none(), row.due, row.name.clone())),
@@ -185,12 +211,5 @@ pub fn package(app: &App, seen: &RoaringBitmap, stream: &str, name: &str, query:
         advisories: one.advisories.into_iter().map(text).collect(),
         due: one.due.and_then(instant),
     });
-    Ok(PackagePage {
-        stream: stream.to_owned(),
-        name: name.to_owned(),
-        source: None,
-        versions,
-        updates: updates.collect(),
-        hosts: page(query.clone(), turned(&query, hosts), Vec::new()),
-    })
+    Ok(PackageHosts { versions, updates: updates.collect(), hosts: turned(query, hosts) })
 }

@@ -13,7 +13,7 @@ use roaring::RoaringBitmap;
 /// The shell of a page.
 pub fn shell(app: &App, allowed: &Allowed) -> Shell {
     let clock = app.clock();
-    let reader = reader(allowed);
+    let reader = reader(allowed, clock.now);
     let answer = reader.is_some().then(|| {
         let seen = visible(app, &allowed.principal.scope(Permission::ReadFleet));
         answer(app, &seen, clock)
@@ -30,7 +30,7 @@ pub fn shell(app: &App, allowed: &Allowed) -> Shell {
     }
 }
 
-fn reader(allowed: &Allowed) -> Option<Reader> {
+fn reader(allowed: &Allowed, now: jiff::Timestamp) -> Option<Reader> {
     let principal = &allowed.principal;
     let Who::Person { name, .. } = &principal.who else { return None };
     // The roles are ordered by what they may do.
@@ -40,10 +40,10 @@ fn reader(allowed: &Allowed) -> Option<Reader> {
         role: role.to_owned(),
         client: None,
         clients: Vec::new(),
+        proven: principal.proven_until(now),
         may: Abilities {
             operate: principal.may(Permission::EditHosts),
             enrol: principal.may(Permission::EnrolHosts),
-            author_policy: false,
             audit: principal.may(Permission::ReadEvidence),
             administer: principal.may(Permission::ReadPeople),
         },

@@ -1,33 +1,43 @@
 use super::*;
 
 fn held(words: &Words, role: &str, scope: &str) -> RoleHeld {
-    RoleHeld { role: words.say(role), scope: words.say(scope) }
+    RoleHeld { value: words.say("operator|01kclient|"), role: words.say(role), scope: words.say(scope) }
 }
 
 pub(in crate::console) fn people(words: &Words) -> People {
-    let person = |place: usize, name: &str, factors: &[&str]| PersonRow {
+    let person = |place: usize, account: &str, name: &str, factors: &[&str]| PersonRow {
         id: words.say("01kperson"),
+        account: words.say(account),
         name: words.say(name),
         mail: (place != 1).then(|| words.say("ingrid.solheim@nordwerft.example")),
         roles: if place == 2 { vec![] } else { vec![held(words, "administrator", "everywhere"), held(words, "policy author", "client Nordwerft")] },
         factors: words.all(factors),
-        through: words.say(if place == 1 { "Nordwerft ID" } else { "password" }),
-        last_sign_in: (place != 2).then(|| ago(place as i64 * 30)),
+        through: words.say(if place == 1 { "https://id.nordwerft.example" } else { "local account" }),
+        made: ago(place as i64 * 3000),
         locked: place == 1,
         own: place == 0,
     };
     People {
-        rows: vec![person(0, "ingrid", &["passkey", "one-time code"]), person(1, "ragnhild.ostergard-hamalainen.with-a-long-name", &["passkey"]), person(2, "per", &[])],
-        roles: words.choices(&[("viewer", "viewer: reads"), ("operator", "operator: changes hosts"), ("auditor", "auditor: reads evidence")]),
-        clients: words.choices(&[("nordwerft", "Nordwerft"), ("havn", "Havn Logistikk")]),
-        groups: words.choices(&[("web", "web")]),
-        invitation: Some(Invitation { name: words.say("per"), address: words.say("https://plimsoll.nordwerft.example/console/sign-in/link/4qv9d1c0k8m2x7"), expires: ahead(24) }),
+        rows: vec![
+            person(0, "ingrid", "Ingrid Solheim", &["passkey", "one-time codes"]),
+            person(1, "ragnhild.ostergard-hamalainen.with-a-long-name", "Ragnhild Østergård-Hämäläinen", &["passkey"]),
+            person(2, "per", "Per Dahl", &[]),
+        ],
+        roles: words.choices(&[("viewer", "viewer: sees hosts, findings and policy"), ("operator", "operator: looks after hosts and groups"), ("auditor", "auditor: sees everything, changes nothing")]),
+        places: words.choices(&[("|", "everywhere"), ("01kclient|", "client Nordwerft"), ("01kclient|01kgroup", "group web of Nordwerft")]),
+        changes: true,
+        invitation: None,
     }
 }
 
+pub(in crate::console) fn people_invited(words: &Words) -> People {
+    let address = words.say("https://plimsoll.nordwerft.example/console/sign-in/link/plimlink_4qv9d1c0k8m2x74qv9d1c0k8m2x74qv9d1c0k8m2x7");
+    People { invitation: Some(Invitation { name: words.say("per"), address, expires: now() + SignedDuration::from_mins(15) }), ..people(words) }
+}
+
 pub(in crate::console) fn tokens(words: &Words) -> Tokens {
-    let token = |place: usize| ApiTokenRow { id: words.say("01ktoken00000000000000000000"), name: words.say("nightly report"), by: words.say("Ingrid Solheim"), scopes: words.all(&["hosts:read", "findings:read"]), made: ago(400), expires: (place != 1).then(|| ahead(24 * 60)), used: (place == 0).then(|| ago(3)), revoked: place == 2 };
-    Tokens { rows: (0..3).map(token).collect(), scopes: words.choices(&[("hosts:read", "read hosts"), ("findings:read", "read findings")]), created: Some(NewSecret { name: words.say("nightly report"), secret: words.say("plim_7x2k9mq4wv8d1c0k8m2x7r5t3y6u9p0a") }) }
+    let token = |place: usize| ApiTokenRow { id: words.say("01ktoken00000000000000000000"), name: words.say("nightly report"), scopes: vec![held(words, "viewer", "everywhere"), held(words, "auditor", "everywhere")], made: ago(400), expires: if place == 1 { ago(20) } else { ahead(24 * 60) }, used: (place == 0).then(|| ago(3)), revoked: place == 2 };
+    Tokens { rows: (0..3).map(token).collect(), scopes: words.choices(&[("viewer||", "viewer, everywhere"), ("operator|01kclient|", "operator, client Nordwerft")]), days: 366, created: Some(NewSecret { name: words.say("nightly report"), secret: words.say("plim_7x2k9mq4wv8d1c0k8m2x7r5t3y6u9p0a") }) }
 }
 
 pub(in crate::console) fn no_tokens(words: &Words) -> Tokens {
@@ -63,31 +73,52 @@ pub(in crate::console) fn no_enrolment(words: &Words) -> Enrolment {
 }
 
 pub(in crate::console) fn account(words: &Words) -> Account {
-    let session = |place: usize| SessionRow { id: words.say("01ksession"), browser: words.say("Firefox 145 on Linux"), address: words.say("10.20.4.9"), began: ago(7), used: ago(place as i64), own: place == 0 };
+    let session = |place: usize| SessionRow { id: words.say("01ksession"), browser: words.say("Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"), address: words.say("10.20.4.9"), began: ago(7), used: ago(place as i64), own: place == 0 };
+    let factor = |kind: &str, name: &str| FactorRow { id: words.say("01kfactor"), kind: words.say(kind), name: words.say(name), added: ago(900), used: Some(ago(7)) };
     Account {
-        name: words.say("ingrid"),
+        account: words.say("ingrid"),
+        name: words.say("Ingrid Solheim"),
         mail: words.some("ingrid.solheim@nordwerft.example"),
-        roles: vec![held(words, "administrator", "everywhere")],
+        roles: vec![held(words, "administrator", "everywhere"), held(words, "policy author", "client Nordwerft")],
         password: true,
-        one_time_codes: true,
+        factors: vec![factor("passkey", "this laptop"), factor("one-time codes", "phone")],
         setup: None,
         recovery_codes: Some(8),
         new_recovery_codes: vec![],
-        passkeys: vec![PasskeyRow { id: words.say("01kpasskey"), name: words.say("this laptop"), added: ago(900), used: Some(ago(7)) }],
+        passkeys_possible: true,
         sessions: (0..3).map(session).collect(),
     }
 }
 
 pub(in crate::console) fn account_in_setup(words: &Words) -> Account {
+    let address = words.say("otpauth://totp/Plimsoll:ingrid?secret=JBSWY3DPEHPK3PXP&issuer=Plimsoll");
+    let new = crate::identity::factor::NewApp { ticket: words.say("t"), url: address, seed: "JBSWY3DPEHPK3PXP".to_owned() };
     Account {
-        one_time_codes: false,
+        factors: vec![],
+        password: false,
         recovery_codes: None,
-        setup: Some(SecondFactorSetup { secret: words.say("JBSW Y3DP EHPK 3PXP"), address: words.say("otpauth://totp/Plimsoll:ingrid?secret=JBSWY3DPEHPK3PXP&issuer=Plimsoll") }),
-        new_recovery_codes: words.all(&["k8m2-x7r5", "t3y6-u9p0", "4qv9-d1c0"]),
-        passkeys: vec![],
+        setup: Some(crate::console::fill::square_code(new)),
+        new_recovery_codes: words.all(&["k8m2-x7r5-t3y6-u9p0", "t3y6-u9p0-k8m2-x7r5", "4qv9-d1c0-t3y6-u9p0"]),
+        passkeys_possible: false,
         roles: vec![],
         ..account(words)
     }
+}
+
+pub(in crate::console) fn fresh_proof(words: &Words) -> FreshProof {
+    FreshProof {
+        ticket: words.say("t"),
+        code: true,
+        recovery_code: true,
+        password: false,
+        passkey: words.some("{}"),
+        next: if words.is_hostile() { "/console/people".to_owned() } else { words.say("/console/people") },
+        trouble: words.some("the proof is wrong, was used before, or does not belong to this step"),
+    }
+}
+
+pub(in crate::console) fn fresh_proof_by_password(words: &Words) -> FreshProof {
+    FreshProof { code: false, recovery_code: false, password: true, passkey: None, trouble: None, ..fresh_proof(words) }
 }
 
 pub(in crate::console) fn sign_in(words: &Words) -> SignIn {
@@ -103,11 +134,11 @@ pub(in crate::console) fn plain_sign_in(words: &Words) -> SignIn {
 }
 
 pub(in crate::console) fn code_sign_in(words: &Words) -> SignIn {
-    SignIn { step: SignInStep::Code { ticket: "t".to_owned() }, trouble: words.some("This code is wrong or was used already."), next: words.say("/console") }
+    SignIn { step: SignInStep::Second { ticket: "t".to_owned(), codes: true, passkey: words.some("{}") }, trouble: words.some("This code is wrong or was used already."), next: words.say("/console") }
 }
 
 pub(in crate::console) fn link_sign_in(words: &Words) -> SignIn {
-    SignIn { step: SignInStep::Link { token: words.say("4qv9d1c0k8m2x7"), choose_password: true, name: words.say("per") }, trouble: words.some("The passwords differ."), next: words.say("/console") }
+    SignIn { step: SignInStep::Link { token: words.say("4qv9d1c0k8m2x7") }, trouble: words.some("The link was used."), next: words.say("/console") }
 }
 
 pub(in crate::console) fn trouble(words: &Words) -> Trouble {

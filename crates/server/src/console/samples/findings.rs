@@ -198,21 +198,38 @@ fn application_row(words: &Words, place: usize) -> ApplicationRow {
     ApplicationRow { id: words.say("01kapp"), name: words.say(["Shop front", "Container yard planning (Yardstick)", "Payroll"][place % 3]), owner: words.some("Ragnhild Østergård-Hämäläinen"), team: words.some("Shop"), hosts: 6 - place as u64, components: bill.then_some(1432), findings: bill.then_some(17), overdue: bill.then_some(2 - place as u64), due: bill.then(|| ahead(50)), condition: Condition::ALL[place % 5] }
 }
 
-pub(in crate::console) fn applications(words: &Words, rows: usize) -> Listing<ApplicationRow> {
-    listing(&lists::APPLICATIONS, lists::APPLICATIONS.path, "", (0..rows).map(|place| application_row(words, place)).collect(), facets(words))
+pub(in crate::console) fn applications(words: &Words, rows: usize) -> Applications {
+    let rows = (0..rows).map(|place| application_row(words, place)).collect();
+    Applications { list: listing(&lists::APPLICATIONS, lists::APPLICATIONS.path, "", rows, facets(words)), clients: words.choices(&[("nordwerft", "Nordwerft"), ("havn", "Havn Logistikk")]) }
 }
 
 pub(in crate::console) fn application(words: &Words) -> ApplicationPage {
+    let finding = |place: usize| ApplicationFinding {
+        advisory: words.say(["GHSA-7q5r-2m9x-wv4c", "CVE-2026-31337"][place % 2]),
+        summary: words.say("Prototype pollution in the merge of nested options"),
+        component: words.say("@nordwerft/merge-options"),
+        version: words.say("4.17.20"),
+        fixed: (place != 1).then(|| words.say("4.17.21")),
+        state: plimsoll_core::model::finding::State::Affected,
+        rating: plimsoll_core::model::advisory::Rating::High,
+        exploited: place == 0,
+        due: (place != 2).then(|| ahead(50)),
+        verdict: plimsoll_core::model::obligation::Verdict::DueSoon,
+    };
     ApplicationPage {
         row: application_row(words, 0),
-        description: words.say("What customers see. Runs behind the proxies in Oslo and Hamburg."),
-        stakeholders: vec![Stakeholder { name: words.say("Per Lindqvist"), role: words.say("incident contact"), contact: words.say("per.lindqvist@nordwerft.example") }],
-        bill: Some(ApplicationBill { format: words.say("CycloneDX 1.6"), digest: words.say("sha256:77aa41cd0be493f25d6018c7"), received: ago(80), by: words.say("ci@shop"), coverage: Coverage { components: 1432, evaluated: 1390, stale: 0, unsupported: 3, not_covered: 42, streams: vec![] }, problems: vec![words.problem()] }),
-        findings: (0..4).map(|place| row(words, place)).collect(),
+        note: words.say("What customers see. Runs behind the proxies in Oslo and Hamburg."),
+        stakeholders: words.all(&["Per Lindqvist <per.lindqvist@nordwerft.example>", "customer service"]),
+        bill: Some(ApplicationBill { format: words.say("CycloneDX 1.6 JSON"), digest: words.say("77aa41cd0be493f25d6018c776f1e2b9077aa41cd0be493f25d6018c76f1e2b9"), judged: true, coverage: Coverage { components: 1432, evaluated: 1390, stale: 0, unsupported: 3, not_covered: 42, streams: vec![] }, problems: vec![words.problem()] }),
+        findings: (0..3).map(finding).collect(),
+        findings_total: 3,
+        group: Some((words.say("01kgroup"), words.say("web"))),
         hosts: (0..4).map(|place| host_row(words, place)).collect(),
+        hosts_more: 2,
+        edit: Some(ApplicationEdit { named: words.all(&["web-1.example", "web-2.example"]).join("\n"), groups: words.choices(&[("01kgroup", "web"), ("01kother", "production")]) }),
     }
 }
 
 pub(in crate::console) fn bare_application(words: &Words) -> ApplicationPage {
-    ApplicationPage { row: application_row(words, 2), description: String::new(), stakeholders: vec![], bill: None, findings: vec![], hosts: vec![] }
+    ApplicationPage { row: application_row(words, 2), note: String::new(), stakeholders: vec![], bill: None, findings: vec![], findings_total: 0, group: None, hosts: vec![], hosts_more: 0, edit: None }
 }

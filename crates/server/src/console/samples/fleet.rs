@@ -366,8 +366,28 @@ pub(in crate::console) fn nothing_to_compare(words: &Words) -> Compare {
     Compare { left: Some(brief(words, 8)), right: None, ..compare(words) }
 }
 
-pub(in crate::console) fn groups(words: &Words) -> Vec<GroupRow> {
-    [("production", "environment = prod", 41), ("web", "label.role = web and environment = prod", 12), ("the lab", "", 3)]
+pub(in crate::console) fn groups(words: &Words) -> Groups {
+    Groups { rows: group_rows(words), clients: words.choices(&[("nordwerft", "Nordwerft"), ("havn", "Havn Logistikk")]) }
+}
+
+pub(in crate::console) fn no_groups() -> Groups {
+    Groups { rows: vec![], clients: vec![] }
+}
+
+pub(in crate::console) fn group(words: &Words, place: usize) -> GroupPage {
+    let row = group_rows(words).swap_remove(place);
+    GroupPage {
+        named: (place == 2).then(|| words.all(&["web-1.example", "web-2.example"]).join("\n")),
+        row,
+        note: words.say("what customers reach first"),
+        client: words.some("Nordwerft"),
+        changes: true,
+        hosts: listing(&lists::GROUP_HOSTS, "/console/groups/01kgroup", "", hosts(words, "").list.rows, vec![]),
+    }
+}
+
+fn group_rows(words: &Words) -> Vec<GroupRow> {
+    [("production", "environment = prod", 41), ("web", "label.role = web, environment = prod", 12), ("the lab", "", 3)]
         .into_iter()
         .zip(0u64..)
         .map(|((name, query, hosts), place)| GroupRow { id: words.say(&id(place as usize)), name: words.say(name), query: if query.is_empty() { String::new() } else { words.say(query) }, hosts, overdue: 3 - place, unknown: place, findings: hosts * 37, due: (place != 2).then(|| ahead(40)) })

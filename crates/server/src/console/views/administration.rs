@@ -11,11 +11,11 @@ pub struct People {
     pub rows: Vec<PersonRow>,
     /// Roles that can be given.
     pub roles: Vec<Choice>,
-    /// Clients that can be named; one where there is only one.
-    pub clients: Vec<Choice>,
-    /// Groups that a role can be limited to.
-    pub groups: Vec<Choice>,
-    /// The link for the person just added, shown once.
+    /// Where a role can hold: everywhere, a client, a group of one.
+    pub places: Vec<Choice>,
+    /// Whether the reader may change people, once proven.
+    pub changes: bool,
+    /// The link just made, shown once.
     pub invitation: Option<Invitation>,
 }
 
@@ -25,17 +25,19 @@ pub struct PersonRow {
     /// Id.
     pub id: String,
     /// Sign-in name.
+    pub account: String,
+    /// Name shown.
     pub name: String,
     /// Mail address.
     pub mail: Option<String>,
     /// Roles held.
     pub roles: Vec<RoleHeld>,
-    /// Second factors, `passkey`, `one-time code`; empty when there is none.
+    /// Second factors, `passkey`, `one-time codes`; empty when there is none.
     pub factors: Vec<String>,
-    /// How the account signs in: `password`, or the name of a provider.
+    /// How the account signs in: `local account`, or the address of a provider.
     pub through: String,
-    /// Last sign-in.
-    pub last_sign_in: Option<Timestamp>,
+    /// When it was made.
+    pub made: Timestamp,
     /// Whether it is shut.
     pub locked: bool,
     /// Whether it is the reader's own.
@@ -45,9 +47,11 @@ pub struct PersonRow {
 /// A role and where it holds.
 #[derive(Clone, Debug)]
 pub struct RoleHeld {
+    /// The same as it stands in a form, `operator|01h…|`.
+    pub value: String,
     /// Role, `operator`.
     pub role: String,
-    /// Where it holds, `everywhere`, `client Nordwerft`, `group web`.
+    /// Where it holds, `everywhere`, `client Nordwerft`, `group web of Nordwerft`.
     pub scope: String,
 }
 
@@ -62,13 +66,15 @@ pub struct Invitation {
     pub expires: Timestamp,
 }
 
-/// API tokens.
+/// One's own API tokens.
 #[derive(Clone, Debug)]
 pub struct Tokens {
     /// Tokens, newest first.
     pub rows: Vec<ApiTokenRow>,
-    /// Scopes that the reader can give.
+    /// Roles, with where they hold, that the reader can give.
     pub scopes: Vec<Choice>,
+    /// Days that a token lives at most.
+    pub days: i64,
     /// The secret just made, shown once.
     pub created: Option<NewSecret>,
 }
@@ -80,14 +86,12 @@ pub struct ApiTokenRow {
     pub id: String,
     /// What it is for.
     pub name: String,
-    /// Who made it.
-    pub by: String,
-    /// Scopes.
-    pub scopes: Vec<String>,
+    /// What it may do at most.
+    pub scopes: Vec<RoleHeld>,
     /// When it was made.
     pub made: Timestamp,
     /// When it ends.
-    pub expires: Option<Timestamp>,
+    pub expires: Timestamp,
     /// When it was last used.
     pub used: Option<Timestamp>,
     /// Whether it was taken back.
@@ -205,6 +209,8 @@ pub struct EnrolmentTokenRow {
 #[derive(Clone, Debug)]
 pub struct Account {
     /// Sign-in name.
+    pub account: String,
+    /// Name shown.
     pub name: String,
     /// Mail address.
     pub mail: Option<String>,
@@ -212,16 +218,16 @@ pub struct Account {
     pub roles: Vec<RoleHeld>,
     /// Whether the account has a password of its own.
     pub password: bool,
-    /// Whether one-time codes are set up.
-    pub one_time_codes: bool,
+    /// Passkeys and programs for one-time codes, oldest first.
+    pub factors: Vec<FactorRow>,
     /// Set-up of one-time codes under way.
     pub setup: Option<SecondFactorSetup>,
-    /// Recovery codes left; none where they are not used.
+    /// Recovery codes left; none where there is nothing that they stand in for.
     pub recovery_codes: Option<u64>,
     /// Recovery codes just made, shown once.
     pub new_recovery_codes: Vec<String>,
-    /// Passkeys.
-    pub passkeys: Vec<PasskeyRow>,
+    /// Whether the console's address allows passkeys.
+    pub passkeys_possible: bool,
     /// Sessions, newest first.
     pub sessions: Vec<SessionRow>,
 }
@@ -229,23 +235,57 @@ pub struct Account {
 /// What an authenticator program needs; shown once.
 #[derive(Clone, Debug)]
 pub struct SecondFactorSetup {
+    /// Sent back with the first code.
+    pub ticket: String,
     /// Secret in base 32, in groups of four.
     pub secret: String,
     /// `otpauth:` address.
     pub address: String,
+    /// The address as a code to photograph.
+    pub picture: Option<SquareCode>,
 }
 
-/// One passkey.
+/// A two-dimensional code, as a drawing.
 #[derive(Clone, Debug)]
-pub struct PasskeyRow {
+pub struct SquareCode {
+    /// Squares on a side, with the quiet zone around them.
+    pub side: usize,
+    /// The dark squares, in the words of the `d` of a path.
+    pub path: String,
+}
+
+/// A passkey, or a program for one-time codes.
+#[derive(Clone, Debug)]
+pub struct FactorRow {
     /// Id.
     pub id: String,
+    /// Kind, `passkey` or `one-time codes`.
+    pub kind: String,
     /// Name its owner gave it.
     pub name: String,
     /// When it was added.
     pub added: Timestamp,
     /// When it was last used.
     pub used: Option<Timestamp>,
+}
+
+/// The question for a fresh proof of who sits there.
+#[derive(Clone, Debug)]
+pub struct FreshProof {
+    /// Sent back with the proof.
+    pub ticket: String,
+    /// Whether a code of a program will do.
+    pub code: bool,
+    /// Whether a recovery code will do.
+    pub recovery_code: bool,
+    /// Whether the password will do.
+    pub password: bool,
+    /// Options for `navigator.credentials.get` as JSON, where a passkey will do.
+    pub passkey: Option<String>,
+    /// Page of the console to go on to.
+    pub next: String,
+    /// What was wrong with the last try.
+    pub trouble: Option<String>,
 }
 
 /// One session.

@@ -1,8 +1,11 @@
 //! **Applications**: the list, and one application's status.
 
-use super::findings::FindingRow;
 use super::hosts::{Condition, HostRow};
+use super::shell::{Choice, Listing};
 use jiff::Timestamp;
+use plimsoll_core::model::advisory::Rating;
+use plimsoll_core::model::finding::State;
+use plimsoll_core::model::obligation::Verdict;
 use plimsoll_core::model::problem::Problem;
 use plimsoll_core::model::scan::Coverage;
 
@@ -37,39 +40,79 @@ pub struct ApplicationPage {
     /// What the list says of it.
     pub row: ApplicationRow,
     /// What it is for.
-    pub description: String,
+    pub note: String,
     /// Who must hear of it.
-    pub stakeholders: Vec<Stakeholder>,
+    pub stakeholders: Vec<String>,
     /// Its SBOM; none when none was given.
     pub bill: Option<ApplicationBill>,
-    /// Findings of its own components.
-    pub findings: Vec<FindingRow>,
-    /// Hosts it runs on.
+    /// Findings of its own components, most urgent first, as many as the page
+    /// shows.
+    pub findings: Vec<ApplicationFinding>,
+    /// Those in all.
+    pub findings_total: u64,
+    /// Group whose hosts it runs on: id and name.
+    pub group: Option<(String, String)>,
+    /// Hosts it runs on, as many as the page shows.
     pub hosts: Vec<HostRow>,
+    /// Hosts beyond those.
+    pub hosts_more: u64,
+    /// What is needed to change it; none where the reader may not.
+    pub edit: Option<ApplicationEdit>,
 }
 
-/// Somebody with a stake in an application.
+/// What the forms of an application need beside the page.
 #[derive(Clone, Debug)]
-pub struct Stakeholder {
-    /// Name.
-    pub name: String,
-    /// What the stake is, `incident contact`.
-    pub role: String,
-    /// Address.
-    pub contact: String,
+pub struct ApplicationEdit {
+    /// Names of the hosts that are named one by one, one a line.
+    pub named: String,
+    /// Groups that can be chosen.
+    pub groups: Vec<Choice>,
+}
+
+/// The applications.
+#[derive(Clone, Debug)]
+pub struct Applications {
+    /// The list.
+    pub list: Listing<ApplicationRow>,
+    /// Clients that a new one can belong to; empty where the reader may make
+    /// none.
+    pub clients: Vec<Choice>,
+}
+
+/// One finding of an application's own components.
+#[derive(Clone, Debug)]
+pub struct ApplicationFinding {
+    /// Advisory.
+    pub advisory: String,
+    /// One line about it.
+    pub summary: String,
+    /// Component.
+    pub component: String,
+    /// Its version.
+    pub version: String,
+    /// First fixed version.
+    pub fixed: Option<String>,
+    /// State.
+    pub state: State,
+    /// Severity.
+    pub rating: Rating,
+    /// Whether it is known to be exploited.
+    pub exploited: bool,
+    /// Due date.
+    pub due: Option<Timestamp>,
+    /// Where the obligation stands.
+    pub verdict: Verdict,
 }
 
 /// The SBOM of an application.
 #[derive(Clone, Debug)]
 pub struct ApplicationBill {
-    /// Format, `CycloneDX 1.6`.
+    /// Format, `CycloneDX 1.6 JSON`.
     pub format: String,
-    /// SHA-256, hex.
+    /// SHA-256 of what was read from it, hex.
     pub digest: String,
-    /// When it was given.
-    pub received: Timestamp,
-    /// By whom.
-    pub by: String,
+    /// Whether an advisory database judged it.
+    pub judged: bool,
     /// How much of it was judged.
     pub coverage: Coverage,
     /// What could not be read.

@@ -335,3 +335,31 @@ pub struct GroupRow {
     /// Earliest due date.
     pub due: Option<Timestamp>,
 }
+
+/// The groups.
+#[derive(Clone, Debug)]
+pub struct Groups {
+    /// Groups, by name.
+    pub rows: Vec<GroupRow>,
+    /// Clients that a new group can belong to; empty where the reader may make
+    /// none.
+    pub clients: Vec<Choice>,
+}
+
+/// One group.
+#[derive(Clone, Debug)]
+pub struct GroupPage {
+    /// What the list says of it.
+    pub row: GroupRow,
+    /// What it is for.
+    pub note: String,
+    /// Client it belongs to.
+    pub client: Option<String>,
+    /// Whether the reader may change it.
+    pub changes: bool,
+    /// Its hosts, by name.
+    pub hosts: Listing<HostRow>,
+    /// Names of its hosts, one a line, to be edited; none where they follow
+    /// from a query.
+    pub named: Option<String>,
+}

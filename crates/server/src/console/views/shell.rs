@@ -35,6 +35,8 @@ pub struct Reader {
     pub client: Option<String>,
     /// Clients that may be chosen instead; empty where there is one.
     pub clients: Vec<Choice>,
+    /// Until when a fresh proof of them counts; none where it does not.
+    pub proven: Option<Timestamp>,
     /// What the page may offer. Hiding a button is courtesy; the server
     /// refuses on its own.
     pub may: Abilities,
@@ -47,8 +49,6 @@ pub struct Abilities {
     pub operate: bool,
     /// Enrol and admit hosts.
     pub enrol: bool,
-    /// Change the policy.
-    pub author_policy: bool,
     /// Read the evidence log.
     pub audit: bool,
     /// People, tokens, webhooks.

@@ -25,20 +25,21 @@ pub enum SignInStep {
         /// Providers offered.
         providers: Vec<OidcProvider>,
     },
-    /// A one-time or recovery code.
-    Code {
+    /// A second proof.
+    Second {
         /// Sent back with the proof.
         ticket: String,
+        /// Whether one-time or recovery codes will do.
+        codes: bool,
+        /// Options for `navigator.credentials.get` as JSON, where a passkey
+        /// will do.
+        passkey: Option<String>,
     },
     /// A one-time link was opened; the token is sent only by pressing the
     /// button, because mail scanners open links.
     Link {
         /// Secret of the link.
         token: String,
-        /// Whether a password must be chosen (an invitation).
-        choose_password: bool,
-        /// For whom.
-        name: String,
     },
 }
 

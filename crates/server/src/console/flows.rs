@@ -1,0 +1,283 @@
+//! What people do in the console, from the first link on, against a whole
+//! server.
+
+use crate::identity::totp;
+use crate::trial::{Asker, Trial};
+use axum::http::StatusCode;
+use serde_json::json;
+
+const PASSWORD: &str = "tidal cranberry mosaic lantern";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_of_the_navigation_opens() {
+    let trial = Trial::start().await;
+    let owner = trial.owner().await;
+    let pages = super::pages::SECTIONS.iter().chain(super::pages::ADMINISTRATION).map(|(_, path, _)| *path);
+    for path in pages.chain(["/console/account", "/console/account/proof?next=/console", "/console/tokens", "/console/compare", "/console/search"]) {
+        // Without anything to prove oneself with, the question says so.
+        let wanted = if path.contains("proof") { StatusCode::CONFLICT } else { StatusCode::OK };
+        let said = trial.get(&owner, path).await;
+        assert_eq!(said.status, wanted, "{path}: {}", said.body);
+        assert!(said.body.contains("</html>"), "{path}");
+        let stranger = trial.get(&Asker::default(), path).await;
+        assert!(stranger.location.starts_with("/console/sign-in?next="), "{path}: {stranger:?}");
+    }
+    for path in ["hosts", "findings", "packages", "activity", "advisories/CVE-2026-0001/hosts"] {
+        let csv = trial.get(&owner, &format!("/console/{path}.csv")).await;
+        assert!(csv.status == StatusCode::OK && csv.body.contains(','), "{path}: {csv:?}");
+        assert!(trial.get(&owner, &format!("/console/{path}.json")).await.json().is_array(), "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_sets_its_own_proofs() {
+    let trial = Trial::start().await;
+    let mut owner = trial.owner().await;
+    let differ = trial.post(&mut owner, "/console/account/password", &[("password", PASSWORD), ("again", "other")]).await;
+    assert_eq!(differ.status, StatusCode::BAD_REQUEST);
+    let set = trial.post(&mut owner, "/console/account/password", &[("password", PASSWORD), ("again", PASSWORD)]).await;
+    assert_eq!(set.location, "/console/account", "{set:?}");
+
+    // One-time codes: begun, confirmed with the first code, and asked for at
+    // the next sign-in.
+    let begun = trial.post(&mut owner, "/console/account/codes", &[]).await;
+    assert!(begun.body.contains("class=\"square-code\""));
+    let seed = data_encoding::BASE32_NOPAD.decode(begun.element("code-secret").replace(' ', "").as_bytes()).unwrap();
+    let code = totp::code_at(&seed, trial.app().identity.now()).unwrap();
+    let wrong = trial.post(&mut owner, "/console/account/codes/confirm", &[("ticket", "x"), ("code", &code), ("label", "phone")]).await;
+    assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);
+    let done = trial.post(&mut owner, "/console/account/codes/confirm", &[("ticket", &begun.field("ticket")), ("code", &code), ("label", "phone")]).await;
+    let codes = done.element("recovery-codes");
+    let recovery = codes.lines().next().unwrap().to_owned();
+    assert!(recovery.len() > 12, "{codes}");
+    assert!(!trial.get(&owner, "/console/account").await.body.contains(&recovery), "shown once");
+
+    let mut again = Asker::default();
+    let asked = trial.post(&mut again, "/console/sign-in", &[("name", "owner"), ("password", PASSWORD), ("next", "/console/people")]).await;
+    let ticket = asked.field("ticket");
+    let mistyped = trial.post(&mut again, "/console/sign-in/second", &[("ticket", &ticket), ("code", "000000"), ("next", "/console/people")]).await;
+    assert_eq!((mistyped.status, mistyped.field("ticket")), (StatusCode::UNAUTHORIZED, ticket.clone()));
+    let signed_in = trial.post(&mut again, "/console/sign-in/second", &[("ticket", &ticket), ("code", &recovery), ("next", "/console/people")]).await;
+    assert_eq!(signed_in.location, "/console/people", "{signed_in:?}");
+
+    // Two sessions; the newer one ends the other.
+    let account = trial.get(&again, "/console/account").await;
+    assert!(account.body.contains("9\u{a0}recovery codes are left"), "{}", account.body);
+    assert!(!account.body.contains("name=\"again\""), "without a fresh proof no form");
+    trial.post(&mut again, "/console/account/sessions/end", &[]).await;
+    assert!(trial.get(&owner, "/console/account").await.location.starts_with("/console/sign-in"));
+    assert_eq!(trial.get(&again, "/console/account").await.status, StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_are_invited_limited_and_locked() {
+    let trial = Trial::start().await;
+    let mut owner = trial.owner().await;
+    trial.post(&mut owner, "/console/account/password", &[("password", PASSWORD), ("again", PASSWORD)]).await;
+    let per = trial.person(&mut owner, "per", "viewer", "").await;
+    let seen = trial.get(&per, "/console/hosts").await;
+    assert!(seen.status == StatusCode::OK && !seen.body.contains("/console/people"), "the navigation shows what one may do");
+    assert_eq!(trial.get(&per, "/console/people").await.status, StatusCode::FORBIDDEN);
+
+    // Without a fresh proof there is no form, and sending one anyway leads to
+    // the question and back.
+    let mut stale = Asker::default();
+    trial.post(&mut stale, "/console/sign-in", &[("name", "owner"), ("password", PASSWORD)]).await;
+    let page = trial.get(&stale, "/console/people").await;
+    assert!(page.body.contains("Show that it is you") && !page.body.contains("Make a one-time link"), "{}", page.body);
+    let people = trial.app().identity.people().await.unwrap();
+    let id = people.iter().find(|person| person.account == "per").unwrap().id.to_string();
+    let lock = format!("/console/people/{id}/lock");
+    let sent = trial.post(&mut stale, &lock, &[("reason", "left")]).await;
+    assert_eq!(sent.location, "/console/account/proof?next=%2Fconsole%2Fpeople", "{sent:?}");
+    let question = trial.get(&stale, &sent.location).await;
+    let ticket = question.field("ticket");
+    let wrong = trial.post(&mut stale, "/console/account/proof", &[("ticket", &ticket), ("password", "wrong"), ("next", "/console/people")]).await;
+    assert_eq!(wrong.status, StatusCode::UNAUTHORIZED, "{wrong:?}");
+    let proof = [("ticket", wrong.field("ticket")), ("password", PASSWORD.to_owned()), ("next", "https://evil.example".to_owned())];
+    let proof: Vec<(&str, &str)> = proof.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let proven = trial.post(&mut stale, "/console/account/proof", &proof).await;
+    assert_eq!(proven.location, "/console", "only to pages of ours");
+
+    let client = trial.app().store.clients(&plimsoll_store::Scope::All).await.unwrap()[0].id;
+    let place = format!("{client}|");
+    let given = trial.post(&mut stale, &format!("/console/people/{id}/roles"), &[("role", "operator"), ("place", &place), ("reason", "on call")]).await;
+    assert_eq!(given.location, "/console/people", "{given:?}");
+    let listed = trial.get(&stale, "/console/people").await;
+    assert!(listed.body.contains("operator <span class=\"quiet\">client default</span>"), "{}", listed.body);
+    assert!(trial.get(&per, "/console/hosts").await.location.starts_with("/console/sign-in"), "a session ends with its roles");
+    let taken = trial.post(&mut stale, &format!("/console/people/{id}/roles/remove"), &[("role", "viewer||")]).await;
+    assert_eq!(taken.location, "/console/people");
+    let locked = trial.post(&mut stale, &lock, &[("reason", "left")]).await;
+    assert_eq!(locked.location, "/console/people", "{locked:?}");
+    let person = trial.app().identity.people().await.unwrap().into_iter().find(|person| person.account == "per").unwrap();
+    assert!(person.disabled.is_some() && person.grants.len() == 1, "{person:?}");
+    let why = trial.get(&stale, "/console/activity").await;
+    assert!(why.body.contains("on call") && why.body.contains("left"), "the reasons stand in the evidence log");
+    // Nobody locks themselves out, nor takes the last administrator away.
+    let own = people.iter().find(|person| person.account == "owner").unwrap().id;
+    assert_eq!(trial.post(&mut stale, &format!("/console/people/{own}/lock"), &[]).await.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_shown_once_and_no_wider_than_its_maker() {
+    let trial = Trial::start().await;
+    let mut owner = trial.owner().await;
+    let mut per = trial.person(&mut owner, "per", "viewer", "").await;
+    let page = trial.get(&per, "/console/tokens").await;
+    assert!(page.body.contains("value=\"viewer||\"") && !page.body.contains("value=\"operator||\""), "{}", page.body);
+    let wider = trial.post(&mut per, "/console/tokens", &[("name", "x"), ("days", "9"), ("scope", "operator||")]).await;
+    assert!(wider.status == StatusCode::FORBIDDEN && wider.body.contains("E-TOKEN-SCOPE"), "{wider:?}");
+    let made = trial.post(&mut per, "/console/tokens", &[("name", "nightly"), ("days", "9"), ("scope", "viewer||")]).await;
+    let secret = made.element("token");
+    let program = Asker { token: Some(secret.clone()), ..Asker::default() };
+    assert_eq!(trial.get(&program, "/api/v1/hosts").await.status, StatusCode::OK);
+    let page = trial.get(&per, "/console/tokens").await;
+    assert!(page.body.contains("nightly") && !page.body.contains(&secret));
+    let id = trial.app().identity.tokens().await.unwrap().into_iter().find(|token| token.name == "nightly").unwrap().id;
+    // Another's token is none of one's own.
+    let mut other = trial.person(&mut owner, "kari", "operator", "").await;
+    assert_eq!(trial.post(&mut other, &format!("/console/tokens/{id}/revoke"), &[]).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(trial.post(&mut per, &format!("/console/tokens/{id}/revoke"), &[]).await.location, "/console/tokens");
+    assert_eq!(trial.get(&program, "/api/v1/hosts").await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn groups_follow_their_query_and_roles_follow_the_groups() {
+    let trial = Trial::start().await;
+    let mut owner = trial.owner().await;
+    let first = trial.host(&owner, "web-1", "prod").await;
+    trial.host(&owner, "web-2", "stage").await;
+    let bad = trial.post(&mut owner, "/console/groups", &[("name", "x"), ("query", "shelf = 1")]).await;
+    assert!(bad.status == StatusCode::BAD_REQUEST && bad.body.contains("is no field"), "{bad:?}");
+    let made = trial.post(&mut owner, "/console/groups", &[("name", "production"), ("query", "environment = prod"), ("reason", "roles")]).await;
+    assert!(made.location.starts_with("/console/groups/"), "{made:?}");
+    let page = trial.get(&owner, &made.location).await;
+    assert!(page.body.contains("web-<wbr>1") && !page.body.contains("web-<wbr>2"), "{}", page.body);
+    let group = made.location.rsplit('/').next().unwrap().to_owned();
+    let (api, hosts) = (format!("/api/v1/groups/{group}"), format!("/api/v1/groups/{group}/hosts"));
+    assert_eq!(trial.get(&owner, &api).await.json()["hosts"], 1);
+    let by_hand = trial.send(&owner, "PUT", &hosts, &json!({ "hosts": [first] })).await;
+    assert_eq!((by_hand.status, by_hand.json()["code"].clone()), (StatusCode::CONFLICT, json!("E-GROUP-QUERY")));
+
+    // A role for the group reaches its hosts and no others, and follows them.
+    let client = trial.app().store.clients(&plimsoll_store::Scope::All).await.unwrap()[0].id;
+    let per = trial.person(&mut owner, "per", "viewer", &format!("{client}|{group}")).await;
+    let names = |said: crate::trial::Said| -> Vec<String> {
+        said.json()["rows"].as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names(trial.get(&per, "/api/v1/hosts").await), ["web-1"]);
+    trial.send(&owner, "PATCH", &format!("/api/v1/hosts/{first}"), &json!({ "environment": "stage" })).await;
+    assert!(names(trial.get(&per, "/api/v1/hosts").await).is_empty());
+    assert!(trial.app().store.group_members(group.parse().unwrap()).await.unwrap().is_empty(), "the store knows it too");
+    let edited = trial.send(&owner, "PATCH", &api, &json!({ "query": "environment = stage, name = web-*" })).await;
+    assert_eq!((edited.status, edited.json()["hosts"].clone()), (StatusCode::OK, json!(2)), "{edited:?}");
+    assert_eq!(names(trial.get(&per, &hosts).await), ["web-1", "web-2"]);
+    assert_eq!(names(trial.get(&per, "/api/v1/hosts?filter=name%20%3D%20*-2").await), ["web-2"]);
+    let wrong = trial.get(&per, "/api/v1/hosts?filter=name").await;
+    assert_eq!((wrong.status, wrong.json()["code"].clone()), (StatusCode::BAD_REQUEST, json!("E-QUERY")));
+    trial.send(&owner, "POST", &format!("/api/v1/hosts/{first}/retire"), &json!({})).await;
+    assert_eq!(names(trial.get(&per, &hosts).await), ["web-2"]);
+
+    // Emptied, the query leaves who is there, and the hosts are named by hand.
+    trial.send(&owner, "PATCH", &api, &json!({ "query": "" })).await;
+    assert_eq!(names(trial.get(&per, &hosts).await), ["web-2"]);
+    let unknown = trial.post(&mut owner, &format!("/console/groups/{group}/hosts"), &[("hosts", "web-2\nweb-9")]).await;
+    assert!(unknown.status == StatusCode::BAD_REQUEST && unknown.body.contains("web-9"), "{unknown:?}");
+    trial.post(&mut owner, &format!("/console/groups/{group}/hosts"), &[("hosts", "")]).await;
+    assert!(names(trial.get(&per, "/api/v1/hosts").await).is_empty());
+    let removed = trial.post(&mut owner, &format!("/console/groups/{group}/remove"), &[("reason", "done")]).await;
+    assert_eq!(removed.location, "/console/groups", "{removed:?}");
+    assert_eq!(trial.get(&owner, &api).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn groups_are_what_they_were_after_a_start() {
+    let trial = Trial::start().await;
+    let owner = trial.owner().await;
+    trial.host(&owner, "web-1", "prod").await;
+    let made = trial.send(&owner, "POST", "/api/v1/groups", &json!({ "name": "production", "query": "environment = prod" })).await;
+    let group = made.json()["id"].as_str().unwrap().parse().unwrap();
+    trial.app().fleet.write().drop_group(group);
+    crate::membership::refresh(trial.app()).await.unwrap();
+    assert_eq!(trial.app().fleet.read().of_group(group).unwrap().len(), 1);
+}
+
+const SBOM: &str = r#"{"bomFormat":"CycloneDX","specVersion":"1.6","metadata":{"component":{"type":"application","name":"shop","version":"3.1"}},
+"components":[{"type":"library","name":"serde","version":"1.0.1","purl":"pkg:cargo/serde@1.0.1"},{"type":"library","name":"left-pad","version":"1.0.0","purl":"pkg:npm/left-pad@1.0.0"}]}"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_has_people_hosts_and_components() {
+    let trial = Trial::start().await;
+    let mut owner = trial.owner().await;
+    let first = trial.host(&owner, "web-1", "prod").await;
+    trial.host(&owner, "web-2", "prod").await;
+    let made = trial.post(&mut owner, "/console/applications", &[("name", "Shop front"), ("owner", "Ragnhild"), ("team", "shop")]).await;
+    assert!(made.location.starts_with("/console/applications/"), "{made:?}");
+    let page = made.location.clone();
+    let id = page.rsplit('/').next().unwrap().to_owned();
+    let api = format!("/api/v1/applications/{id}");
+    let fields = [("name", "Shop front"), ("owner", "Ragnhild"), ("team", "shop"), ("stakeholders", "Per\ncustomer service"), ("hosts", "web-1")];
+    assert_eq!(trial.post(&mut owner, &page, &fields).await.location, page);
+    let known = trial.get(&owner, &api).await.json();
+    assert_eq!((known["hosts"].clone(), known["stakeholders"].clone(), known["components"].clone()), (json!([first]), json!(["Per", "customer service"]), json!(null)));
+    assert!(trial.get(&owner, &format!("/console/hosts/{first}")).await.body.contains("Shop front"), "the host's page names it");
+
+    let wrong = trial.ask(&owner, "PUT", &format!("{api}/sbom"), "application/octet-stream", "no SBOM").await;
+    assert_eq!(wrong.status, StatusCode::BAD_REQUEST, "{wrong:?}");
+    let given = trial.ask(&owner, "PUT", &format!("{api}/sbom"), "application/octet-stream", SBOM).await;
+    assert_eq!((given.status, given.json()["components"].clone()), (StatusCode::OK, json!(3)), "{given:?}");
+    // Without an advisory database nothing is known, and nothing is claimed.
+    assert_eq!(given.json()["findings"], json!(null));
+    let shown = trial.get(&owner, &page).await;
+    assert!(shown.body.contains("CycloneDX 1.6") && shown.body.contains("unknown, not absent"), "{}", shown.body);
+    assert_eq!(trial.get(&owner, &format!("{api}/findings")).await.json()["coverage"]["components"], 3);
+
+    // By a group, the hosts follow it.
+    let group = trial.send(&owner, "POST", "/api/v1/groups", &json!({ "name": "production", "query": "environment = prod" })).await;
+    let group = group.json()["id"].as_str().unwrap().to_owned();
+    let edited = trial.send(&owner, "PATCH", &api, &json!({ "group": group })).await;
+    assert_eq!(edited.json()["hosts"].as_array().map(Vec::len), Some(2), "{edited:?}");
+    trial.send(&owner, "PATCH", &format!("/api/v1/hosts/{first}"), &json!({ "environment": "stage" })).await;
+    assert_eq!(trial.get(&owner, &api).await.json()["hosts"].as_array().map(Vec::len), Some(1));
+    assert!(trial.get(&owner, "/console/search?q=shop").await.body.contains(&page));
+    let listed = trial.get(&owner, "/console/applications.json").await.json();
+    assert_eq!(listed[0]["name"], "Shop front");
+
+    // A role for a group sees hosts, not the client's applications.
+    let client = trial.app().store.clients(&plimsoll_store::Scope::All).await.unwrap()[0].id;
+    let per = trial.person(&mut owner, "per", "operator", &format!("{client}|{group}")).await;
+    assert_eq!(trial.get(&per, &api).await.status, StatusCode::NOT_FOUND);
+    // The group goes, the application stays.
+    trial.ask(&owner, "DELETE", &format!("/api/v1/groups/{group}"), "text/plain", "").await;
+    assert_eq!(trial.get(&owner, &api).await.json()["group"], json!(null));
+    assert_eq!(trial.post(&mut owner, &format!("{page}/remove"), &[("reason", "gone")]).await.location, "/console/applications");
+    assert_eq!(trial.get(&owner, &api).await.status, StatusCode::NOT_FOUND);
+}
+
+const ADVISORY: &str = r#"{"id":"RUSTSEC-2026-0001","published":"2026-11-01T00:00:00Z","modified":"2026-11-01T00:00:00Z","summary":"It falls over",
+"affected":[{"package":{"ecosystem":"crates.io","name":"serde"},"ranges":[{"type":"SEMVER","events":[{"introduced":"0"},{"fixed":"1.0.2"}]}]}]}"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_advisory_reaches_an_applications_components() {
+    let trial = Trial::start().await;
+    let owner = trial.owner().await;
+    let made = trial.send(&owner, "POST", "/api/v1/applications", &json!({ "name": "Shop front" })).await;
+    let id = made.json()["id"].as_str().unwrap_or_else(|| panic!("{made:?}")).to_owned();
+    let api = format!("/api/v1/applications/{id}");
+    trial.ask(&owner, "PUT", &format!("{api}/sbom"), "application/octet-stream", SBOM).await;
+    trial.advise(&[("osv/crates.io/RUSTSEC-2026-0001.json", ADVISORY)]);
+    let mut known = serde_json::Value::Null;
+    for _ in 0..300 {
+        known = trial.get(&owner, &api).await.json();
+        if !known["findings"].is_null() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert_eq!(known["findings"], 1, "{known}");
+    let page = trial.get(&owner, &format!("/console/applications/{id}")).await.body;
+    assert!(page.contains("RUSTSEC-2026-0001") && page.contains("1.0.2"), "{page}");
+    let listed = trial.get(&owner, "/console/applications.json").await.json();
+    assert_eq!((listed[0]["findings"].clone(), listed[0]["components"].clone()), (json!(1), json!(3)));
+}
