@@ -20,6 +20,7 @@ struct Migration {
 const MIGRATIONS: &[Migration] = &[
     Migration { number: 1, name: "first", sql: include_str!("migrations/0001_first.sql") },
     Migration { number: 2, name: "identity", sql: include_str!("migrations/0002_identity.sql") },
+    Migration { number: 3, name: "notices", sql: include_str!("migrations/0003_notices.sql") },
 ];
 
 const REGISTER: &str = "CREATE TABLE IF NOT EXISTS migrations (

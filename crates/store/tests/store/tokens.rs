@@ -148,7 +148,7 @@ fn a_dump_holds_nothing_that_opens_a_door() {
         let (_, enrolment) = change.add_enrolment_token(new_token(client, 1)).await.unwrap();
         let (_, api) = change.add_api_token(person.id, "script", serde_json::json!(["hosts.read"]), None).await.unwrap();
         let link = change.add_sign_in_link(person.id, "recovery", at(600)).await.unwrap();
-        let (webhook, signing) = change.add_webhook(Some(client), "chat", "https://example.org/hook", vec![]).await.unwrap();
+        let (webhook, signing) = change.add_webhook(Some(client), plimsoll_store::webhooks::Channel::Webhook, "chat", "https://example.org/hook", vec![]).await.unwrap();
         let seed = store.seal("second-factor:1", b"JBSWY3DPEHPK3PXP").unwrap();
         let factor = crate::people::factor(person.id, "1", &seed);
         change.add_second_factor(&factor).await.unwrap();
