@@ -15,6 +15,7 @@ pub mod fleet;
 pub mod http;
 pub mod identity;
 pub mod metrics;
+pub mod notices;
 pub mod outward;
 pub mod phases;
 pub mod run;

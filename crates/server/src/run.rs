@@ -6,6 +6,7 @@ use crate::evidence::Witnessed;
 use crate::fleet::Fleet;
 use crate::metrics::Metrics;
 use crate::outward::{Allowed, Outward};
+use crate::notices::{self, Notices};
 use crate::phases::monitor::{Advisories, Look};
 use crate::phases::{evaluate, monitor};
 use crate::http::address::Proxies;
@@ -23,11 +24,12 @@ use jiff::Timestamp;
 use plimsoll_core::model::identifier::HostId;
 use plimsoll_core::model::problem::Problem;
 use plimsoll_formats::trust::SignedRoot;
-use plimsoll_store::{Options, Store, StoreError};
+use plimsoll_store::{Actor, Intent, Options, Store, StoreError};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, broadcast, watch};
@@ -86,12 +88,15 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
         metrics: Metrics::new(),
         judging: Semaphore::new(cores),
         news: broadcast::channel(NEWS).0,
+        notices: Notices::new(&configuration.notices)?,
         configuration,
     });
     if let Look::Refused(problem) = app.advisories.look() {
         tracing::error!(code = problem.code, place = problem.place, "{}; {}", problem.text, problem.next);
     }
     load(&app).await.map_err(|error| *error.problem)?;
+    let first: Option<String> = app.store.setting(FIRST_DATABASE).await.map_err(|error| *error.problem)?;
+    app.notices.judged_before.store(first.is_some(), Ordering::Release);
     let proxies = Proxies::new(app.configuration.trusted_proxies.iter().map(|address| IpNet::from(*address)).collect());
     let gate = Gate::new(identity, Some(Arc::new(agents::Signatures(Arc::clone(&app)))), origins, proxies, Limits::default());
     let service = routes().serve(Arc::clone(&app), Arc::new(gate));
@@ -101,7 +106,9 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
     tasks.spawn(watch_advisories(Arc::clone(&app), stopped.clone()));
     tasks.spawn(keep_counts(Arc::clone(&app), stopped.clone()));
     tasks.spawn(flush_presence(Arc::clone(&app), stopped.clone()));
-    tasks.spawn(keep_evidence(Arc::clone(&app), stopped));
+    tasks.spawn(keep_evidence(Arc::clone(&app), stopped.clone()));
+    tasks.spawn(notices::publish::run(Arc::clone(&app), stopped.clone()));
+    tasks.spawn(notices::send::run(Arc::clone(&app), stopped));
     Ok(Running { app, bound, stop, tasks })
 }
 
@@ -197,6 +204,7 @@ async fn pause(length: Duration, stopped: &mut watch::Receiver<bool>) -> bool {
 async fn watch_advisories(app: Shared, mut stopped: watch::Receiver<bool>) {
     let mut judge = Judge::default();
     judge.all(&app, &stopped).await;
+    judged(&app).await;
     while pause(LOOK, &mut stopped).await {
         match app.advisories.look() {
             Look::Same => {}
@@ -206,9 +214,32 @@ async fn watch_advisories(app: Shared, mut stopped: watch::Receiver<bool>) {
             Look::Swapped { now, .. } => {
                 tracing::info!(digest = now.named.digest, "another advisory database is in force");
                 let _ = app.news.send(News::Advisories);
+                app.notices.judging.store(true, Ordering::Release);
                 judge.touched(&app, &now, &stopped).await;
+                judged(&app).await;
             }
         }
+    }
+}
+
+/// Whether a database ever judged this fleet, by the digest of the first.
+const FIRST_DATABASE: &str = "advisories.first";
+
+/// Notes that every host is judged against the database in force. What another
+/// one finds after that is news, also after a restart.
+async fn judged(app: &Shared) {
+    app.notices.judging.store(false, Ordering::Release);
+    let Some(held) = app.advisories.held() else { return };
+    if app.notices.judged_before.swap(true, Ordering::AcqRel) {
+        return;
+    }
+    let noted = async {
+        let mut change = app.store.begin(Intent::new(Actor::server(), Timestamp::now(), "advisories.first", "advisories")).await?;
+        change.set(FIRST_DATABASE, Some(&held.named.digest)).await?;
+        change.commit(None).await
+    };
+    if let Err(error) = noted.await {
+        tracing::warn!(code = error.problem.code, "the first advisory database is not noted: {}", error.problem.text);
     }
 }
 
@@ -267,7 +298,7 @@ impl Judge {
             }
             let app = Arc::clone(app);
             under_way.spawn(async move {
-                if let Err(refusal) = evaluate::again(&app, host).await {
+                if let Err(refusal) = evaluate::under_other_advisories(&app, host).await {
                     tracing::error!(%host, "cannot be judged again: {refusal}");
                 }
             });

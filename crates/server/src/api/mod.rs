@@ -8,6 +8,7 @@ pub mod knowledge;
 mod openapi;
 pub mod packages;
 mod routes;
+pub mod webhooks;
 
 pub use routes::routes;
 

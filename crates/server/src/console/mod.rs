@@ -25,12 +25,13 @@ pub mod pages;
 pub mod query;
 pub mod routes;
 pub mod views;
+mod webhooks;
 pub mod why;
 mod wording;
 
 /// The console's routes.
 pub fn routes() -> crate::http::routes::Routes<crate::app::Shared> {
-    handlers::routes().merge(entrance::routes())
+    handlers::routes().merge(entrance::routes()).merge(webhooks::routes())
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ pub const SECTIONS: &[(&str, &str, &str)] = &[
 /// Sections of the administration.
 pub const ADMINISTRATION: &[(&str, &str, &str)] = &[
     ("enrolment", "/console/enrolment", "Enrolment"),
+    ("webhooks", "/console/webhooks", "Webhooks"),
 ];
 
 macro_rules! pages {

@@ -109,7 +109,10 @@ routes! {
     POST "/console/tokens" Session "name, scope (several), days; answers with the secret";
     POST "/console/tokens/{id}/revoke" Session "takes a token back";
     GET "/console/webhooks" Administer "webhooks";
-    POST "/console/webhooks" Administer "address, kind (several); answers with the secret";
+    POST "/console/webhooks" Administer "name, channel, address, client, kind (several), reason; answers with the secret";
+    POST "/console/webhooks/{id}" Administer "name, address, kind (several), reason";
+    POST "/console/webhooks/{id}/switch" Administer "on (yes or no)";
+    POST "/console/deliveries/{id}/send-again" Administer "sends a delivery again";
     POST "/console/webhooks/{id}/test" Administer "sends a test event";
     POST "/console/webhooks/{id}/remove" Administer "reason";
     GET "/console/account" Session "one's own account";

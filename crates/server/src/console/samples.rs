@@ -120,7 +120,7 @@ pub(super) fn shell(words: &Words) -> Shell {
                 Choice { value: words.say("nordwerft"), text: words.say("Nordwerft"), count: None },
                 Choice { value: words.say("havn"), text: words.say("Havn Logistikk"), count: None },
             ],
-            may: Abilities { operate: true, enrol: true, author_policy: true, audit: true, administer: true },
+            may: Abilities { operate: true, enrol: true, author_policy: true, audit: true, administer: true, notices: true },
         }),
         evaluation: true,
         answer: Some(Answer {

@@ -69,6 +69,7 @@ fn draw_administration(words: &Words, shell: &Shell, bare: &Shell) -> Vec<(&'sta
         ("tokens", pages::tokens(shell, &samples::tokens(words))),
         ("tokens-none", pages::tokens(shell, &samples::no_tokens(words))),
         ("webhooks", pages::webhooks(shell, &samples::webhooks(words))),
+        ("webhooks-read", pages::webhooks(shell, &samples::read_webhooks(words))),
         ("webhooks-none", pages::webhooks(&noticed(false), &samples::no_webhooks(words))),
         ("account", pages::account(shell, &samples::account(words))),
         ("account-setup", pages::account(shell, &samples::account_in_setup(words))),

@@ -19,7 +19,7 @@ mod sign_in;
 mod today;
 
 pub use administration::{
-    Account, ApiTokenRow, DeliveryRow, Enrolment, EnrolmentTokenRow, Invitation, JoinCommand, NewSecret, PasskeyRow,
+    Account, ApiTokenRow, DeliveryRow, DeliveryStanding, Enrolment, EnrolmentTokenRow, Invitation, JoinCommand, NewSecret, PasskeyRow,
     People, PersonRow, RoleHeld, SecondFactorSetup, SessionRow, Tokens, WebhookRow, Webhooks,
 };
 pub use applications::{ApplicationBill, ApplicationPage, ApplicationRow, Stakeholder};

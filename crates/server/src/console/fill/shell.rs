@@ -46,6 +46,7 @@ fn reader(allowed: &Allowed) -> Option<Reader> {
             author_policy: false,
             audit: principal.may(Permission::ReadEvidence),
             administer: principal.may(Permission::ReadPeople),
+            notices: principal.may(Permission::ReadNotifications),
         },
     })
 }
