@@ -130,7 +130,7 @@ async fn view(app: &Shared, allowed: &Allowed, created: Option<NewSecret>) -> Re
         .map(|client| Choice { value: client.id.to_string(), text: client.name.clone(), count: None })
         .collect();
     if scope == Scope::Everything {
-        choices.insert(0, Choice { value: String::new(), text: "all clients, and the server's own".to_owned(), count: None });
+        choices.insert(0, Choice { value: String::new(), text: "all clients".to_owned(), count: None });
     }
     Ok(Webhooks {
         rows: webhooks

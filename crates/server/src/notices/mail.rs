@@ -98,8 +98,7 @@ impl Mailer {
                 let words = match error.status() {
                     Some(code) => format!("the mail server refused it: {code}"),
                     None if error.is_timeout() => "the mail server did not answer in time".to_owned(),
-                    None if error.is_tls() => "no trusted TLS with the mail server".to_owned(),
-                    None => "the mail server cannot be reached".to_owned(),
+                    None => format!("no mail can be handed over: {error}"),
                 };
                 (false, words)
             }

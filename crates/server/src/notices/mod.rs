@@ -36,7 +36,8 @@ pub struct Settings {
 pub struct Pace {
     /// Between two looks at what changed and at the outbox.
     pub look: Duration,
-    /// Quiet after the last change of findings before they are told together.
+    /// Quiet after the last change of findings before they are told together;
+    /// longer than entries take to get into the evidence log.
     pub settle: SignedDuration,
     /// How long a change of findings waits for that quiet: an advisory is to
     /// be told within a minute, whatever the fleet's size.

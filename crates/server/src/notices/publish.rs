@@ -201,7 +201,10 @@ impl Publisher {
         self.states = None;
         let Some(position) = kept.get("position").and_then(|text| text.parse().ok()) else {
             let now = Timestamp::now();
-            let position = app.store.log().await?.size;
+            // What waits to be integrated happened before as well; counted in
+            // this order, nothing that comes later is passed over.
+            let size = app.store.log().await?.size;
+            let position = size + app.store.pending_leaves().await?;
             self.told = Told {
                 silent: silent_hosts(app, now).await?.into_iter().map(|host| host.id.to_string()).collect(),
                 overdue: Some(now),
@@ -343,7 +346,11 @@ impl Gathered {
     /// and one event is to stand for one storm.
     fn settled(&self, app: &App, now: Timestamp) -> bool {
         let pace = &app.notices.pace;
-        let quiet = self.last.is_none_or(|last| now.duration_since(last) >= pace.settle);
+        let quiet = match self.last {
+            None => true,
+            // While hosts are judged, more of the same is on its way.
+            Some(last) => now.duration_since(last) >= pace.settle && !app.notices.judging.load(Ordering::Acquire),
+        };
         quiet || self.first.is_some_and(|first| now.duration_since(first) >= pace.longest_settle)
     }
 }

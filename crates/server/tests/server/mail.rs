@@ -79,7 +79,7 @@ fn starttls_is_insisted_on_and_the_password_goes_nowhere_else() {
     // Not trusted, or without TLS at all: nothing is said, and the log tells why
     // without the password.
     let without = FakeMailServer::new(None);
-    for (url, why) in [(smtp.url.clone(), "no trusted TLS"), (format!("smtp://localhost:{}", without.address.port()), "")] {
+    for (url, why) in [(smtp.url.clone(), "certificate"), (format!("smtp://localhost:{}", without.address.port()), "STARTTLS")] {
         let stage = Stage::with(&[], Some(Smtp { url, ..smtp.clone() }), Vec::new(), PACE);
         let target = people(&stage, &[]);
         stage.ask("POST", &format!("/api/v1/webhooks/{target}/test"), None);

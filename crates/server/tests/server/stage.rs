@@ -18,7 +18,7 @@ use tokio::runtime::Runtime;
 /// Seconds instead of minutes and days.
 pub const PACE: Pace = Pace {
     look: Duration::from_millis(100),
-    settle: SignedDuration::from_millis(500),
+    settle: SignedDuration::from_millis(2500),
     longest_settle: SignedDuration::from_secs(20),
     digest: SignedDuration::from_secs(1),
     first_retry: SignedDuration::from_millis(300),

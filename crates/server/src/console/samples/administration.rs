@@ -77,7 +77,7 @@ pub(in crate::console) fn webhooks(words: &Words) -> Webhooks {
             ("findings.overdue", "findings became overdue"),
             ("host.silent", "hosts went silent"),
         ]),
-        clients: words.choices(&[("", "all clients, and the server's own"), ("nordwerft", "Nordwerft"), ("havn", "Havn Logistikk")]),
+        clients: words.choices(&[("", "all clients"), ("nordwerft", "Nordwerft"), ("havn", "Havn Logistikk")]),
         mail: true,
         edits: true,
         created: Some(NewSecret { name: words.say("security channel"), secret: words.say("whsec_7x2k9mq4wv8d1c0k8m2x7r5t3y6u9p0aBcDeFgHiJk=") }),
