@@ -125,14 +125,21 @@ fn read(row: &AnyRow) -> Result<Delivery> {
     })
 }
 
-/// Writes a message and gives its id, which stays the same over all tries.
-pub(crate) async fn insert(connection: &mut AnyConnection, message: &Message, now: Timestamp) -> Result<String> {
-    let id = WebhookId::from_bits(fresh(now)?).to_string();
+/// Draws ids for messages, in ascending order: they stay the same over all
+/// tries.
+pub(crate) fn ids(number: usize, now: Timestamp) -> Result<Vec<String>> {
+    let mut ids = (0..number).map(|_| Ok(WebhookId::from_bits(fresh(now)?).to_string())).collect::<Result<Vec<_>>>()?;
+    ids.sort_unstable();
+    Ok(ids)
+}
+
+/// Writes a message.
+pub(crate) async fn insert(connection: &mut AnyConnection, id: &str, message: &Message, now: Timestamp) -> Result<()> {
     sqlx::query(
         "INSERT INTO deliveries (id, channel, target, client, event, body, state, attempts, next_try, claimed_by, claimed_until, created, ended, answer)
          VALUES ($1, $2, $3, $4, $5, $6, 'waiting', 0, $7, NULL, 0, $8, NULL, NULL)",
     )
-    .bind(id.as_str())
+    .bind(id)
     .bind(message.channel.as_str())
     .bind(message.target.as_str())
     .bind(message.client.map(|client| client.to_string()))
@@ -142,7 +149,7 @@ pub(crate) async fn insert(connection: &mut AnyConnection, message: &Message, no
     .bind(now.as_microsecond())
     .execute(connection)
     .await?;
-    Ok(id)
+    Ok(())
 }
 
 impl Store {
@@ -322,7 +329,9 @@ impl Change {
         let time = self.time();
         let (channel, target, event) = (channel.to_owned(), target.to_owned(), event.to_owned());
         let message = Message { channel, target, client, event, body: body.to_vec(), due: time };
-        insert(self.connection(), &message, time).await
+        let id = WebhookId::from_bits(fresh(time)?).to_string();
+        insert(self.connection(), &id, &message, time).await?;
+        Ok(id)
     }
 
     /// Tries a message again from now on that was delivered or given up.

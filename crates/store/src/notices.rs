@@ -3,7 +3,7 @@
 //! it stands for, and only under the newest lease.
 
 use crate::columns::Columns;
-use crate::deliveries::{Message, insert};
+use crate::deliveries::{Message, ids, insert};
 use crate::engine::Store;
 use crate::error::Result;
 use crate::leases::{Lease, fence};
@@ -77,8 +77,9 @@ impl Store {
     pub async fn issue(&self, lease: &Lease, now: Timestamp, issue: &Issue) -> Result<()> {
         let mut transaction = self.writer().await?;
         fence(&mut transaction, lease).await?;
-        for message in &issue.messages {
-            insert(&mut transaction, message, now).await?;
+        // In their order, which letters and logs keep.
+        for (id, message) in ids(issue.messages.len(), now)?.iter().zip(&issue.messages) {
+            insert(&mut transaction, id, message, now).await?;
         }
         for (name, value) in &issue.marks {
             match value {

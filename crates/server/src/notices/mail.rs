@@ -2,8 +2,8 @@
 //! TLS, or without it on this machine.
 
 use jiff::Timestamp;
+use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
-use lettre::message::{Mailbox, MultiPart, SinglePart};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
@@ -124,7 +124,8 @@ impl Mailer {
             builder = builder.to(Mailbox::new(None, person));
         }
         builder
-            .multipart(MultiPart::mixed().singlepart(SinglePart::builder().header(ContentType::TEXT_PLAIN).body(text(url, deliveries))))
+            .header(ContentType::TEXT_PLAIN)
+            .body(text(url, deliveries))
             .map_err(|error| error.to_string())
     }
 }
