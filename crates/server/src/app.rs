@@ -8,6 +8,7 @@ use crate::fleet::question::Clock;
 use crate::identity::Identity;
 use crate::identity::api::Doors;
 use crate::metrics::Metrics;
+use crate::notices::Notices;
 use crate::phases::monitor::Advisories;
 use axum::extract::FromRef;
 use jiff::Timestamp;
@@ -48,6 +49,8 @@ pub struct App {
     pub grouping: tokio::sync::Mutex<()>,
     /// Says what changed, to pages that are open.
     pub news: broadcast::Sender<News>,
+    /// What goes out to other systems and people.
+    pub notices: Notices,
 }
 
 /// Something changed that an open page may show.

@@ -1,5 +1,6 @@
 //! What a server is told when it starts.
 
+use crate::notices;
 use plimsoll_core::model::policy::PolicySet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -36,6 +37,8 @@ pub struct Configuration {
     pub silence_seconds: u32,
     /// Proxies whose `Forwarded` headers are believed.
     pub trusted_proxies: Vec<std::net::IpAddr>,
+    /// What goes out to other systems and people, and how.
+    pub notices: notices::Settings,
 }
 
 impl Configuration {

@@ -18,6 +18,7 @@ pub mod http;
 pub mod identity;
 pub mod membership;
 pub mod metrics;
+pub mod notices;
 pub mod outward;
 pub mod phases;
 pub mod run;

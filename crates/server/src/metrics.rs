@@ -30,6 +30,16 @@ pub struct Metrics {
     pub overdue: Gauge,
     /// Age of the advisory database, in seconds.
     pub advisories_age: Gauge<f64, AtomicU64>,
+    /// Notices that wait to be delivered.
+    pub deliveries_waiting: Gauge,
+    /// Age of the oldest that waits, in seconds.
+    pub deliveries_oldest: Gauge<f64, AtomicU64>,
+    /// Notices delivered.
+    pub deliveries_arrived: Counter,
+    /// Tries that failed and will be repeated.
+    pub deliveries_failed: Counter,
+    /// Notices given up.
+    pub deliveries_given_up: Counter,
 }
 
 impl Metrics {
@@ -47,6 +57,11 @@ impl Metrics {
             findings: Gauge::default(),
             overdue: Gauge::default(),
             advisories_age: Gauge::default(),
+            deliveries_waiting: Gauge::default(),
+            deliveries_oldest: Gauge::default(),
+            deliveries_arrived: Counter::default(),
+            deliveries_failed: Counter::default(),
+            deliveries_given_up: Counter::default(),
             registry: Registry::default(),
         };
         registry.register("check_ins", "Check-ins answered", metrics.check_ins.clone());
@@ -59,6 +74,11 @@ impl Metrics {
         registry.register("findings", "Open findings", metrics.findings.clone());
         registry.register("findings_overdue", "Open findings past due", metrics.overdue.clone());
         registry.register("advisories_age_seconds", "Age of the advisory database", metrics.advisories_age.clone());
+        registry.register("deliveries_waiting", "Notices that wait to be delivered", metrics.deliveries_waiting.clone());
+        registry.register("deliveries_oldest_seconds", "Age of the oldest notice that waits", metrics.deliveries_oldest.clone());
+        registry.register("deliveries_arrived", "Notices delivered", metrics.deliveries_arrived.clone());
+        registry.register("deliveries_failed", "Tries to deliver a notice that failed and will be repeated", metrics.deliveries_failed.clone());
+        registry.register("deliveries_given_up", "Notices given up", metrics.deliveries_given_up.clone());
         Self { registry, ..metrics }
     }
 

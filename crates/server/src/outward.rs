@@ -259,7 +259,7 @@ impl Blocked {
             StatusCode::BAD_REQUEST,
             "E-URL-BLOCKED",
             &self.0,
-            "use a public https address, or let the server's owner allow this host and port (`outward.inward` in its settings)",
+            "use a public https address, or let the server's owner allow this host and port with `--allow-inward HOST:PORT`",
         )
     }
 }

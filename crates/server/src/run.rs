@@ -6,6 +6,7 @@ use crate::evidence::Witnessed;
 use crate::fleet::Fleet;
 use crate::metrics::Metrics;
 use crate::outward::{Allowed, Outward};
+use crate::notices::{self, Notices};
 use crate::phases::monitor::{Advisories, Look};
 use crate::phases::{evaluate, monitor};
 use crate::http::address::Proxies;
@@ -23,11 +24,12 @@ use jiff::Timestamp;
 use plimsoll_core::model::identifier::HostId;
 use plimsoll_core::model::problem::Problem;
 use plimsoll_formats::trust::SignedRoot;
-use plimsoll_store::{Options, Store, StoreError};
+use plimsoll_store::{Actor, Intent, Options, Store, StoreError};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, broadcast, watch};
@@ -96,6 +98,7 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
         judging: Semaphore::new(cores),
         grouping: tokio::sync::Mutex::new(()),
         news: broadcast::channel(NEWS).0,
+        notices: Notices::new(&configuration.notices)?,
         configuration,
     });
     if let Look::Refused(problem) = app.advisories.look() {
@@ -103,6 +106,8 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
     }
     let position = follow::position(&app.store).await.map_err(|error| *error.problem)?;
     load(&app).await.map_err(|error| *error.problem)?;
+    let first: Option<String> = app.store.setting(FIRST_DATABASE).await.map_err(|error| *error.problem)?;
+    app.notices.judged_before.store(first.is_some(), Ordering::Release);
     let proxies = Proxies::new(app.configuration.trusted_proxies.iter().map(|address| IpNet::from(*address)).collect());
     let gate = Gate::new(identity, Some(Arc::new(agents::Signatures(Arc::clone(&app)))), origins, proxies, Limits::default());
     let service = routes().serve(Arc::clone(&app), Arc::new(gate));
@@ -117,7 +122,9 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
     if app.configuration.database.is_some() {
         tasks.spawn(follow::follow(Arc::clone(&app), position, stopped.clone()));
     }
-    tasks.spawn(keep_evidence(Arc::clone(&app), stopped));
+    tasks.spawn(keep_evidence(Arc::clone(&app), stopped.clone()));
+    tasks.spawn(notices::publish::run(Arc::clone(&app), stopped.clone()));
+    tasks.spawn(notices::send::run(Arc::clone(&app), stopped));
     Ok(Running { app, bound, stop, tasks })
 }
 
@@ -208,6 +215,7 @@ async fn watch_advisories(app: Shared, mut stopped: watch::Receiver<bool>) {
     let mut judge = Judge::default();
     judge.all(&app, &stopped).await;
     judge_applications(&app).await;
+    judged(&app).await;
     while pause(LOOK, &mut stopped).await {
         match app.advisories.look() {
             Look::Same => {}
@@ -217,8 +225,10 @@ async fn watch_advisories(app: Shared, mut stopped: watch::Receiver<bool>) {
             Look::Swapped { now, .. } => {
                 tracing::info!(digest = now.named.digest, "another advisory database is in force");
                 let _ = app.news.send(News::Advisories);
+                app.notices.judging.store(true, Ordering::Release);
                 judge.touched(&app, &now, &stopped).await;
                 judge_applications(&app).await;
+                judged(&app).await;
             }
         }
     }
@@ -227,6 +237,27 @@ async fn watch_advisories(app: Shared, mut stopped: watch::Receiver<bool>) {
 async fn judge_applications(app: &Shared) {
     if let Err(error) = crate::applications::refresh(app).await {
         tracing::warn!(code = error.problem.code, "applications are as they were and will be looked at again: {}", error.problem.text);
+    }
+}
+
+/// Whether a database ever judged this fleet, by the digest of the first.
+const FIRST_DATABASE: &str = "advisories.first";
+
+/// Notes that every host is judged against the database in force. What another
+/// one finds after that is news, also after a restart.
+async fn judged(app: &Shared) {
+    app.notices.judging.store(false, Ordering::Release);
+    let Some(held) = app.advisories.held() else { return };
+    if app.notices.judged_before.swap(true, Ordering::AcqRel) {
+        return;
+    }
+    let noted = async {
+        let mut change = app.store.begin(Intent::new(Actor::server(), Timestamp::now(), "advisories.first", "advisories")).await?;
+        change.set(FIRST_DATABASE, Some(&held.named.digest)).await?;
+        change.commit(None).await
+    };
+    if let Err(error) = noted.await {
+        tracing::warn!(code = error.problem.code, "the first advisory database is not noted: {}", error.problem.text);
     }
 }
 
@@ -285,7 +316,7 @@ impl Judge {
             }
             let app = Arc::clone(app);
             under_way.spawn(async move {
-                if let Err(refusal) = evaluate::again(&app, host).await {
+                if let Err(refusal) = evaluate::under_other_advisories(&app, host).await {
                     tracing::error!(%host, "cannot be judged again: {refusal}");
                 }
             });
@@ -431,6 +462,7 @@ mod tests {
             check_in_seconds: Configuration::CHECK_IN_SECONDS,
             silence_seconds: Configuration::SILENCE_SECONDS,
             trusted_proxies: Vec::new(),
+            notices: Default::default(),
         }
     }
 

@@ -86,6 +86,7 @@ impl Trial {
             check_in_seconds: Configuration::CHECK_IN_SECONDS,
             silence_seconds: Configuration::SILENCE_SECONDS,
             trusted_proxies: Vec::new(),
+            notices: Default::default(),
         };
         let running = start(configuration).await.unwrap_or_else(|problem| panic!("{problem:?}"));
         let app = &running.app;

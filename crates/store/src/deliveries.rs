@@ -11,7 +11,9 @@ use crate::identifier::fresh;
 use crate::scope::{Conditions, Scope};
 use jiff::Timestamp;
 use plimsoll_core::model::identifier::{ClientId, WebhookId};
+use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
+use std::collections::BTreeMap;
 
 /// Where a delivery stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,6 +71,32 @@ pub struct Delivery {
     pub answer: Option<String>,
 }
 
+/// A message to be put in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Message {
+    /// Way, `webhook` or `mail`.
+    pub channel: String,
+    /// Id of the webhook.
+    pub target: String,
+    /// Client whose readers may see it in the log.
+    pub client: Option<ClientId>,
+    /// Type of the event.
+    pub event: String,
+    /// Body as it is sent.
+    pub body: Vec<u8>,
+    /// When it is tried first.
+    pub due: Timestamp,
+}
+
+/// Which messages of a target a sender takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Take {
+    /// Those whose time has come.
+    Due,
+    /// All that wait, so that one letter holds them.
+    Waiting,
+}
+
 /// What came of one try.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Outcome {
@@ -97,17 +125,65 @@ fn read(row: &AnyRow) -> Result<Delivery> {
     })
 }
 
+/// Draws ids for messages, in ascending order: they stay the same over all
+/// tries.
+pub(crate) fn ids(number: usize, now: Timestamp) -> Result<Vec<String>> {
+    let mut ids = (0..number).map(|_| Ok(WebhookId::from_bits(fresh(now)?).to_string())).collect::<Result<Vec<_>>>()?;
+    ids.sort_unstable();
+    Ok(ids)
+}
+
+/// Writes a message.
+pub(crate) async fn insert(connection: &mut AnyConnection, id: &str, message: &Message, now: Timestamp) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO deliveries (id, channel, target, client, event, body, state, attempts, next_try, claimed_by, claimed_until, created, ended, answer)
+         VALUES ($1, $2, $3, $4, $5, $6, 'waiting', 0, $7, NULL, 0, $8, NULL, NULL)",
+    )
+    .bind(id)
+    .bind(message.channel.as_str())
+    .bind(message.target.as_str())
+    .bind(message.client.map(|client| client.to_string()))
+    .bind(message.event.as_str())
+    .bind(message.body.as_slice())
+    .bind(message.due.as_microsecond())
+    .bind(now.as_microsecond())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 impl Store {
-    /// Claims messages whose time has come for one sender until a time, oldest
+    /// Targets with a message whose time has come, the longest waiting first,
+    /// and their channels. Those that are switched off are left out.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn due_targets(&self, now: Timestamp, limit: u32) -> Result<Vec<(WebhookId, String)>> {
+        let rows = sqlx::query(
+            "SELECT deliveries.target, deliveries.channel FROM deliveries JOIN webhooks ON webhooks.id = deliveries.target
+             WHERE deliveries.state = 'waiting' AND deliveries.next_try <= $1 AND deliveries.claimed_until <= $1 AND webhooks.enabled = 1
+             GROUP BY deliveries.target, deliveries.channel ORDER BY MIN(deliveries.next_try), deliveries.target LIMIT $2",
+        )
+        .bind(now.as_microsecond())
+        .bind(i64::from(limit))
+        .fetch_all(&mut *self.reader().await?)
+        .await?;
+        rows.iter().map(|row| Ok((row.parsed("target")?, row.text("channel")?))).collect()
+    }
+
+    /// Claims messages of one target for one sender until a time, oldest
     /// first: two senders never claim the same.
     ///
     /// # Errors
     /// The store cannot be reached.
-    pub async fn claim_deliveries(&self, sender: &str, now: Timestamp, until: Timestamp, limit: u32) -> Result<Vec<Delivery>> {
-        let due = sqlx::query("SELECT id FROM deliveries WHERE state = 'waiting' AND next_try <= $1 AND claimed_until <= $1 LIMIT 1");
-        if due.bind(now.as_microsecond()).fetch_optional(&mut *self.reader().await?).await?.is_none() {
-            return Ok(Vec::new());
-        }
+    pub async fn claim_deliveries(
+        &self,
+        sender: &str,
+        target: WebhookId,
+        take: Take,
+        (now, until): (Timestamp, Timestamp),
+        limit: u32,
+    ) -> Result<Vec<Delivery>> {
         let mut transaction = self.writer().await?;
         let skip = match self.engine() {
             Engine::Sqlite => "",
@@ -116,14 +192,17 @@ impl Store {
         };
         // The condition stands outside too: without it a PostgreSQL sender
         // that waited for a row would take what another has claimed.
-        const DUE: &str = "state = 'waiting' AND next_try <= $3 AND claimed_until <= $3";
+        let due = match take {
+            Take::Due => "target = $5 AND state = 'waiting' AND claimed_until <= $3 AND next_try <= $3",
+            Take::Waiting => "target = $5 AND state = 'waiting' AND claimed_until <= $3",
+        };
         // And the inner one is materialized: run again for each row, as
         // PostgreSQL may, it would skip what it has locked itself and take
         // more rows than the limit.
         let sql = format!(
-            "WITH due AS MATERIALIZED (SELECT id FROM deliveries WHERE {DUE} ORDER BY next_try, id LIMIT $4 {skip})
+            "WITH due AS MATERIALIZED (SELECT id FROM deliveries WHERE {due} ORDER BY next_try, id LIMIT $4 {skip})
              UPDATE deliveries SET claimed_by = $1, claimed_until = $2, attempts = attempts + 1
-             WHERE {DUE} AND id IN (SELECT id FROM due)
+             WHERE {due} AND id IN (SELECT id FROM due)
              RETURNING *"
         );
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
@@ -131,6 +210,7 @@ impl Store {
             .bind(until.as_microsecond())
             .bind(now.as_microsecond())
             .bind(i64::from(limit))
+            .bind(target.to_string())
             .fetch_all(&mut *transaction)
             .await?;
         self.commit(transaction).await?;
@@ -189,6 +269,31 @@ impl Store {
         all.query(sql).fetch_all(&mut *self.reader().await?).await?.iter().map(read).collect()
     }
 
+    /// One message.
+    ///
+    /// # Errors
+    /// There is none with this id.
+    pub async fn delivery(&self, id: &str) -> Result<Delivery> {
+        let row = sqlx::query("SELECT * FROM deliveries WHERE id = $1").bind(id).fetch_optional(&mut *self.reader().await?).await?;
+        read(&row.ok_or_else(|| StoreError::not_found(format!("delivery:{id}")))?)
+    }
+
+    /// For each target the number of messages that wait, and when it last took
+    /// one.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn delivery_standings(&self) -> Result<BTreeMap<String, (u64, Option<Timestamp>)>> {
+        let rows = sqlx::query(
+            "SELECT target, COUNT(CASE WHEN state = 'waiting' THEN 1 END) AS waiting,
+                 MAX(CASE WHEN state = 'delivered' THEN ended END) AS arrived
+             FROM deliveries GROUP BY target",
+        )
+        .fetch_all(&mut *self.reader().await?)
+        .await?;
+        rows.iter().map(|row| Ok((row.text("target")?, (row.count("waiting")?, row.optional_time("arrived")?)))).collect()
+    }
+
     /// Number of messages that wait, and since when the oldest does.
     ///
     /// # Errors
@@ -221,29 +326,20 @@ impl Change {
     /// # Errors
     /// The store cannot be reached.
     pub async fn send(&mut self, channel: &str, target: &str, client: Option<ClientId>, event: &str, body: &[u8]) -> Result<String> {
-        let id = WebhookId::from_bits(fresh(self.time())?).to_string();
-        sqlx::query(
-            "INSERT INTO deliveries (id, channel, target, client, event, body, state, attempts, next_try, claimed_by, claimed_until, created, ended, answer)
-             VALUES ($1, $2, $3, $4, $5, $6, 'waiting', 0, $7, NULL, 0, $7, NULL, NULL)",
-        )
-        .bind(id.as_str())
-        .bind(channel)
-        .bind(target)
-        .bind(client.map(|client| client.to_string()))
-        .bind(event)
-        .bind(body)
-        .bind(self.time().as_microsecond())
-        .execute(self.connection())
-        .await?;
+        let time = self.time();
+        let (channel, target, event) = (channel.to_owned(), target.to_owned(), event.to_owned());
+        let message = Message { channel, target, client, event, body: body.to_vec(), due: time };
+        let id = WebhookId::from_bits(fresh(time)?).to_string();
+        insert(self.connection(), &id, &message, time).await?;
         Ok(id)
     }
 
-    /// Tries a failed message again from now on.
+    /// Tries a message again from now on that was delivered or given up.
     ///
     /// # Errors
-    /// There is no such message that failed.
+    /// There is no such message that ended.
     pub async fn send_again(&mut self, id: &str) -> Result<()> {
-        let done = sqlx::query("UPDATE deliveries SET state = 'waiting', next_try = $2, ended = NULL WHERE id = $1 AND state = 'failed'")
+        let done = sqlx::query("UPDATE deliveries SET state = 'waiting', attempts = 0, next_try = $2, ended = NULL WHERE id = $1 AND state <> 'waiting'")
             .bind(id)
             .bind(self.time().as_microsecond())
             .execute(self.connection())

@@ -27,6 +27,7 @@ pub mod groups;
 pub mod hosts;
 pub mod identifier;
 pub mod leases;
+pub mod notices;
 pub mod people;
 pub mod reports;
 mod schema;

@@ -20,6 +20,7 @@ struct Migration {
 const MIGRATIONS: &[Migration] = &[
     Migration { number: 1, name: "first", sql: include_str!("migrations/0001_first.sql") },
     Migration { number: 2, name: "identity", sql: include_str!("migrations/0002_identity.sql") },
+    Migration { number: 3, name: "notices", sql: include_str!("migrations/0003_notices.sql") },
     Migration { number: 4, name: "applications", sql: include_str!("migrations/0004_applications.sql") },
 ];
 

@@ -113,6 +113,19 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
+    /// What changed on a host at one moment.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn transitions_at(&self, host: HostId, at: Timestamp) -> Result<Vec<Transition>> {
+        let rows = sqlx::query("SELECT host, at, content FROM transitions WHERE host = $1 AND at = $2 ORDER BY serial")
+            .bind(host.to_string())
+            .bind(at.as_microsecond())
+            .fetch_all(&mut *self.reader().await?)
+            .await?;
+        rows.iter().map(read).collect()
+    }
+
     /// What a host is remembered by.
     ///
     /// # Errors

@@ -1,4 +1,5 @@
-//! **Webhooks**: where events are sent. Their signing secrets are sealed.
+//! **Webhooks**: where events are sent, an address that gets requests or
+//! people who get mail. Their signing secrets are sealed.
 
 use crate::change::Change;
 use crate::columns::{Columns, to_json};
@@ -13,6 +14,31 @@ use serde::Serialize;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
+/// The way of events to a target.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Channel {
+    /// Requests to an address.
+    Webhook,
+    /// Letters to people.
+    Mail,
+}
+
+impl Channel {
+    /// The word in storage, API and console.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook",
+            Self::Mail => "mail",
+        }
+    }
+
+    /// Reads that word.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Webhook, Self::Mail].into_iter().find(|channel| channel.word() == word)
+    }
+}
+
 /// Where events are sent.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Webhook {
@@ -20,9 +46,11 @@ pub struct Webhook {
     pub id: WebhookId,
     /// Client whose events it gets; none for those of all.
     pub client: Option<ClientId>,
+    /// Way to it.
+    pub channel: Channel,
     /// Name.
     pub name: String,
-    /// Address.
+    /// Address, or mail addresses with commas between them.
     pub url: String,
     /// Types of events, in the server's words; empty for all.
     pub events: Vec<String>,
@@ -30,17 +58,29 @@ pub struct Webhook {
     pub enabled: bool,
     /// When it was made.
     pub created: Timestamp,
+    /// Since when every try failed; none while they arrive.
+    #[serde(skip)]
+    pub failing_since: Option<Timestamp>,
+    /// What came of the last try.
+    #[serde(skip)]
+    pub last_answer: Option<String>,
+    /// Why the server switched it off; none where nobody or a person did.
+    pub disabled_because: Option<String>,
 }
 
 fn read(row: &AnyRow) -> Result<Webhook> {
     Ok(Webhook {
         id: row.parsed("id")?,
         client: row.optional_parsed("client")?,
+        channel: row.word("channel", Channel::parse)?,
         name: row.text("name")?,
         url: row.text("url")?,
         events: row.json("events")?,
         enabled: row.flag("enabled")?,
         created: row.time("created")?,
+        failing_since: row.optional_time("failing_since")?,
+        last_answer: row.optional_text("last_answer")?,
+        disabled_because: row.optional_text("disabled_because")?,
     })
 }
 
@@ -85,26 +125,59 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Notes what came of a try at a webhook, without a leaf; gives since when
+    /// every try failed.
+    ///
+    /// # Errors
+    /// The store cannot be reached.
+    pub async fn note_try(&self, id: WebhookId, arrived: bool, answer: &str, now: Timestamp) -> Result<Option<Timestamp>> {
+        let mut transaction = self.writer().await?;
+        let row = sqlx::query(
+            "UPDATE webhooks SET last_answer = $2, failing_since = CASE WHEN $3 = 1 THEN NULL ELSE COALESCE(failing_since, $4) END
+             WHERE id = $1 RETURNING failing_since",
+        )
+        .bind(id.to_string())
+        .bind(answer)
+        .bind(i64::from(arrived))
+        .bind(now.as_microsecond())
+        .fetch_optional(&mut *transaction)
+        .await?;
+        self.commit(transaction).await?;
+        row.map_or(Ok(None), |row| row.optional_time("failing_since"))
+    }
+}
+
 impl Change {
     /// Makes a webhook and gives its signing secret, for whoever receives.
     ///
     /// # Errors
     /// There is no such client.
-    pub async fn add_webhook(&mut self, client: Option<ClientId>, name: &str, url: &str, events: Vec<String>) -> Result<(Webhook, String)> {
-        let id = WebhookId::from_bits(fresh(self.time())?);
-        let webhook = Webhook { id, client, name: name.to_owned(), url: url.to_owned(), events, enabled: true, created: self.time() };
+    pub async fn add_webhook(
+        &mut self,
+        client: Option<ClientId>,
+        channel: Channel,
+        name: &str,
+        url: &str,
+        events: Vec<String>,
+    ) -> Result<(Webhook, String)> {
+        let (id, created) = (WebhookId::from_bits(fresh(self.time())?), self.time());
+        let (name, url) = (name.to_owned(), url.to_owned());
+        let (failing_since, last_answer, disabled_because) = (None, None, None);
+        let webhook = Webhook { id, client, channel, name, url, events, enabled: true, created, failing_since, last_answer, disabled_because };
         let secret = secret()?;
         let sealed = self.store().seal(&purpose(id), secret.as_bytes())?;
         sqlx::query(
-            "INSERT INTO webhooks (id, client, name, url, secret, events, enabled, created) VALUES ($1, $2, $3, $4, $5, $6, 1, $7)",
+            "INSERT INTO webhooks (id, client, channel, name, url, secret, events, enabled, created) VALUES ($1, $2, $8, $3, $4, $5, $6, 1, $7)",
         )
         .bind(id.to_string())
         .bind(client.map(|client| client.to_string()))
-        .bind(name)
-        .bind(url)
+        .bind(webhook.name.as_str())
+        .bind(webhook.url.as_str())
         .bind(sealed)
         .bind(to_json(&webhook.events)?)
         .bind(webhook.created.as_microsecond())
+        .bind(channel.word())
         .execute(self.connection())
         .await?;
         if let Some(client) = client {
@@ -115,7 +188,9 @@ impl Change {
         Ok((webhook, secret))
     }
 
-    /// Edits name, address, events and whether it is enabled.
+    /// Edits name, address, events and whether it is enabled. What waits for
+    /// one that is switched off is given up; one that is switched on again
+    /// starts with a clean record.
     ///
     /// # Errors
     /// There is none with this id.
@@ -123,13 +198,21 @@ impl Change {
         let before = by_id(self.connection(), id).await?;
         let mut after = before.clone();
         edit(&mut after);
-        let after = Webhook { id, client: before.client, created: before.created, ..after };
-        sqlx::query("UPDATE webhooks SET name = $2, url = $3, events = $4, enabled = $5 WHERE id = $1")
+        let mut after = Webhook { id, client: before.client, channel: before.channel, created: before.created, ..after };
+        if after.enabled && !before.enabled {
+            (after.failing_since, after.disabled_because) = (None, None);
+        }
+        if before.enabled && !after.enabled {
+            self.give_up(id, "The webhook was switched off.").await?;
+        }
+        sqlx::query("UPDATE webhooks SET name = $2, url = $3, events = $4, enabled = $5, failing_since = $6, disabled_because = $7 WHERE id = $1")
             .bind(id.to_string())
             .bind(after.name.as_str())
             .bind(after.url.as_str())
             .bind(to_json(&after.events)?)
             .bind(i64::from(after.enabled))
+            .bind(after.failing_since.map(Timestamp::as_microsecond))
+            .bind(after.disabled_because.as_deref())
             .execute(self.connection())
             .await?;
         if let Some(client) = after.client {
@@ -146,15 +229,21 @@ impl Change {
     /// There is none with this id.
     pub async fn delete_webhook(&mut self, id: WebhookId) -> Result<()> {
         let webhook = by_id(self.connection(), id).await?;
-        sqlx::query("UPDATE deliveries SET state = 'failed', ended = $2, answer = 'The webhook was deleted.' WHERE target = $1 AND state = 'waiting'")
-            .bind(id.to_string())
-            .bind(self.time().as_microsecond())
-            .execute(self.connection())
-            .await?;
+        self.give_up(id, "The webhook was deleted.").await?;
         sqlx::query("DELETE FROM webhooks WHERE id = $1").bind(id.to_string()).execute(self.connection()).await?;
         if let Some(client) = webhook.client {
             self.concerns(client);
         }
         self.record_personal(&purpose(id), Some(&webhook), None)
+    }
+
+    async fn give_up(&mut self, id: WebhookId, answer: &str) -> Result<()> {
+        sqlx::query("UPDATE deliveries SET state = 'failed', ended = $2, answer = $3 WHERE target = $1 AND state = 'waiting'")
+            .bind(id.to_string())
+            .bind(self.time().as_microsecond())
+            .bind(answer)
+            .execute(self.connection())
+            .await?;
+        Ok(())
     }
 }

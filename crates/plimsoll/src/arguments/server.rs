@@ -82,6 +82,24 @@ pub struct Serve {
     /// Fetch the advisory sources here, every six hours
     #[arg(long)]
     pub update: bool,
+    /// Let webhooks go to this host and port inside, over http as well
+    #[arg(long, value_name = "HOST:PORT")]
+    pub allow_inward: Vec<String>,
+    /// Certificate authority of webhooks and the mail server, beside the system's (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub outward_ca: Vec<PathBuf>,
+    /// Mail server: smtp://HOST (STARTTLS), smtps://HOST, or smtp+plain://127.0.0.1 on this machine
+    #[arg(long, value_name = "URL", requires = "mail_from")]
+    pub smtp: Option<String>,
+    /// Account at the mail server; its password is in a file or in PLIMSOLL_SMTP_PASSWORD
+    #[arg(long, value_name = "NAME", requires = "smtp")]
+    pub smtp_user: Option<String>,
+    /// File with that password
+    #[arg(long, value_name = "FILE", requires = "smtp_user")]
+    pub smtp_password_file: Option<PathBuf>,
+    /// Address that mail comes from
+    #[arg(long, value_name = "ADDRESS", requires = "smtp")]
+    pub mail_from: Option<String>,
 }
 
 /// Arguments of `up`.

@@ -6,6 +6,9 @@ use crate::arguments::{Serve, Up};
 use crate::places;
 use crate::printer::{Failure, Outcome, Printer};
 use plimsoll_core::model::problem::Problem;
+use plimsoll_server::notices::Settings;
+use plimsoll_server::notices::mail::Smtp;
+use plimsoll_server::outward::Allowed;
 use plimsoll_server::setup::{self, FirstSteps};
 use plimsoll_server::{Configuration, Running};
 use serde_json::json;
@@ -115,7 +118,42 @@ fn configuration(arguments: &Serve, data: &Path, root: Option<Vec<u8>>, evaluati
         check_in_seconds: arguments.check_in,
         silence_seconds: Configuration::SILENCE_SECONDS.max(arguments.check_in.saturating_mul(11)),
         trusted_proxies: arguments.trusted_proxy.clone(),
+        notices: notices(arguments)?,
     })
+}
+
+/// What goes out to other systems and people, and how.
+fn notices(arguments: &Serve) -> Result<Settings, Failure> {
+    let inward = arguments.allow_inward.iter().map(|text| {
+        let parts = text.rsplit_once(':').and_then(|(host, port)| Some((host.to_owned(), port.parse::<u16>().ok()?)));
+        parts.filter(|(host, _)| !host.is_empty()).ok_or_else(|| {
+            Failure::input(Problem::new("E-USAGE", "--allow-inward", format!("{text:?} is no host and port"), "write HOST:PORT, as in the address: hooks.corp.example:443"))
+        })
+    });
+    let allowed = Allowed { inward: inward.collect::<Result<_, _>>()?, authorities: arguments.outward_ca.clone() };
+    let smtp = match (&arguments.smtp, &arguments.mail_from) {
+        (Some(url), Some(from)) => Some(Smtp { url: url.clone(), user: arguments.smtp_user.clone(), password: smtp_password(arguments)?, from: from.clone() }),
+        _ => None,
+    };
+    Ok(Settings { allowed, smtp, ..Settings::default() })
+}
+
+/// The mail server's password: from a file, else from the environment; never
+/// from the command line, which other users can read.
+fn smtp_password(arguments: &Serve) -> Result<Option<String>, Failure> {
+    if arguments.smtp_user.is_none() {
+        return Ok(None);
+    }
+    let Some(file) = &arguments.smtp_password_file else {
+        let given = std::env::var("PLIMSOLL_SMTP_PASSWORD").ok().filter(|password| !password.is_empty());
+        return given.map(Some).ok_or_else(|| {
+            Failure::input(Problem::new("E-USAGE", "--smtp-user", "comes without a password", "name a file with `--smtp-password-file`, or set PLIMSOLL_SMTP_PASSWORD"))
+        });
+    };
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        Failure::input(Problem::new("E-READ", file.display().to_string(), error.to_string(), "name a file that holds the password"))
+    })?;
+    Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
 /// The root of an evaluation: one key, on this machine, and every page says so.

@@ -10,6 +10,7 @@ pub mod knowledge;
 mod openapi;
 pub mod packages;
 mod routes;
+pub mod webhooks;
 
 pub use routes::routes;
 

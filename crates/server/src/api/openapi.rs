@@ -14,6 +14,7 @@ use super::knowledge::SourcesAnswer;
 use super::packages::{PackageRow, VersionRow};
 use crate::fleet::question::{AdvisoryRow, FindingRow, HostRow, Standings};
 use crate::http::gate::Allowed;
+use crate::notices::acts::{DeliveryRow, WebhookEdit, WebhookMade, WebhookRow, WebhookWish};
 use axum::Json;
 use serde_json::{Map, Value, json};
 use utoipa::PartialSchema;
@@ -131,6 +132,20 @@ const OPERATIONS: &[Operation] = &[
     Operation { method: "put", path: "/api/v1/groups/{group}/hosts", summary: "Name the hosts of a group that has no query", query: &[], body: Some("NamedHosts"), answer: Shape::One("GroupAnswer") },
     Operation { method: "post", path: "/api/v1/imports", summary: "Bring a file that `plimsoll collect` made (zstd)", query: &[], body: None, answer: Shape::One("HostRow") },
     Operation { method: "post", path: "/api/v1/enrolment-tokens", summary: "Make a token with which hosts join", query: &[], body: Some("TokenWish"), answer: Shape::One("TokenMade") },
+    Operation { method: "get", path: "/api/v1/webhooks", summary: "Webhooks and mail", query: &[], body: None, answer: Shape::List("WebhookRow") },
+    Operation { method: "post", path: "/api/v1/webhooks", summary: "Make a webhook; its signing secret is shown once", query: &[], body: Some("WebhookWish"), answer: Shape::One("WebhookMade") },
+    Operation { method: "patch", path: "/api/v1/webhooks/{webhook}", summary: "Edit a webhook, switch it on or off", query: &[], body: Some("WebhookEdit"), answer: Shape::One("WebhookRow") },
+    Operation { method: "delete", path: "/api/v1/webhooks/{webhook}", summary: "Delete a webhook; what waits for it is given up", query: &[], body: Some("Reason"), answer: Shape::Nothing },
+    Operation { method: "post", path: "/api/v1/webhooks/{webhook}/test", summary: "Send a test event", query: &[], body: None, answer: Shape::One("DeliveryRow") },
+    Operation {
+        method: "get",
+        path: "/api/v1/webhooks/{webhook}/deliveries",
+        summary: "Deliveries to a webhook, newest first",
+        query: &[("before", "the last id of the page before"), WINDOW[1]],
+        body: None,
+        answer: Shape::List("DeliveryRow"),
+    },
+    Operation { method: "post", path: "/api/v1/deliveries/{delivery}/send-again", summary: "Send a delivery again that ended, under the same id", query: &[], body: None, answer: Shape::One("DeliveryRow") },
 ];
 
 fn reference(name: &str) -> Value {
@@ -242,6 +257,11 @@ pub fn document() -> Value {
                 "TokenMade": schema::<TokenMade>(),
                 "TokenWish": schema::<TokenWish>(),
                 "VersionRow": schema::<VersionRow>(),
+                "DeliveryRow": schema::<DeliveryRow>(),
+                "WebhookEdit": schema::<WebhookEdit>(),
+                "WebhookMade": schema::<WebhookMade>(),
+                "WebhookRow": schema::<WebhookRow>(),
+                "WebhookWish": schema::<WebhookWish>(),
             },
         },
     })

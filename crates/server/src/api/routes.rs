@@ -1,6 +1,6 @@
 //! Every route of the API with who may use it.
 
-use super::{acts, applications, findings, groups, history, hosts, knowledge, packages};
+use super::{acts, applications, findings, groups, history, hosts, knowledge, packages, webhooks};
 use crate::app::Shared;
 use crate::http::routes::{Access, Routes};
 use crate::identity::role::Permission;
@@ -64,7 +64,14 @@ pub fn routes() -> Routes<Shared> {
             Needs(Permission::ImportHosts),
             acts::import,
         )
-        .route(post, "/api/v1/enrolment-tokens", Needs(Permission::EnrolHosts), acts::make_token)
+        .route(post.clone(), "/api/v1/enrolment-tokens", Needs(Permission::EnrolHosts), acts::make_token)
+        .route(Method::GET, "/api/v1/webhooks", Needs(Permission::ReadNotifications), webhooks::list)
+        .route(post.clone(), "/api/v1/webhooks", Needs(Permission::EditNotifications), webhooks::make)
+        .route(Method::PATCH, "/api/v1/webhooks/{webhook}", Needs(Permission::EditNotifications), webhooks::edit)
+        .route(Method::DELETE, "/api/v1/webhooks/{webhook}", Needs(Permission::EditNotifications), webhooks::delete)
+        .route(post.clone(), "/api/v1/webhooks/{webhook}/test", Needs(Permission::EditNotifications), webhooks::test)
+        .route(Method::GET, "/api/v1/webhooks/{webhook}/deliveries", Needs(Permission::ReadNotifications), webhooks::deliveries)
+        .route(post, "/api/v1/deliveries/{delivery}/send-again", Needs(Permission::EditNotifications), webhooks::send_again)
 }
 
 async fn health() -> Json<serde_json::Value> {

@@ -28,12 +28,19 @@ pub mod pages;
 mod people;
 pub mod query;
 pub mod views;
+mod webhooks;
 pub mod why;
 mod wording;
 
 /// The console's routes.
 pub fn routes() -> crate::http::routes::Routes<crate::app::Shared> {
-    handlers::routes().merge(entrance::routes()).merge(account::routes()).merge(applications::routes()).merge(groups::routes()).merge(people::routes())
+    handlers::routes()
+        .merge(entrance::routes())
+        .merge(account::routes())
+        .merge(applications::routes())
+        .merge(groups::routes())
+        .merge(people::routes())
+        .merge(webhooks::routes())
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ pub const SECTIONS: &[(&str, &str, &str)] = &[
 pub const ADMINISTRATION: &[(&str, &str, &str)] = &[
     ("enrolment", "/console/enrolment", "Enrolment"),
     ("people", "/console/people", "People"),
+    ("webhooks", "/console/webhooks", "Webhooks"),
 ];
 
 macro_rules! pages {

@@ -126,7 +126,7 @@ pub(super) fn shell(words: &Words) -> Shell {
                 Choice { value: words.say("havn"), text: words.say("Havn Logistikk"), count: None },
             ],
             proven: Some(now() + SignedDuration::from_mins(4)),
-            may: Abilities { operate: true, enrol: true, audit: true, administer: true },
+            may: Abilities { operate: true, enrol: true, audit: true, administer: true, notices: true },
         }),
         evaluation: true,
         answer: Some(Answer {

@@ -19,8 +19,8 @@ mod sign_in;
 mod today;
 
 pub use administration::{
-    Account, ApiTokenRow, DeliveryRow, Enrolment, EnrolmentTokenRow, FactorRow, FreshProof, Invitation, JoinCommand,
-    NewSecret, People, PersonRow, RoleHeld, SecondFactorSetup, SessionRow, SquareCode, Tokens, WebhookRow, Webhooks,
+    Account, ApiTokenRow, DeliveryRow, DeliveryStanding, Enrolment, EnrolmentTokenRow, FactorRow, FreshProof, Invitation,
+    JoinCommand, NewSecret, People, PersonRow, RoleHeld, SecondFactorSetup, SessionRow, SquareCode, Tokens, WebhookRow, Webhooks,
 };
 pub use applications::{ApplicationBill, ApplicationEdit, ApplicationFinding, ApplicationPage, ApplicationRow, Applications};
 pub use findings::{Action, ActionKind, AdvisoryPage, AdvisoryRecord, AffectedHost, FindingRow, StateCounts};

@@ -25,6 +25,7 @@ use plimsoll_store::{Actor, Intent};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 /// Everything a judgement rests on beside the host.
@@ -106,8 +107,36 @@ impl Transitions {
     }
 }
 
+/// Why a host is judged again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cause {
+    /// The advisory database changed.
+    Advisories,
+    /// The first database to judge this host came.
+    First,
+    /// Something said of the host changed.
+    Facts,
+}
+
+impl Cause {
+    /// The act in the evidence log, which tells news of the world from news of
+    /// a host.
+    pub fn verb(self) -> &'static str {
+        match self {
+            Self::Advisories => "host.judge",
+            Self::First => "host.judge-first",
+            Self::Facts => "host.judge-facts",
+        }
+    }
+
+    /// Reads the act.
+    pub fn parse(verb: &str) -> Option<Self> {
+        [Self::Advisories, Self::First, Self::Facts].into_iter().find(|cause| cause.verb() == verb)
+    }
+}
+
 /// What the store calls an update among its keys of findings.
-const UPDATE: &str = "update";
+pub const UPDATE: &str = "update";
 
 /// A key of the core's memory in the store's words.
 fn key_of(text: &str) -> FindingKey {
@@ -237,14 +266,30 @@ pub async fn take(app: &Shared, id: HostId, report: CanonicalReport, actor: Acto
     Ok(counts.unwrap_or_default())
 }
 
+/// Judges a host again from its stored report, after something said of it
+/// changed.
+///
+/// # Errors
+///
+/// As [`under_other_advisories`].
+pub async fn again(app: &Shared, id: HostId) -> Result<Transitions, Refusal> {
+    from_stored(app, id, Cause::Facts).await
+}
+
 /// Judges a host again from its stored report: after a start, or after the
-/// advisory database or something said of the host changed.
+/// advisory database changed.
 ///
 /// # Errors
 ///
 /// What the store or the advisory database meets; what was decided before
 /// stays.
-pub async fn again(app: &Shared, id: HostId) -> Result<Transitions, Refusal> {
+pub async fn under_other_advisories(app: &Shared, id: HostId) -> Result<Transitions, Refusal> {
+    let known = app.fleet.read().host(id).and_then(|managed| managed.judged.as_ref().map(|judged| judged.known));
+    let known = known.unwrap_or_else(|| app.notices.judged_before.load(Ordering::Acquire));
+    from_stored(app, id, if known { Cause::Advisories } else { Cause::First }).await
+}
+
+async fn from_stored(app: &Shared, id: HostId, cause: Cause) -> Result<Transitions, Refusal> {
     let registration = app.fleet.read().host(id).map(|managed| managed.registration.clone());
     let registration = registration.ok_or_else(|| missing("host", &id.to_string()))?;
     let Some(digest) = registration.report.clone() else { return Ok(Transitions::default()) };
@@ -253,7 +298,7 @@ pub async fn again(app: &Shared, id: HostId) -> Result<Transitions, Refusal> {
     let now = answer.scan.as_of;
     if !transitions.is_empty() {
         let kept = transitions.clone();
-        let intent = Intent::new(Actor::server(), now, "host.judge", format!("host:{id}")).for_client(registration.client);
+        let intent = Intent::new(Actor::server(), now, cause.verb(), format!("host:{id}")).for_client(registration.client);
         app.store
             .submit(intent, move |change| {
                 Box::pin(async move { change.add_transitions(&[kept.stored(id, now)]).await })

@@ -23,7 +23,7 @@ async fn fill(store: &Store) -> plimsoll_core::model::identifier::ClientId {
         store.note_last_seen(&[(host.id, at(3), 1)]).await.unwrap();
     }
     let mut change = store.begin(intent(4, "webhook.add", "webhook")).await.unwrap();
-    change.add_webhook(None, "chat", "https://example.org", vec![]).await.unwrap();
+    change.add_webhook(None, plimsoll_store::webhooks::Channel::Webhook, "chat", "https://example.org", vec![]).await.unwrap();
     change.add_person(&crate::values::person("ada")).await.unwrap();
     change.commit(Some("a reason")).await.unwrap();
     let lease = store.take_lease(LEASE, "test", at(0), SignedDuration::from_secs(60)).await.unwrap().unwrap();

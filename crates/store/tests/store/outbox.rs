@@ -3,7 +3,9 @@
 use crate::databases::each;
 use crate::values::{at, client, intent};
 use plimsoll_store::Scope;
-use plimsoll_store::deliveries::{DeliveryState, Outcome};
+use plimsoll_store::deliveries::{DeliveryState, Message, Outcome, Take};
+use plimsoll_store::notices::Issue;
+use plimsoll_store::webhooks::Channel;
 use std::collections::BTreeSet;
 
 #[test]
@@ -13,7 +15,7 @@ fn senders_share_the_work() {
         let second = database.second().await;
         let client = client(store, "Acme").await;
         let mut change = store.begin(intent(0, "webhook.add", "webhook")).await.unwrap();
-        let (webhook, _) = change.add_webhook(Some(client), "chat", "https://example.org", vec!["advisory.new".into()]).await.unwrap();
+        let (webhook, _) = change.add_webhook(Some(client), Channel::Webhook, "chat", "https://example.org", vec!["advisory.new".into()]).await.unwrap();
         for number in 0..200 {
             change.send("webhook", &webhook.id.to_string(), Some(client), "advisory.new", format!("{number}").as_bytes()).await.unwrap();
         }
@@ -21,7 +23,7 @@ fn senders_share_the_work() {
         let tasks: Vec<_> = (0..10)
             .map(|number| {
                 let store = if number % 2 == 0 { store.clone() } else { second.clone() };
-                tokio::spawn(async move { store.claim_deliveries(&format!("sender {number}"), at(1), at(60), 30).await.unwrap() })
+                tokio::spawn(async move { store.claim_deliveries(&format!("sender {number}"), webhook.id, Take::Due, (at(1), at(60)), 30).await.unwrap() })
             })
             .collect();
         let mut claimed = Vec::new();
@@ -31,7 +33,7 @@ fn senders_share_the_work() {
         // PostgreSQL may give a sender fewer than it asked for, because others
         // took rows between its look and its lock; they stay due.
         loop {
-            let rest = store.claim_deliveries("sender 0", at(1), at(60), 30).await.unwrap();
+            let rest = store.claim_deliveries("sender 0", webhook.id, Take::Due, (at(1), at(60)), 30).await.unwrap();
             if rest.is_empty() {
                 break;
             }
@@ -39,9 +41,9 @@ fn senders_share_the_work() {
         }
         let distinct: BTreeSet<_> = claimed.iter().map(|delivery| delivery.id.clone()).collect();
         assert_eq!((claimed.len(), distinct.len()), (200, 200), "each is claimed, none by two");
-        assert_eq!(store.claim_deliveries("late", at(59), at(100), 10).await.unwrap(), vec![]);
+        assert_eq!(store.claim_deliveries("late", webhook.id, Take::Due, (at(59), at(100)), 10).await.unwrap(), vec![]);
         // A claim that was not answered ends by itself.
-        let again = store.claim_deliveries("late", at(60), at(100), 2).await.unwrap();
+        let again = store.claim_deliveries("late", webhook.id, Take::Due, (at(60), at(100)), 2).await.unwrap();
         assert_eq!(again.iter().map(|delivery| delivery.attempts).collect::<Vec<_>>(), [2, 2]);
         assert!(!store.end_attempt(&again[0].id, "sender 0", &Outcome::Delivered, "200", at(61)).await.unwrap());
         assert!(store.end_attempt(&again[0].id, "late", &Outcome::Delivered, "200", at(61)).await.unwrap());
@@ -56,5 +58,66 @@ fn senders_share_the_work() {
         change.commit(None).await.unwrap();
         assert_eq!(store.waiting_deliveries().await.unwrap().0, 0);
         assert_eq!(store.expire_deliveries(at(71)).await.unwrap(), 200);
+    });
+}
+
+#[test]
+fn a_target_s_record_and_its_end() {
+    each(|database| async move {
+        let store = &database.store;
+        let client = client(store, "Acme").await;
+        let mut change = store.begin(intent(0, "webhook.add", "webhook")).await.unwrap();
+        let (webhook, _) = change.add_webhook(None, Channel::Mail, "people", "ana@example.org", vec![]).await.unwrap();
+        change.commit(None).await.unwrap();
+        let lease = store.take_lease("notices", "a", at(0), jiff::SignedDuration::from_secs(60)).await.unwrap().unwrap();
+        let message = |due| Message {
+            channel: "mail".into(),
+            target: webhook.id.to_string(),
+            client: None,
+            event: "advisory.affects".into(),
+            body: b"{}".to_vec(),
+            due: at(due),
+        };
+        let told = vec![(client, "TEST-1".to_owned())];
+        let issue = Issue { messages: vec![message(10), message(300)], marks: vec![("position", Some("7".into()))], told, forget: Some(at(0)) };
+        store.issue(&lease, at(0), &issue).await.unwrap();
+        assert_eq!(store.notice_marks().await.unwrap().get("position").map(String::as_str), Some("7"));
+        assert_eq!(store.told(client, &["TEST-1".into(), "TEST-2".into()]).await.unwrap(), BTreeSet::from(["TEST-1".to_owned()]));
+
+        // Whoever lost the lease writes nothing, neither message nor mark.
+        let newer = store.take_lease("notices", "b", at(61), jiff::SignedDuration::from_secs(60)).await.unwrap().unwrap();
+        let late = Issue { marks: vec![("position", Some("9".into()))], ..issue.clone() };
+        assert_eq!(store.issue(&lease, at(62), &late).await.unwrap_err().problem.code, "E-FENCED");
+        assert_eq!(store.waiting_deliveries().await.unwrap().0, 2);
+        store.issue(&newer, at(62), &Issue { marks: vec![("position", None)], forget: Some(at(1)), ..Issue::default() }).await.unwrap();
+        assert!(store.notice_marks().await.unwrap().is_empty());
+        assert!(store.told(client, &["TEST-1".into()]).await.unwrap().is_empty(), "forgotten in time");
+
+        // A letter takes along what is not due yet; nobody else claims either.
+        assert_eq!(store.due_targets(at(9), 10).await.unwrap(), vec![]);
+        assert_eq!(store.due_targets(at(10), 10).await.unwrap(), vec![(webhook.id, "mail".to_owned())]);
+        let taken = store.claim_deliveries("one", webhook.id, Take::Waiting, (at(10), at(70)), 10).await.unwrap();
+        assert_eq!(taken.len(), 2);
+        assert!(store.claim_deliveries("two", webhook.id, Take::Waiting, (at(69), at(99)), 10).await.unwrap().is_empty());
+        assert_eq!(store.due_targets(at(20), 10).await.unwrap(), vec![], "what is claimed is not due");
+
+        assert_eq!(store.note_try(webhook.id, false, "503", at(11)).await.unwrap(), Some(at(11)));
+        assert_eq!(store.note_try(webhook.id, false, "503", at(12)).await.unwrap(), Some(at(11)), "since the first failure");
+        assert_eq!(store.note_try(webhook.id, true, "ok", at(13)).await.unwrap(), None);
+        assert_eq!(store.note_try(webhook.id, false, "503", at(14)).await.unwrap(), Some(at(14)));
+
+        let mut change = store.begin(intent(70, "webhook.disable", "webhook")).await.unwrap();
+        change.update_webhook(webhook.id, |webhook| (webhook.enabled, webhook.disabled_because) = (false, Some("days of 503".into()))).await.unwrap();
+        change.commit(None).await.unwrap();
+        assert_eq!(store.waiting_deliveries().await.unwrap().0, 0, "nothing waits for what is switched off");
+        assert_eq!(store.webhook(webhook.id).await.unwrap().disabled_because.as_deref(), Some("days of 503"));
+        let mut change = store.begin(intent(80, "webhook.enable", "webhook")).await.unwrap();
+        let on = change.update_webhook(webhook.id, |webhook| webhook.enabled = true).await.unwrap();
+        change.send_again(&taken[0].id).await.unwrap();
+        change.commit(None).await.unwrap();
+        assert_eq!((on.failing_since, on.disabled_because), (None, None));
+        let again = store.delivery(&taken[0].id).await.unwrap();
+        assert_eq!((again.state, again.attempts, again.id.as_str()), (DeliveryState::Waiting, 0, taken[0].id.as_str()));
+        assert_eq!(store.delivery_standings().await.unwrap()[&webhook.id.to_string()], (1, None));
     });
 }

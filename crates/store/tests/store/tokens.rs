@@ -183,7 +183,7 @@ fn a_dump_holds_nothing_that_opens_a_door() {
         change.add_api_token(&secret_hash(&api), &api_token).await.unwrap();
         change.begin_session(&session(person.id, &secret_hash(&session_key)), None).await.unwrap();
         change.add_link(&secret_hash(&link_secret), &link(person.id)).await.unwrap();
-        let (webhook, signing) = change.add_webhook(Some(client), "chat", "https://example.org/hook", vec![]).await.unwrap();
+        let (webhook, signing) = change.add_webhook(Some(client), plimsoll_store::webhooks::Channel::Webhook, "chat", "https://example.org/hook", vec![]).await.unwrap();
         let seed = store.seal("second-factor:1", b"JBSWY3DPEHPK3PXP").unwrap();
         change.add_second_factor(&factor(person.id, "1", &seed)).await.unwrap();
         change.commit(Some("planted")).await.unwrap();

@@ -46,6 +46,7 @@ fn reader(allowed: &Allowed, now: jiff::Timestamp) -> Option<Reader> {
             enrol: principal.may(Permission::EnrolHosts),
             audit: principal.may(Permission::ReadEvidence),
             administer: principal.may(Permission::ReadPeople),
+            notices: principal.may(Permission::ReadNotifications),
         },
     })
 }

@@ -45,16 +45,61 @@ pub(in crate::console) fn no_tokens(words: &Words) -> Tokens {
 }
 
 pub(in crate::console) fn webhooks(words: &Words) -> Webhooks {
+    let hook = |name: &str, address: &str, mail: bool| WebhookRow {
+        id: words.say("01khook"),
+        name: words.say(name),
+        address: words.say(address),
+        client: mail.then(|| words.say("Nordwerft")),
+        mail,
+        kinds: if mail { vec![] } else { words.all(&["advisory.affects", "host.silent"]) },
+        enabled: mail,
+        off_because: (!mail).then(|| words.say("every try failed since 2026-11-16T08:00:00Z; the last answer was: 502 in 12 ms")),
+        waiting: if mail { 2 } else { 0 },
+        last_good: (!mail).then(|| ago(130)),
+        last_error: mail.then(|| words.say("the mail server cannot be reached")),
+    };
+    let delivery = |kind: &str, text: &str, outcome: &str, standing, next| DeliveryRow {
+        id: words.say("01kdelivery"),
+        at: ago(1),
+        kind: words.say(kind),
+        text: words.say(text),
+        to: words.say("security channel"),
+        tries: 3,
+        outcome: words.say(outcome),
+        next,
+        standing,
+        again: standing != DeliveryStanding::Waiting,
+    };
+    let affects = "DSA-6042-1 (critical, known to be exploited) affects 214 hosts";
     Webhooks {
-        rows: vec![WebhookRow { id: words.say("01khook"), address: words.say("https://chat.nordwerft.example/hooks/security-and-operations/4711"), kinds: words.all(&["advisory.affects", "host.silent"]), enabled: false, waiting: 2, last_good: Some(ago(30)), last_error: words.some("502 after 3 tries") }],
-        deliveries: [(true, "204 in 38 ms"), (false, "502; tried again in 4 minutes")].map(|(good, outcome)| DeliveryRow { at: ago(1), kind: words.say("advisory.affects"), address: words.say("https://chat.nordwerft.example/hooks/4711"), tries: 1, outcome: words.say(outcome), good }).into(),
-        kinds: words.choices(&[("advisory.affects", "a new advisory affects hosts"), ("host.silent", "a host goes silent")]),
-        created: Some(NewSecret { name: words.say("chat.nordwerft.example"), secret: words.say("whsec_7x2k9mq4wv8d1c0k8m2x7") }),
+        rows: vec![
+            hook("security channel", "https://chat.nordwerft.example/hooks/security-and-operations/4711", false),
+            hook("people on call", "ingrid.solheim@nordwerft.example, ragnhild.ostergard-hamalainen@nordwerft.example", true),
+        ],
+        deliveries: vec![
+            delivery("advisory.affects", affects, "204 in 38 ms", DeliveryStanding::Arrived, None),
+            delivery("host.silent", "12 hosts went silent", "503 in 4 ms", DeliveryStanding::Waiting, Some(ahead(1))),
+            delivery("advisory.affects", affects, "E-OUTBOUND: chat.nordwerft.example could not be asked: timeout", DeliveryStanding::Failed, None),
+        ],
+        kinds: words.choices(&[
+            ("advisory.affects", "a new advisory affects hosts"),
+            ("findings.changed", "findings opened or closed"),
+            ("findings.overdue", "findings became overdue"),
+            ("host.silent", "hosts went silent"),
+        ]),
+        clients: words.choices(&[("", "all clients"), ("nordwerft", "Nordwerft"), ("havn", "Havn Logistikk")]),
+        mail: true,
+        edits: true,
+        created: Some(NewSecret { name: words.say("security channel"), secret: words.say("whsec_7x2k9mq4wv8d1c0k8m2x7r5t3y6u9p0aBcDeFgHiJk=") }),
     }
 }
 
 pub(in crate::console) fn no_webhooks(words: &Words) -> Webhooks {
-    Webhooks { rows: vec![], deliveries: vec![], created: None, ..webhooks(words) }
+    Webhooks { rows: vec![], deliveries: vec![], created: None, clients: vec![], mail: false, ..webhooks(words) }
+}
+
+pub(in crate::console) fn read_webhooks(words: &Words) -> Webhooks {
+    Webhooks { created: None, edits: false, ..webhooks(words) }
 }
 
 pub(in crate::console) fn enrolment(words: &Words) -> Enrolment {

@@ -110,12 +110,19 @@ pub struct NewSecret {
 /// Webhooks and their deliveries.
 #[derive(Clone, Debug)]
 pub struct Webhooks {
-    /// Webhooks.
+    /// Webhooks, by name.
     pub rows: Vec<WebhookRow>,
     /// Newest deliveries, newest first.
     pub deliveries: Vec<DeliveryRow>,
     /// Kinds of event that can be chosen.
     pub kinds: Vec<Choice>,
+    /// Clients whose events can be chosen; the value of all is empty. Empty
+    /// where there is nothing to choose.
+    pub clients: Vec<Choice>,
+    /// Whether this server can send mail.
+    pub mail: bool,
+    /// Whether the reader may make one.
+    pub edits: bool,
     /// The signing secret just made, shown once.
     pub created: Option<NewSecret>,
 }
@@ -125,35 +132,69 @@ pub struct Webhooks {
 pub struct WebhookRow {
     /// Id.
     pub id: String,
-    /// Address.
+    /// Name.
+    pub name: String,
+    /// Address, or mail addresses.
     pub address: String,
-    /// Kinds of event it gets.
+    /// Client whose events it gets; none for those of all.
+    pub client: Option<String>,
+    /// Whether it gets mail and not requests.
+    pub mail: bool,
+    /// Kinds of event it gets; empty for all.
     pub kinds: Vec<String>,
     /// Whether it is on.
     pub enabled: bool,
+    /// Why the server switched it off.
+    pub off_because: Option<String>,
     /// Deliveries that wait.
     pub waiting: u64,
     /// Last delivery that arrived.
     pub last_good: Option<Timestamp>,
-    /// What last went wrong.
+    /// What last went wrong, while nothing arrives.
     pub last_error: Option<String>,
+}
+
+impl WebhookRow {
+    /// Whether it gets a kind of event.
+    pub fn gets(&self, kind: &str) -> bool {
+        self.kinds.iter().any(|one| one == kind)
+    }
+}
+
+/// How a delivery stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DeliveryStanding {
+    /// Taken by the receiver.
+    Arrived,
+    /// To be tried.
+    Waiting,
+    /// Given up.
+    Failed,
 }
 
 /// One delivery.
 #[derive(Clone, Debug)]
 pub struct DeliveryRow {
-    /// When it was first tried.
+    /// Id; receivers see it as `webhook-id`.
+    pub id: String,
+    /// When it was put in.
     pub at: Timestamp,
     /// Event, `advisory.affects`.
     pub kind: String,
-    /// Where to.
-    pub address: String,
+    /// What it says.
+    pub text: String,
+    /// Name of the webhook.
+    pub to: String,
     /// Tries.
     pub tries: u64,
-    /// How it ended or stands, `204 in 38 ms`, `waits until …`.
+    /// What came of the last try, `204 in 38 ms`.
     pub outcome: String,
-    /// Whether it arrived.
-    pub good: bool,
+    /// When it is tried next.
+    pub next: Option<Timestamp>,
+    /// How it stands.
+    pub standing: DeliveryStanding,
+    /// Whether it can be sent again.
+    pub again: bool,
 }
 
 /// Enrolment of hosts.

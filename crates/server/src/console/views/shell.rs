@@ -53,6 +53,8 @@ pub struct Abilities {
     pub audit: bool,
     /// People, tokens, webhooks.
     pub administer: bool,
+    /// See webhooks and their deliveries.
+    pub notices: bool,
 }
 
 /// How far the counts on a page can be trusted.

@@ -1,0 +1,130 @@
+//! **Notices**: what a server remembers of the events it put in. Nobody
+//! decides any of it, so it has no leaf; it commits together with the messages
+//! it stands for, and only under the newest lease.
+
+use crate::columns::Columns;
+use crate::deliveries::{Message, ids, insert};
+use crate::engine::Store;
+use crate::error::Result;
+use crate::leases::{Lease, fence};
+use jiff::Timestamp;
+use plimsoll_core::model::identifier::{ClientId, HostId};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is put in at once.
+#[derive(Clone, Debug, Default)]
+pub struct Issue {
+    /// Messages for the outbox.
+    pub messages: Vec<Message>,
+    /// Marks to keep by name; none removes one.
+    pub marks: Vec<(&'static str, Option<String>)>,
+    /// Advisories that clients are told of with it.
+    pub told: Vec<(ClientId, String)>,
+    /// Earlier tellings from before this time are forgotten.
+    pub forget: Option<Timestamp>,
+}
+
+/// A host that has not been heard of.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SilentHost {
+    /// Host.
+    pub id: HostId,
+    /// Its client.
+    pub client: ClientId,
+    /// Its name.
+    pub name: String,
+    /// When it was last heard of, as far as that was noted.
+    pub last_seen: Timestamp,
+}
+
+impl Store {
+    /// What was marked, by name.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn notice_marks(&self) -> Result<BTreeMap<String, String>> {
+        let rows = sqlx::query("SELECT name, value FROM notice_marks").fetch_all(&mut *self.reader().await?).await?;
+        rows.iter().map(|row| Ok((row.text("name")?, row.text("value")?))).collect()
+    }
+
+    /// Which of these advisories a client was told of.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn told(&self, client: ClientId, advisories: &[String]) -> Result<BTreeSet<String>> {
+        let mut told = BTreeSet::new();
+        let mut connection = self.reader().await?;
+        for advisories in advisories.chunks(500) {
+            let marks = crate::columns::placeholders(2, advisories.len());
+            let sql = format!("SELECT advisory FROM notices_told WHERE client = $1 AND advisory IN ({marks})");
+            let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(client.to_string());
+            for advisory in advisories {
+                query = query.bind(advisory.as_str());
+            }
+            for row in query.fetch_all(&mut *connection).await? {
+                told.insert(row.text("advisory")?);
+            }
+        }
+        Ok(told)
+    }
+
+    /// Puts messages into the outbox together with what they stand for:
+    /// everything or nothing, so that a server killed here neither loses an
+    /// event nor tells it twice.
+    ///
+    /// # Errors
+    /// `E-FENCED` when another server took over.
+    pub async fn issue(&self, lease: &Lease, now: Timestamp, issue: &Issue) -> Result<()> {
+        let mut transaction = self.writer().await?;
+        fence(&mut transaction, lease).await?;
+        // In their order, which letters and logs keep.
+        for (id, message) in ids(issue.messages.len(), now)?.iter().zip(&issue.messages) {
+            insert(&mut transaction, id, message, now).await?;
+        }
+        for (name, value) in &issue.marks {
+            match value {
+                Some(value) => {
+                    sqlx::query("INSERT INTO notice_marks (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
+                        .bind(*name)
+                        .bind(value.as_str())
+                        .execute(&mut *transaction)
+                        .await?
+                }
+                None => sqlx::query("DELETE FROM notice_marks WHERE name = $1").bind(*name).execute(&mut *transaction).await?,
+            };
+        }
+        for (client, advisory) in &issue.told {
+            sqlx::query("INSERT INTO notices_told (client, advisory, at) VALUES ($1, $2, $3) ON CONFLICT (client, advisory) DO UPDATE SET at = excluded.at")
+                .bind(client.to_string())
+                .bind(advisory.as_str())
+                .bind(now.as_microsecond())
+                .execute(&mut *transaction)
+                .await?;
+        }
+        if let Some(before) = issue.forget {
+            sqlx::query("DELETE FROM notices_told WHERE at < $1").bind(before.as_microsecond()).execute(&mut *transaction).await?;
+        }
+        self.commit(transaction).await
+    }
+
+    /// Hosts with an agent that were last heard of before a time.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn hosts_unheard_since(&self, time: Timestamp) -> Result<Vec<SilentHost>> {
+        let rows = sqlx::query(
+            "SELECT hosts.id, hosts.client, hosts.name, presence.last_seen FROM presence JOIN hosts ON hosts.id = presence.host
+             WHERE presence.last_seen > 0 AND presence.last_seen < $1 AND hosts.state = 'active' AND hosts.source = 'agent'
+             ORDER BY hosts.id",
+        )
+        .bind(time.as_microsecond())
+        .fetch_all(&mut *self.reader().await?)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                let (id, client) = (row.parsed("id")?, row.parsed("client")?);
+                Ok(SilentHost { id, client, name: row.text("name")?, last_seen: row.time("last_seen")? })
+            })
+            .collect()
+    }
+}
