@@ -4,7 +4,7 @@ mod fleet;
 mod server;
 
 pub use fleet::{AdvisoriesCommand, Agent, Collect, FindingsCommand, HostsCommand, HostsList, Import, Remote, Rows};
-pub use server::{Backup, EvidenceCommand, Kept, Restore, RootCommand, RootInit, Serve, Up};
+pub use server::{Backup, EvidenceCommand, Kept, PersonCommand, Restore, RootCommand, RootInit, Serve, Up};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
@@ -85,6 +85,9 @@ pub enum Command {
     /// The evidence log of a server
     #[command(subcommand)]
     Evidence(EvidenceCommand),
+    /// People, from the server's own machine: the first administrator, and a way back in
+    #[command(subcommand)]
+    Person(PersonCommand),
     /// Write a backup of what a server keeps, while it works
     Backup(Backup),
     /// Restore a backup into an empty place

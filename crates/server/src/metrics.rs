@@ -97,3 +97,39 @@ impl Default for Metrics {
         Self::new()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// Names in a text that begin as ours do.
+    fn names(text: &str) -> BTreeSet<String> {
+        let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
+        words.filter(|word| word.starts_with("plimsoll_")).map(str::to_owned).collect()
+    }
+
+    /// A panel over a metric that was renamed would stay empty and look calm.
+    #[test]
+    fn the_dashboard_shows_every_metric_and_no_other() {
+        let metrics = Metrics::new();
+        metrics.judgement_seconds.observe(0.004);
+        let samples = metrics.text().lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n");
+        let there = names(&samples);
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/grafana/plimsoll.json");
+        let dashboard: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let shown: BTreeSet<String> = dashboard["panels"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|panel| panel["targets"].as_array().unwrap())
+            .flat_map(|target| names(target["expr"].as_str().unwrap()))
+            .collect();
+        let lacking: Vec<_> = shown.difference(&there).collect();
+        assert!(lacking.is_empty(), "the dashboard asks for {lacking:?}");
+        // Of a histogram the dashboard shows the buckets; its count is that of judgements.
+        let aside = ["plimsoll_judgements_total", "plimsoll_judgement_seconds_sum", "plimsoll_judgement_seconds_count"];
+        let unseen: Vec<_> = there.difference(&shown).filter(|name| !aside.contains(&name.as_str())).collect();
+        assert!(unseen.is_empty(), "no panel shows {unseen:?}");
+    }
+}

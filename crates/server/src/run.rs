@@ -133,7 +133,7 @@ pub fn routes() -> Routes<Shared> {
     api::routes().merge(agents::routes()).merge(console::routes()).merge(crate::identity::api::routes())
 }
 
-fn identity(store: &Store, origins: &Origins) -> Result<Arc<Identity>, Problem> {
+pub(crate) fn identity(store: &Store, origins: &Origins) -> Result<Arc<Identity>, Problem> {
     let directory: Arc<dyn Directory> = Arc::new(store.clone());
     let made = Identity::new(directory, origins, Lifetimes::default(), Arc::new(Timestamp::now));
     made.map(Arc::new).map_err(|error| {
@@ -141,7 +141,7 @@ fn identity(store: &Store, origins: &Origins) -> Result<Arc<Identity>, Problem> 
     })
 }
 
-fn cannot_be_reached(url: &str, text: &str) -> Problem {
+pub(crate) fn cannot_be_reached(url: &str, text: &str) -> Problem {
     Problem::new("E-URL", url, text, "name the address that people and hosts use, with `--public-url`")
 }
 

@@ -3,6 +3,9 @@
 
 use crate::api::acts::join_command;
 use crate::app::Shared;
+use crate::http::origin::Origins;
+use crate::identity::Identity;
+use crate::identity::api::link_address;
 use crate::identity::enrolment::NewEnrolment;
 use crate::identity::people::NewPerson;
 use crate::identity::role::{Grant, Role};
@@ -11,8 +14,9 @@ use jiff::Timestamp;
 use plimsoll_core::model::identifier::{ClientId, PersonId};
 use plimsoll_core::model::problem::Problem;
 use plimsoll_core::model::registration::HostState;
-use plimsoll_store::{Actor, Intent, Scope};
+use plimsoll_store::{Actor, Intent, Scope, Store};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Account of the person who started an evaluation.
 const OWNER: &str = "owner";
@@ -44,7 +48,7 @@ fn refused(refusal: &crate::http::problem::Refusal) -> Problem {
 ///
 /// What the store meets.
 pub async fn first_steps(app: &Shared) -> Result<FirstSteps, Problem> {
-    let client = first_client(app).await.map_err(|error| *error.problem)?;
+    let client = first_client(&app.store).await.map_err(|error| *error.problem)?;
     let owner = owner(app).await?;
     let (identity, steward) = (&app.identity, app.identity.local_steward());
     let link = identity.link(&steward, owner).await.map_err(|refusal| refused(&refusal))?;
@@ -68,17 +72,93 @@ async fn enrol(app: &Shared, client: ClientId, note: &str) -> Result<String, Pro
     Ok(made.secret.expose().to_owned())
 }
 
+/// The way in for a command on the server's own machine.
+pub struct Door {
+    store: Store,
+    identity: Arc<Identity>,
+    origins: Origins,
+}
+
+/// A link for somebody.
+#[derive(Clone, Debug)]
+pub struct Invitation {
+    /// Account.
+    pub account: String,
+    /// Link that signs in once.
+    pub link: String,
+    /// When it ends.
+    pub expires: Timestamp,
+    /// Whether the account was made for it.
+    pub is_new: bool,
+}
+
+impl Door {
+    /// Opens it on a store; links lead to `url`.
+    ///
+    /// # Errors
+    ///
+    /// `E-URL` where no browser can use the address.
+    pub fn open(store: &Store, url: &str) -> Result<Self, Problem> {
+        let origins = Origins::new(&[url]).map_err(|text| crate::run::cannot_be_reached(url, &text))?;
+        Ok(Self { store: store.clone(), identity: crate::run::identity(store, &origins)?, origins })
+    }
+
+    /// A link for an account, which is made with these roles, everywhere,
+    /// unless it is there.
+    ///
+    /// # Errors
+    ///
+    /// A name that cannot be one, an account that is locked; what the store
+    /// meets.
+    pub async fn invite(&self, account: &str, email: Option<String>, roles: &[Role]) -> Result<Invitation, Problem> {
+        first_client(&self.store).await.map_err(|error| *error.problem)?;
+        if let Some(person) = self.find(account).await? {
+            return self.link(person, account, false).await;
+        }
+        let grants = roles.iter().copied().map(Grant::everywhere).collect();
+        let new = NewPerson { account: account.to_owned(), name: account.to_owned(), email, grants, break_glass: false };
+        let steward = self.identity.local_steward();
+        let person = self.identity.add_person(&steward, new).await.map_err(|refusal| refused(&refusal))?;
+        self.link(person.id, account, true).await
+    }
+
+    /// Takes somebody's second proofs and sessions away and makes a link.
+    ///
+    /// # Errors
+    ///
+    /// `E-PERSON` where there is no such account; what the store meets.
+    pub async fn reset(&self, account: &str) -> Result<Invitation, Problem> {
+        let person = self.find(account).await?.ok_or_else(|| {
+            Problem::new("E-PERSON", account, "is no account of this server", "make it with `plimsoll person invite`")
+        })?;
+        let steward = self.identity.local_steward();
+        self.identity.remove_proofs(&steward, person).await.map_err(|refusal| refused(&refusal))?;
+        self.link(person, account, false).await
+    }
+
+    async fn find(&self, account: &str) -> Result<Option<PersonId>, Problem> {
+        let found = self.store.person_by_account(account).await.map_err(|error| *error.problem)?;
+        Ok(found.map(|person| person.id))
+    }
+
+    async fn link(&self, person: PersonId, account: &str, is_new: bool) -> Result<Invitation, Problem> {
+        let steward = self.identity.local_steward();
+        let link = self.identity.link(&steward, person).await.map_err(|refusal| refused(&refusal))?;
+        Ok(Invitation { account: account.to_owned(), link: link_address(&self.origins, &link), expires: link.expires, is_new })
+    }
+}
+
 /// The first client, made at the first start.
 ///
 /// # Errors
 ///
 /// What the store meets.
-pub async fn first_client(app: &Shared) -> Result<ClientId, plimsoll_store::StoreError> {
-    if let Some(client) = app.store.clients(&Scope::All).await?.first() {
+pub async fn first_client(store: &Store) -> Result<ClientId, plimsoll_store::StoreError> {
+    if let Some(client) = store.clients(&Scope::All).await?.first() {
         return Ok(client.id);
     }
     let now = Timestamp::now();
-    let mut change = app.store.begin(Intent::new(Actor::server(), now, "client.add", "client")).await?;
+    let mut change = store.begin(Intent::new(Actor::server(), now, "client.add", "client")).await?;
     let client = change.add_client(CLIENT).await?;
     change.commit(None).await?;
     Ok(client.id)

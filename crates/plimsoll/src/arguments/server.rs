@@ -2,6 +2,7 @@
 
 use super::PlainFormat;
 use clap::{Args, Subcommand};
+use plimsoll_server::identity::role::Role;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
@@ -121,6 +122,56 @@ pub struct Kept {
     /// Its PostgreSQL, where it uses one
     #[arg(long, value_name = "URL", env = "PLIMSOLL_DATABASE", hide_env_values = true)]
     pub database: Option<String>,
+}
+
+/// A role, by its word.
+#[derive(Clone, Copy, Debug)]
+pub struct RoleWord(pub Role);
+
+impl std::str::FromStr for RoleWord {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        let words = || Role::ALL.map(Role::word).join(", ");
+        Role::parse(word).map(Self).ok_or_else(|| format!("is no role; there are {}", words()))
+    }
+}
+
+/// Commands on people, for the server's own machine.
+#[derive(Subcommand, Debug)]
+pub enum PersonCommand {
+    /// Make an account, unless it is there, and a link that signs its person in once
+    Invite {
+        #[command(flatten)]
+        kept: Kept,
+        /// Account name
+        name: String,
+        /// Mail address
+        #[arg(long, value_name = "ADDRESS")]
+        email: Option<String>,
+        /// Role of a new account, everywhere; may be given several times
+        #[arg(long, value_name = "ROLE", default_value = "administrator")]
+        role: Vec<RoleWord>,
+        /// Address of the server, for the link
+        #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7557")]
+        public_url: String,
+        /// Form of the answer
+        #[arg(long, value_enum, default_value_t = PlainFormat::Text)]
+        format: PlainFormat,
+    },
+    /// Take somebody's second proofs and sessions away, who lost them, and make a link
+    Reset {
+        #[command(flatten)]
+        kept: Kept,
+        /// Account name
+        name: String,
+        /// Address of the server, for the link
+        #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7557")]
+        public_url: String,
+        /// Form of the answer
+        #[arg(long, value_enum, default_value_t = PlainFormat::Text)]
+        format: PlainFormat,
+    },
 }
 
 /// Commands on the evidence log.

@@ -26,7 +26,7 @@ fn options(kept: &Kept) -> Options {
     Options { keys: Some(data), opener: Opener::Command, ..Options::new(url) }
 }
 
-async fn open(kept: &Kept) -> Result<Store, Failure> {
+pub(super) async fn open(kept: &Kept) -> Result<Store, Failure> {
     let data = kept.data.clone().unwrap_or_else(places::server);
     let file = plimsoll_server::run::database_file(&data);
     if kept.database.is_none() && !file.is_file() {

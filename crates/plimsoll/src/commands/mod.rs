@@ -8,6 +8,7 @@ mod evidence;
 mod explain;
 mod gather;
 mod papers;
+mod person;
 mod policy;
 mod remote;
 mod root;
@@ -39,6 +40,7 @@ pub fn run(command: Command, printer: &Printer) -> Result<Outcome, Failure> {
         Command::Collect(arguments) => agent::collect(&arguments, printer),
         Command::Import(arguments) => agent::import(&arguments, printer),
         Command::Evidence(command) => evidence::run(command, printer),
+        Command::Person(command) => person::run(command, printer),
         Command::Backup(arguments) => evidence::backup(&arguments, printer),
         Command::Restore(arguments) => evidence::restore(&arguments, printer),
         Command::Root(command) => root::run(command, printer),

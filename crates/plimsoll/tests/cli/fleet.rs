@@ -112,6 +112,19 @@ fn one_command_shows_this_machine_and_remembers_it() {
     assert_eq!(imported.code, Some(0), "{}", imported.err);
     assert_eq!(up.hosts().len(), 2);
     let id = host["id"].as_str().expect("an id").to_owned();
+
+    // People come in by a command on the server's own machine, while it runs.
+    let invite = ["person", "invite", "ana", "--data", &small.path("data"), "--public-url", &up.url, "--format", "json"];
+    let invited = plimsoll(&invite).json();
+    assert_eq!((&invited["account"], &invited["new"]), (&Value::from("ana"), &Value::from(true)));
+    let link = invited["sign_in"].as_str().expect("a link");
+    assert_eq!(up.status(link.strip_prefix(&up.url).expect("a link to the server"), None), 200);
+    assert_eq!(plimsoll(&invite).json()["new"], false, "the second link is for the same account");
+    let reset = |name: &str| plimsoll(&["person", "reset", name, "--data", &small.path("data"), "--public-url", &up.url]);
+    assert!(reset("ana").finished().out.starts_with(&up.url));
+    assert!(reset("nobody").failed().err.contains("E-PERSON"));
+    let role = plimsoll(&["person", "invite", "eve", "--role", "king", "--data", &small.path("data")]);
+    assert!(role.code == Some(2) && role.err.contains("policy-author"), "{}", role.err);
     up.stop();
 
     // Nothing that matters was only in memory: the same host comes back, and

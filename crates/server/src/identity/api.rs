@@ -51,7 +51,7 @@ impl Doors {
 
     /// The address of a one-time sign-in link, to be shown once.
     pub fn link_address(&self, link: &NewLink) -> String {
-        format!("{}/console/sign-in/link/{}", self.origins.canonical(), link.secret.expose())
+        link_address(&self.origins, link)
     }
 
     fn step(&self, step: Step, headers: &HeaderMap) -> Result<Response, Refusal> {
@@ -60,6 +60,11 @@ impl Doors {
             Step::Second(question) => Ok(Answer(StepView::Second(*question)).into_response()),
         }
     }
+}
+
+/// Where a one-time link leads.
+pub fn link_address(origins: &Origins, link: &NewLink) -> String {
+    format!("{}/console/sign-in/link/{}", origins.canonical(), link.secret.expose())
 }
 
 /// The routes, for a server whose state gives [`Doors`].

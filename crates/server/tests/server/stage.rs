@@ -103,7 +103,7 @@ impl Stage {
     }
 
     pub fn first_client(&self) -> ClientId {
-        self.run(async { setup::first_client(&self.app()).await.unwrap() })
+        self.run(async { setup::first_client(&self.app().store).await.unwrap() })
     }
 
     pub fn client(&self, name: &str) -> ClientId {
