@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 use std::fmt;
-use std::process::{Command, Stdio};
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use wait4::Wait4;
 
@@ -11,6 +12,8 @@ use wait4::Wait4;
 pub struct Run {
     /// User and system time, children included.
     pub cpu: Duration,
+    /// The same of the process's first thread alone, without children.
+    pub own: Duration,
     /// Peak resident memory in bytes, of the process alone.
     pub memory: u64,
     /// Wall time.
@@ -29,13 +32,25 @@ pub fn once(command: &mut Command) -> Result<Run, String> {
         .stderr(Stdio::null())
         .spawn()
         .map_err(|error| format!("{shown}: {error}"))?;
+    let own = own_time(&child);
     let ended = child.wait4().map_err(|error| format!("{shown}: {error}"))?;
     Ok(Run {
         cpu: ended.rusage.utime + ended.rusage.stime,
+        own,
         memory: ended.rusage.maxrss,
         wall: start.elapsed(),
         code: ended.status.code(),
     })
+}
+
+/// Processor time of a process without its children, by the scheduler's own
+/// account: waits for its end and leaves it to be reaped.
+fn own_time(child: &Child) -> Duration {
+    let pid = Pid::from_child(child);
+    let _ = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
+    let account = std::fs::read_to_string(format!("/proc/{}/schedstat", pid.as_raw_nonzero())).unwrap_or_default();
+    let nanoseconds = account.split(' ').next().and_then(|number| number.parse().ok());
+    Duration::from_nanos(nanoseconds.unwrap_or_default())
 }
 
 /// Runs a command after one warm-up and takes the median of each figure.
@@ -52,8 +67,9 @@ pub fn median(runs: usize, make: impl Fn() -> Command) -> Result<Run, String> {
     };
     let cpu = pick(|run| run.cpu.as_nanos()).cpu;
     let wall = pick(|run| run.wall.as_nanos()).wall;
+    let own = pick(|run| run.own.as_nanos()).own;
     let last = pick(|run| u128::from(run.memory));
-    Ok(Run { cpu, wall, memory: last.memory, code: last.code })
+    Ok(Run { cpu, own, wall, memory: last.memory, code: last.code })
 }
 
 /// One figure beside its limit.
