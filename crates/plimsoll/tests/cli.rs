@@ -2,6 +2,8 @@
 
 #[path = "cli/answers.rs"]
 mod answers;
+#[path = "cli/console.rs"]
+mod console;
 #[path = "cli/contract.rs"]
 mod contract;
 // One private PostgreSQL for the tests of two crates.

@@ -257,3 +257,13 @@ pub struct Workaround {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
 }
+
+/// Whether `id` has the form `CVE-YYYY-NNNN…`, upper case.
+pub fn is_cve(id: &str) -> bool {
+    let mut parts = id.split('-');
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    parts.next() == Some("CVE")
+        && parts.next().is_some_and(|year| year.len() == 4 && digits(year))
+        && parts.next().is_some_and(|number| (4..=19).contains(&number.len()) && digits(number))
+        && parts.next().is_none()
+}

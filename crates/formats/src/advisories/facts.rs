@@ -4,6 +4,7 @@
 use super::Reading;
 use jiff::Timestamp;
 use jiff::civil::Date;
+pub(super) use plimsoll_core::model::advisory::is_cve;
 use plimsoll_core::model::advisory::{Advisory, Rating, Severity};
 use plimsoll_core::model::problem::Problem;
 
@@ -44,16 +45,6 @@ pub(super) fn first_line(text: &str) -> String {
     let mut line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("").to_owned();
     cut(&mut line, 300);
     line
-}
-
-/// Whether `id` has the form `CVE-YYYY-NNNN…`, upper case.
-pub(super) fn is_cve(id: &str) -> bool {
-    let mut parts = id.split('-');
-    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    parts.next() == Some("CVE")
-        && parts.next().is_some_and(|year| year.len() == 4 && digits(year))
-        && parts.next().is_some_and(|number| (4..=19).contains(&number.len()) && digits(number))
-        && parts.next().is_none()
 }
 
 /// The CVE id that is `id` itself or that a distribution put its name before

@@ -17,6 +17,7 @@ use axum::extract::{Form, Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Redirect, Response};
+use plimsoll_core::model::advisory::is_cve;
 use plimsoll_core::model::problem::Problem;
 use plimsoll_core::model::registration::Registration;
 use plimsoll_store::applications::Application;
@@ -335,7 +336,10 @@ async fn advisory(State(app): State<Shared>, allowed: Allowed, Path(id): Path<St
     let path = format!("/console/advisories/{}", super::query::segment(&id));
     let query = asked(&lists::AFFECTED, &path, query.as_deref());
     let view = fill::advisory(&app, &visit.seen, &id, query).map_err(|refusal| visit.refused(refusal))?;
-    if view.records.is_empty() && view.hosts.total == Some(0) && view.kev.is_none() && view.epss.is_none() {
+    // Of a CVE that no source names the page says just that: "there is none"
+    // would read as "we are not affected".
+    let unknown = !is_cve(&id.to_ascii_uppercase());
+    if unknown && view.records.is_empty() && view.hosts.total == Some(0) && view.kev.is_none() && view.epss.is_none() {
         return Err(visit.refused(crate::api::missing("advisory", &id)));
     }
     Ok(written(pages::advisory(&visit.shell, &view)))

@@ -5,6 +5,7 @@ use crate::advisories::{Fact, Reading};
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
+use plimsoll_core::model::advisory::is_cve;
 use plimsoll_core::model::advisory::{
     Advisory, AdvisoryKind, Affected, AffectedRange, NamesWhat, Only, RangeEnd, Rating, Severity,
 };
@@ -130,14 +131,6 @@ fn reference(advisory: &mut Advisory, start: &quick_xml::events::BytesStart<'_>)
             advisory.references.push(address);
         }
     }
-}
-
-fn is_cve(id: &str) -> bool {
-    let mut parts = id.split('-');
-    let digits = |part: Option<&str>, least: usize| {
-        part.is_some_and(|part| (least..=19).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit()))
-    };
-    parts.next() == Some("CVE") && digits(parts.next(), 4) && digits(parts.next(), 4) && parts.next().is_none()
 }
 
 fn package(draft: &mut Draft, start: &quick_xml::events::BytesStart<'_>) {

@@ -52,10 +52,13 @@ pub async fn today(app: &App, scope: &Scope, seen: &RoaringBitmap, clock: Clock)
         new_total,
         silent_total: silent.len() as u64,
         silent: silent.iter().take(ITEMS).map(|managed| silent_host(managed)).collect(),
+        stale_total: stale.len() as u64,
         stale_sources: stale
             .into_iter()
+            .take(ITEMS)
             .filter_map(|source| {
-                let text = source.warnings.first()?.text.clone();
+                let text = &source.warnings.first()?.text;
+                let text = text.strip_prefix(source.name.as_str()).map_or(text.as_str(), str::trim_start).to_owned();
                 Some(StaleSource { name: source.name, text, newest: source.newest })
             })
             .collect(),

@@ -27,6 +27,8 @@ pub struct Today {
     pub silent_total: u64,
     /// Sources that are stale, failed or lost records.
     pub stale_sources: Vec<StaleSource>,
+    /// How many there are in all.
+    pub stale_total: u64,
     /// Hosts that a person must admit.
     pub pending: Vec<PendingHost>,
     /// Hosts whose identity or report is doubtful.
