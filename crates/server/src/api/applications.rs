@@ -1,8 +1,8 @@
 //! **Applications** in their least form: owner, team, stakeholders, hosts and
 //! an SBOM.
 
-use super::acts::{actor, one_client};
-use super::groups::{Why, seen_group};
+use super::acts::{Reason, actor, one_client};
+use super::groups::seen_group;
 use super::hosts::{seen_host, visible};
 use super::{Answer, missing, parameter, stored};
 use crate::app::{App, News, Shared};
@@ -314,7 +314,7 @@ pub async fn edit(State(app): State<Shared>, allowed: Allowed, Path(id): Path<St
 /// # Errors
 ///
 /// 404.
-pub async fn delete(State(app): State<Shared>, allowed: Allowed, Path(id): Path<String>, Query(why): Query<Why>) -> Result<StatusCode, Refusal> {
+pub async fn delete(State(app): State<Shared>, allowed: Allowed, Path(id): Path<String>, Query(why): Query<Reason>) -> Result<StatusCode, Refusal> {
     let known = editable(&app, &allowed, &id).await?;
     let mut change = app.store.begin(intent(&allowed, "application.delete", Some(known.id))).await?;
     change.delete_application(known.id).await?;

@@ -1,6 +1,6 @@
 //! **Groups** of hosts: by a query in the filter language, or by hand.
 
-use super::acts::{actor, one_client};
+use super::acts::{Reason, actor, one_client};
 use super::hosts::{seen_host, visible};
 use super::{Answer, missing, parameter, stored, window};
 use crate::app::{App, News, Shared};
@@ -246,20 +246,12 @@ pub async fn name_members(State(app): State<Shared>, allowed: Allowed, Path(id):
     Ok(Json(answer(&app, &allowed, group)))
 }
 
-/// Why something is deleted.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Why {
-    /// The words.
-    pub reason: Option<String>,
-}
-
 /// Deletes a group; roles and tokens bound to it lose what it gave.
 ///
 /// # Errors
 ///
 /// 404.
-pub async fn delete(State(app): State<Shared>, allowed: Allowed, Path(id): Path<String>, Query(why): Query<Why>) -> Result<StatusCode, Refusal> {
+pub async fn delete(State(app): State<Shared>, allowed: Allowed, Path(id): Path<String>, Query(why): Query<Reason>) -> Result<StatusCode, Refusal> {
     let group = editable(&app, &allowed, &id).await?;
     let intent = Intent::new(actor(&allowed), Timestamp::now(), "group.delete", format!("group:{}", group.id));
     let mut change = app.store.begin(intent).await?;

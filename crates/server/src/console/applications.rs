@@ -1,13 +1,12 @@
 //! **Applications**, as pages; each act is the API's.
 
 use super::groups::named;
-use super::handlers::{Page, Visit, asked, written};
+use super::handlers::{Page, Visit, Why, asked, chosen_client, filled, written};
 use super::query::segment;
 use super::{export, fill, lists, pages};
 use crate::api::applications::{self, ApplicationWish};
-use crate::api::groups::Why;
 use crate::api::hosts::visible;
-use crate::api::{parameter, stored};
+use crate::api::stored;
 use crate::app::Shared;
 use crate::applications::seen;
 use crate::http::gate::Allowed;
@@ -104,7 +103,7 @@ impl ApplicationForm {
             note: Some(self.note),
             group: Some(self.group),
             hosts,
-            reason: Some(self.reason).filter(|reason| !reason.is_empty()),
+            reason: filled(self.reason),
         })
     }
 }
@@ -112,8 +111,7 @@ impl ApplicationForm {
 async fn make(State(app): State<Shared>, allowed: Allowed, Form(form): Form<ApplicationForm>) -> Page {
     let visit = Visit::new(&app, &allowed);
     let done = async {
-        let wrong = |_| parameter("client", "is no client", "choose one of the list");
-        let client = Some(form.client.clone()).filter(|client| !client.is_empty()).map(|client| client.parse().map_err(wrong)).transpose()?;
+        let client = chosen_client(form.client.clone())?;
         let wish = form.wish(&app, &allowed, client)?;
         applications::make(State(Shared::clone(&app)), allowed, Json(wish)).await
     };
@@ -132,15 +130,8 @@ async fn change(State(app): State<Shared>, allowed: Allowed, Path(id): Path<Stri
     Ok(Redirect::to(&address(&id)).into_response())
 }
 
-#[derive(Deserialize)]
-struct Reason {
-    #[serde(default)]
-    reason: String,
-}
-
-async fn remove(State(app): State<Shared>, allowed: Allowed, Path(id): Path<String>, Form(why): Form<Reason>) -> Page {
+async fn remove(State(app): State<Shared>, allowed: Allowed, Path(id): Path<String>, Form(why): Form<Why>) -> Page {
     let visit = Visit::new(&app, &allowed);
-    let why = Query(Why { reason: Some(why.reason).filter(|reason| !reason.is_empty()) });
-    applications::delete(State(app), allowed, Path(id), why).await.map(drop).map_err(|refusal| visit.refused(refusal))?;
+    applications::delete(State(app), allowed, Path(id), Query(why.reason())).await.map(drop).map_err(|refusal| visit.refused(refusal))?;
     Ok(Redirect::to(APPLICATIONS).into_response())
 }

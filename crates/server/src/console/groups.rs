@@ -1,9 +1,9 @@
 //! **Groups**, as pages; each act is the API's.
 
-use super::handlers::{Page, Visit, asked, written};
+use super::handlers::{Page, Visit, Why, asked, chosen_client, filled, written};
 use super::query::segment;
 use super::{export, fill, lists, pages};
-use crate::api::groups::{self, GroupEdit, NamedHosts, NewGroup, Why, seen_group};
+use crate::api::groups::{self, GroupEdit, NamedHosts, NewGroup, seen_group};
 use crate::api::hosts::visible;
 use crate::api::parameter;
 use crate::app::{App, Shared};
@@ -41,10 +41,6 @@ pub fn routes() -> Routes<Shared> {
 
 fn address(id: &str) -> String {
     format!("{GROUPS}/{}", segment(id))
-}
-
-fn filled(text: String) -> Option<String> {
-    Some(text).filter(|text| !text.is_empty())
 }
 
 async fn list(State(app): State<Shared>, allowed: Allowed) -> Page {
@@ -94,7 +90,7 @@ struct GroupForm {
 async fn make(State(app): State<Shared>, allowed: Allowed, Form(form): Form<GroupForm>) -> Page {
     let visit = Visit::new(&app, &allowed);
     let done = async {
-        let client = filled(form.client).map(|client| client.parse().map_err(|_| parameter("client", "is no client", "choose one of the list"))).transpose()?;
+        let client = chosen_client(form.client)?;
         let new = NewGroup { client, name: form.name, query: form.query, note: form.note, reason: filled(form.reason) };
         groups::make(State(app), allowed, Json(new)).await
     };
@@ -145,15 +141,8 @@ async fn name_hosts(State(app): State<Shared>, allowed: Allowed, Path(id): Path<
     Ok(Redirect::to(&address(&id)).into_response())
 }
 
-#[derive(Deserialize)]
-struct Reason {
-    #[serde(default)]
-    reason: String,
-}
-
-async fn remove(State(app): State<Shared>, allowed: Allowed, Path(id): Path<String>, Form(why): Form<Reason>) -> Page {
+async fn remove(State(app): State<Shared>, allowed: Allowed, Path(id): Path<String>, Form(why): Form<Why>) -> Page {
     let visit = Visit::new(&app, &allowed);
-    let why = Query(Why { reason: filled(why.reason) });
-    groups::delete(State(app), allowed, Path(id), why).await.map(drop).map_err(|refusal| visit.refused(refusal))?;
+    groups::delete(State(app), allowed, Path(id), Query(why.reason())).await.map(drop).map_err(|refusal| visit.refused(refusal))?;
     Ok(Redirect::to(GROUPS).into_response())
 }

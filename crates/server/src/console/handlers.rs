@@ -7,6 +7,7 @@ use super::views::{JoinCommand, Search, Shell, Trouble};
 use super::{PAGE_HEADERS, assets, export, pages};
 use crate::api::acts::{self, Edit, Reason, TokenWish};
 use crate::api::hosts::{seen_host, visible};
+use crate::api::parameter;
 use crate::app::{App, News, Shared};
 use crate::http::gate::Allowed;
 use crate::http::problem::{Refusal, RefusedAs};
@@ -18,6 +19,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Redirect, Response};
 use plimsoll_core::model::advisory::is_cve;
+use plimsoll_core::model::identifier::ClientId;
 use plimsoll_core::model::problem::Problem;
 use plimsoll_core::model::registration::Registration;
 use plimsoll_store::applications::Application;
@@ -247,21 +249,34 @@ async fn edit_host(State(app): State<Shared>, allowed: Allowed, Path(id): Path<S
         exposure: Some(form.exposure),
         environment: Some(form.environment),
         owner: Some(form.owner),
-        reason: Some(form.reason).filter(|reason| !reason.is_empty()),
+        reason: filled(form.reason),
     };
     acts::edit(State(app), allowed, Path(id.clone()), Json(edit)).await.map(drop).map_err(|refusal| visit.refused(refusal))?;
     Ok(Redirect::to(&format!("/console/hosts/{}", super::query::segment(&id))).into_response())
 }
 
+/// What a field of a form says; a browser sends an empty one too.
+pub(super) fn filled(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
+/// The client that was chosen of a list; none where the choice was left open.
+pub(super) fn chosen_client(field: String) -> Result<Option<ClientId>, Refusal> {
+    let wrong = |_| parameter("client", "is no client", "choose one of the list");
+    filled(field).map(|client| client.parse().map_err(wrong)).transpose()
+}
+
+/// Why, as a form sends it.
 #[derive(Debug, Default, Deserialize)]
-struct Why {
+pub(super) struct Why {
     #[serde(default)]
     reason: String,
 }
 
 impl Why {
-    fn reason(self) -> Reason {
-        Reason { reason: Some(self.reason).filter(|reason| !reason.is_empty()) }
+    /// The same as the API takes it.
+    pub(super) fn reason(self) -> Reason {
+        Reason { reason: filled(self.reason) }
     }
 }
 

@@ -2,7 +2,7 @@
 //! [`Identity`](crate::identity::Identity), the same that the API calls, and
 //! asks for a fresh proof of the administrator.
 
-use super::handlers::{Page, refused, written};
+use super::handlers::{Page, Why, filled, refused, written};
 use super::views::Invitation;
 use super::{fill, pages};
 use crate::app::Shared;
@@ -75,7 +75,7 @@ async fn invite(State(app): State<Shared>, allowed: Allowed, Form(form): Form<Ne
     let done = async {
         let steward = app.identity.steward(&allowed.principal, &allowed.caller)?;
         let grants = vec![grant(&form.role, &form.place)?];
-        let email = Some(form.mail).filter(|mail| !mail.is_empty());
+        let email = filled(form.mail);
         let new = NewPerson { account: form.account, name: form.name, email, grants, break_glass: false };
         let person = app.identity.add_person(&steward, new).await?;
         link(&app, &steward, person.id, person.account).await
@@ -105,15 +105,10 @@ async fn known(app: &Shared, id: PersonId) -> Result<crate::identity::people::Pe
     people.into_iter().find(|person| person.id == id).ok_or_else(|| crate::api::missing("person", &id.to_string()))
 }
 
-#[derive(Deserialize)]
-struct Why {
-    #[serde(default)]
-    reason: String,
-}
-
-async fn set_disabled(app: &Shared, allowed: &Allowed, id: &str, disabled: bool, why: &Why) -> Page {
+async fn set_disabled(app: &Shared, allowed: &Allowed, id: &str, disabled: bool, why: Why) -> Page {
+    let why = why.reason().reason;
     let done = async {
-        let steward = app.identity.steward(&allowed.principal, &allowed.caller)?.because(Some(&why.reason))?;
+        let steward = app.identity.steward(&allowed.principal, &allowed.caller)?.because(why.as_deref())?;
         app.identity.set_disabled(&steward, person(id)?, disabled).await
     };
     done.await.map_err(|refusal| refused(app, allowed, refusal))?;
@@ -121,11 +116,11 @@ async fn set_disabled(app: &Shared, allowed: &Allowed, id: &str, disabled: bool,
 }
 
 async fn lock(State(app): State<Shared>, allowed: Allowed, Path(id): Path<String>, Form(why): Form<Why>) -> Page {
-    set_disabled(&app, &allowed, &id, true, &why).await
+    set_disabled(&app, &allowed, &id, true, why).await
 }
 
 async fn unlock(State(app): State<Shared>, allowed: Allowed, Path(id): Path<String>, Form(why): Form<Why>) -> Page {
-    set_disabled(&app, &allowed, &id, false, &why).await
+    set_disabled(&app, &allowed, &id, false, why).await
 }
 
 #[derive(Deserialize)]

@@ -1,6 +1,6 @@
 //! The page of **webhooks and mail** with the log of deliveries.
 
-use super::handlers::{Refused, refused, written};
+use super::handlers::{Refused, filled, refused, written};
 use super::views::{Choice, DeliveryRow, DeliveryStanding, NewSecret, WebhookRow, Webhooks};
 use super::{fill, pages};
 use crate::api::stored;
@@ -54,7 +54,7 @@ impl Fields {
     }
 
     fn reason(&self) -> Option<String> {
-        Some(self.one("reason")).filter(|reason| !reason.is_empty())
+        filled(self.one("reason"))
     }
 }
 

@@ -7,28 +7,25 @@
 //! last. How far it came commits with the messages, so that a server killed
 //! anywhere neither loses an event nor tells it twice.
 
-use super::events::{
-    AdvisoryAffects, AdvisoryChange, AdvisoryOverdue, AlertRaised, Changed, ClientNamed, Event, FindingsChanged, FindingsOverdue, HostMarked,
-    HostNamed, HostsHeard, Kind, LISTED, PolicyChanged, SourceRecovered, SourceTroubled, advisory_page, counted, host_page,
-};
+mod findings;
+mod states;
+
+use super::events::{AlertRaised, Changed, ClientNamed, Event, HostMarked, HostNamed, Kind, host_page};
 use crate::app::{App, Shared};
-use crate::fleet::State;
 use crate::phases::evaluate::{Cause, UPDATE};
+use data_encoding::HEXLOWER;
+use findings::{tell_findings, tell_overdue};
 use jiff::{SignedDuration, Timestamp};
-use plimsoll_core::knowledge::Knowledge;
-use plimsoll_core::model::advisory::Rating;
 use plimsoll_core::model::identifier::{ClientId, HostId};
-use plimsoll_core::model::problem::Problem;
 use plimsoll_store::StoreError;
 use plimsoll_store::deliveries::Message;
 use plimsoll_store::evidence::reading::Entry;
-use data_encoding::HEXLOWER;
 use plimsoll_store::identifier::{fresh, random};
 use plimsoll_store::leases::Lease;
-use plimsoll_store::notices::{Issue, SilentHost};
+use plimsoll_store::notices::Issue;
 use plimsoll_store::webhooks::{Channel, Webhook};
 use serde_json::Value;
-use std::cmp::Reverse;
+use states::Told;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 use tokio::sync::watch;
@@ -42,10 +39,6 @@ const LEASE_LEFT: SignedDuration = SignedDuration::from_secs(15);
 const ENTRIES: u32 = 1_000;
 /// Entries without news after which the place is kept anyway.
 const KEEP_PLACE: u64 = 5_000;
-/// Components that one event names.
-const COMPONENTS: usize = 20;
-/// How the database as a whole is called among sources.
-const DATABASE: &str = "advisory database";
 
 /// Publishes until the server stops.
 pub async fn run(app: Shared, mut stopped: watch::Receiver<bool>) {
@@ -92,15 +85,6 @@ struct Gathered {
     events: Vec<Event>,
     first: Option<Timestamp>,
     last: Option<Timestamp>,
-}
-
-/// States as they were last told.
-#[derive(Default)]
-struct Told {
-    silent: BTreeSet<String>,
-    overdue: Option<Timestamp>,
-    sources: BTreeMap<String, BTreeSet<String>>,
-    policies: Vec<String>,
 }
 
 /// The reconciler.
@@ -206,25 +190,12 @@ impl Publisher {
             // this order, nothing that comes later is passed over.
             let size = app.store.log().await?.size;
             let position = size + app.store.pending_leaves().await?;
-            self.told = Told {
-                silent: silent_hosts(app, now).await?.into_iter().map(|host| host.id.to_string()).collect(),
-                overdue: Some(now),
-                sources: sources(app, now).into_iter().map(|(name, troubles)| (name, troubles.into_keys().collect())).collect(),
-                policies: policies(app),
-            };
+            self.told = Told::present(app, now).await?;
             marks.push(("position", Some(position.to_string())));
             marks.extend(self.told.marks());
             return Ok(Gathered { next: position, from: position, ..Gathered::default() });
         };
-        fn json<T: serde::de::DeserializeOwned + Default>(text: Option<&String>) -> T {
-            text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
-        }
-        self.told = Told {
-            silent: json(kept.get("silent")),
-            overdue: json(kept.get("overdue")),
-            sources: json(kept.get("sources")),
-            policies: json(kept.get("policies")),
-        };
+        self.told = Told::kept(&kept);
         Ok(Gathered { next: position, from: position, ..Gathered::default() })
     }
 
@@ -238,108 +209,21 @@ impl Publisher {
         let before = events.len();
         // A server that was down knows of nobody: hosts get time to speak.
         if now.duration_since(self.started) >= app.notices.pace.grace {
-            self.tell_silence(app, now, events).await?;
+            self.told.tell_silence(app, now, events).await?;
         }
         // While hosts are not judged their due dates are not known.
         if !app.notices.judging.load(Ordering::Acquire) {
             let since = self.told.overdue.replace(now).unwrap_or(now);
             tell_overdue(app, since, now, events).await?;
         }
-        self.tell_sources(app, now, events);
-        self.tell_policies(app, now, events);
+        self.told.tell_sources(app, now, events);
+        self.told.tell_policies(app, now, events);
         if events.len() > before {
             marks.extend(self.told.marks());
         }
         Ok(())
     }
 
-    async fn tell_silence(&mut self, app: &App, now: Timestamp, events: &mut Vec<Event>) -> Result<(), StoreError> {
-        let silent = silent_hosts(app, now).await?;
-        let names: BTreeSet<String> = silent.iter().map(|host| host.id.to_string()).collect();
-        let mut gone: BTreeMap<ClientId, Vec<HostNamed>> = BTreeMap::new();
-        for host in silent.iter().filter(|host| !self.told.silent.contains(&host.id.to_string())) {
-            let named = HostNamed { last_seen: Some(host.last_seen), ..HostNamed::new(host.id, host.name.as_str()) };
-            gone.entry(host.client).or_default().push(named);
-        }
-        let mut back: BTreeMap<ClientId, Vec<HostNamed>> = BTreeMap::new();
-        for id in self.told.silent.difference(&names).filter_map(|id| id.parse::<HostId>().ok()) {
-            let fleet = app.fleet.read();
-            // Whoever was retired does not come back.
-            let active = |managed: &&crate::fleet::Managed| managed.registration.state == plimsoll_core::model::registration::HostState::Active;
-            if let Some(managed) = fleet.host(id).filter(active) {
-                let named = HostNamed { last_seen: managed.last_seen(), ..HostNamed::new(id, managed.registration.name.as_str()) };
-                back.entry(managed.registration.client).or_default().push(named);
-            }
-        }
-        self.told.silent = names;
-        for (kind, all, what) in [(Kind::HostSilent, gone, "went silent"), (Kind::HostReturned, back, "heard of again")] {
-            for (client, mut listed) in all {
-                listed.sort_by(|a, b| a.name.cmp(&b.name));
-                let hosts = listed.len() as u64;
-                listed.truncate(LISTED);
-                let text = match (kind, listed.as_slice()) {
-                    (Kind::HostSilent, [only]) if hosts == 1 => format!("{} went silent", only.name),
-                    (_, [only]) if hosts == 1 => format!("{} is heard of again", only.name),
-                    _ => format!("{} {what}", counted(hosts, "host", "hosts")),
-                };
-                let page = match listed.as_slice() {
-                    [only] if hosts == 1 => host_page(&only.id),
-                    _ if kind == Kind::HostSilent => "/console/hosts?is=silent".to_owned(),
-                    _ => "/console/hosts?sort=-seen".to_owned(),
-                };
-                let client = client_named(app, client).await?;
-                events.push(Event::new(kind, Some(client), now, text, page, &HostsHeard { hosts, listed }));
-            }
-        }
-        Ok(())
-    }
-
-    fn tell_sources(&mut self, app: &App, now: Timestamp, events: &mut Vec<Event>) {
-        let found = sources(app, now);
-        if found.is_empty() && app.advisories.held().is_none() {
-            return;
-        }
-        let page = "/console/sources".to_owned();
-        let none = BTreeSet::new();
-        for (source, troubles) in &found {
-            let before = self.told.sources.get(source).unwrap_or(&none);
-            if troubles.keys().any(|kind| !before.contains(kind)) {
-                let (kinds, texts): (Vec<_>, Vec<_>) = troubles.clone().into_iter().unzip();
-                let text = format!("{source}: {}", kinds.join(", "));
-                let data = SourceTroubled { source: source.clone(), troubles: kinds, texts };
-                events.push(Event::new(Kind::SourceTroubled, None, now, text, page.clone(), &data).about(source.as_str()));
-            }
-        }
-        for source in self.told.sources.keys().filter(|source| !found.contains_key(*source)) {
-            let data = SourceRecovered { source: source.clone() };
-            let text = format!("{source} is sound again");
-            events.push(Event::new(Kind::SourceRecovered, None, now, text, page.clone(), &data).about(source.as_str()));
-        }
-        self.told.sources = found.into_iter().map(|(name, troubles)| (name, troubles.into_keys().collect())).collect();
-    }
-
-    fn tell_policies(&mut self, app: &App, now: Timestamp, events: &mut Vec<Event>) {
-        let after = policies(app);
-        if after != self.told.policies {
-            let before = std::mem::replace(&mut self.told.policies, after.clone());
-            let text = format!("in force now: {}; before: {}", after.join(", "), before.join(", "));
-            events.push(Event::new(Kind::PolicyChanged, None, now, text, "/console/policy".to_owned(), &PolicyChanged { before, after }));
-        }
-    }
-}
-
-impl Told {
-    fn marks(&self) -> [(&'static str, Option<String>); 4] {
-        fn json<T: serde::Serialize>(value: &T) -> Option<String> {
-            serde_json::to_string(value).ok()
-        }
-        [
-            ("silent", json(&self.silent)),
-            ("overdue", json(&self.overdue)),
-            ("sources", json(&self.sources)),
-            ("policies", json(&self.policies)),
-        ]
-    }
 }
 
 impl Gathered {
@@ -463,212 +347,6 @@ async fn marked(app: &App, entry: &Entry) -> Result<Option<Event>, StoreError> {
     };
     let about = named.id.clone();
     Ok(Some(Event::new(kind, Some(client), entry.time, text, page, &HostMarked { host: named, reason }).about(about)))
-}
-
-/// What is told of findings that opened and closed under one client.
-async fn tell_findings(
-    app: &Shared,
-    client: ClientId,
-    changes: Changes,
-    now: Timestamp,
-    events: &mut Vec<Event>,
-    told: &mut Vec<(ClientId, String)>,
-) -> Result<(), StoreError> {
-    let named = client_named(app, client).await?;
-    let all: Vec<String> = changes.news.keys().cloned().collect();
-    let known = app.store.told(client, &all).await?;
-    let judging = app.notices.judging.load(Ordering::Acquire);
-    let shared = Shared::clone(app);
-    let described = app
-        .compute(move || {
-            let mut told = Vec::new();
-            let mut described = Vec::new();
-            for (advisory, hosts) in changes.news.iter().filter(|(advisory, _)| !known.contains(*advisory)) {
-                described.push(affects(&shared, client, &named, advisory, hosts, judging, now));
-                told.push((client, advisory.clone()));
-            }
-            described.sort_by_cached_key(|(rating, event)| (Reverse(*rating), event.subject.clone()));
-            let changed = changed(&shared.fleet.read(), named, &changes, now);
-            Ok((described, told, changed))
-        })
-        .await;
-    let (described, newly, changed) = described.map_err(died)?;
-    events.extend(described.into_iter().map(|(_, event)| event));
-    events.push(changed);
-    told.extend(newly);
-    Ok(())
-}
-
-fn died(problem: Problem) -> StoreError {
-    StoreError::unavailable("E-JUDGE", problem.place, problem.text)
-}
-
-fn affects(
-    app: &App,
-    client: ClientId,
-    named: &ClientNamed,
-    advisory: &str,
-    hosts: &BTreeSet<HostId>,
-    judging: bool,
-    now: Timestamp,
-) -> (Rating, Event) {
-    let fleet = app.fleet.read();
-    let name = fleet.names.find(advisory);
-    let card = name.and_then(|name| fleet.card(name)).cloned().unwrap_or_default();
-    let (mut fix_available, mut due) = (0, None::<i64>);
-    let mut components = BTreeSet::new();
-    let mut listed: Vec<HostNamed> = Vec::new();
-    for id in hosts {
-        let Some(managed) = fleet.host(*id) else { continue };
-        listed.push(HostNamed::new(*id, managed.registration.name.as_str()));
-        let (Some(judged), Some(name)) = (&managed.judged, name) else { continue };
-        let start = judged.findings.partition_point(|open| open.advisory < name);
-        let own = judged.findings.iter().skip(start).take_while(|open| open.advisory == name);
-        let mut fixed = false;
-        for open in own {
-            fixed |= open.fix == Some(true);
-            due = due.into_iter().chain(open.due()).min();
-            if components.len() < COMPONENTS {
-                components.insert(fleet.names.text(open.component).to_owned());
-            }
-        }
-        fix_available += u64::from(fixed);
-    }
-    listed.sort_by(|a, b| a.name.cmp(&b.name));
-    listed.truncate(LISTED);
-    let hosts_by_version = by_version(app, &fleet, client, advisory);
-    drop(fleet);
-    let data = AdvisoryAffects {
-        advisory: advisory.to_owned(),
-        aliases: card.aliases,
-        summary: card.summary,
-        severity: card.rating.as_str().to_owned(),
-        exploited: card.exploited,
-        hosts: hosts.len() as u64,
-        fix_available,
-        hosts_by_version,
-        judging,
-        listed,
-        components: components.into_iter().collect(),
-        due: due.and_then(|due| Timestamp::from_second(due).ok()),
-    };
-    let exploited = if data.exploited { ", known to be exploited" } else { "" };
-    let text = format!("{advisory} ({}{exploited}) affects {}", data.severity, counted(data.hosts, "host", "hosts"));
-    let event = Event::new(Kind::AdvisoryAffects, Some(named.clone()), now, text, advisory_page(advisory), &data);
-    (card.rating, event.about(advisory))
-}
-
-/// Hosts of a client whose installed versions an advisory names.
-fn by_version(app: &App, fleet: &State, client: ClientId, advisory: &str) -> Option<u64> {
-    let held = app.advisories.held()?;
-    let mut hosts = roaring::RoaringBitmap::new();
-    for number in held.database.advisories_named(advisory).ok()? {
-        hosts |= fleet.index.affected(&held.database, number).ok()?;
-    }
-    Some(fleet.of_client(client).map_or(0, |own| own.intersection_len(&hosts)))
-}
-
-fn rating(fleet: &State, advisory: &str) -> Rating {
-    fleet.names.find(advisory).and_then(|name| fleet.card(name)).map(|card| card.rating).unwrap_or_default()
-}
-
-fn changed(fleet: &State, client: ClientNamed, changes: &Changes, now: Timestamp) -> Event {
-    let names: BTreeSet<&String> = changes.opened.keys().chain(changes.closed.keys()).collect();
-    let mut rows: Vec<(Rating, AdvisoryChange)> = names
-        .into_iter()
-        .map(|advisory| {
-            let rating = rating(fleet, advisory);
-            let opened = changes.opened.get(advisory).map_or(0, |(_, number)| *number);
-            let closed = changes.closed.get(advisory).copied().unwrap_or(0);
-            (rating, AdvisoryChange { advisory: advisory.clone(), severity: rating.as_str().to_owned(), opened, closed })
-        })
-        .collect();
-    rows.sort_by(|(a, left), (b, right)| b.cmp(a).then_with(|| left.advisory.cmp(&right.advisory)));
-    let advisories = rows.len() as u64;
-    let data = FindingsChanged {
-        opened: changes.opened.values().map(|(_, number)| number).sum(),
-        closed: changes.closed.values().sum(),
-        hosts: changes.hosts.len() as u64,
-        advisories,
-        listed: rows.into_iter().take(LISTED).map(|(_, row)| row).collect(),
-    };
-    let hosts = counted(data.hosts, "host", "hosts");
-    let text = format!("{} opened, {} closed on {hosts}", counted(data.opened, "finding", "findings"), data.closed);
-    Event::new(Kind::FindingsChanged, Some(client), now, text, "/console/findings".to_owned(), &data)
-}
-
-/// Tells of findings whose due date has passed since the last look.
-async fn tell_overdue(app: &Shared, since: Timestamp, now: Timestamp, events: &mut Vec<Event>) -> Result<(), StoreError> {
-    type Late = BTreeMap<ClientId, (u64, BTreeSet<HostId>, BTreeMap<String, u64>)>;
-    let shared = Shared::clone(app);
-    let found = app.compute(move || {
-        let fleet = shared.fleet.read();
-        let (from, to) = (since.as_second(), now.as_second());
-        let mut late = Late::new();
-        for managed in fleet.hosts() {
-            let Some(judged) = managed.judged.as_ref().filter(|_| managed.counts.overdue > 0 || managed.counts.next_due.is_some()) else { continue };
-            let mut last = None;
-            for open in judged.findings.iter().filter(|open| open.due().is_some_and(|due| (from..to).contains(&due))) {
-                let (findings, hosts, advisories) = late.entry(managed.registration.client).or_default();
-                *findings += 1;
-                hosts.insert(managed.registration.id);
-                // Findings are in the order of advisories.
-                if last != Some(open.advisory) {
-                    *advisories.entry(fleet.names.text(open.advisory).to_owned()).or_default() += 1;
-                    last = Some(open.advisory);
-                }
-            }
-        }
-        let rated = |rows: BTreeMap<String, u64>| {
-            let mut rows: Vec<_> = rows.into_iter().map(|(advisory, hosts)| (rating(&fleet, &advisory), advisory, hosts)).collect();
-            rows.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-            rows
-        };
-        Ok(late.into_iter().map(|(client, (findings, hosts, rows))| (client, findings, hosts.len() as u64, rated(rows))).collect::<Vec<_>>())
-    });
-    for (client, findings, hosts, rows) in found.await.map_err(died)? {
-        let advisories = rows.len() as u64;
-        let listed = rows
-            .into_iter()
-            .take(LISTED)
-            .map(|(rating, advisory, hosts)| AdvisoryOverdue { advisory, severity: rating.as_str().to_owned(), hosts })
-            .collect();
-        let data = FindingsOverdue { findings, hosts, advisories, listed };
-        let text = format!("{} overdue since now, on {}", counted(findings, "finding is", "findings are"), counted(hosts, "host", "hosts"));
-        let client = client_named(app, client).await?;
-        events.push(Event::new(Kind::FindingsOverdue, Some(client), now, text, "/console/findings?due=overdue".to_owned(), &data));
-    }
-    Ok(())
-}
-
-/// Hosts that have not been heard of, neither by any server's batch nor here.
-async fn silent_hosts(app: &App, now: Timestamp) -> Result<Vec<SilentHost>, StoreError> {
-    let limit = SignedDuration::from_secs(i64::from(app.configuration.silence_seconds));
-    let before = now.checked_sub(limit).unwrap_or(Timestamp::MIN);
-    let mut silent = app.store.hosts_unheard_since(before).await?;
-    let fleet = app.fleet.read();
-    silent.retain(|host| fleet.host(host.id).and_then(|managed| managed.presence.seen()).is_none_or(|seen| seen < before));
-    Ok(silent)
-}
-
-/// Sources in trouble: what kinds of it, and what each says.
-fn sources(app: &App, now: Timestamp) -> BTreeMap<String, BTreeMap<String, String>> {
-    let limit = app.configuration.policies.max_feed_age.seconds();
-    let mut found: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
-    for source in app.advisories.held().map_or_else(Vec::new, |held| held.sources(now, limit)) {
-        for warning in source.warnings {
-            let kind = serde_json::to_value(warning.kind).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default();
-            found.entry(source.name.clone()).or_default().insert(kind, warning.text);
-        }
-    }
-    if let Some(problem) = app.advisories.trouble() {
-        found.entry(DATABASE.to_owned()).or_default().insert("refused".to_owned(), format!("{}: {}", problem.code, problem.text));
-    }
-    found
-}
-
-fn policies(app: &App) -> Vec<String> {
-    app.configuration.policies.in_force().into_iter().map(|policy| format!("{} {}", policy.id, policy.version)).collect()
 }
 
 async fn client_named(app: &App, id: ClientId) -> Result<ClientNamed, StoreError> {
