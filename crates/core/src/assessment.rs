@@ -9,9 +9,12 @@
 
 mod coverage;
 mod memory;
+mod part;
 mod updates;
 
+pub use coverage::is_end_of_support;
 pub use memory::{Memory, Remembered};
+pub use part::Part;
 
 use crate::knowledge::Knowledge;
 use crate::model::because::{Because, BecauseKind};

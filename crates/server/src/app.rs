@@ -12,9 +12,11 @@ use crate::notices::Notices;
 use crate::phases::monitor::Advisories;
 use axum::extract::FromRef;
 use jiff::Timestamp;
+use plimsoll_core::model::identifier::HostId;
 use plimsoll_core::model::problem::Problem;
 use plimsoll_store::Store;
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 use tokio::sync::{Semaphore, broadcast};
 
 /// The parts of a running server.
@@ -44,6 +46,9 @@ pub struct App {
     /// Judgements under way at once: one a core, so that a storm of reports
     /// queues instead of starving check-ins.
     pub judging: Semaphore,
+    /// Hosts whose judgement was under way while the advisory database was
+    /// swapped: they are judged again.
+    pub late: Mutex<BTreeSet<HostId>>,
     /// Held by whoever changes who belongs to which group, see
     /// [`crate::membership`].
     pub grouping: tokio::sync::Mutex<()>,
@@ -57,7 +62,7 @@ pub struct App {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum News {
     /// A host's facts or judgement.
-    Host(plimsoll_core::model::identifier::HostId),
+    Host(HostId),
     /// The advisory database.
     Advisories,
     /// Something else: people, tokens, groups.

@@ -112,7 +112,7 @@ pub async fn judge(app: &Shared, application: &Application) -> Result<(), Refusa
     let facts = HostFacts { client: Some(application.client.to_string()), first_seen: Some(application.created), ..HostFacts::default() };
     let (format, scan) = app
         .compute(move || {
-            let report = protocol::read_report_bytes("stored SBOM", bytes)?.report;
+            let report = protocol::read_stored_report("stored SBOM", &bytes)?;
             let format = report.agent.clone();
             let ground = Ground { now: Timestamp::now(), held: held.as_deref(), policies: &policies };
             let answer = evaluate::judge(report, &facts, &Memory::default(), &ground, false)?;

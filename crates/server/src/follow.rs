@@ -69,8 +69,12 @@ async fn take_up(app: &Shared, position: &mut u64) -> Result<(), StoreError> {
     }
 }
 
-/// The hosts that an entry changed.
+/// The hosts that an entry changed. A judgement changes nothing that is read
+/// from the store: every server judges by the advisory database it holds.
 fn named(entry: &Entry) -> BTreeSet<HostId> {
+    if evaluate::Cause::parse(&entry.verb).is_some() {
+        return BTreeSet::new();
+    }
     let states = [&entry.before, &entry.after].into_iter().flatten().filter_map(serde_json::Value::as_object);
     let objects = states.flat_map(|state| state.keys().map(String::as_str));
     let host = |object: &str| object.strip_prefix("host:")?.parse().ok();

@@ -25,10 +25,10 @@ use plimsoll_core::model::identifier::HostId;
 use plimsoll_core::model::problem::Problem;
 use plimsoll_formats::trust::SignedRoot;
 use plimsoll_store::{Actor, Intent, Options, Store, StoreError};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -96,6 +96,7 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
         root_digest,
         metrics: Metrics::new(),
         judging: Semaphore::new(cores),
+        late: Default::default(),
         grouping: tokio::sync::Mutex::new(()),
         news: broadcast::channel(NEWS).0,
         notices: Notices::new(&configuration.notices)?,
@@ -218,7 +219,7 @@ async fn watch_advisories(app: Shared, mut stopped: watch::Receiver<bool>) {
     judged(&app).await;
     while pause(LOOK, &mut stopped).await {
         match app.advisories.look() {
-            Look::Same => {}
+            Look::Same => judge.late(&app, &stopped).await,
             Look::Refused(problem) => {
                 tracing::error!(code = problem.code, place = problem.place, "{}; {}", problem.text, problem.next);
             }
@@ -274,35 +275,50 @@ impl Judge {
         self.remember(app).await;
     }
 
+    /// Judges what a newer database touches: of most hosts a few components.
     async fn touched(&mut self, app: &Shared, now: &Arc<monitor::Held>, stopped: &watch::Receiver<bool>) {
         let (shared, held) = (Arc::clone(app), Arc::clone(now));
         let before = std::mem::take(&mut self.digests);
-        let touched = app
+        let compared = app
             .compute(move || {
-                let fleet = shared.fleet.read();
-                let (touched, digests) = fleet.index.touched(&before, &held.database)?;
-                let hosts = touched.iter().fold(roaring::RoaringBitmap::new(), |hosts, one| {
-                    hosts | fleet.index.hosts_with(&one.stream, &one.name)
-                });
-                let ids: Vec<HostId> = hosts.iter().filter_map(|number| Some(fleet.numbered(number)?.registration.id)).collect();
-                Ok((ids, digests))
+                let policies = Arc::clone(&shared.configuration.policies);
+                let difference = {
+                    let fleet = shared.fleet.read();
+                    fleet.index.touched(&before, &held.database, &|epss| policies.read_of_prediction(epss))?
+                };
+                shared.fleet.write().refresh_cards(&held.database)?;
+                Ok(difference)
             })
             .await;
-        match touched {
-            Ok((hosts, digests)) => {
+        let difference = match compared {
+            Ok((difference, digests)) => {
                 self.digests = digests;
-                // A host that no database judged yet is touched by any.
-                let unjudged: Vec<HostId> = {
-                    let fleet = app.fleet.read();
-                    let unknown = fleet.hosts().filter(|managed| managed.judged.as_ref().is_some_and(|judged| !judged.known));
-                    unknown.map(|managed| managed.registration.id).collect()
-                };
-                let all: std::collections::BTreeSet<HostId> = hosts.into_iter().chain(unjudged).collect();
-                tracing::info!(hosts = all.len(), "judging again what the new database touches");
-                self.these(app, all.into_iter().collect(), stopped).await;
+                difference
             }
-            Err(problem) => tracing::error!(code = problem.code, "{}: {}", problem.place, problem.text),
-        }
+            Err(problem) => {
+                tracing::error!(code = problem.code, "{}: {}", problem.place, problem.text);
+                return;
+            }
+        };
+        let mut whole: BTreeSet<HostId> = {
+            let fleet = app.fleet.read();
+            // A host that no database judged yet is touched by any.
+            let unknown = fleet.hosts().filter(|managed| managed.judged.as_ref().is_some_and(|judged| !judged.known));
+            let unknown = unknown.map(|managed| managed.registration.id);
+            let streams = difference.streams.iter().map(|stream| fleet.index.hosts_in(stream));
+            let in_them = streams.reduce(|all, hosts| all | hosts).unwrap_or_default();
+            let in_them = in_them.iter().filter_map(|number| Some(fleet.numbered(number)?.registration.id));
+            unknown.chain(in_them).collect()
+        };
+        tracing::info!(packages = difference.names.len(), whole = whole.len(), "judging again what the new database touches");
+        whole.extend(evaluate::touched(app, now, &difference.names, stopped).await);
+        self.these(app, whole.into_iter().collect(), stopped).await;
+    }
+
+    /// Judges hosts that were being judged while the database was swapped.
+    async fn late(&self, app: &Shared, stopped: &watch::Receiver<bool>) {
+        let late = std::mem::take(&mut *app.late.lock().unwrap_or_else(PoisonError::into_inner));
+        self.these(app, late.into_iter().collect(), stopped).await;
     }
 
     async fn these(&self, app: &Shared, hosts: Vec<HostId>, stopped: &watch::Receiver<bool>) {
@@ -327,7 +343,9 @@ impl Judge {
     async fn remember(&mut self, app: &Shared) {
         let Some(held) = app.advisories.held() else { return };
         let shared = Arc::clone(app);
-        if let Ok(digests) = app.compute(move || shared.fleet.read().index.digests(&held.database)).await {
+        let policies = Arc::clone(&app.configuration.policies);
+        let digests = app.compute(move || shared.fleet.read().index.digests(&held.database, &|epss| policies.read_of_prediction(epss))).await;
+        if let Ok(digests) = digests {
             self.digests = digests;
         }
     }

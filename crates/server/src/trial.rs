@@ -162,6 +162,11 @@ impl Trial {
         std::fs::rename(whole, &self.app().configuration.advisories).unwrap();
     }
 
+    /// Forgets the sources of the advisory database before.
+    pub fn forget_advice(&self) {
+        let _ = std::fs::remove_dir_all(self.data.path().join("sources"));
+    }
+
     /// The owner, signed in by the link of the first start, and so freshly
     /// proven.
     pub async fn owner(&self) -> Asker {

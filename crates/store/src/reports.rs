@@ -42,6 +42,14 @@ impl PackedReport {
         Ok(Self { digest: HEXLOWER.encode(&Sha256::digest(bytes)), size: bytes.len(), content })
     }
 
+    /// The canonical bytes.
+    ///
+    /// # Errors
+    /// `E-STORE-CORRUPT` where they are not those that were packed.
+    pub fn bytes(&self) -> Result<Vec<u8>> {
+        unpack(&self.digest, self.size as u64, &self.content)
+    }
+
     /// SHA-256 of the canonical bytes, hex.
     pub fn digest(&self) -> &str {
         &self.digest

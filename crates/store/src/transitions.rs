@@ -3,12 +3,16 @@
 //!
 //! One row holds what changed on one host at one moment, compressed: the first
 //! report of a host opens hundreds of findings at once, and a row for each
-//! would make the journal the greatest table by far.
+//! would make the journal the greatest table by far. Rows of a host are
+//! numbered from zero without a gap: who decided from so many rows may write
+//! the next one, and whoever decided from the same ones at the same time may
+//! not.
 
 use crate::change::Change;
-use crate::columns::Columns;
+use crate::columns::{Columns, placeholders};
 use crate::engine::Store;
 use crate::error::{Result, StoreError};
+use crate::leases::to_number;
 use crate::scope::{Conditions, Scope};
 use jiff::Timestamp;
 use plimsoll_core::model::identifier::HostId;
@@ -18,6 +22,10 @@ use std::collections::BTreeMap;
 
 /// Greatest row, bytes before compression.
 const GREATEST: usize = 64 << 20;
+
+/// Hosts asked of in one statement: far below the least number of parameters
+/// that an engine takes.
+const TOGETHER: usize = 500;
 
 /// A finding, as it is told from others of its host.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -33,12 +41,22 @@ pub struct FindingKey {
 pub struct Transition {
     /// Host.
     pub host: HostId,
+    /// Its place in the host's journal: the number of transitions it was
+    /// decided from.
+    pub serial: u64,
     /// When.
     pub at: Timestamp,
     /// Findings that opened.
     pub opened: Vec<FindingKey>,
     /// Findings that closed.
     pub closed: Vec<FindingKey>,
+}
+
+impl Transition {
+    /// Whether nothing changed.
+    pub fn is_empty(&self) -> bool {
+        self.opened.is_empty() && self.closed.is_empty()
+    }
 }
 
 /// What a host is remembered by: its open findings and when each first
@@ -49,6 +67,8 @@ pub struct Memory {
     pub open: BTreeMap<FindingKey, Timestamp>,
     /// All findings there ever were and when each was first seen.
     pub first_seen: BTreeMap<FindingKey, Timestamp>,
+    /// Transitions it was read from, and so the place of the next.
+    pub length: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -60,7 +80,7 @@ struct Row {
 }
 
 impl Memory {
-    /// Takes in one transition; they must come in the order of time.
+    /// Takes in one transition; they must come in their order.
     pub fn note(&mut self, transition: &Transition) {
         for key in &transition.closed {
             self.open.remove(key);
@@ -69,6 +89,7 @@ impl Memory {
             self.open.entry(key.clone()).or_insert(transition.at);
             self.first_seen.entry(key.clone()).or_insert(transition.at);
         }
+        self.length = transition.serial + 1;
     }
 }
 
@@ -77,53 +98,61 @@ fn read(row: &sqlx::any::AnyRow) -> Result<Transition> {
     let broken = |text: String| StoreError::damaged(format!("transitions of host:{host}"), text);
     let bytes = zstd::bulk::decompress(&row.bytes("content")?, GREATEST).map_err(|error| broken(error.to_string()))?;
     let Row { opened, closed } = serde_json::from_slice(&bytes).map_err(|error| broken(error.to_string()))?;
-    Ok(Transition { host, at: row.time("at")?, opened, closed })
+    Ok(Transition { host, serial: row.count("serial")?, at: row.time("at")?, opened, closed })
 }
 
-async fn insert(connection: &mut AnyConnection, transition: &Transition) -> Result<()> {
+/// Writes a transition into its place; false where another has taken it.
+async fn insert(connection: &mut AnyConnection, transition: &Transition) -> Result<bool> {
     let row = Row { opened: transition.opened.clone(), closed: transition.closed.clone() };
     let bytes = serde_json::to_vec(&row).map_err(|error| StoreError::invalid("transition", error.to_string()))?;
     if bytes.len() > GREATEST {
         return Err(StoreError::invalid("transition", format!("It has {} bytes, {GREATEST} are possible.", bytes.len())));
     }
     let content = zstd::bulk::compress(&bytes, 3).map_err(|error| StoreError::invalid("transition", error.to_string()))?;
-    sqlx::query(
-        "INSERT INTO transitions (host, at, serial, content)
-         SELECT CAST($1 AS TEXT), CAST($2 AS BIGINT),
-             CAST(COALESCE((SELECT MAX(serial) + 1 FROM transitions WHERE host = $1 AND at = $2), 0) AS BIGINT), $3",
-    )
-    .bind(transition.host.to_string())
-    .bind(transition.at.as_microsecond())
-    .bind(content)
-    .execute(connection)
-    .await?;
-    Ok(())
+    let done = sqlx::query("INSERT INTO transitions (host, serial, at, content) VALUES ($1, $2, $3, $4) ON CONFLICT (host, serial) DO NOTHING")
+        .bind(transition.host.to_string())
+        .bind(to_number(transition.serial)?)
+        .bind(transition.at.as_microsecond())
+        .bind(content)
+        .execute(connection)
+        .await?;
+    Ok(done.rows_affected() > 0)
 }
 
 impl Store {
-    /// All transitions of a host in the order of time: its story.
+    /// All transitions of a host in their order: its story.
     ///
     /// # Errors
     /// The store cannot be read.
     pub async fn transitions(&self, host: HostId) -> Result<Vec<Transition>> {
-        let rows = sqlx::query("SELECT host, at, content FROM transitions WHERE host = $1 ORDER BY at, serial")
+        let rows = sqlx::query("SELECT host, serial, at, content FROM transitions WHERE host = $1 ORDER BY serial")
             .bind(host.to_string())
             .fetch_all(&mut *self.reader().await?)
             .await?;
         rows.iter().map(read).collect()
     }
 
-    /// What changed on a host at one moment.
+    /// What changed at one moment on some hosts, by host.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub async fn transitions_at(&self, host: HostId, at: Timestamp) -> Result<Vec<Transition>> {
-        let rows = sqlx::query("SELECT host, at, content FROM transitions WHERE host = $1 AND at = $2 ORDER BY serial")
-            .bind(host.to_string())
-            .bind(at.as_microsecond())
-            .fetch_all(&mut *self.reader().await?)
-            .await?;
-        rows.iter().map(read).collect()
+    pub async fn transitions_at(&self, at: Timestamp, hosts: &[HostId]) -> Result<Vec<Transition>> {
+        let mut found = Vec::with_capacity(hosts.len());
+        let mut connection = self.reader().await?;
+        for hosts in hosts.chunks(TOGETHER) {
+            let sql = format!(
+                "SELECT host, serial, at, content FROM transitions WHERE at = $1 AND host IN ({}) ORDER BY host, serial",
+                placeholders(2, hosts.len())
+            );
+            let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(at.as_microsecond());
+            for host in hosts {
+                query = query.bind(host.to_string());
+            }
+            for row in &query.fetch_all(&mut *connection).await? {
+                found.push(read(row)?);
+            }
+        }
+        Ok(found)
     }
 
     /// What a host is remembered by.
@@ -147,7 +176,7 @@ impl Store {
         all.and(format!("transitions.at >= {mark}"));
         let limit = all.number(i64::from(limit));
         let sql = format!(
-            "SELECT transitions.host, transitions.at, transitions.content FROM transitions JOIN hosts ON hosts.id = transitions.host{}
+            "SELECT transitions.host, transitions.serial, transitions.at, transitions.content FROM transitions JOIN hosts ON hosts.id = transitions.host{}
              ORDER BY transitions.at, transitions.host, transitions.serial LIMIT {limit}",
             all.sql()
         );
@@ -156,26 +185,28 @@ impl Store {
 }
 
 impl Change {
-    /// Notes what changed on hosts. Empty transitions are passed over.
-    ///
-    /// A transition that is older than the newest of its host takes its place
-    /// in time, which changes what later ones mean: callers decide for one
-    /// host at a time.
+    /// Notes what changed on hosts, and gives the hosts whose place was taken:
+    /// somebody else decided from the same journal and wrote first, so that
+    /// what is said here of them is out of date and was not written. Empty
+    /// transitions are passed over.
     ///
     /// # Errors
     /// There is no such host.
-    pub async fn add_transitions(&mut self, transitions: &[Transition]) -> Result<()> {
-        let (mut opened, mut closed) = (0, 0);
+    pub async fn add_transitions(&mut self, transitions: &[Transition]) -> Result<Vec<HostId>> {
+        let mut overtaken = Vec::new();
         for transition in transitions {
-            if transition.opened.is_empty() && transition.closed.is_empty() {
+            if transition.is_empty() {
                 continue;
             }
-            opened += transition.opened.len();
-            closed += transition.closed.len();
-            insert(self.connection(), transition).await?;
+            if !insert(self.connection(), transition).await? {
+                overtaken.push(transition.host);
+                continue;
+            }
+            // The leaf says how many; which ones follows from reports and
+            // advisories, and the journal holds them.
+            let numbers = serde_json::json!({ "opened": transition.opened.len(), "closed": transition.closed.len(), "serial": transition.serial });
+            self.record(&format!("findings:{}", transition.host), None, Some(&numbers))?;
         }
-        // The leaf says how many; which ones follows from reports and
-        // advisories, and the journal holds them.
-        self.record("findings", None, Some(&serde_json::json!({ "opened": opened, "closed": closed })))
+        Ok(overtaken)
     }
 }

@@ -13,6 +13,14 @@ use jiff::civil::Date;
 use plimsoll_version::compare;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// What the ids of findings of ended support begin with.
+const END_OF_SUPPORT: &str = "end-of-support:";
+
+/// Whether a finding says that support ended, and no advisory stands behind it.
+pub fn is_end_of_support(advisory: &str) -> bool {
+    advisory.starts_with(END_OF_SUPPORT)
+}
+
 /// How a stream is supported on a day.
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Support {
@@ -138,7 +146,7 @@ fn ended_stream(input: &Input<'_>, stream: &Stream, support: &Support) -> Findin
         source: None,
         source_version: None,
     };
-    ended(format!("end-of-support:{stream}"), component, text)
+    ended(format!("{END_OF_SUPPORT}{stream}"), component, text)
 }
 
 fn ended(id: String, component: FindingComponent, text: String) -> Finding {
@@ -181,7 +189,7 @@ fn ended_packages(input: &Input<'_>, today: Date) -> Result<Vec<Finding>, Proble
         let Some(list) = lists.get(stream) else { continue };
         let source = component.source.as_deref().unwrap_or(&component.name);
         for entry in list.iter().filter(|entry| has_ended(entry, component, source, stream, today)) {
-            let id = format!("end-of-support:{stream}/{source}");
+            let id = format!("{END_OF_SUPPORT}{stream}/{source}");
             if told.insert(format!("{id} {}", component.name)) {
                 findings.push(ended(id, FindingComponent::from(component), words(entry, source)));
             }

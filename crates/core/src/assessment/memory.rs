@@ -38,18 +38,28 @@ impl Memory {
     }
 }
 
+/// First word of a finding's key.
+pub(super) const FINDING: &str = "finding";
+/// First word of an update's key.
+pub(super) const UPDATE: &str = "update";
+
+/// Where a component stands on a host, whatever its version: what the keys of
+/// its findings end in.
+pub(super) fn place(component: &Component) -> String {
+    let path = component.purl.split(['@', '?']).next().unwrap_or(&component.purl);
+    format!("{path} {}", component.arch.as_deref().unwrap_or("-"))
+}
+
 /// Key of a finding: the installed version is left out, so that a partial
 /// upgrade that does not fix it does not restart its clock.
 pub(super) fn finding_key(advisory: &str, component: &Component) -> String {
-    let path = component.purl.split(['@', '?']).next().unwrap_or(&component.purl);
-    let arch = component.arch.as_deref().unwrap_or("-");
-    format!("finding {advisory} {path} {arch}")
+    format!("{FINDING} {advisory} {}", place(component))
 }
 
 /// Key of a pending update: the candidate is left out, so that a newer one
 /// does not restart the clock of a host that never installed the first.
 pub(super) fn update_key(update: &Update) -> String {
-    format!("update {} {} {}", update.package, update.arch, update.installed.as_deref().unwrap_or("-"))
+    format!("{UPDATE} {} {} {}", update.package, update.arch, update.installed.as_deref().unwrap_or("-"))
 }
 
 #[cfg(test)]

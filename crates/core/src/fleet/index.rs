@@ -183,6 +183,13 @@ impl Index {
         whole.into_iter().filter_map(|number| self.components.component(number)).collect()
     }
 
+    /// As [`Index::components`], of some components only.
+    pub fn components_among(&self, host: u32, among: &RoaringBitmap) -> Vec<Component> {
+        let Some(row) = self.rows.get(host as usize).filter(|row| row.inventory != NONE) else { return Vec::new() };
+        let whole = self.bases.whole(&self.coded(row.inventory));
+        whole.into_iter().filter(|number| among.contains(*number)).filter_map(|number| self.components.component(number)).collect()
+    }
+
     /// What the index holds and takes, in estimated bytes of heap.
     pub fn size(&self) -> Size {
         let packed = self.inventories.iter().map(|one| size::block(one.packed.len())).sum::<usize>();

@@ -8,7 +8,7 @@
 //!
 //! Hosts share package versions, so work grows with *distinct* components and
 //! not with hosts: an advisory is two binary searches a name and a union of
-//! bitmaps, and a new database is judged component by component. Everything
+//! bitmaps, and a new database is compared name by name. Everything
 //! here is derived: it is built again from the reports that the store keeps.
 //!
 //! The index holds no right to see anything. Whoever asks for another person
@@ -22,7 +22,6 @@ mod index;
 mod members;
 mod names;
 mod packages;
-mod shifts;
 mod size;
 mod touched;
 
@@ -32,5 +31,4 @@ mod tests;
 pub use components::FIELD_LIMIT;
 pub use index::{COMPONENT_LIMIT, Change, HOST_LIMIT, Index, Size};
 pub use packages::{InstalledVersion, Package};
-pub use shifts::Shift;
-pub use touched::{Digests, Touched};
+pub use touched::{Difference, Digests, Reading, Touched};

@@ -139,6 +139,11 @@ impl Names {
         self.streams.get_mut(stream)?.names.get_mut(name)
     }
 
+    /// What is installed under a name in any stream.
+    pub(super) fn in_all_streams(&self, name: &str) -> impl Iterator<Item = &Entry> {
+        self.streams.values().filter_map(move |names| names.names.get(name))
+    }
+
     /// All names, by stream and name.
     pub(super) fn all(&self) -> impl Iterator<Item = (&Stream, &str, &Entry)> {
         self.streams

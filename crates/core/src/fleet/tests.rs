@@ -1,6 +1,6 @@
 //! The index against a naive fleet: a map of hosts to lists of components.
 
-use super::{Change, Index};
+use super::{Change, Difference, Index, Touched};
 use crate::knowledge::{AdvisoryFacts, AdvisoryText, Knowledge, Rule, RuleEnd, RuleVersion};
 use crate::model::advisory::{AdvisoryKind, NamesWhat, Only, Status};
 use crate::model::component::Component;
@@ -11,7 +11,7 @@ use crate::model::source::Source;
 use crate::model::statement::Statement;
 use crate::model::stream::Stream;
 use crate::model::support::{PackageSupport, SupportWindow};
-use crate::model::threat::Threat;
+use crate::model::threat::{Epss, Threat};
 use crate::phases::evaluate;
 use plimsoll_version::{Scheme, key};
 use proptest::prelude::*;
@@ -134,7 +134,7 @@ impl Knowledge for Small {
         vec![stream()]
     }
     fn covers(&self, asked: &Stream) -> bool {
-        *asked == stream()
+        *asked == stream() && !self.rules.is_empty()
     }
 }
 
@@ -298,38 +298,6 @@ proptest! {
     }
 
     #[test]
-    fn says_whom_a_new_database_touches(
-        steps in steps(),
-        inventories in proptest::collection::vec(inventory(), 1..8),
-        before in proptest::collection::vec(range(), 0..8),
-        now in proptest::collection::vec(range(), 0..8),
-        kept in 0..8usize,
-    ) {
-        let (index, naive) = play(&steps, &inventories);
-        let now: Vec<Range> = before.iter().take(kept).cloned().chain(now).collect();
-        let (before, now) = (Small::new(before), Small::new(now));
-        let (touched, _) = index.touched(&index.digests(&before).unwrap(), &now).unwrap();
-        let mut shifts: BTreeMap<String, (RoaringBitmap, RoaringBitmap)> = BTreeMap::new();
-        for shift in index.shifts(&touched, Some(&before), &now).unwrap() {
-            shifts.insert(shift.advisory, (shift.opened, shift.closed));
-        }
-        let touched: BTreeSet<String> = touched.into_iter().map(|one| one.name).collect();
-        for number in 0..4 {
-            let bound = |knowledge: &Small| {
-                let binds = |one: &Component, eus: bool| {
-                    let names = [&one.name, one.source.as_ref().unwrap_or(&one.name)];
-                    one.stream.is_some() && names.into_iter().any(|name| touched.contains(name)) && binds(one, eus, knowledge, number)
-                };
-                naive_hosts(&naive, binds)
-            };
-            let (old, new) = (bound(&before), bound(&now));
-            let shift = shifts.remove(&format!("A-{number}")).unwrap_or_default();
-            prop_assert_eq!(shift, (&new - &old, &old - &new), "advisory {}", number);
-        }
-        prop_assert!(shifts.is_empty());
-    }
-
-    #[test]
     fn forgets_what_nobody_has(steps in steps(), inventories in proptest::collection::vec(inventory(), 1..12)) {
         let (mut index, naive) = play(&steps, &inventories);
         for host in naive.keys() {
@@ -339,13 +307,6 @@ proptest! {
         prop_assert_eq!((size.hosts, size.inventories, size.bases, size.components, size.names), (0, 0, 1, 0, 0));
         prop_assert_eq!(index.search("", &(0..100).collect(), None, 1000), vec![]);
     }
-}
-
-fn binds(component: &Component, eus: bool, knowledge: &Small, number: u32) -> bool {
-    let host = facts(eus);
-    let input = evaluate::Input { component, host: &host, knowledge, offered: None, repositories_known: false, include_fixed: false };
-    let verdicts = evaluate::decide(&input).unwrap().decision.verdicts;
-    verdicts.iter().any(|verdict| verdict.number == number && evaluate::is_obliging(verdict))
 }
 
 fn check_packages(index: &Index, naive: &Naive, visible: &RoaringBitmap) {
@@ -433,18 +394,47 @@ fn names_the_packages_that_a_new_database_speaks_of_differently() {
     let ranges = |bash: &str| vec![simple("openssl", 0, "2"), simple("curl", 1, "2"), simple("bash", 2, bash), simple("zlib", 3, "2")];
     let mut old = Small::new(ranges("2"));
     old.threats.insert(1, 0.1);
-    let before = index.digests(&old).unwrap();
+    let above = |threshold: f32| move |epss: &Epss| (vec![epss.score > threshold], None);
+    let before = index.digests(&old, &above(0.15)).unwrap();
     assert_eq!(before.len(), 4);
     let mut new = Small::new(ranges("3"));
     new.threats.insert(1, 0.2);
     new.summaries.insert(3, "was rewritten".to_owned());
-    let (touched, now) = index.touched(&before, &new).unwrap();
-    let touched: Vec<_> = touched.into_iter().map(|one| (one.name, one.verdicts, one.threats)).collect();
-    let expected = [("bash", true, false), ("curl", false, true), ("zlib", true, false)];
-    assert_eq!(touched, expected.map(|(name, verdicts, threats)| (name.to_owned(), verdicts, threats)));
-    assert_eq!(index.touched(&now, &new).unwrap().0, vec![]);
-    let gone = index.touched(&now, &Small::default()).unwrap().0;
-    assert_eq!(gone.len(), 4);
+    let names = |difference: Difference| difference.names.into_iter().map(|one| one.name).collect::<Vec<_>>();
+    let (difference, now) = index.touched(&before, &new, &above(0.15)).unwrap();
+    assert_eq!(difference.streams, vec![]);
+    assert_eq!(names(difference), ["bash", "curl", "zlib"]);
+    assert_eq!(index.touched(&now, &new, &above(0.15)).unwrap().0, Difference::default());
+    // A prediction that crosses no threshold changes nothing.
+    let before = index.digests(&old, &above(0.5)).unwrap();
+    assert_eq!(names(index.touched(&before, &new, &above(0.5)).unwrap().0), ["bash", "zlib"]);
+    // Without a rule the stream is not covered any more.
+    let gone = index.touched(&now, &Small::default(), &above(0.15)).unwrap().0;
+    assert_eq!((gone.names.len(), gone.streams), (4, vec![stream()]));
+}
+
+#[test]
+fn takes_with_a_name_whatever_is_shown_or_installed_with_it() {
+    let mut index = Index::new();
+    let built = |name: &str, source: &str| Component { source: Some(source.to_owned()), ..plain(name, "1") };
+    let other = Component { stream: Some(Stream::language("npm")), ..plain("libssl3", "1") };
+    let list = [built("libssl3", "openssl"), built("openssl", "openssl"), built("bash", "bash"), other];
+    index.set(0, client(0), [0; 32], &facts(false), &list).unwrap();
+    let touched = |name: &str| [Touched { stream: stream(), name: name.to_owned() }];
+    let taken = |name: &str| {
+        let numbers = index.components_under(&touched(name));
+        let mut names: Vec<String> = index.components_among(0, &numbers).into_iter().map(|one| format!("{} {}", one.stream.unwrap(), one.name)).collect();
+        names.sort();
+        (names, index.hosts_with_any(&numbers).len())
+    };
+    let all = vec![format!("npm libssl3"), format!("{} libssl3", stream()), format!("{} openssl", stream())];
+    let sorted = |mut names: Vec<String>| { names.sort(); names };
+    assert_eq!(taken("openssl"), (sorted(all.clone()), 1), "by its source");
+    assert_eq!(taken("libssl3"), (sorted(all), 1), "by its own name");
+    assert_eq!(taken("bash"), (vec![format!("{} bash", stream())], 1));
+    assert_eq!(taken("nothing"), (vec![], 0));
+    assert_eq!(index.hosts_in(&stream()).len(), 1);
+    assert_eq!(index.hosts_in(&Stream::language("pypi")).len(), 0);
 }
 
 #[test]

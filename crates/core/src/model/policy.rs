@@ -18,7 +18,7 @@ pub use when::{Answers, Attribute, Comparison, Condition, EpssModel, Field, Numb
 use super::advisory::Rating;
 use super::problem::Problem;
 use super::scan::PolicyInForce;
-use super::threat::{Exploitation, TechnicalImpact};
+use super::threat::{Epss, Exploitation, TechnicalImpact};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
@@ -64,6 +64,21 @@ impl PolicySet {
     /// Sections of the policy file that a scan reads and does not enforce.
     pub fn not_enforced_here(&self) -> &[String] {
         &self.not_enforced
+    }
+
+    /// What the policies' rules read of a prediction: on which side of each of
+    /// their thresholds it lies, and its model where one asks for it.
+    pub fn read_of_prediction(&self, epss: &Epss) -> (Vec<bool>, Option<EpssModel>) {
+        let mut sides = Vec::new();
+        let mut model = None;
+        for condition in self.policies.iter().flat_map(|policy| &policy.rules).flat_map(|rule| &rule.when) {
+            match condition {
+                Condition::Compare(Number::Epss, comparison, bound) => sides.push(comparison.holds(f64::from(epss.score), *bound)),
+                Condition::EpssModel(_) => model = EpssModel::of_day(epss.date),
+                _ => {}
+            }
+        }
+        (sides, model)
     }
 
     /// The policies as an answer names them.

@@ -36,7 +36,9 @@ pub use messages::{
     CheckIn, CheckInAnswer, Enrol, Enrolled, Message, Remembered, ReportAnswer, Rotate, Want, read_message, write_message,
 };
 pub use refusal::{Refusal, code};
-pub use report::{CanonicalReport, canonical, read_report, read_report_bytes};
+pub use report::{
+    CanonicalReport, canonical, read_report, read_report_bytes, read_stored_beside_components, read_stored_report,
+};
 pub use signing::{
     CLOCK_TOLERANCE_SECONDS, NEW_HOST, SignedRequest, check_clock, rotation_text, sign, sign_rotation, signing_text, verify,
     verify_rotation,

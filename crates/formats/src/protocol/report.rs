@@ -5,10 +5,11 @@ use super::limits::Limits;
 use super::measure::{measure, problem, unprintable};
 use jiff::Timestamp;
 use plimsoll_core::model::component::Component;
+use plimsoll_core::model::host::Host;
 use plimsoll_core::model::problem::Problem;
-use plimsoll_core::model::report::Report;
+use plimsoll_core::model::report::{OfferedPackage, Report};
 use plimsoll_core::model::update::Update;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::ser::{CharEscape, Formatter};
 use std::cmp::Ordering;
 use std::io::{self, Write};
@@ -78,6 +79,38 @@ pub fn read_report_bytes(place: &str, bytes: Vec<u8>) -> Result<CanonicalReport,
     let report: Report = serde_json::from_slice(&bytes).map_err(|error| problem(place, &error))?;
     check(place, &report)?;
     Ok(CanonicalReport { digest: digest(&bytes), report, bytes })
+}
+
+/// Reads a report that the store keeps: it was checked when it came, and the
+/// store vouches for its bytes by their digest.
+///
+/// # Errors
+///
+/// `E-FORMAT` where another version wrote it and this one reads it no more.
+pub fn read_stored_report(place: &str, bytes: &[u8]) -> Result<Report, Problem> {
+    serde_json::from_slice(bytes).map_err(|error| problem(place, &error))
+}
+
+/// Reads a report that the store keeps without its components, which are most
+/// of it, and without its problems.
+///
+/// # Errors
+///
+/// As [`read_stored_report`].
+pub fn read_stored_beside_components(place: &str, bytes: &[u8]) -> Result<Report, Problem> {
+    #[derive(Deserialize)]
+    struct Beside {
+        schema: String,
+        agent: String,
+        host: Host,
+        updates: Option<Vec<Update>>,
+        #[serde(default)]
+        held_updates: Vec<Update>,
+        offered: Vec<OfferedPackage>,
+    }
+    let Beside { schema, agent, host, updates, held_updates, offered } =
+        serde_json::from_slice(bytes).map_err(|error| problem(place, &error))?;
+    Ok(Report { schema, agent, host, components: Vec::new(), updates, held_updates, offered, problems: Vec::new() })
 }
 
 /// Checks what types and the first pass cannot.

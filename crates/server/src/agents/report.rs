@@ -39,7 +39,7 @@ pub async fn delta(State(app): State<Shared>, allowed: Allowed, body: Bytes) -> 
     };
     let (client, digest) = known.filter(|(_, digest)| *digest == delta.base).ok_or_else(lost)?;
     let base = evaluate::stored_report(&app, client, &digest).await?;
-    let report = app.compute(move || protocol::apply_delta(&base.report, &base.digest, delta)).await;
+    let report = app.compute(move || protocol::apply_delta(&base, &digest, delta)).await;
     take(&app, &allowed, id, report).await
 }
 

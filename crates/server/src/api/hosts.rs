@@ -141,8 +141,8 @@ pub fn seen_host<T>(app: &App, scope: &Scope, id: &str, look: impl FnOnce(&Manag
 /// What the store or the advisory database meets.
 pub async fn explain(app: &Shared, registration: &Registration, include_fixed: bool) -> Result<Option<Scan>, Refusal> {
     let Some(digest) = registration.report.clone() else { return Ok(None) };
-    let report = evaluate::stored_report(app, registration.client, &digest).await?.report;
-    let memory = evaluate::memory(app, registration.id).await?;
+    let report = evaluate::stored_report(app, registration.client, &digest).await?;
+    let memory = evaluate::known(app, registration.id).await?.memory;
     let (held, policies) = (app.advisories.held(), Arc::clone(&app.configuration.policies));
     let registration = registration.clone();
     let answer = app

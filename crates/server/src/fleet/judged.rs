@@ -4,8 +4,11 @@ use super::names::{Name, Names};
 use jiff::Timestamp;
 use plimsoll_core::model::advisory::Rating;
 use plimsoll_core::model::finding::{Finding, State};
+use plimsoll_core::assessment::is_end_of_support;
 use plimsoll_core::model::scan::Scan;
+use plimsoll_core::model::update::Update;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// Due date of a finding without one.
 const NEVER: i64 = i64::MAX;
@@ -154,20 +157,8 @@ impl Judged {
     /// Takes from an answer what every host keeps.
     pub fn of(scan: &Scan, names: &mut Names) -> Self {
         let mut findings: Vec<Open> = scan.findings.iter().filter(is_open).map(|finding| open(finding, names)).collect();
-        findings.sort_by_key(|open| (open.advisory, open.component, open.version));
-        let updates = scan.updates.as_ref().map(|_| {
-            let pending = scan.offered_updates().map(|update| Pending {
-                package: names.keep(&update.package),
-                candidate: names.keep(&update.candidate),
-                origin: names.keep(&update.origin),
-                advisories: update.advisories.iter().map(|advisory| names.keep(advisory)).collect(),
-                due: update.due.map(Timestamp::as_second),
-                security: update.security,
-                reboot: update.reboot,
-                held: update.held_by.is_some(),
-            });
-            pending.collect()
-        });
+        findings.sort_by_key(place);
+        let updates = scan.updates.as_ref().map(|_| scan.offered_updates().map(|update| pending(update, names)).collect());
         Self {
             stream: scan.host.os.as_ref().and_then(|os| os.stream.as_ref()).map_or_else(String::new, ToString::to_string),
             findings,
@@ -179,6 +170,22 @@ impl Judged {
             kernel: scan.host.kernel.as_ref().and_then(|kernel| kernel.running.clone()).unwrap_or_default(),
             reboot: scan.host.reboot.as_ref().and_then(|reboot| reboot.pending),
             problems: count(scan.problems.len()),
+        }
+    }
+
+    /// Takes from an answer about some packages of the host what it says of
+    /// them, in place of what was said before. That support ended is said of
+    /// the host as a whole, and stays.
+    pub fn replace(&mut self, packages: &BTreeSet<String>, scan: &Scan, names: &mut Names) {
+        let of: BTreeSet<Name> = packages.iter().filter_map(|package| names.find(package)).collect();
+        self.findings.retain(|open| !of.contains(&open.component) || is_end_of_support(names.text(open.advisory)));
+        let found = scan.findings.iter().filter(is_open).filter(|finding| !is_end_of_support(&finding.advisory));
+        self.findings.extend(found.map(|finding| open(finding, names)));
+        self.findings.sort_by_key(place);
+        if let Some(updates) = &mut self.updates {
+            updates.retain(|pending| !of.contains(&pending.package));
+            updates.extend(scan.offered_updates().map(|update| pending(update, names)));
+            updates.sort_by_key(|pending| (pending.held, pending.due.is_none(), pending.due, !pending.security));
         }
     }
 
@@ -207,6 +214,23 @@ impl Judged {
             components: self.components,
             evaluated: self.evaluated,
         }
+    }
+}
+
+fn place(open: &Open) -> (Name, Name, Name) {
+    (open.advisory, open.component, open.version)
+}
+
+fn pending(update: &Update, names: &mut Names) -> Pending {
+    Pending {
+        package: names.keep(&update.package),
+        candidate: names.keep(&update.candidate),
+        origin: names.keep(&update.origin),
+        advisories: update.advisories.iter().map(|advisory| names.keep(advisory)).collect(),
+        due: update.due.map(Timestamp::as_second),
+        security: update.security,
+        reboot: update.reboot,
+        held: update.held_by.is_some(),
     }
 }
 

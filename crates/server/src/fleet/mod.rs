@@ -16,6 +16,8 @@ use jiff::Timestamp;
 use judged::{Card, Counts, Judged};
 use names::{Name, Names};
 use plimsoll_core::fleet::Index;
+use plimsoll_core::knowledge::Knowledge;
+use plimsoll_core::model::advisory::is_cve;
 use plimsoll_core::model::component::Component;
 use plimsoll_core::model::host::Host;
 use plimsoll_core::model::identifier::{ClientId, GroupId, HostId};
@@ -25,7 +27,7 @@ use plimsoll_core::model::scan::Scan;
 use presence::Presence;
 use question::Clock;
 use roaring::RoaringBitmap;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// One host with what was decided of it.
@@ -239,6 +241,53 @@ impl State {
         managed.counts = judged.counts(now);
         managed.judged = Some(Arc::new(judged));
         Some(managed.counts.clone())
+    }
+
+    /// Lays down what was decided anew of some packages of a host; the rest of
+    /// what was decided of it stays.
+    pub fn judge_part(&mut self, id: HostId, packages: &BTreeSet<String>, scan: &Scan) -> Option<Counts> {
+        for finding in &scan.findings {
+            self.cards.insert(self.names.keep(&finding.advisory), Card::of(finding));
+        }
+        let managed = self.hosts.get_mut(&id)?;
+        let mut judged = managed.judged.as_deref()?.clone();
+        let before: BTreeSet<Name> = judged.findings.iter().map(|open| open.advisory).collect();
+        judged.replace(packages, scan, &mut self.names);
+        let after: BTreeSet<Name> = judged.findings.iter().map(|open| open.advisory).collect();
+        let number = managed.registration.number;
+        for gone in before.difference(&after) {
+            if let Some(hosts) = self.by_advisory.get_mut(gone) {
+                hosts.remove(number);
+                if hosts.is_empty() {
+                    self.by_advisory.remove(gone);
+                }
+            }
+        }
+        for come in after.difference(&before) {
+            self.by_advisory.entry(*come).or_default().insert(number);
+        }
+        managed.counts = judged.counts(scan.as_of);
+        managed.judged = Some(Arc::new(judged));
+        Some(managed.counts.clone())
+    }
+
+    /// Takes what is known of every advisory's exploitation from another
+    /// database, where no host was judged again for it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub fn refresh_cards(&mut self, knowledge: &dyn Knowledge) -> Result<(), Problem> {
+        for (name, card) in &mut self.cards {
+            let mut epss = None::<f32>;
+            let id = self.names.text(*name);
+            for cve in std::iter::once(id).chain(card.aliases.iter().map(String::as_str)).filter(|name| is_cve(name)) {
+                let known = knowledge.threat(cve)?.and_then(|threat| threat.epss);
+                epss = epss.into_iter().chain(known.map(|known| known.score)).reduce(f32::max);
+            }
+            card.epss = epss;
+        }
+        Ok(())
     }
 
     /// Notes which report is a host's newest.

@@ -23,6 +23,7 @@ use plimsoll_store::evidence::reading::Entry;
 use plimsoll_store::identifier::{fresh, random};
 use plimsoll_store::leases::Lease;
 use plimsoll_store::notices::Issue;
+use plimsoll_store::transitions::{FindingKey, Transition};
 use plimsoll_store::webhooks::{Channel, Webhook};
 use serde_json::Value;
 use states::Told;
@@ -227,6 +228,30 @@ impl Publisher {
 }
 
 impl Gathered {
+    /// Takes in what changed on one host.
+    fn note(&mut self, client: ClientId, transition: &Transition, news: bool, now: Timestamp) {
+        let of_advisories = |keys: &[FindingKey]| keys.iter().filter(|key| key.advisory != UPDATE).map(|key| key.advisory.clone()).collect::<Vec<_>>();
+        let (opened, closed) = (of_advisories(&transition.opened), of_advisories(&transition.closed));
+        if opened.is_empty() && closed.is_empty() {
+            return;
+        }
+        let changes = self.changes.entry(client).or_default();
+        changes.hosts.insert(transition.host);
+        for advisory in opened {
+            if news {
+                changes.news.entry(advisory.clone()).or_default().insert(transition.host);
+            }
+            let (hosts, number) = changes.opened.entry(advisory).or_default();
+            hosts.insert(transition.host);
+            *number += 1;
+        }
+        for advisory in closed {
+            *changes.closed.entry(advisory).or_default() += 1;
+        }
+        self.first.get_or_insert(now);
+        self.last = Some(now);
+    }
+
     /// Whether what was read can be told: changes of findings come in storms,
     /// and one event is to stand for one storm.
     fn settled(&self, app: &App, now: Timestamp) -> bool {
@@ -269,38 +294,15 @@ async fn take(app: &Shared, gathered: &mut Gathered, entry: &Entry, now: Timesta
             }
         }
         _ if verb == "host.report" || Cause::parse(verb).is_some() => {
-            let Some(host) = entry.object.strip_prefix("host:").and_then(|id| id.parse::<HostId>().ok()) else { return Ok(()) };
-            let count = |name| entry.after.as_ref().and_then(|after| after.pointer(&format!("/findings/{name}"))).and_then(Value::as_u64).unwrap_or(0);
-            if count("opened") + count("closed") == 0 {
-                return Ok(());
-            }
-            let known = app.fleet.read().host(host).map(|managed| managed.registration.client);
-            let client = match known.or(entry.client) {
-                Some(client) => client,
-                None => app.store.host(host).await?.client,
-            };
+            let hosts: Vec<HostId> = changed_hosts(entry);
             let news = Cause::parse(verb) == Some(Cause::Advisories);
-            for transition in app.store.transitions_at(host, entry.time).await? {
-                let changes = gathered.changes.entry(client).or_default();
-                for key in transition.opened.iter().filter(|key| key.advisory != UPDATE) {
-                    let (hosts, number) = changes.opened.entry(key.advisory.clone()).or_default();
-                    hosts.insert(host);
-                    *number += 1;
-                    changes.hosts.insert(host);
-                    if news {
-                        changes.news.entry(key.advisory.clone()).or_default().insert(host);
-                    }
-                }
-                for key in transition.closed.iter().filter(|key| key.advisory != UPDATE) {
-                    *changes.closed.entry(key.advisory.clone()).or_default() += 1;
-                    changes.hosts.insert(host);
-                }
-            }
-            if gathered.changes.get(&client).is_some_and(|changes| changes.hosts.is_empty()) {
-                gathered.changes.remove(&client);
-            } else if gathered.changes.contains_key(&client) {
-                gathered.first.get_or_insert(now);
-                gathered.last = Some(now);
+            for transition in app.store.transitions_at(entry.time, &hosts).await? {
+                let known = app.fleet.read().host(transition.host).map(|managed| managed.registration.client);
+                let client = match known.or(entry.client) {
+                    Some(client) => client,
+                    None => app.store.host(transition.host).await?.client,
+                };
+                gathered.note(client, &transition, news, now);
             }
         }
         "person.recovery-code-use" => {}
@@ -317,6 +319,12 @@ async fn take(app: &Shared, gathered: &mut Gathered, entry: &Entry, now: Timesta
         }
     }
     Ok(())
+}
+
+/// Hosts whose findings an entry changed.
+fn changed_hosts(entry: &Entry) -> Vec<HostId> {
+    let after = entry.after.as_ref().and_then(Value::as_object);
+    after.into_iter().flatten().filter_map(|(object, _)| object.strip_prefix("findings:")?.parse().ok()).collect()
 }
 
 /// An alert that an entry raised for the first time.

@@ -1,6 +1,12 @@
 //! **Evaluate**: one host's report held against the advisory database and the
 //! policy in force.
 
+mod journal;
+mod touched;
+
+pub use journal::{Cause, UPDATE, key_text, known};
+pub use touched::touched;
+
 use super::monitor::Held;
 use crate::api::missing;
 use crate::app::{App, News, Shared};
@@ -9,7 +15,7 @@ use crate::fleet::judged::Counts;
 use crate::http::problem::Refusal;
 use crate::membership;
 use jiff::Timestamp;
-use plimsoll_core::assessment::{self, Answer, Memory, Offer, Remembered};
+use plimsoll_core::assessment::{self, Answer, Memory, Offer};
 use plimsoll_core::knowledge::Knowledge;
 use plimsoll_core::model::component::Component;
 use plimsoll_core::model::host::Host;
@@ -20,11 +26,10 @@ use plimsoll_core::model::registration::Registration;
 use plimsoll_core::model::report::Report;
 use plimsoll_formats::protocol::{self, CanonicalReport};
 use plimsoll_store::reports::PackedReport;
-use plimsoll_store::transitions::{FindingKey, Transition};
+use plimsoll_store::transitions::Transition;
 use plimsoll_store::{Actor, Intent};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -76,121 +81,30 @@ pub fn judge(
     })
 }
 
-/// Findings and updates that came and went between two memories, by key.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Transitions {
-    /// There now, not before.
-    pub opened: Vec<String>,
-    /// There before, not now.
-    pub closed: Vec<String>,
-}
-
-impl Transitions {
-    /// Compares.
-    pub fn between(before: &Memory, after: &Memory) -> Self {
-        let (old, new): (BTreeSet<&String>, BTreeSet<&String>) = (before.seen.keys().collect(), after.seen.keys().collect());
-        Self {
-            opened: new.difference(&old).map(|key| (*key).clone()).collect(),
-            closed: old.difference(&new).map(|key| (*key).clone()).collect(),
-        }
-    }
-
-    /// The same in the store's words.
-    fn stored(&self, host: HostId, at: Timestamp) -> Transition {
-        let keys = |texts: &[String]| texts.iter().map(|text| key_of(text)).collect();
-        Transition { host, at, opened: keys(&self.opened), closed: keys(&self.closed) }
-    }
-
-    /// Whether nothing changed.
-    pub fn is_empty(&self) -> bool {
-        self.opened.is_empty() && self.closed.is_empty()
-    }
-}
-
-/// Why a host is judged again.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Cause {
-    /// The advisory database changed.
-    Advisories,
-    /// The first database to judge this host came.
-    First,
-    /// Something said of the host changed.
-    Facts,
-}
-
-impl Cause {
-    /// The act in the evidence log, which tells news of the world from news of
-    /// a host.
-    pub fn verb(self) -> &'static str {
-        match self {
-            Self::Advisories => "host.judge",
-            Self::First => "host.judge-first",
-            Self::Facts => "host.judge-facts",
-        }
-    }
-
-    /// Reads the act.
-    pub fn parse(verb: &str) -> Option<Self> {
-        [Self::Advisories, Self::First, Self::Facts].into_iter().find(|cause| cause.verb() == verb)
-    }
-}
-
-/// What the store calls an update among its keys of findings.
-pub const UPDATE: &str = "update";
-
-/// A key of the core's memory in the store's words.
-fn key_of(text: &str) -> FindingKey {
-    let mut words = text.splitn(3, ' ');
-    let (kind, second, rest) = (words.next().unwrap_or_default(), words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    if kind == UPDATE {
-        FindingKey { advisory: UPDATE.to_owned(), component: format!("{second} {rest}") }
-    } else {
-        FindingKey { advisory: second.to_owned(), component: rest.to_owned() }
-    }
-}
-
-/// The core's word for a key of the store.
-pub fn key_text(key: &FindingKey) -> String {
-    if key.advisory == UPDATE {
-        format!("{UPDATE} {}", key.component)
-    } else {
-        format!("finding {} {}", key.advisory, key.component)
-    }
-}
-
-/// What is remembered of a host: what is open, and since when it was first
-/// seen here.
-///
-/// # Errors
-///
-/// The store cannot be read.
-pub async fn memory(app: &App, host: HostId) -> Result<Memory, Refusal> {
-    let kept = app.store.memory(host).await?;
-    let now = Timestamp::now();
-    let seen = kept.open.iter().map(|(key, opened)| {
-        let first = kept.first_seen.get(key).copied().unwrap_or(*opened);
-        (key_text(key), Remembered { first, last: now })
-    });
-    Ok(Memory { seen: seen.collect(), kept: true })
-}
-
 /// Reads a report that the store keeps.
 ///
 /// # Errors
 ///
 /// The store has none with this digest, or what it has is damaged.
-pub async fn stored_report(app: &App, client: ClientId, digest: &str) -> Result<CanonicalReport, Refusal> {
+pub async fn stored_report(app: &App, client: ClientId, digest: &str) -> Result<Report, Refusal> {
     let bytes = app.store.report(client, digest).await?;
-    Ok(app.compute(move || protocol::read_report_bytes("stored report", bytes)).await?)
+    Ok(app.compute(move || protocol::read_stored_report("stored report", &bytes)).await?)
 }
 
 /// A report judged and packed, before anything is stored.
 struct Worked {
     answer: Answer,
-    packed: Option<PackedReport>,
-    transitions: Transitions,
+    packed: Option<Arc<PackedReport>>,
+    transition: Transition,
     components: Vec<Component>,
-    digest: [u8; 32],
+    inventory: [u8; 32],
+    held: Option<Arc<Held>>,
+}
+
+/// What is judged: a report that just came, to be kept, or one that is kept.
+enum Brought {
+    New(CanonicalReport),
+    Kept(Report),
 }
 
 /// Names a host's components, so that hosts of one client with the same ones
@@ -199,25 +113,23 @@ fn components_digest(components: &[Component]) -> [u8; 32] {
     Sha256::digest(serde_json::to_vec(components).unwrap_or_default()).into()
 }
 
-async fn work(
-    app: &Shared,
-    registration: &Registration,
-    report: CanonicalReport,
-    pack: bool,
-) -> Result<Worked, Refusal> {
-    let memory = memory(app, registration.id).await?;
+async fn work(app: &Shared, registration: &Registration, brought: Brought) -> Result<Worked, Refusal> {
+    let known = known(app, registration.id).await?;
     let (held, policies) = (app.advisories.held(), Arc::clone(&app.configuration.policies));
     let registration = registration.clone();
     let started = Instant::now();
     let worked = app
         .compute(move || {
-            let packed = if pack { Some(PackedReport::new(&report.bytes).map_err(|error| *error.problem)?) } else { None };
+            let (report, packed) = match brought {
+                Brought::New(new) => (new.report, Some(Arc::new(PackedReport::new(&new.bytes).map_err(|error| *error.problem)?))),
+                Brought::Kept(report) => (report, None),
+            };
             let ground = Ground { now: Timestamp::now(), held: held.as_deref(), policies: &policies };
-            let mut answer = judge(report.report, &registration.facts(), &memory, &ground, false)?;
-            let transitions = Transitions::between(&memory, &answer.memory);
+            let mut answer = judge(report, &registration.facts(), &known.memory, &ground, false)?;
+            let transition = known.until(&answer.memory, registration.id, answer.scan.as_of);
             let components = std::mem::take(&mut answer.scan.components);
-            let digest = components_digest(&components);
-            Ok(Worked { answer, packed, transitions, components, digest })
+            let inventory = components_digest(&components);
+            Ok(Worked { answer, packed, transition, components, inventory, held })
         })
         .await?;
     app.metrics.judgements.inc();
@@ -231,6 +143,10 @@ fn index(fleet: &mut State, id: HostId, digest: [u8; 32], facts: &Host, componen
     }
 }
 
+/// How often a host is judged again because somebody else wrote its journal
+/// meanwhile, before whoever asks is told to come back.
+const TRIES: usize = 5;
+
 /// Takes a report: judges it, keeps it with what it changed in one
 /// transaction, and shows it once it is durable.
 ///
@@ -241,29 +157,44 @@ pub async fn take(app: &Shared, id: HostId, report: CanonicalReport, actor: Acto
     let registration = app.fleet.read().host(id).map(|managed| managed.registration.clone());
     let registration = registration.ok_or_else(|| missing("host", &id.to_string()))?;
     let digest = report.digest.clone();
-    let worked = work(app, &registration, report, true).await?;
-    let Worked { answer, packed, transitions, components, digest: inventory } = worked;
-    let now = answer.scan.as_of;
-    let intent = Intent::new(actor, now, "host.report", format!("host:{id}"));
-    app.store
-        .submit(intent, move |change| {
-            Box::pin(async move {
-                if let Some(packed) = &packed {
-                    change.put_report(id, packed, now).await?;
-                }
-                change.add_transitions(&[transitions.stored(id, now)]).await
+    let (mut brought, mut new) = (Brought::New(report), None);
+    for _ in 0..TRIES {
+        let worked = work(app, &registration, brought).await?;
+        let Worked { answer, packed, transition, components, inventory, held } = worked;
+        let now = answer.scan.as_of;
+        let packed = packed.or(new);
+        let keep = packed.clone();
+        let intent = Intent::new(actor.clone(), now, "host.report", format!("host:{id}"));
+        let kept = app
+            .store
+            .submit(intent, move |change| {
+                Box::pin(async move {
+                    if let Some(packed) = &keep {
+                        change.put_report(id, packed, now).await?;
+                    }
+                    journal::write(change, &transition).await
+                })
             })
-        })
-        .await?;
-    let counts = {
-        let mut fleet = app.fleet.write();
-        fleet.reported(id, &digest, now);
-        index(&mut fleet, id, inventory, &answer.scan.host, &components);
-        fleet.judge(id, &answer.scan)
-    };
-    membership::follow(app, id).await;
-    let _ = app.news.send(News::Host(id));
-    Ok(counts.unwrap_or_default())
+            .await;
+        match (kept, packed) {
+            (Err(error), Some(packed)) if journal::is_overtaken(&error) => {
+                let bytes = packed.bytes()?;
+                brought = Brought::Kept(app.compute(move || protocol::read_stored_report("report", &bytes)).await?);
+                new = Some(packed);
+                continue;
+            }
+            (kept, _) => kept?,
+        }
+        let counts = {
+            let mut fleet = app.fleet.write();
+            fleet.reported(id, &digest, now);
+            index(&mut fleet, id, inventory, &answer.scan.host, &components);
+            fleet.judge(id, &answer.scan)
+        };
+        settled(app, id, held.as_ref()).await;
+        return Ok(counts.unwrap_or_default());
+    }
+    Err(journal::overtaken(id).into())
 }
 
 /// Judges a host again from its stored report, after something said of it
@@ -272,7 +203,7 @@ pub async fn take(app: &Shared, id: HostId, report: CanonicalReport, actor: Acto
 /// # Errors
 ///
 /// As [`under_other_advisories`].
-pub async fn again(app: &Shared, id: HostId) -> Result<Transitions, Refusal> {
+pub async fn again(app: &Shared, id: HostId) -> Result<(), Refusal> {
     from_stored(app, id, Cause::Facts).await
 }
 
@@ -283,34 +214,52 @@ pub async fn again(app: &Shared, id: HostId) -> Result<Transitions, Refusal> {
 ///
 /// What the store or the advisory database meets; what was decided before
 /// stays.
-pub async fn under_other_advisories(app: &Shared, id: HostId) -> Result<Transitions, Refusal> {
+pub async fn under_other_advisories(app: &Shared, id: HostId) -> Result<(), Refusal> {
     let known = app.fleet.read().host(id).and_then(|managed| managed.judged.as_ref().map(|judged| judged.known));
     let known = known.unwrap_or_else(|| app.notices.judged_before.load(Ordering::Acquire));
     from_stored(app, id, if known { Cause::Advisories } else { Cause::First }).await
 }
 
-async fn from_stored(app: &Shared, id: HostId, cause: Cause) -> Result<Transitions, Refusal> {
-    let registration = app.fleet.read().host(id).map(|managed| managed.registration.clone());
-    let registration = registration.ok_or_else(|| missing("host", &id.to_string()))?;
-    let Some(digest) = registration.report.clone() else { return Ok(Transitions::default()) };
-    let report = stored_report(app, registration.client, &digest).await?;
-    let Worked { answer, transitions, components, digest: inventory, .. } = work(app, &registration, report, false).await?;
-    let now = answer.scan.as_of;
-    if !transitions.is_empty() {
-        let kept = transitions.clone();
-        let intent = Intent::new(Actor::server(), now, cause.verb(), format!("host:{id}")).for_client(registration.client);
-        app.store
-            .submit(intent, move |change| {
-                Box::pin(async move { change.add_transitions(&[kept.stored(id, now)]).await })
-            })
-            .await?;
+async fn from_stored(app: &Shared, id: HostId, cause: Cause) -> Result<(), Refusal> {
+    for _ in 0..TRIES {
+        let registration = app.fleet.read().host(id).map(|managed| managed.registration.clone());
+        let registration = registration.ok_or_else(|| missing("host", &id.to_string()))?;
+        let Some(digest) = registration.report.clone() else { return Ok(()) };
+        let report = stored_report(app, registration.client, &digest).await?;
+        let Worked { answer, transition, components, inventory, held, .. } = work(app, &registration, Brought::Kept(report)).await?;
+        if !transition.is_empty() {
+            let intent = Intent::new(Actor::server(), transition.at, cause.verb(), format!("host:{id}")).for_client(registration.client);
+            let kept = app.store.submit(intent, move |change| Box::pin(async move { journal::write(change, &transition).await })).await;
+            match kept {
+                Err(error) if journal::is_overtaken(&error) => continue,
+                kept => kept?,
+            }
+        }
+        let current = {
+            let mut fleet = app.fleet.write();
+            // A report that came meanwhile was judged for itself.
+            let current = fleet.host(id).is_some_and(|managed| managed.registration.report.as_deref() == Some(digest.as_str()));
+            if current {
+                index(&mut fleet, id, inventory, &answer.scan.host, &components);
+                fleet.judge(id, &answer.scan);
+            }
+            current
+        };
+        if current {
+            settled(app, id, held.as_ref()).await;
+        }
+        return Ok(());
     }
-    {
-        let mut fleet = app.fleet.write();
-        index(&mut fleet, id, inventory, &answer.scan.host, &components);
-        fleet.judge(id, &answer.scan);
-    }
+    Err(journal::overtaken(id).into())
+}
+
+/// Does what follows once a judgement is shown: groups by query, open pages,
+/// and another look where the advisory database was swapped meanwhile.
+async fn settled(app: &Shared, id: HostId, held: Option<&Arc<Held>>) {
     membership::follow(app, id).await;
     let _ = app.news.send(News::Host(id));
-    Ok(transitions)
+    let now = app.advisories.held();
+    if now.as_ref().map(Arc::as_ptr) != held.map(Arc::as_ptr) {
+        app.late.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::databases::each;
 use crate::values::{at, client, host, intent};
+use plimsoll_core::model::identifier::HostId;
 use plimsoll_store::evidence::reading::ActivityQuery;
 use plimsoll_store::reports::PackedReport;
 use plimsoll_store::transitions::{FindingKey, Transition};
@@ -103,23 +104,61 @@ fn the_story_of_a_host_and_what_it_is_remembered_by() {
         let host = host(store, client, "web1").await;
         let key = |name: &str| FindingKey { advisory: name.into(), component: "openssl".into() };
         let story = vec![
-            Transition { host: host.id, at: at(10), opened: vec![key("A"), key("B")], closed: vec![] },
-            Transition { host: host.id, at: at(20), opened: vec![], closed: vec![key("A")] },
-            Transition { host: host.id, at: at(20), opened: vec![key("C")], closed: vec![] },
-            Transition { host: host.id, at: at(30), opened: vec![key("A")], closed: vec![] },
+            Transition { host: host.id, serial: 0, at: at(10), opened: vec![key("A"), key("B")], closed: vec![] },
+            Transition { host: host.id, serial: 1, at: at(20), opened: vec![], closed: vec![key("A")] },
+            Transition { host: host.id, serial: 2, at: at(20), opened: vec![key("C")], closed: vec![] },
+            Transition { host: host.id, serial: 3, at: at(30), opened: vec![key("A")], closed: vec![] },
         ];
         for transition in &story {
             let mut change = store.begin(intent(40, "evaluate", "fleet")).await.unwrap();
-            change.add_transitions(std::slice::from_ref(transition)).await.unwrap();
+            assert_eq!(change.add_transitions(std::slice::from_ref(transition)).await.unwrap(), vec![]);
             change.commit(None).await.unwrap();
         }
         assert_eq!(store.transitions(host.id).await.unwrap(), story);
         let memory = store.memory(host.id).await.unwrap();
         assert_eq!(memory.open, BTreeMap::from([(key("A"), at(30)), (key("B"), at(10)), (key("C"), at(20))]));
         assert_eq!(memory.first_seen[&key("A")], at(10));
+        assert_eq!(memory.length, 4);
+        let second: Vec<Transition> = story.iter().filter(|transition| transition.at == at(20)).cloned().collect();
+        assert_eq!(store.transitions_at(at(20), &[host.id]).await.unwrap(), second);
         assert_eq!(store.transitions_since(&Scope::client(client), at(20), 10).await.unwrap().len(), 3);
         let nobody = Scope::Some { clients: Default::default(), groups: Default::default() };
         assert_eq!(store.transitions_since(&nobody, at(0), 10).await.unwrap().len(), 0);
+    });
+}
+
+#[test]
+fn of_two_who_decided_from_the_same_journal_one_writes() {
+    each(|database| async move {
+        let store = &database.store;
+        let client = client(store, "Acme").await;
+        let (one, two) = (host(store, client, "web1").await, host(store, client, "web2").await);
+        let opened = |host: HostId, name: &str| Transition {
+            host,
+            serial: 0,
+            at: at(10),
+            opened: vec![FindingKey { advisory: name.into(), component: "openssl".into() }],
+            closed: vec![],
+        };
+        let mut first = store.begin(intent(10, "host.judge", "fleet")).await.unwrap();
+        assert_eq!(first.add_transitions(&[opened(one.id, "A")]).await.unwrap(), vec![]);
+        let late = {
+            let (store, transitions) = (store.clone(), [opened(one.id, "B"), opened(two.id, "B")]);
+            tokio::spawn(async move {
+                // Waits for the first where one row is locked, as PostgreSQL does.
+                let mut second = store.begin(intent(10, "host.judge", "fleet")).await.unwrap();
+                let overtaken = second.add_transitions(&transitions).await.unwrap();
+                second.commit(None).await.unwrap();
+                overtaken
+            })
+        };
+        first.commit(None).await.unwrap();
+        assert_eq!(late.await.unwrap(), vec![one.id]);
+        assert_eq!(store.transitions(one.id).await.unwrap(), vec![opened(one.id, "A")]);
+        assert_eq!(store.transitions(two.id).await.unwrap(), vec![opened(two.id, "B")]);
+        let leaves = store.activity(&ActivityQuery { verb: Some("host.judge".into()), ..ActivityQuery::new(Scope::All) }).await.unwrap();
+        let named = |place: usize| leaves[place].after.as_ref().unwrap().as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        assert_eq!((leaves.len(), named(0), named(1)), (2, vec![format!("findings:{}", two.id)], vec![format!("findings:{}", one.id)]));
     });
 }
 

@@ -266,7 +266,7 @@ fn story(moment: &Transition) -> Vec<StoryEvent> {
 
 async fn components(app: &Shared, registration: &Registration) -> Result<Vec<Component>, Refusal> {
     let Some(digest) = &registration.report else { return Ok(Vec::new()) };
-    Ok(evaluate::stored_report(app, registration.client, digest).await?.report.components)
+    Ok(evaluate::stored_report(app, registration.client, digest).await?.components)
 }
 
 /// Fills the comparison of two hosts.

@@ -1,0 +1,129 @@
+//! A host's **journal**: what opened and closed, in the store's words and the
+//! core's.
+
+use crate::app::App;
+use crate::http::problem::Refusal;
+use jiff::Timestamp;
+use plimsoll_core::assessment::{Memory, Remembered};
+use plimsoll_core::model::identifier::HostId;
+use plimsoll_store::transitions::{self as stored, FindingKey, Transition};
+use plimsoll_store::{Change, StoreError};
+use std::collections::BTreeSet;
+
+/// What is known of a host before it is judged again.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Known {
+    /// Since when each thing was first seen, of all there ever were: one that
+    /// went and came back keeps its clock.
+    pub memory: Memory,
+    /// Keys of those that are open.
+    open: BTreeSet<String>,
+    /// Length of the journal.
+    length: u64,
+}
+
+impl Known {
+    /// Takes the keys that `wanted` takes.
+    pub fn of(kept: &stored::Memory, wanted: impl Fn(&str) -> bool) -> Self {
+        let last = Timestamp::now();
+        let texts = |key: &FindingKey| Some(key_text(key)).filter(|text| wanted(text));
+        let seen = kept.first_seen.iter().filter_map(|(key, first)| Some((texts(key)?, Remembered { first: *first, last })));
+        Self {
+            memory: Memory { seen: seen.collect(), kept: true },
+            open: kept.open.keys().filter_map(texts).collect(),
+            length: kept.length,
+        }
+    }
+
+    /// What changed on a host that is now as `after` says.
+    pub fn until(&self, after: &Memory, host: HostId, at: Timestamp) -> Transition {
+        let opened = after.seen.keys().filter(|key| !self.open.contains(*key)).map(|key| key_of(key)).collect();
+        let closed = self.open.iter().filter(|key| !after.seen.contains_key(*key)).map(|key| key_of(key)).collect();
+        Transition { host, serial: self.length, at, opened, closed }
+    }
+}
+
+/// Why a host is judged again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cause {
+    /// The advisory database changed.
+    Advisories,
+    /// The first database to judge this host came.
+    First,
+    /// Something said of the host changed.
+    Facts,
+}
+
+impl Cause {
+    /// The act in the evidence log, which tells news of the world from news of
+    /// a host.
+    pub fn verb(self) -> &'static str {
+        match self {
+            Self::Advisories => "host.judge",
+            Self::First => "host.judge-first",
+            Self::Facts => "host.judge-facts",
+        }
+    }
+
+    /// Reads the act.
+    pub fn parse(verb: &str) -> Option<Self> {
+        [Self::Advisories, Self::First, Self::Facts].into_iter().find(|cause| cause.verb() == verb)
+    }
+}
+
+/// What the store calls an update among its keys of findings.
+pub const UPDATE: &str = "update";
+
+/// A key of the core's memory in the store's words.
+fn key_of(text: &str) -> FindingKey {
+    let mut words = text.splitn(3, ' ');
+    let (kind, second, rest) = (words.next().unwrap_or_default(), words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    if kind == UPDATE {
+        FindingKey { advisory: UPDATE.to_owned(), component: format!("{second} {rest}") }
+    } else {
+        FindingKey { advisory: second.to_owned(), component: rest.to_owned() }
+    }
+}
+
+/// The core's word for a key of the store.
+pub fn key_text(key: &FindingKey) -> String {
+    if key.advisory == UPDATE {
+        format!("{UPDATE} {}", key.component)
+    } else {
+        format!("finding {} {}", key.advisory, key.component)
+    }
+}
+
+/// What is known of a host.
+///
+/// # Errors
+///
+/// The store cannot be read.
+pub async fn known(app: &App, host: HostId) -> Result<Known, Refusal> {
+    Ok(Known::of(&app.store.memory(host).await?, |_| true))
+}
+
+/// Writes what changed on one host.
+///
+/// # Errors
+///
+/// [`overtaken`] where somebody else judged the host meanwhile; nothing of the
+/// change is kept then.
+pub async fn write(change: &mut Change, transition: &Transition) -> Result<(), StoreError> {
+    match change.add_transitions(std::slice::from_ref(transition)).await?.as_slice() {
+        [] => Ok(()),
+        _ => Err(overtaken(transition.host)),
+    }
+}
+
+/// That another server, or a report under way, wrote a host's journal first.
+pub fn overtaken(host: HostId) -> StoreError {
+    StoreError::conflict(OVERTAKEN, format!("host:{host}"), "Somebody else judged this host at the same time.")
+}
+
+/// Whether this is what [`overtaken`] says.
+pub fn is_overtaken(error: &StoreError) -> bool {
+    error.problem.code == OVERTAKEN
+}
+
+const OVERTAKEN: &str = "E-OVERTAKEN";
