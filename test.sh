@@ -7,7 +7,7 @@ say() { printf '\n== %s\n' "$*"; }
 
 # Real tools that the tests hold themselves against. Each is optional: a test
 # whose tool is missing says that it skips.
-tools="rpm pacman-package-manager python3-apt dnf createrepo-c postgresql chromium nodejs npm"
+tools="rpm pacman-package-manager python3-apt dnf createrepo-c postgresql chromium nodejs npm python3-venv"
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   missing=""
   for tool in $tools; do
@@ -36,6 +36,15 @@ fi
 
 say "tests"
 cargo test --workspace --locked
+
+say "generated API cases against a real server (longer: e2e/api-cases.py BINARY --seconds N)"
+if command -v python3 >/dev/null; then
+  python3 e2e/api-cases.py "${CARGO_TARGET_DIR:-target}/debug/plimsoll" --seconds 120
+elif [ -n "${CI:-}" ]; then
+  echo "no python3: the API's generated cases need it"; exit 1
+else
+  echo "skipped: no python3"
+fi
 
 say "lints"
 if cargo clippy --version >/dev/null 2>&1; then

@@ -3,9 +3,10 @@
 mod fleet;
 mod server;
 
-pub use fleet::{AdvisoriesCommand, Agent, Collect, FindingsCommand, HostsCommand, HostsList, Import, Remote, Rows};
+pub use fleet::{Agent, Collect, Import, ListFormat, Remote, Rows};
 pub use server::{Backup, EvidenceCommand, Kept, PersonCommand, Restore, RootCommand, RootInit, Serve, Up};
 
+use crate::remote;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use std::path::PathBuf;
@@ -63,13 +64,40 @@ pub enum Command {
     Serve(Serve),
     /// Hosts of a server
     #[command(subcommand)]
-    Hosts(HostsCommand),
+    Hosts(remote::hosts::Command),
     /// Findings of a server's hosts
     #[command(subcommand)]
-    Findings(FindingsCommand),
+    Findings(remote::findings::Command),
     /// Advisories that concern a server's hosts
     #[command(subcommand)]
-    Advisories(AdvisoriesCommand),
+    Advisories(remote::advisories::Command),
+    /// Packages of a server's hosts
+    #[command(subcommand)]
+    Packages(remote::packages::Command),
+    /// Applications: what teams run on hosts
+    #[command(subcommand)]
+    Applications(remote::applications::Command),
+    /// Groups of hosts
+    #[command(subcommand)]
+    Groups(remote::groups::Command),
+    /// What somebody should look at
+    #[command(subcommand)]
+    Alerts(remote::alerts::Command),
+    /// Sources of a server's advisory database
+    #[command(subcommand)]
+    Sources(remote::sources::Command),
+    /// People with an account on a server
+    #[command(subcommand)]
+    People(remote::people::Command),
+    /// API tokens of a server
+    #[command(subcommand)]
+    Tokens(remote::tokens::Command),
+    /// Where a server sends its events
+    #[command(subcommand)]
+    Webhooks(remote::webhooks::Command),
+    /// What was done on a server
+    #[command(subcommand)]
+    Activity(remote::activity::Command),
     /// Join this machine to a server and keep it informed
     Agent(Agent),
     /// The half of `agent` that talks to the network

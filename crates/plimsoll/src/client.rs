@@ -4,12 +4,22 @@ use crate::printer::Failure;
 use plimsoll_core::model::problem::Problem;
 use plimsoll_formats::protocol::Refusal;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::time::Duration;
 
 /// Largest answer taken: a page of a thousand hosts has less than a mebibyte.
 const LIMIT: u64 = 64 << 20;
 /// How long a question may take; a server judges a host in milliseconds.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A key under which one request is done once.
+fn key() -> Result<String, Failure> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| {
+        Failure::unfinished(Problem::new("E-RUN", "this command", format!("the machine has no randomness to give: {error}"), "try again later"))
+    })?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
 
 /// A server and the right to ask it.
 pub struct Client {
@@ -65,36 +75,43 @@ impl Client {
         self.read(response)
     }
 
-    /// Asks for a change.
+    /// Asks for a change; nothing where the server answers with nothing.
     ///
     /// # Errors
     ///
     /// As [`Self::get`].
-    pub fn post<T: DeserializeOwned>(&self, path: &str, body: &serde_json::Value) -> Result<T, Failure> {
-        let response = self
-            .agent
-            .post(format!("{}{path}", self.server))
-            .header("authorization", &format!("Bearer {}", self.token))
-            .content_type("application/json")
-            .send(body.to_string())
-            .map_err(|error| self.unreached(&error))?;
-        self.read(response)
+    pub fn change(&self, method: &str, path: &str, query: &[(&str, String)], body: &Value) -> Result<Value, Failure> {
+        let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+        let path = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
+        let text = if body.is_null() { String::new() } else { body.to_string() };
+        self.send(method, &path, "application/json", text.as_bytes())
     }
 
-    /// Sends a file.
+    /// Sends bytes, as [`Self::change`].
+    ///
+    /// The request carries a key of its own, so that it can be sent again when
+    /// the line breaks before the answer, and is done once.
     ///
     /// # Errors
     ///
     /// As [`Self::get`].
-    pub fn put_bytes<T: DeserializeOwned>(&self, path: &str, bytes: &[u8]) -> Result<T, Failure> {
-        let response = self
-            .agent
-            .post(format!("{}{path}", self.server))
-            .header("authorization", &format!("Bearer {}", self.token))
-            .content_type("application/zstd")
-            .send(bytes)
-            .map_err(|error| self.unreached(&error))?;
-        self.read(response)
+    pub fn send(&self, method: &str, path: &str, kind: &str, bytes: &[u8]) -> Result<Value, Failure> {
+        let key = key()?;
+        let attempt = || {
+            let request = ureq::http::Request::builder()
+                .method(method)
+                .uri(format!("{}{path}", self.server))
+                .header("authorization", format!("Bearer {}", self.token))
+                .header("content-type", kind)
+                .header("idempotency-key", &key)
+                .body(bytes)?;
+            self.agent.run(request)
+        };
+        let answered = match attempt() {
+            Err(ureq::Error::Io(_) | ureq::Error::ConnectionFailed) => attempt(),
+            answered => answered,
+        };
+        self.read(answered.map_err(|error| self.unreached(&error))?)
     }
 
     fn unreached(&self, error: &ureq::Error) -> Failure {
@@ -119,6 +136,7 @@ impl Client {
             let problem = refusal.problem(&self.server);
             return Err(if status.is_server_error() { Failure::unfinished(problem) } else { Failure::input(problem) });
         }
+        let body = if body.is_empty() { b"null".to_vec() } else { body };
         serde_json::from_slice(&body).map_err(|error| {
             Failure::unfinished(Problem::new(
                 "E-SERVER",

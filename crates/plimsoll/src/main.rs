@@ -8,6 +8,7 @@ mod input;
 mod places;
 mod printer;
 mod progress;
+mod remote;
 mod state;
 
 use clap::Parser;

@@ -22,6 +22,8 @@ mod hostile;
 mod hosts;
 #[path = "cli/readme.rs"]
 mod readme;
+#[path = "cli/remote.rs"]
+mod remote;
 #[path = "cli/sandbox.rs"]
 mod sandbox;
 #[path = "cli/servers.rs"]

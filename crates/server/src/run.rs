@@ -110,7 +110,8 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
     let first: Option<String> = app.store.setting(FIRST_DATABASE).await.map_err(|error| *error.problem)?;
     app.notices.judged_before.store(first.is_some(), Ordering::Release);
     let proxies = Proxies::new(app.configuration.trusted_proxies.iter().map(|address| IpNet::from(*address)).collect());
-    let gate = Gate::new(identity, Some(Arc::new(agents::Signatures(Arc::clone(&app)))), origins, proxies, Limits::default());
+    let gate = Gate::new(identity, Some(Arc::new(agents::Signatures(Arc::clone(&app)))), origins, proxies, Limits::default())
+        .keeping_answers(app.store.clone());
     let service = routes().serve(Arc::clone(&app), Arc::new(gate));
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();

@@ -92,7 +92,8 @@ impl Trial {
         let app = &running.app;
         let first = first_steps(app).await.unwrap_or_else(|problem| panic!("{problem:?}"));
         let proxies = Proxies::new(Vec::new());
-        let gate = Gate::new(Arc::clone(&app.identity), None, app.doors.origins.clone(), proxies, Limits::default());
+        let gate = Gate::new(Arc::clone(&app.identity), None, app.doors.origins.clone(), proxies, Limits::default())
+            .keeping_answers(app.store.clone());
         let router = routes().serve(Arc::clone(app), Arc::new(gate)).router();
         Self { data, running, router, first }
     }

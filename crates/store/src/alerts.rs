@@ -64,6 +64,21 @@ impl Store {
     }
 }
 
+impl Store {
+    /// One open alert, where it lies within a scope.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn open_alert(&self, scope: &Scope, id: &str) -> Result<Option<Alert>> {
+        let mut all = Conditions::default();
+        all.clients_within("client", scope);
+        let id = all.text(id);
+        all.and(format!("id = {id} AND closed IS NULL"));
+        let sql = format!("SELECT * FROM alerts{}", all.sql());
+        all.query(sql).fetch_optional(&mut *self.reader().await?).await?.as_ref().map(read).transpose()
+    }
+}
+
 impl Change {
     /// Raises an alert, or counts one that is open; true for a new one.
     ///

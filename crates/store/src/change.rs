@@ -162,6 +162,7 @@ impl Change {
         if draft.is_empty() {
             return Err(StoreError::conflict("E-NO-CHANGE", &self.intent.object, "Nothing was changed."));
         }
+        self.hold_claim().await?;
         let id = self.store.next_leaf_id(self.intent.time)?;
         let written = draft.finish(id, &self.intent)?;
         written.insert_leaf(self.connection()).await?;

@@ -90,6 +90,8 @@ pub(crate) struct Inner {
     pub(crate) group: GroupCommit,
     pub(crate) last_leaf: std::sync::Mutex<u128>,
     pub(crate) integration: tokio::sync::Notify,
+    /// Requests with a claim that this process works on, see [`crate::answers`].
+    pub(crate) claims: std::sync::Mutex<std::collections::BTreeSet<String>>,
     before_statement: Option<fn(usize)>,
     statements: std::sync::atomic::AtomicUsize,
 }
@@ -156,6 +158,7 @@ impl Store {
             group: GroupCommit::default(),
             last_leaf: std::sync::Mutex::new(0),
             integration: tokio::sync::Notify::new(),
+            claims: std::sync::Mutex::default(),
             before_statement: options.before_statement,
             statements: std::sync::atomic::AtomicUsize::new(0),
         };

@@ -23,6 +23,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 3, name: "notices", sql: include_str!("migrations/0003_notices.sql") },
     Migration { number: 4, name: "applications", sql: include_str!("migrations/0004_applications.sql") },
     Migration { number: 5, name: "journal", sql: include_str!("migrations/0005_journal.sql") },
+    Migration { number: 6, name: "answers", sql: include_str!("migrations/0006_answers.sql") },
 ];
 
 const REGISTER: &str = "CREATE TABLE IF NOT EXISTS migrations (

@@ -1,7 +1,6 @@
 //! The words of hosts that join a server, and of asking it about them.
 
-use super::PlainFormat;
-use clap::{Args, Subcommand};
+use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
 /// Which server, and the right to ask it.
@@ -15,110 +14,27 @@ pub struct Remote {
     pub token: String,
 }
 
+/// Forms of a list.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum ListFormat {
+    /// For reading
+    #[value(alias = "text")]
+    Table,
+    /// For machines
+    Json,
+    /// For spreadsheets
+    Csv,
+}
+
 /// How much of a list, and in what form.
 #[derive(Args, Debug, Clone)]
 pub struct Rows {
     /// Form of the answer
-    #[arg(long, value_enum, default_value_t = PlainFormat::Text)]
-    pub format: PlainFormat,
+    #[arg(long, value_enum, default_value_t = ListFormat::Table)]
+    pub format: ListFormat,
     /// At most this many rows
     #[arg(long, value_name = "NUMBER")]
     pub limit: Option<usize>,
-}
-
-/// Commands on hosts.
-#[derive(Subcommand, Debug)]
-pub enum HostsCommand {
-    /// List hosts, the most urgent first; exits 1 when something is overdue
-    List(HostsList),
-    /// Show one host with findings, updates and reasons, as JSON
-    Show {
-        #[command(flatten)]
-        remote: Remote,
-        /// Id of the host
-        host: String,
-    },
-    /// Accept a host that waits for a decision
-    Accept {
-        #[command(flatten)]
-        remote: Remote,
-        /// Id of the host
-        host: String,
-    },
-    /// Retire a host: its key is refused, its history stays
-    Retire {
-        #[command(flatten)]
-        remote: Remote,
-        /// Id of the host
-        host: String,
-    },
-}
-
-/// Arguments of `hosts list`.
-#[derive(Args, Debug)]
-pub struct HostsList {
-    #[command(flatten)]
-    pub remote: Remote,
-    #[command(flatten)]
-    pub rows: Rows,
-    /// Part of the name
-    #[arg(long)]
-    pub name: Option<String>,
-    /// active, silent, waiting, pending or retired
-    #[arg(long)]
-    pub state: Option<String>,
-    /// Only hosts with something overdue
-    #[arg(long)]
-    pub overdue: bool,
-    /// overdue, name, last_seen, security_updates, findings or next_due
-    #[arg(long)]
-    pub order: Option<String>,
-}
-
-/// Commands on findings.
-#[derive(Subcommand, Debug)]
-pub enum FindingsCommand {
-    /// List findings, the most urgent first; exits 1 when something is overdue
-    List {
-        #[command(flatten)]
-        remote: Remote,
-        #[command(flatten)]
-        rows: Rows,
-        /// At least this severe
-        #[arg(long)]
-        severity: Option<String>,
-        /// Only what is overdue
-        #[arg(long)]
-        overdue: bool,
-        /// Part of the advisory's id or the package's name
-        #[arg(long)]
-        text: Option<String>,
-    },
-}
-
-/// Commands on advisories.
-#[derive(Subcommand, Debug)]
-pub enum AdvisoriesCommand {
-    /// List advisories with open findings, the most urgent first
-    List {
-        #[command(flatten)]
-        remote: Remote,
-        #[command(flatten)]
-        rows: Rows,
-        /// At least this severe
-        #[arg(long)]
-        severity: Option<String>,
-        /// Part of the id or of a package's name
-        #[arg(long)]
-        text: Option<String>,
-    },
-    /// Show a CVE or an advisory with every host it concerns, as JSON
-    Show {
-        #[command(flatten)]
-        remote: Remote,
-        /// CVE or id of the advisory
-        advisory: String,
-    },
 }
 
 /// Arguments of `agent`.

@@ -142,7 +142,7 @@ pub fn import(arguments: &Import, printer: &Printer) -> Result<Outcome, Failure>
         return Err(bad(format!("is {length} bytes long, the limit is {limit}")));
     }
     let bytes = std::fs::read(&arguments.file).map_err(|error| bad(error.to_string()))?;
-    let answer: serde_json::Value = Client::new(&arguments.remote.server, &arguments.remote.token)?.put_bytes("/api/v1/imports", &bytes)?;
+    let answer: serde_json::Value = Client::new(&arguments.remote.server, &arguments.remote.token)?.send("POST", "/api/v1/imports", "application/zstd", &bytes)?;
     super::json(printer, &answer)?;
     Ok(Outcome::Clean)
 }

@@ -10,7 +10,6 @@ mod gather;
 mod papers;
 mod person;
 mod policy;
-mod remote;
 mod root;
 mod scan;
 mod serve;
@@ -18,6 +17,7 @@ mod version;
 
 use crate::arguments::Command;
 use crate::printer::{Failure, Outcome, Printer};
+use crate::remote;
 use plimsoll_core::model::problem::Problem;
 
 /// Runs one command.
@@ -31,9 +31,18 @@ pub fn run(command: Command, printer: &Printer) -> Result<Outcome, Failure> {
         Command::Version(command) => version::run(command, printer),
         Command::Up(arguments) => serve::up(&arguments, printer),
         Command::Serve(arguments) => serve::serve(&arguments, printer),
-        Command::Hosts(command) => remote::hosts(&command, printer),
-        Command::Findings(command) => remote::findings(&command, printer),
-        Command::Advisories(command) => remote::advisories(&command, printer),
+        Command::Hosts(command) => remote::hosts::run(&command, printer),
+        Command::Findings(command) => remote::findings::run(&command, printer),
+        Command::Advisories(command) => remote::advisories::run(&command, printer),
+        Command::Packages(command) => remote::packages::run(&command, printer),
+        Command::Applications(command) => remote::applications::run(&command, printer),
+        Command::Groups(command) => remote::groups::run(&command, printer),
+        Command::Alerts(command) => remote::alerts::run(&command, printer),
+        Command::Sources(command) => remote::sources::run(&command, printer),
+        Command::People(command) => remote::people::run(&command, printer),
+        Command::Tokens(command) => remote::tokens::run(&command, printer),
+        Command::Webhooks(command) => remote::webhooks::run(&command, printer),
+        Command::Activity(command) => remote::activity::run(&command, printer),
         Command::Agent(arguments) => agent::run(&arguments, printer),
         Command::AgentNetwork(arguments) => agent::network(&arguments),
         Command::AgentWorker => agent::worker(),
@@ -59,7 +68,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 }
 
 /// Writes a value as JSON to standard output.
-fn json(printer: &Printer, value: &impl serde::Serialize) -> Result<(), Failure> {
+pub fn json(printer: &Printer, value: &impl serde::Serialize) -> Result<(), Failure> {
     let mut text = serde_json::to_string_pretty(value).map_err(|error| {
         Failure::unfinished(Problem::new(
             "E-JSON",

@@ -8,15 +8,15 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A running `plimsoll up`.
-struct Up {
+pub struct Up {
     child: Child,
-    url: String,
-    token: String,
+    pub url: String,
+    pub token: String,
     sign_in: String,
 }
 
 impl Up {
-    fn start(small: &Small) -> Self {
+    pub fn start(small: &Small) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_plimsoll"))
             .args(["up", "--json", "--listen", "127.0.0.1:0", "--check-in", "5", "--data", &small.path("data")])
             .args(["--db", &small.path("small.db")])
@@ -58,7 +58,7 @@ impl Up {
         request.call().expect("an answer").status().as_u16()
     }
 
-    fn stop(mut self) {
+    pub fn stop(mut self) {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("a signal");
         let status = self.child.wait().expect("an end");

@@ -6,18 +6,21 @@ use super::{Answer, missing, parameter};
 use crate::app::{News, Shared};
 use crate::fleet::question::HostRow;
 use crate::http::gate::Allowed;
+use crate::http::json::Json;
+use crate::http::parameters::Path;
 use crate::http::problem::Refusal;
+use crate::http::repeat::shown_once;
 use crate::identity::enrolment::NewEnrolment;
 use crate::identity::principal::Who;
 use crate::membership;
 use crate::phases::evaluate;
-use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
+use axum::response::Response;
 use jiff::Timestamp;
 use plimsoll_core::model::component::Component;
 use plimsoll_core::model::host::{Host, OperatingSystem};
-use plimsoll_core::model::identifier::{ClientId, GroupId, HostId};
+use plimsoll_core::model::identifier::{ClientId, GroupId, HostId, TokenId};
 use plimsoll_core::model::policy::Exposure;
 use plimsoll_core::model::registration::{HostSource, HostState, Registration};
 use plimsoll_core::model::report::Report;
@@ -182,9 +185,23 @@ pub fn join_command(app: &Shared, token: &str) -> String {
     format!("PLIMSOLL_TOKEN={token} plimsoll agent --server {}{root}", app.url)
 }
 
-/// Makes an enrolment token.
-pub async fn make_token(State(app): State<Shared>, allowed: Allowed, Json(wish): Json<TokenWish>) -> Answer<TokenMade> {
-    let client = one_client(&app, &allowed, wish.client).await?;
+/// Makes an enrolment token for a program.
+///
+/// # Errors
+///
+/// As [`make_enrolment`].
+pub async fn make_token(State(app): State<Shared>, allowed: Allowed, Json(wish): Json<TokenWish>) -> Result<Response, Refusal> {
+    let (id, made) = make_enrolment(&app, &allowed, wish).await?;
+    Ok(shown_once(format!("the secret of enrolment token {id}"), Json(made)))
+}
+
+/// Makes an enrolment token; gives its id as well.
+///
+/// # Errors
+///
+/// What is wrong with the wish, or what the store meets.
+pub async fn make_enrolment(app: &Shared, allowed: &Allowed, wish: TokenWish) -> Result<(TokenId, TokenMade), Refusal> {
+    let client = one_client(app, allowed, wish.client).await?;
     let TokenWish { group, uses, hours, note, .. } = wish;
     if let Some(group) = group {
         let group = app.store.group(group).await?;
@@ -196,12 +213,13 @@ pub async fn make_token(State(app): State<Shared>, allowed: Allowed, Json(wish):
     let new = NewEnrolment { client, group, labels: BTreeMap::new(), note, hours, uses };
     let made = app.identity.make_enrolment(&allowed.principal, new, &allowed.caller).await?;
     let secret = made.secret.expose().to_owned();
-    Ok(Json(TokenMade {
-        command: join_command(&app, &secret),
+    let made_token = TokenMade {
+        command: join_command(app, &secret),
         token: secret,
         expires: made.expires,
         root_digest: app.root_digest.clone(),
-    }))
+    };
+    Ok((made.id, made_token))
 }
 
 /// Takes back an enrolment token that the asker may see.

@@ -2,12 +2,13 @@
 
 use super::hosts::visible;
 use super::{Answer, missing, parameter, window};
-use crate::http::gate::Allowed;
-use crate::http::problem::Refusal;
 use crate::app::Shared;
 use crate::fleet::question::{AdvisoryRow, FindingRow, Page, Standings};
-use axum::Json;
-use axum::extract::{Path, Query, State};
+use crate::http::gate::Allowed;
+use crate::http::json::Json;
+use crate::http::parameters::{Path, Query};
+use crate::http::problem::Refusal;
+use axum::extract::State;
 use plimsoll_core::knowledge::{AdvisoryFacts, AdvisoryText, Knowledge};
 use plimsoll_core::model::advisory::Rating;
 use plimsoll_core::model::statement::Statement;
@@ -38,7 +39,8 @@ pub struct Which {
     pub take: Option<usize>,
 }
 
-const RATINGS: [Rating; 6] =
+/// How severe something is, least first.
+pub(super) const RATINGS: [Rating; 6] =
     [Rating::Unknown, Rating::None, Rating::Low, Rating::Medium, Rating::High, Rating::Critical];
 
 fn severity(word: Option<&str>) -> Result<Rating, Refusal> {

@@ -1,16 +1,17 @@
 //! Hosts.
 
 use super::{Answer, missing, parameter, window};
-use crate::http::gate::Allowed;
-use crate::http::problem::Refusal;
 use crate::app::{App, Shared};
 use crate::fleet::Managed;
 use crate::fleet::filter::{Field, Filter};
 use crate::fleet::question::{HostOrder, HostQuestion, HostRow, Page, Standing};
+use crate::http::gate::Allowed;
+use crate::http::json::Json;
+use crate::http::parameters::{Path, Query};
+use crate::http::problem::Refusal;
 use crate::identity::role::{Portion, Scope};
 use crate::phases::evaluate;
-use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use plimsoll_core::model::identifier::HostId;

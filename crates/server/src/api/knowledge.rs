@@ -1,9 +1,9 @@
 //! What answers rest on: sources and policy.
 
 use super::Answer;
-use crate::http::gate::Allowed;
 use crate::app::Shared;
-use axum::Json;
+use crate::http::gate::Allowed;
+use crate::http::json::Json;
 use axum::extract::State;
 use jiff::Timestamp;
 use plimsoll_core::model::problem::Problem;

@@ -1,6 +1,7 @@
 //! The **API**: the same questions and acts as the console's, as JSON.
 
 pub mod acts;
+pub mod alerts;
 pub mod applications;
 pub mod findings;
 pub mod groups;
@@ -14,9 +15,9 @@ pub mod webhooks;
 
 pub use routes::routes;
 
+use crate::http::json::Json;
 use crate::http::problem::Refusal;
 use crate::identity::role::{Portion, Scope};
-use axum::Json;
 use axum::http::StatusCode;
 use plimsoll_core::model::problem::Problem;
 use plimsoll_store::{ErrorKind, StoreError};
@@ -72,6 +73,9 @@ fn refuse(status: StatusCode, problem: Problem) -> Refusal {
 /// Longest page of a list.
 pub const PAGE_LIMIT: usize = 1000;
 
+/// Rows that may be left out at the front; nobody turns that many pages.
+pub const SKIP_LIMIT: usize = 1_000_000_000;
+
 /// Checks the window of a list.
 ///
 /// # Errors
@@ -82,7 +86,11 @@ pub fn window(skip: Option<usize>, take: Option<usize>) -> Result<(usize, usize)
     if take == 0 || take > PAGE_LIMIT {
         return Err(parameter("take", format!("{take} rows were asked for, allowed are 1 to {PAGE_LIMIT}"), "ask for the list in pages, with `skip`"));
     }
-    Ok((skip.unwrap_or(0), take))
+    let skip = skip.unwrap_or(0);
+    if skip > SKIP_LIMIT {
+        return Err(parameter("skip", format!("{skip} rows were to be left out, the limit is {SKIP_LIMIT}"), "narrow the question instead"));
+    }
+    Ok((skip, take))
 }
 
 /// A scope in the store's words.

@@ -1,10 +1,10 @@
 //! Every route of the API with who may use it.
 
-use super::{acts, applications, findings, groups, history, hosts, knowledge, packages, webhooks};
+use super::{acts, alerts, applications, findings, groups, history, hosts, knowledge, packages, webhooks};
 use crate::app::Shared;
+use crate::http::json::Json;
 use crate::http::routes::{Access, Routes};
 use crate::identity::role::Permission;
-use axum::Json;
 use axum::extract::State;
 use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -21,6 +21,8 @@ pub fn routes() -> Routes<Shared> {
         .route(get.clone(), "/metrics", Needs(Permission::ReadMetrics), metrics)
         .route(get.clone(), "/openapi.json", Public, super::openapi::show)
         .route(get.clone(), "/api/v1/standings", Needs(Permission::ReadFleet), findings::standings)
+        .route(get.clone(), "/api/v1/alerts", Needs(Permission::ReadAlerts), alerts::list)
+        .route(post.clone(), "/api/v1/alerts/{alert}/close", Needs(Permission::CloseAlerts), alerts::close)
         .route(get.clone(), "/api/v1/hosts", Needs(Permission::ReadFleet), hosts::list)
         .route(get.clone(), "/api/v1/hosts/{host}", Needs(Permission::ReadFleet), hosts::show)
         .route(get.clone(), "/api/v1/hosts/{host}/history", Needs(Permission::ReadFleet), history::host)

@@ -4,11 +4,14 @@ use super::acts::Reason;
 use super::{Answer, window};
 use crate::app::Shared;
 use crate::http::gate::Allowed;
+use crate::http::json::Json;
+use crate::http::parameters::{Path, Query};
 use crate::http::problem::Refusal;
-use crate::notices::acts::{self, DeliveryRow, WebhookEdit, WebhookMade, WebhookRow, WebhookWish};
-use axum::Json;
-use axum::extract::{Path, Query, State};
+use crate::http::repeat::shown_once;
+use crate::notices::acts::{self, DeliveryRow, WebhookEdit, WebhookRow, WebhookWish};
+use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 /// Lists webhooks.
@@ -17,8 +20,14 @@ pub async fn list(State(app): State<Shared>, allowed: Allowed) -> Answer<Vec<Web
 }
 
 /// Makes one.
-pub async fn make(State(app): State<Shared>, allowed: Allowed, Json(wish): Json<WebhookWish>) -> Answer<WebhookMade> {
-    Ok(Json(acts::make(&app, &allowed, wish).await?))
+pub async fn make(State(app): State<Shared>, allowed: Allowed, Json(wish): Json<WebhookWish>) -> Result<Response, Refusal> {
+    let made = acts::make(&app, &allowed, wish).await?;
+    let what = made.secret.as_ref().map(|_| format!("the signing secret of webhook {}", made.webhook.id));
+    let answer = Json(made);
+    Ok(match what {
+        Some(what) => shown_once(what, answer),
+        None => answer.into_response(),
+    })
 }
 
 /// Edits one.
@@ -31,7 +40,7 @@ pub async fn delete(
     State(app): State<Shared>,
     allowed: Allowed,
     Path(id): Path<String>,
-    Json(why): Json<Reason>,
+    Query(why): Query<Reason>,
 ) -> Result<StatusCode, Refusal> {
     acts::delete(&app, &allowed, &id, why.reason.as_deref()).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -10,11 +10,12 @@ use crate::api::hosts::{seen_host, visible};
 use crate::api::parameter;
 use crate::app::{App, News, Shared};
 use crate::http::gate::Allowed;
+use crate::http::json::Json;
+use crate::http::parameters::Path;
 use crate::http::problem::{Refusal, RefusedAs};
 use crate::http::routes::{Access, Routes};
 use crate::identity::role::Permission;
-use axum::Json;
-use axum::extract::{Form, Path, RawQuery, State};
+use axum::extract::{Form, RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -143,7 +144,7 @@ async fn home() -> Redirect {
 
 async fn today(State(app): State<Shared>, allowed: Allowed) -> Page {
     let visit = Visit::new(&app, &allowed);
-    let view = fill::today(&app, &allowed.scope, &visit.seen, app.clock()).await.map_err(|refusal| visit.refused(refusal))?;
+    let view = fill::today(&app, &allowed, &visit.seen, app.clock()).await.map_err(|refusal| visit.refused(refusal))?;
     Ok(written(pages::today(&visit.shell, &view)))
 }
 
@@ -470,8 +471,8 @@ async fn make_token(State(app): State<Shared>, allowed: Allowed, Form(form): For
     let visit = Visit::new(&app, &allowed);
     let (uses, hours) = (form.uses.unwrap_or(1), form.hours.unwrap_or(24));
     let wish = TokenWish { client: None, group: form.group.parse().ok(), uses, hours, note: "made in the console".to_owned() };
-    let made = acts::make_token(State(Shared::clone(&app)), allowed.clone(), Json(wish)).await.map_err(|refusal| visit.refused(refusal))?;
-    let join = JoinCommand { command: made.0.command, expires: made.0.expires, uses: u64::from(uses), group: None };
+    let (_, made) = acts::make_enrolment(&app, &allowed, wish).await.map_err(|refusal| visit.refused(refusal))?;
+    let join = JoinCommand { command: made.command, expires: made.expires, uses: u64::from(uses), group: None };
     show_enrolment(&app, &allowed, Some(join)).await
 }
 

@@ -16,6 +16,7 @@
 //! while somebody reads or types in that part.
 
 mod account;
+mod alerts;
 mod applications;
 pub mod assets;
 pub mod export;
@@ -37,6 +38,7 @@ pub fn routes() -> crate::http::routes::Routes<crate::app::Shared> {
     handlers::routes()
         .merge(entrance::routes())
         .merge(account::routes())
+        .merge(alerts::routes())
         .merge(applications::routes())
         .merge(groups::routes())
         .merge(people::routes())

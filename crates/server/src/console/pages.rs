@@ -52,6 +52,8 @@ macro_rules! pages {
 pages! {
     /// Draws what needs doing.
     today, TodayTemplate, "today.html", "today", Today, lists::HOSTS;
+    /// Draws what somebody should look at.
+    alerts, AlertsTemplate, "alerts.html", "today", Alerts, lists::HOSTS;
     /// Draws the list of hosts.
     hosts, HostsTemplate, "hosts.html", "hosts", HostsPage, lists::HOSTS;
     /// Draws one host.

@@ -9,6 +9,7 @@
 //! nothing here may ever be marked as safe.
 
 mod administration;
+mod alerts;
 mod applications;
 mod findings;
 mod hosts;
@@ -22,6 +23,7 @@ pub use administration::{
     Account, ApiTokenRow, DeliveryRow, DeliveryStanding, Enrolment, EnrolmentTokenRow, FactorRow, FreshProof, Invitation,
     JoinCommand, NewSecret, People, PersonRow, RoleHeld, SecondFactorSetup, SessionRow, SquareCode, Tokens, WebhookRow, Webhooks,
 };
+pub use alerts::{AlertItem, Alerts};
 pub use applications::{ApplicationBill, ApplicationEdit, ApplicationFinding, ApplicationPage, ApplicationRow, Applications};
 pub use findings::{Action, ActionKind, AdvisoryPage, AdvisoryRecord, AffectedHost, FindingRow, StateCounts};
 pub use hosts::{

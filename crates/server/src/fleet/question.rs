@@ -34,6 +34,9 @@ pub enum Standing {
 }
 
 impl Standing {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Pending, Self::Waiting, Self::Active, Self::Silent, Self::Retired];
+
     /// The word.
     pub fn word(self) -> &'static str {
         match self {
@@ -47,7 +50,7 @@ impl Standing {
 
     /// Reads the word.
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Pending, Self::Waiting, Self::Active, Self::Silent, Self::Retired].into_iter().find(|one| one.word() == word)
+        Self::ALL.into_iter().find(|one| one.word() == word)
     }
 }
 

@@ -9,7 +9,7 @@ use super::origin::Origins;
 use super::path;
 use super::problem::{Refusal, RefusedAs};
 use super::routes::{Access, Declared, is_safe};
-use super::{body, headers};
+use super::{body, headers, repeat};
 use crate::identity::Identity;
 use crate::identity::principal::{Principal, Who, sign_in_first};
 use crate::identity::role::Scope;
@@ -21,8 +21,10 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use data_encoding::HEXLOWER;
+use plimsoll_store::Store;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use tokio::sync::OwnedSemaphorePermit;
 use url::Url;
 
 /// Header that names a request in answers, logs and evidence.
@@ -50,7 +52,12 @@ pub struct Gate {
     proxies: Proxies,
     limits: Limits,
     load: Load,
+    answers: Option<Store>,
 }
+
+/// A place among the requests, kept as long as anything works on this one.
+#[derive(Clone)]
+struct Place(#[allow(dead_code, reason = "only held")] Arc<OwnedSemaphorePermit>);
 
 impl Gate {
     /// Puts it together. Without `hosts`, routes of [`Access::Host`] refuse
@@ -63,7 +70,15 @@ impl Gate {
         limits: Limits,
     ) -> Self {
         let load = Load::new(&limits);
-        Self { identity, hosts, origins, proxies, limits, load }
+        Self { identity, hosts, origins, proxies, limits, load, answers: None }
+    }
+
+    /// Keeps answers for repeated requests in `store`; without it keys are
+    /// refused.
+    #[must_use]
+    pub fn keeping_answers(mut self, store: Store) -> Self {
+        self.answers = Some(store);
+        self
     }
 
     /// Limits it holds.
@@ -179,9 +194,15 @@ pub(super) async fn entrance(State(gate): State<Arc<Gate>>, mut request: Request
     let page = Page::of(&request);
     let mut response = match gate.load.request() {
         Err(refusal) => refusal.into_response(),
-        Ok(_place) => match check_shape(&gate, &request) {
+        Ok(place) => match check_shape(&gate, &request) {
             Err(refusal) => refusal.into_response(),
-            Ok(()) => next.run(request).await,
+            Ok(()) => {
+                let place = Place(Arc::new(place));
+                request.extensions_mut().insert(place.clone());
+                let response = next.run(request).await;
+                drop(place);
+                response
+            }
         },
     };
     if let Some(instead) = page.and_then(|page| page.instead(&response)) {
@@ -256,8 +277,12 @@ pub(super) async fn enforce(
         Ok(admitted) => admitted,
         Err(refusal) => return refusal.into_response(),
     };
+    let key = match repeat::key(&declared, &parts.headers) {
+        Ok(key) => key,
+        Err(refusal) => return refusal.into_response(),
+    };
     let read = body::read(body, &parts.headers, declared.limit, &gate.limits, &gate.load).await;
-    let (bytes, _memory) = match read {
+    let (bytes, memory) = match read {
         Ok(read) => read,
         Err(refusal) => return refusal.into_response(),
     };
@@ -274,7 +299,18 @@ pub(super) async fn enforce(
     }
     let caller = Caller::of(&parts);
     parts.extensions.insert(Allowed { principal, scope, caller });
-    next.run(Request::from_parts(parts, Body::from(bytes))).await
+    match (key, &gate.answers) {
+        (None, _) => {
+            let response = next.run(Request::from_parts(parts, Body::from(bytes))).await;
+            drop(memory);
+            response
+        }
+        (Some(key), Some(store)) => {
+            let held = (memory, parts.extensions.get::<Place>().cloned());
+            repeat::once(store, key, parts, bytes, held, next).await
+        }
+        (Some(_), None) => repeat::not_kept().into_response(),
+    }
 }
 
 /// The answer where no route is.

@@ -10,8 +10,10 @@ pub mod headers;
 pub mod json;
 pub mod limits;
 pub mod origin;
+pub mod parameters;
 pub mod path;
 pub mod problem;
+pub mod repeat;
 pub mod routes;
 pub mod serve;
 

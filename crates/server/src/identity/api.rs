@@ -3,11 +3,11 @@
 //! from its own pages.
 
 use super::Identity;
-use super::factor::{NewApp, NewPasskey, ProofsView, Registered};
+use super::factor::{ProofsView, Registered};
 use super::oidc::{Oidc, ProviderView, Return};
 use super::people::{NewPerson, PersonView};
 use super::principal::{Principal, Strength, Who};
-use super::proof::{Proof, Question};
+use super::proof::Proof;
 use super::role::{Grant, Permission};
 use super::session::{self, Browser, NewSession, SessionView};
 use super::sign_in::{NewLink, PasskeyQuestion, Step, StepView};
@@ -15,10 +15,11 @@ use super::token::{NewToken, TokenView};
 use crate::http::gate::{Allowed, Caller};
 use crate::http::json::Json;
 use crate::http::origin::Origins;
+use crate::http::parameters::{Path, Query};
 use crate::http::problem::Refusal;
+use crate::http::repeat::shown_once;
 use crate::http::routes::{Access, Routes};
-use axum::Json as Answer;
-use axum::extract::{FromRef, Path, Query, State};
+use axum::extract::{FromRef, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use jiff::Timestamp;
@@ -26,6 +27,7 @@ use plimsoll_core::model::identifier::{PersonId, TokenId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 /// What the routes work with.
 #[derive(Clone, Debug)]
@@ -46,7 +48,7 @@ impl Doors {
     fn signed_in(&self, session: &NewSession, headers: &HeaderMap) -> Result<Response, Refusal> {
         let cookie = session.cookie(&self.origins, headers)?;
         let view = StepView::Done(session.person.clone());
-        Ok(([(header::SET_COOKIE, cookie)], Answer(view)).into_response())
+        Ok(([(header::SET_COOKIE, cookie)], Json(view)).into_response())
     }
 
     /// The address of a one-time sign-in link, to be shown once.
@@ -57,7 +59,7 @@ impl Doors {
     fn step(&self, step: Step, headers: &HeaderMap) -> Result<Response, Refusal> {
         match step {
             Step::Done(session) => self.signed_in(&session, headers),
-            Step::Second(question) => Ok(Answer(StepView::Second(*question)).into_response()),
+            Step::Second(question) => Ok(Json(StepView::Second(*question)).into_response()),
         }
     }
 }
@@ -112,86 +114,112 @@ where
         .route(Method::GET, "/api/v1/tokens", Needs(ReadPeople), tokens)
 }
 
+/// What a repetition is told instead of a secret.
+const TICKET: &str = "a ticket, which ends by itself";
+const CODES: &str = "new recovery codes; making others ends these";
+
 type Reply<T = Response> = Result<T, Refusal>;
 
-#[derive(Deserialize)]
-struct Credentials {
+/// What somebody signs in with.
+#[derive(Deserialize, ToSchema)]
+pub struct Credentials {
     account: String,
     password: String,
 }
 
-#[derive(Deserialize)]
-struct Proven {
+/// A proof and what asked for it.
+#[derive(Deserialize, ToSchema)]
+pub struct Proven {
     ticket: String,
     proof: Proof,
 }
 
-#[derive(Deserialize)]
-struct Answered {
+/// What a browser answered about a passkey.
+#[derive(Deserialize, ToSchema)]
+pub struct Answered {
     ticket: String,
+    #[schema(value_type = Object)]
     answer: Value,
 }
 
-#[derive(Deserialize)]
-struct Labelled {
+/// A proof to be registered, under a name.
+#[derive(Deserialize, ToSchema)]
+pub struct Labelled {
     ticket: String,
     label: String,
     #[serde(default)]
     code: String,
     #[serde(default)]
+    #[schema(value_type = Object)]
     answer: Value,
 }
 
-#[derive(Deserialize)]
-struct Link {
+/// The secret of a one-time link.
+#[derive(Deserialize, ToSchema)]
+pub struct Link {
     secret: String,
 }
 
-#[derive(Deserialize)]
-struct Password {
+/// A new password.
+#[derive(Deserialize, ToSchema)]
+pub struct Password {
     password: String,
 }
 
-#[derive(Deserialize)]
-struct Grants {
+/// Roles, all of them.
+#[derive(Deserialize, ToSchema)]
+pub struct Grants {
     grants: Vec<Grant>,
     #[serde(default)]
     reason: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Disabled {
+/// Whether somebody is kept out.
+#[derive(Deserialize, ToSchema)]
+pub struct Disabled {
     disabled: bool,
     #[serde(default)]
     reason: Option<String>,
 }
 
+/// Where the browser goes on.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+pub struct Departure {
+    /// An address at the identity provider.
+    pub location: String,
+}
+
 /// Who asks, as they see themselves.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct WhoView {
     /// Account name.
     pub account: String,
     /// Id.
+    #[schema(value_type = String)]
     pub id: PersonId,
     /// How they signed in.
+    #[schema(value_type = String)]
     pub strength: Strength,
     /// Roles.
     pub grants: Vec<Grant>,
     /// Words of what they may do somewhere.
+    #[schema(value_type = Vec<String>)]
     pub permissions: Vec<Permission>,
     /// Whether a fresh proof counts now.
     pub proven: bool,
 }
 
 /// A secret, shown this once.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct SecretView {
     /// Id of what it opens, where that has one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub id: Option<TokenId>,
     /// The secret, or the address with it.
     pub secret: String,
     /// When it ends.
+    #[schema(value_type = String, format = DateTime)]
     pub expires: Timestamp,
 }
 
@@ -210,8 +238,8 @@ impl WhoView {
     }
 }
 
-async fn providers(State(doors): State<Doors>) -> Answer<Vec<ProviderView>> {
-    Answer(doors.oidc.providers())
+async fn providers(State(doors): State<Doors>) -> Json<Vec<ProviderView>> {
+    Json(doors.oidc.providers())
 }
 
 async fn by_password(State(doors): State<Doors>, allowed: Allowed, headers: HeaderMap, Json(body): Json<Credentials>) -> Reply {
@@ -232,8 +260,8 @@ async fn by_link(State(doors): State<Doors>, allowed: Allowed, headers: HeaderMa
     doors.step(step, &headers)
 }
 
-async fn ask_passkey(State(doors): State<Doors>, allowed: Allowed, headers: HeaderMap) -> Reply<Answer<PasskeyQuestion>> {
-    Ok(Answer(doors.identity.ask_passkey(&doors.browser(&allowed.caller, &headers)).await?))
+async fn ask_passkey(State(doors): State<Doors>, allowed: Allowed, headers: HeaderMap) -> Reply<Json<PasskeyQuestion>> {
+    Ok(Json(doors.identity.ask_passkey(&doors.browser(&allowed.caller, &headers)).await?))
 }
 
 async fn by_passkey(State(doors): State<Doors>, allowed: Allowed, headers: HeaderMap, Json(body): Json<Answered>) -> Reply {
@@ -253,8 +281,8 @@ async fn leave(State(doors): State<Doors>, allowed: Allowed, headers: HeaderMap,
 async fn leave_to_prove(State(doors): State<Doors>, allowed: Allowed, headers: HeaderMap, Path(provider): Path<String>) -> Reply {
     let from = doors.browser(&allowed.caller, &headers);
     let departure = doors.oidc.leave(&doors.identity, &provider, Some(&allowed.principal), &from).await?;
-    let address = serde_json::json!({ "location": departure.url.as_str() });
-    Ok(([(header::SET_COOKIE, departure.cookie)], Answer(address)).into_response())
+    let departure_to = Departure { location: departure.url.to_string() };
+    Ok(([(header::SET_COOKIE, departure.cookie)], Json(departure_to)).into_response())
 }
 
 /// Goes on by a page of ours and not by a redirect: a strict cookie is not
@@ -273,13 +301,13 @@ async fn back(
             let page = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta http-equiv=\"refresh\" content=\"0;url=/\"><title>Signed in</title><p><a href=\"/\">Go on</a></p></html>";
             Ok(([(header::SET_COOKIE, cookie)], Html(page)).into_response())
         }
-        Step::Second(question) => Ok(Answer(StepView::Second(*question)).into_response()),
+        Step::Second(question) => Ok(Json(StepView::Second(*question)).into_response()),
     }
 }
 
-async fn who(State(doors): State<Doors>, allowed: Allowed) -> Reply<Answer<WhoView>> {
+async fn who(State(doors): State<Doors>, allowed: Allowed) -> Reply<Json<WhoView>> {
     let view = WhoView::of(&allowed.principal, doors.identity.now());
-    view.map(Answer).ok_or_else(super::principal::sign_in_first)
+    view.map(Json).ok_or_else(super::principal::sign_in_first)
 }
 
 async fn sign_out(State(doors): State<Doors>, allowed: Allowed, headers: HeaderMap) -> Reply {
@@ -293,8 +321,8 @@ async fn sign_out(State(doors): State<Doors>, allowed: Allowed, headers: HeaderM
     Ok(response)
 }
 
-async fn ask_fresh(State(doors): State<Doors>, allowed: Allowed) -> Reply<Answer<Question>> {
-    Ok(Answer(doors.identity.ask_fresh(&allowed.principal).await?))
+async fn ask_fresh(State(doors): State<Doors>, allowed: Allowed) -> Reply {
+    Ok(shown_once(TICKET, Json(doors.identity.ask_fresh(&allowed.principal).await?)))
 }
 
 async fn prove(State(doors): State<Doors>, allowed: Allowed, headers: HeaderMap, Json(body): Json<Proven>) -> Reply {
@@ -303,8 +331,8 @@ async fn prove(State(doors): State<Doors>, allowed: Allowed, headers: HeaderMap,
     doors.signed_in(&session, &headers)
 }
 
-async fn sessions(State(doors): State<Doors>, allowed: Allowed) -> Reply<Answer<Vec<SessionView>>> {
-    Ok(Answer(doors.identity.own_sessions(&allowed.principal).await?))
+async fn sessions(State(doors): State<Doors>, allowed: Allowed) -> Reply<Json<Vec<SessionView>>> {
+    Ok(Json(doors.identity.own_sessions(&allowed.principal).await?))
 }
 
 async fn end_others(State(doors): State<Doors>, allowed: Allowed) -> Reply<StatusCode> {
@@ -317,8 +345,8 @@ async fn end_one(State(doors): State<Doors>, allowed: Allowed, Path(name): Path<
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn proofs(State(doors): State<Doors>, allowed: Allowed) -> Reply<Answer<ProofsView>> {
-    Ok(Answer(doors.identity.own_proofs(&allowed.principal).await?))
+async fn proofs(State(doors): State<Doors>, allowed: Allowed) -> Reply<Json<ProofsView>> {
+    Ok(Json(doors.identity.own_proofs(&allowed.principal).await?))
 }
 
 async fn remove_proof(State(doors): State<Doors>, allowed: Allowed, Path(id): Path<String>) -> Reply<StatusCode> {
@@ -332,36 +360,40 @@ async fn set_password(State(doors): State<Doors>, allowed: Allowed, headers: Hea
     doors.signed_in(&session, &headers)
 }
 
-async fn begin_app(State(doors): State<Doors>, allowed: Allowed) -> Reply<Answer<NewApp>> {
-    Ok(Answer(doors.identity.begin_app(&allowed.principal).await?))
+async fn begin_app(State(doors): State<Doors>, allowed: Allowed) -> Reply {
+    Ok(shown_once(TICKET, Json(doors.identity.begin_app(&allowed.principal).await?)))
 }
 
-async fn end_app(State(doors): State<Doors>, allowed: Allowed, Json(body): Json<Labelled>) -> Reply<Answer<Registered>> {
+async fn end_app(State(doors): State<Doors>, allowed: Allowed, Json(body): Json<Labelled>) -> Reply {
     let done = doors.identity.end_app(&allowed.principal, &body.ticket, &body.code, &body.label, &allowed.caller);
-    Ok(Answer(done.await?))
+    Ok(registered(done.await?))
 }
 
-async fn begin_passkey(State(doors): State<Doors>, allowed: Allowed) -> Reply<Answer<NewPasskey>> {
-    Ok(Answer(doors.identity.begin_passkey(&allowed.principal).await?))
+async fn begin_passkey(State(doors): State<Doors>, allowed: Allowed) -> Reply {
+    Ok(shown_once(TICKET, Json(doors.identity.begin_passkey(&allowed.principal).await?)))
 }
 
-async fn end_passkey(State(doors): State<Doors>, allowed: Allowed, Json(body): Json<Labelled>) -> Reply<Answer<Registered>> {
+async fn end_passkey(State(doors): State<Doors>, allowed: Allowed, Json(body): Json<Labelled>) -> Reply {
     let done = doors.identity.end_passkey(&allowed.principal, &body.ticket, &body.answer, &body.label, &allowed.caller);
-    Ok(Answer(done.await?))
+    Ok(registered(done.await?))
 }
 
-async fn recovery_codes(State(doors): State<Doors>, allowed: Allowed) -> Reply<Answer<Vec<String>>> {
-    Ok(Answer(doors.identity.make_recovery_codes(&allowed.principal, &allowed.caller).await?))
+async fn recovery_codes(State(doors): State<Doors>, allowed: Allowed) -> Reply {
+    Ok(shown_once(CODES, Json(doors.identity.make_recovery_codes(&allowed.principal, &allowed.caller).await?)))
 }
 
-async fn own_tokens(State(doors): State<Doors>, allowed: Allowed) -> Reply<Answer<Vec<TokenView>>> {
-    Ok(Answer(doors.identity.own_tokens(&allowed.principal).await?))
+fn registered(done: Registered) -> Response {
+    if done.recovery_codes.is_some() { shown_once(CODES, Json(done)) } else { Json(done).into_response() }
+}
+
+async fn own_tokens(State(doors): State<Doors>, allowed: Allowed) -> Reply<Json<Vec<TokenView>>> {
+    Ok(Json(doors.identity.own_tokens(&allowed.principal).await?))
 }
 
 async fn make_token(State(doors): State<Doors>, allowed: Allowed, Json(body): Json<NewToken>) -> Reply {
     let made = doors.identity.make_token(&allowed.principal, body, &allowed.caller).await?;
     let view = SecretView { id: Some(made.token.id), secret: made.secret.expose().to_owned(), expires: made.token.expires };
-    Ok((StatusCode::CREATED, Answer(view)).into_response())
+    Ok(shown_once(format!("the secret of token {}", made.token.id), (StatusCode::CREATED, Json(view))))
 }
 
 async fn revoke_token(State(doors): State<Doors>, allowed: Allowed, Path(id): Path<String>) -> Reply<StatusCode> {
@@ -370,17 +402,17 @@ async fn revoke_token(State(doors): State<Doors>, allowed: Allowed, Path(id): Pa
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn tokens(State(doors): State<Doors>) -> Reply<Answer<Vec<TokenView>>> {
-    Ok(Answer(doors.identity.tokens().await?))
+async fn tokens(State(doors): State<Doors>) -> Reply<Json<Vec<TokenView>>> {
+    Ok(Json(doors.identity.tokens().await?))
 }
 
-async fn people(State(doors): State<Doors>) -> Reply<Answer<Vec<PersonView>>> {
-    Ok(Answer(doors.identity.people().await?))
+async fn people(State(doors): State<Doors>) -> Reply<Json<Vec<PersonView>>> {
+    Ok(Json(doors.identity.people().await?))
 }
 
 async fn add_person(State(doors): State<Doors>, allowed: Allowed, Json(body): Json<NewPerson>) -> Reply {
     let steward = doors.identity.steward(&allowed.principal, &allowed.caller)?;
-    Ok((StatusCode::CREATED, Answer(doors.identity.add_person(&steward, body).await?)).into_response())
+    Ok((StatusCode::CREATED, Json(doors.identity.add_person(&steward, body).await?)).into_response())
 }
 
 async fn set_grants(State(doors): State<Doors>, allowed: Allowed, Path(id): Path<String>, Json(body): Json<Grants>) -> Reply<StatusCode> {
@@ -405,7 +437,7 @@ async fn make_link(State(doors): State<Doors>, allowed: Allowed, Path(id): Path<
     let steward = doors.identity.steward(&allowed.principal, &allowed.caller)?;
     let link = doors.identity.link(&steward, person(&id)?).await?;
     let view = SecretView { id: None, secret: doors.link_address(&link), expires: link.expires };
-    Ok((StatusCode::CREATED, Answer(view)).into_response())
+    Ok(shown_once("a sign-in link, which ends by itself", (StatusCode::CREATED, Json(view))))
 }
 
 fn person(text: &str) -> Reply<PersonId> {

@@ -14,6 +14,7 @@ use plimsoll_core::model::identifier::{PersonId, TokenId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use webauthn_rs::prelude::PasskeyRegistration;
+use utoipa::ToSchema;
 
 /// Proofs that a person may have.
 const MOST: usize = 20;
@@ -25,22 +26,25 @@ const APP: &str = "app-registration";
 const PASSKEY: &str = "passkey-registration";
 
 /// One of a person's proofs, as its owner sees it.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct FactorView {
     /// Id.
     pub id: String,
     /// Kind.
+    #[schema(value_type = String)]
     pub kind: FactorKind,
     /// What its owner calls it.
     pub label: String,
     /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
     pub created: Timestamp,
     /// When it was last used.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub last_used: Option<Timestamp>,
 }
 
 /// A person's proofs, as their owner sees them.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct ProofsView {
     /// Whether there is a password.
     pub password: bool,
@@ -53,7 +57,7 @@ pub struct ProofsView {
 }
 
 /// An app that is about to be registered.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct NewApp {
     /// Sent back with the first code.
     pub ticket: String,
@@ -64,16 +68,17 @@ pub struct NewApp {
 }
 
 /// A passkey that is about to be registered.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, ToSchema)]
 pub struct NewPasskey {
     /// Sent back with the answer.
     pub ticket: String,
     /// Options for `navigator.credentials.create`.
+    #[schema(value_type = Object)]
     pub options: Value,
 }
 
 /// A proof that was registered.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct Registered {
     /// It.
     pub factor: FactorView,

@@ -13,14 +13,16 @@ use axum::http::StatusCode;
 use jiff::Timestamp;
 use plimsoll_core::model::identifier::PersonId;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Roles of one person at most.
 const GRANTS: usize = 200;
 
 /// A person as others see them.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct PersonView {
     /// Id.
+    #[schema(value_type = String)]
     pub id: PersonId,
     /// Account name.
     pub account: String,
@@ -31,12 +33,14 @@ pub struct PersonView {
     /// Issuer, for people of an identity provider.
     pub issuer: Option<String>,
     /// When it was disabled.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub disabled: Option<Timestamp>,
     /// Whether it is an emergency account.
     pub break_glass: bool,
     /// Roles.
     pub grants: Vec<Grant>,
     /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
     pub created: Timestamp,
 }
 
@@ -57,7 +61,7 @@ impl From<&Person> for PersonView {
 }
 
 /// A person to be made.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewPerson {
     /// Account name.

@@ -15,9 +15,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use webauthn_rs::prelude::PasskeyAuthentication;
+use utoipa::ToSchema;
 
 /// What somebody gives as proof.
-#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Proof {
     /// A code of their app.
@@ -32,7 +33,7 @@ pub enum Proof {
 }
 
 /// What a person can prove themselves with; for drawing the question.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, ToSchema)]
 pub struct Question {
     /// Sent back with the proof.
     pub ticket: String,
@@ -43,6 +44,7 @@ pub struct Question {
     /// Whether the password will do.
     pub password: bool,
     /// Options for `navigator.credentials.get`, where a passkey will do.
+    #[schema(value_type = Option<Object>)]
     pub passkey: Option<Value>,
 }
 

@@ -4,6 +4,7 @@
 use plimsoll_core::model::identifier::{ClientId, GroupId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use utoipa::ToSchema;
 
 /// What a person or token is to a client.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -103,6 +104,10 @@ permissions! {
     EditGroups "edit-groups" Client Ordinary: Operator | Administrator;
     /// Makes and changes applications.
     EditApplications "edit-applications" Client Ordinary: Operator | Administrator;
+    /// Sees alerts: what somebody should look at.
+    ReadAlerts "read-alerts" Client Ordinary: Operator | Auditor | Administrator;
+    /// Closes alerts that somebody looked at.
+    CloseAlerts "close-alerts" Client Ordinary: Operator | Administrator;
     /// Proposes and changes the policy.
     EditPolicy "edit-policy" Client Ordinary: PolicyAuthor;
     /// Records an exception or a statement on a finding.
@@ -142,17 +147,20 @@ pub enum Proof {
 }
 
 /// A role given for all clients, one client, or one group of its hosts.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Grant {
     /// The role.
+    #[schema(value_type = String)]
     pub role: Role,
     /// The client; none is all of them.
     #[serde(default)]
+    #[schema(value_type = Option<String>)]
     pub client: Option<ClientId>,
     /// The group of that client's hosts; none is all of them. Means nothing
     /// without a client, see [`Grant::is_sound`].
     #[serde(default)]
+    #[schema(value_type = Option<String>)]
     pub group: Option<GroupId>,
 }
 
@@ -330,6 +338,8 @@ mod tests {
         import-hosts         . x . . . x Portion Ordinary
         edit-groups          . x . . . x Client Ordinary
         edit-applications    . x . . . x Client Ordinary
+        read-alerts          . x . . x x Client Ordinary
+        close-alerts         . x . . . x Client Ordinary
         edit-policy          . . . x . . Client Ordinary
         edit-exceptions      . x . x . . Client Ordinary
         approve              . . x . . . Client StepUp

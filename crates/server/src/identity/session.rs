@@ -12,6 +12,7 @@ use crate::http::problem::Refusal;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// A use is noted at most this often, so that reading pages writes nothing.
 pub const TOUCH: SignedDuration = SignedDuration::from_secs(60);
@@ -56,17 +57,21 @@ pub fn removal(origins: &Origins, request: &HeaderMap) -> Option<HeaderValue> {
 }
 
 /// A session as its owner sees it.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct SessionView {
     /// Name to end it by; the beginning of its key's digest.
     pub id: String,
     /// When it began.
+    #[schema(value_type = String, format = DateTime)]
     pub created: Timestamp,
     /// When it was last used, to the minute.
+    #[schema(value_type = String, format = DateTime)]
     pub last_used: Timestamp,
     /// When it ends in any case.
+    #[schema(value_type = String, format = DateTime)]
     pub expires: Timestamp,
     /// How it began.
+    #[schema(value_type = String)]
     pub strength: Strength,
     /// From where.
     pub address: Option<String>,

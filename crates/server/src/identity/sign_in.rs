@@ -16,6 +16,7 @@ use plimsoll_core::model::identifier::PersonId;
 use serde::Serialize;
 use serde_json::Value;
 use webauthn_rs::prelude::DiscoverableAuthentication;
+use utoipa::ToSchema;
 
 /// Kind of the ticket between the two halves of a sign-in by passkey.
 const PASSKEY: &str = "passkey-sign-in";
@@ -45,11 +46,12 @@ pub struct NewLink {
 }
 
 /// What a sign-in page asks a browser for.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, ToSchema)]
 pub struct PasskeyQuestion {
     /// Sent back with the answer.
     pub ticket: String,
     /// Options for `navigator.credentials.get`.
+    #[schema(value_type = Object)]
     pub passkey: Value,
 }
 
@@ -153,7 +155,7 @@ impl Identity {
 }
 
 /// What is shown of a sign-in's end.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum StepView {
     /// Signed in.

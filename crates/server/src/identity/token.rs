@@ -12,12 +12,13 @@ use axum::http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::model::identifier::{PersonId, TokenId};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Living tokens of one person at most.
 const MOST: usize = 100;
 
 /// A token to be made.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewToken {
     /// What it is for.
@@ -29,23 +30,29 @@ pub struct NewToken {
 }
 
 /// A token as its maker and auditors see it.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct TokenView {
     /// Id.
+    #[schema(value_type = String)]
     pub id: TokenId,
     /// What it is for.
     pub name: String,
     /// Maker.
+    #[schema(value_type = String)]
     pub maker: PersonId,
     /// What it may do at most.
     pub grants: Vec<Grant>,
     /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
     pub created: Timestamp,
     /// When it ends.
+    #[schema(value_type = String, format = DateTime)]
     pub expires: Timestamp,
     /// When it was last used, to the minute.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub last_used: Option<Timestamp>,
     /// When it was withdrawn.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub revoked: Option<Timestamp>,
 }
 

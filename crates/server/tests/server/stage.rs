@@ -39,21 +39,35 @@ pub struct Stage {
     pub running: Option<Running>,
     pub token: String,
     settings: Settings,
+    database: Option<String>,
 }
 
 impl Stage {
+    /// A server on each engine that is there, one after the other.
+    pub fn each(ports: &[u16], test: impl Fn(&mut Stage)) {
+        for (_folder, options) in crate::databases::engines() {
+            let database = options.url.starts_with("postgres").then_some(options.url);
+            eprintln!("on {}", if database.is_some() { "PostgreSQL" } else { "SQLite" });
+            test(&mut Self::on(database, ports, None, Vec::new(), PACE));
+        }
+    }
+
     /// A server that may ask these ports of this machine.
     pub fn new(ports: &[u16]) -> Self {
         Self::with(ports, None, Vec::new(), PACE)
     }
 
     pub fn with(ports: &[u16], smtp: Option<Smtp>, authorities: Vec<PathBuf>, pace: Pace) -> Self {
+        Self::on(None, ports, smtp, authorities, pace)
+    }
+
+    fn on(database: Option<String>, ports: &[u16], smtp: Option<Smtp>, authorities: Vec<PathBuf>, pace: Pace) -> Self {
         let kept = tempfile::tempdir().unwrap();
         let folder = kept.path().to_owned();
         std::fs::create_dir_all(folder.join("sources/advisories")).unwrap();
         let inward = ports.iter().map(|port| ("127.0.0.1".to_owned(), *port)).collect();
         let settings = Settings { allowed: Allowed { inward, authorities }, smtp, pace };
-        let mut stage = Self { folder, kept: Some(kept), runtime: None, running: None, token: String::new(), settings };
+        let mut stage = Self { folder, kept: Some(kept), runtime: None, running: None, token: String::new(), settings, database };
         stage.advisory("before", "TEST-2025-1", "unrelated", "low", "9");
         stage.build();
         stage.start();
@@ -71,7 +85,7 @@ impl Stage {
             data: self.folder.join("data"),
             listen: "127.0.0.1:0".parse().unwrap(),
             public_url: None,
-            database: None,
+            database: self.database.clone(),
             advisories: self.folder.join("advisories.plimsolldb"),
             advisories_key: None,
             policies: policies.into(),
@@ -131,17 +145,29 @@ impl Stage {
     }
 
     pub fn ask_as(&self, token: &str, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
+        let said = self.send(token, method, path, &[("content-type", "application/json")], body);
+        (said.0, said.2)
+    }
+
+    /// Asks with headers of one's own; gives status, whether the answer was
+    /// given before, and the answer.
+    pub fn send(&self, token: &str, method: &str, path: &str, headers: &[(&str, &str)], body: Option<Value>) -> (u16, bool, Value) {
         let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-        let request = ureq::http::Request::builder()
+        let mut request = ureq::http::Request::builder()
             .method(method)
-            .uri(format!("http://{}{path}", self.running.as_ref().unwrap().bound))
-            .header("authorization", format!("Bearer {token}"))
-            .header("content-type", "application/json");
+            .uri(format!("http://{}{path}", self.running.as_ref().unwrap().bound));
+        if !token.is_empty() {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
         let text = body.map(|body| body.to_string()).unwrap_or_default();
         let mut answer = agent.run(request.body(text).unwrap()).unwrap();
         let status = answer.status().as_u16();
+        let replayed = answer.headers().contains_key("idempotency-replayed");
         let text = answer.body_mut().read_to_string().unwrap();
-        (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+        (status, replayed, serde_json::from_str(&text).unwrap_or(Value::String(text)))
     }
 
     /// Makes a webhook; gives its id and secret.
@@ -184,6 +210,18 @@ impl Stage {
         let (status, log) = self.ask("GET", &format!("/api/v1/webhooks/{webhook}/deliveries?take=1000"), None);
         assert_eq!(status, 200, "{log}");
         log.as_array().unwrap().clone()
+    }
+
+    pub fn until_some<T>(&self, what: &str, look: impl Fn() -> Option<T>) -> T {
+        let found = std::cell::Cell::new(None);
+        self.until(what, || {
+            found.set(look());
+            let seen = found.take();
+            let done = seen.is_some();
+            found.set(seen);
+            done
+        });
+        found.take().unwrap()
     }
 
     pub fn until(&self, what: &str, done: impl Fn() -> bool) {

@@ -3,10 +3,11 @@
 use crate::databases::each;
 use crate::values::{at, client, host, intent};
 use plimsoll_core::model::identifier::HostId;
+use plimsoll_store::answers::{Answer, Claim, Keyed};
 use plimsoll_store::evidence::reading::ActivityQuery;
 use plimsoll_store::reports::PackedReport;
 use plimsoll_store::transitions::{FindingKey, Transition};
-use plimsoll_store::{ErrorKind, Scope, StoreError};
+use plimsoll_store::{ErrorKind, Scope, Store, StoreError};
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -163,31 +164,97 @@ fn of_two_who_decided_from_the_same_journal_one_writes() {
 }
 
 #[test]
-fn settings_answers_and_alerts() {
+fn settings_and_alerts() {
     each(|database| async move {
         let store = &database.store;
         let mut change = store.begin(intent(0, "setting.set", "setting")).await.unwrap();
         change.set("mail.from", Some(&"plimsoll@example.org")).await.unwrap();
-        let answer = plimsoll_store::answers::Answer { request: "digest".into(), status: 201, content_type: "application/json".into(), body: b"{}".to_vec(), expires: at(100) };
-        change.keep_answer("person:1", "key", &answer).await.unwrap();
         assert!(change.raise_alert(None, "clone", "host:1", "Two machines use one key.").await.unwrap());
         assert!(!change.raise_alert(None, "clone", "host:1", "Two machines use one key.").await.unwrap());
         change.commit(None).await.unwrap();
         assert_eq!(store.setting::<String>("mail.from").await.unwrap().as_deref(), Some("plimsoll@example.org"));
         assert_eq!(store.setting::<u32>("mail.from").await.unwrap_err().kind, ErrorKind::Damaged);
-        assert_eq!(store.answer("person:1", "key", "digest", at(99)).await.unwrap(), Some(answer.clone()));
-        assert_eq!(store.answer("person:1", "key", "another", at(99)).await.unwrap_err().problem.code, "E-IDEMPOTENCY");
-        assert_eq!(store.answer("person:2", "key", "digest", at(99)).await.unwrap(), None);
-        assert_eq!(store.answer("person:1", "key", "digest", at(100)).await.unwrap(), None);
-        let mut change = store.begin(intent(50, "again", "again")).await.unwrap();
-        assert_eq!(change.keep_answer("person:1", "key", &answer).await.unwrap_err().problem.code, "E-IDEMPOTENCY");
-        drop(change);
-        assert_eq!(store.expire_answers(at(100)).await.unwrap(), 1);
         let alerts = store.open_alerts(&Scope::All, 10).await.unwrap();
         assert_eq!((alerts.len(), alerts[0].times), (1, 2));
         let mut change = store.begin(intent(60, "alert.close", "alert")).await.unwrap();
         change.close_alert(&alerts[0].id).await.unwrap();
         assert!(change.raise_alert(None, "clone", "host:1", "Again.").await.unwrap());
         change.commit(None).await.unwrap();
+    });
+}
+
+fn keyed(principal: &str, key: &str, digest: &str, holder: &str) -> Keyed {
+    Keyed { principal: principal.into(), key: key.into(), digest: digest.into(), holder: holder.into() }
+}
+
+async fn change_as(store: &Store, request: &str, name: &str) -> plimsoll_store::Result<String> {
+    let mut intent = intent(5, "setting.set", "setting");
+    intent.actor.request = Some(request.to_owned());
+    let mut change = store.begin(intent).await.unwrap();
+    change.set(name, Some(&1)).await.unwrap();
+    change.commit(None).await
+}
+
+#[test]
+fn a_key_is_claimed_once_and_its_answer_kept() {
+    each(|database| async move {
+        let (store, other) = (&database.store, database.second().await);
+        let first = keyed("person:1", "key", "digest", "request-1");
+        let again = keyed("person:1", "key", "digest", "request-2");
+        // Two servers at the same moment.
+        let (mine, theirs) = tokio::join!(store.claim_answer(&first, at(0)), other.claim_answer(&again, at(0)));
+        let claims = [mine.unwrap(), theirs.unwrap()];
+        assert_eq!(claims.iter().filter(|claim| **claim == Claim::Mine).count(), 1, "{claims:?}");
+        assert!(claims.contains(&Claim::UnderWay));
+        let (holder, server) = if claims[0] == Claim::Mine { (&first, store) } else { (&again, &other) };
+
+        let answer = Answer { status: 201, content_type: "application/json".into(), withheld: false, body: b"{\"name\":\"plain\"}".to_vec() };
+        change_as(server, &holder.holder, "one").await.unwrap();
+        server.settle_answer(holder, &answer, true).await.unwrap();
+        assert_eq!(other.claim_answer(&keyed("person:1", "key", "digest", "request-3"), at(1)).await.unwrap(), Claim::Answered(answer.clone()));
+        assert_eq!(store.claim_answer(&keyed("person:1", "key", "another", "request-4"), at(1)).await.unwrap(), Claim::Another);
+        assert_eq!(store.claim_answer(&keyed("person:2", "key", "another", "request-5"), at(1)).await.unwrap(), Claim::Mine);
+        let day = 24 * 3600;
+        assert_eq!(store.claim_answer(&keyed("person:1", "key", "another", "request-6"), at(day + 1)).await.unwrap(), Claim::Mine);
+        assert_eq!(store.expire_answers(at(day + 1)).await.unwrap(), 1, "the one of person:2");
+    });
+}
+
+#[test]
+fn a_refusal_that_changed_nothing_leaves_the_key_free() {
+    each(|database| async move {
+        let store = &database.store;
+        let refused = Answer { status: 400, content_type: "application/problem+json".into(), withheld: false, body: b"{}".to_vec() };
+        let first = keyed("person:1", "key", "wrong", "request-1");
+        assert_eq!(store.claim_answer(&first, at(0)).await.unwrap(), Claim::Mine);
+        store.settle_answer(&first, &refused, false).await.unwrap();
+        let second = keyed("person:1", "key", "right", "request-2");
+        assert_eq!(store.claim_answer(&second, at(0)).await.unwrap(), Claim::Mine);
+        // One that changed something and failed after that is kept.
+        change_as(store, "request-2", "one").await.unwrap();
+        store.settle_answer(&second, &refused, false).await.unwrap();
+        assert_eq!(store.claim_answer(&keyed("person:1", "key", "right", "request-3"), at(1)).await.unwrap(), Claim::Answered(refused));
+    });
+}
+
+#[test]
+fn a_claim_whose_holder_died_lapses() {
+    each(|database| async move {
+        let store = &database.store;
+        for (principal, changed) in [("person:1", false), ("person:2", true)] {
+            let dead = format!("dead {principal}");
+            assert_eq!(store.claim_answer(&keyed(principal, "key", "digest", &dead), at(0)).await.unwrap(), Claim::Mine);
+            if changed {
+                change_as(store, &dead, principal).await.unwrap();
+            }
+            assert_eq!(store.claim_answer(&keyed(principal, "key", "digest", "early"), at(100)).await.unwrap(), Claim::UnderWay);
+            let next = store.claim_answer(&keyed(principal, "key", "digest", &format!("next {principal}")), at(121)).await.unwrap();
+            assert_eq!(next, if changed { Claim::Lost } else { Claim::Mine });
+        }
+        // The first holder was slow, not dead: it commits nothing any more.
+        let late = change_as(store, "dead person:1", "late").await.unwrap_err();
+        assert_eq!(late.problem.code, "E-IDEMPOTENCY-LAPSED");
+        assert_eq!(store.setting::<u32>("late").await.unwrap(), None);
+        change_as(store, "next person:1", "late").await.unwrap();
     });
 }

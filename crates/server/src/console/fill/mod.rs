@@ -1,6 +1,7 @@
 //! Filling the pages' view structs from the server's state.
 
 mod account;
+mod alerts;
 mod applications;
 mod findings;
 mod hosts;
@@ -11,6 +12,7 @@ mod shell;
 mod today;
 
 pub use account::{account, fresh_proof, square_code, tokens};
+pub use alerts::alerts;
 pub use applications::{application, applications, applications_rows};
 pub use findings::{advisory, affected_rows, findings, findings_rows, state_word};
 pub use hosts::{compare, group, group_hosts, groups, host, hosts, hosts_rows};

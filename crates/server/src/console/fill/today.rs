@@ -4,15 +4,17 @@ use super::super::views::{
     Condition, DeadlineBar, FlaggedHost, FleetCell, FleetStrip, NewFinding, PendingHost, SilentHost, StaleSource, Today, Work,
     WorkItem,
 };
+use super::alerts::newest;
 use super::{condition, instant, verdict};
 use crate::api::stored;
-use crate::app::App;
+use crate::app::Shared;
 use crate::fleet::judged::Open;
 use crate::fleet::names::Name;
 use crate::fleet::question::{Clock, Standing};
 use crate::fleet::{Managed, State};
+use crate::http::gate::Allowed;
 use crate::http::problem::Refusal;
-use crate::identity::role::Scope;
+use crate::identity::role::Permission;
 use jiff::Timestamp;
 use plimsoll_core::model::advisory::Rating;
 use plimsoll_core::model::obligation::Verdict;
@@ -32,11 +34,12 @@ const FIRST_REPORT_SECONDS: i64 = 3600;
 /// # Errors
 ///
 /// The store cannot be read.
-pub async fn today(app: &App, scope: &Scope, seen: &RoaringBitmap, clock: Clock) -> Result<Today, Refusal> {
+pub async fn today(app: &Shared, allowed: &Allowed, seen: &RoaringBitmap, clock: Clock) -> Result<Today, Refusal> {
     let week = clock.now.saturating_sub(jiff::SignedDuration::from_hours(7 * 24)).unwrap_or(Timestamp::MIN);
-    let changes = app.store.transitions_since(&stored(scope), week, CHANGES).await?;
+    let changes = app.store.transitions_since(&stored(&allowed.scope), week, CHANGES).await?;
     let limit = app.configuration.policies.max_feed_age.seconds();
     let stale = app.advisories.held().map_or_else(Vec::new, |held| held.sources(clock.now, limit));
+    let alerts = if allowed.principal.may(Permission::ReadAlerts) { Some(newest(app, allowed, ITEMS).await?) } else { None };
     let fleet = app.fleet.read();
     let hosts: Vec<&Managed> = seen.iter().filter_map(|number| fleet.numbered(number)).collect();
     let standing = |managed: &&Managed| managed.standing(clock);
@@ -71,6 +74,7 @@ pub async fn today(app: &App, scope: &Scope, seen: &RoaringBitmap, clock: Clock)
                 Some(FlaggedHost { id: managed.registration.id.to_string(), name: managed.registration.name.clone(), flag })
             })
             .collect(),
+        alerts,
         reboots: hosts.iter().filter(|managed| managed.judged.as_ref().and_then(|judged| judged.reboot) == Some(true)).count() as u64,
         deadlines: deadlines(&hosts, clock),
         fleet: strip(&hosts, clock),

@@ -44,6 +44,34 @@ pub(in crate::console) fn no_tokens(words: &Words) -> Tokens {
     Tokens { rows: vec![], created: None, ..tokens(words) }
 }
 
+pub(in crate::console) fn alerts(words: &Words) -> Alerts {
+    let alert = |kind: &str, text: &str, object: &str, link: Option<&str>, client: Option<&str>, hours| AlertItem {
+        id: words.say("01kalert"),
+        kind: words.say(kind),
+        text: words.say(text),
+        object: words.say(object),
+        link: link.map(|link| words.say(link)),
+        client: client.map(|client| words.say(client)),
+        raised: ago(hours + 30),
+        times: words.figure(3),
+        last: ago(hours),
+    };
+    let rows = vec![
+        alert("E-BREAK-GLASS", "The emergency account was used from 192.0.2.7.", "person:01k8m2x7r5t3y6u9p0a7x2k9mq", Some("/console/people"), None, 1),
+        alert("E-WEBHOOK-OFF", "chat was switched off: every try failed for three days", "webhook:01k8m2x7r5t3y6u9p0a7x2k9mr", Some("/console/webhooks"), Some("Nordwerft"), 40),
+        alert("E-OTHER", "A kind that has no page of its own.", "server", None, None, 90),
+    ];
+    Alerts { rows, closes: true }
+}
+
+pub(in crate::console) fn read_alerts(words: &Words) -> Alerts {
+    Alerts { closes: false, ..alerts(words) }
+}
+
+pub(in crate::console) fn no_alerts() -> Alerts {
+    Alerts { rows: vec![], closes: true }
+}
+
 pub(in crate::console) fn webhooks(words: &Words) -> Webhooks {
     let hook = |name: &str, address: &str, mail: bool| WebhookRow {
         id: words.say("01khook"),

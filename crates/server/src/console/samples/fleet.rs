@@ -191,6 +191,7 @@ pub(in crate::console) fn today(words: &Words) -> Today {
         stale_sources: vec![StaleSource { name: words.say("csaf/suse"), text: words.say("the newest record is 9 days old, the limit is 3 days"), newest: Some(ago(216)) }],
         pending: pending(words),
         flagged: vec![FlaggedHost { id: words.say(&id(17)), name: words.say(&host_name(17)), flag: words.say("the same key was used from two machines within a minute") }],
+        alerts: Some(super::alerts(words).rows),
         reboots: 7,
         deadlines: [("critical", 12, 4, 9), ("high", 88, 31, 14), ("medium", 340, 22, 3), ("low", 190, 0, 0)]
             .map(|(priority, within, approaching, exceeded)| DeadlineBar { priority: words.say(priority), within, approaching, exceeded })
@@ -212,6 +213,7 @@ pub(in crate::console) fn quiet_today(words: &Words) -> Today {
         stale_sources: vec![],
         pending: vec![],
         flagged: vec![],
+        alerts: Some(vec![]),
         reboots: 0,
         deadlines: vec![],
         policy_in_force: false,

@@ -1,5 +1,6 @@
 //! **Today**: what needs doing.
 
+use super::alerts::AlertItem;
 use super::hosts::{Condition, PendingHost};
 use jiff::Timestamp;
 use plimsoll_core::model::advisory::Rating;
@@ -33,6 +34,8 @@ pub struct Today {
     pub pending: Vec<PendingHost>,
     /// Hosts whose identity or report is doubtful.
     pub flagged: Vec<FlaggedHost>,
+    /// The newest open alerts; none for who may not see them.
+    pub alerts: Option<Vec<AlertItem>>,
     /// Hosts that wait for a reboot before a fix takes effect.
     pub reboots: u64,
     /// Obligations within, approaching and past their limit, by priority,

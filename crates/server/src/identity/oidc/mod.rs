@@ -29,6 +29,7 @@ use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use url::Url;
+use utoipa::ToSchema;
 
 /// Kind of the ticket between leaving and returning.
 const TICKET: &str = "oidc";
@@ -136,7 +137,7 @@ pub struct Return {
 }
 
 /// A provider for the sign-in page.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct ProviderView {
     /// Short name in addresses.
     pub name: String,

@@ -1,0 +1,104 @@
+//! Everything that the API has, from the command line: lists in three forms,
+//! and what can be changed.
+
+use crate::fleet::Up;
+use crate::sandbox::{Small, plimsoll, put, word};
+use serde_json::Value;
+
+fn asked(up: &Up, words: &[&str]) -> crate::sandbox::Ran {
+    let mut all = words.to_vec();
+    all.extend(["--server", &up.url, "--token", &up.token]);
+    plimsoll(&all)
+}
+
+fn json(up: &Up, words: &[&str]) -> Value {
+    let ran = asked(up, words);
+    assert!(matches!(ran.code, Some(0 | 1)), "{}: {}", ran.words, ran.err);
+    serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{}: {error}: {}", ran.words, ran.out))
+}
+
+fn done(up: &Up, words: &[&str]) {
+    let ran = asked(up, words);
+    assert!(ran.code == Some(0) && ran.out.is_empty(), "{}: {:?} {}{}", ran.words, ran.code, ran.out, ran.err);
+}
+
+/// A list in its three forms tells the same.
+fn listed(up: &Up, words: &[&str], holds: &str) -> Vec<Value> {
+    let form = |form: &str| asked(up, &[words, &["--format", form]].concat()).finished().out.clone();
+    let rows: Vec<Value> = serde_json::from_str(&form("json")).expect("an array");
+    let (table, csv) = (form("table"), form("csv"));
+    assert!(table.contains(holds) && csv.contains(holds), "{words:?} lacks {holds}:\n{table}\n{csv}");
+    assert_eq!(csv.lines().count(), rows.len() + 1, "{csv}");
+    assert!(table.lines().count() > rows.len(), "{table}");
+    rows
+}
+
+#[test]
+fn what_the_api_has_can_be_done_from_the_command_line() {
+    let small = Small::new(&[("libpng1.6", "1.6.39-2")]);
+    small.advise("TEST-2026-1", "high", "2026-03-01", "libpng1.6", "1.6.39-2+deb12u4").build(&[]);
+    let up = Up::start(&small);
+
+    // Hosts: by hand, described, judged, looked at.
+    put(&small.at("components.json"), r#"[{"purl": "pkg:deb/debian/libpng1.6@1.6.39-2", "stream": "debian:12", "name": "libpng1.6", "version": "1.6.39-2", "source": "libpng1.6", "source_version": "1.6.39-2", "kind": "package"}]"#);
+    let host = json(&up, &["hosts", "create", "=switch", "--components", &small.path("components.json")]);
+    let id = word(&host, "/id");
+    let changed = json(&up, &["hosts", "change", &id, "--label", "role=net", "--environment", "prod", "--owner", "ana", "--reason", "it stands in the rack"]);
+    assert_eq!((word(&changed, "/environment"), word(&changed, "/owner")), ("prod".into(), "ana".into()));
+    assert!(asked(&up, &["hosts", "change", &id, "--label", "role"]).failed().err.contains("NAME=VALUE"));
+    assert_eq!(listed(&up, &["hosts", "list", "--filter", "label.role = net"], "=switch").len(), 1);
+    let csv = asked(&up, &["hosts", "list", "--filter", "label.role = net", "--format", "csv"]);
+    assert!(csv.out.lines().nth(1).is_some_and(|line| line.starts_with("'=switch")), "a formula: {}", csv.out);
+    listed(&up, &["hosts", "history", &id], "TEST-2026-1");
+    assert!(word(&json(&up, &["hosts", "join-command", "--uses", "2"]), "/command").contains("plimsoll agent --server"));
+    assert_eq!(asked(&up, &["findings", "list", "--text", "libpng"]).code, Some(1), "it is overdue");
+    listed(&up, &["findings", "list", "--text", "libpng"], "=switch");
+    listed(&up, &["advisories", "list"], "TEST-2026-1");
+    assert_eq!(word(&json(&up, &["advisories", "show", "TEST-2026-1"]), "/id"), "TEST-2026-1");
+
+    // Packages and sources.
+    listed(&up, &["packages", "list", "--name", "libpng"], "libpng1.6");
+    listed(&up, &["packages", "show", "debian:12", "libpng1.6"], "1.6.39-2");
+    listed(&up, &["sources", "list"], "advisories");
+
+    // Groups.
+    let group = word(&json(&up, &["groups", "create", "net", "--query", "label.role = net"]), "/id");
+    assert_eq!(listed(&up, &["groups", "list"], "label.role = net").len(), 1);
+    assert_eq!(listed(&up, &["groups", "hosts", &group], "=switch").len(), 1);
+    assert_eq!(word(&json(&up, &["groups", "change", &group, "--query", "", "--note", "by hand"]), "/note"), "by hand");
+    assert_eq!(json(&up, &["groups", "members", &group])["hosts"], 0);
+    assert_eq!(json(&up, &["groups", "members", &group, "--host", &id])["hosts"], 1);
+    assert_eq!(json(&up, &["groups", "show", &group])["hosts"], 1);
+
+    // Applications.
+    let application = word(&json(&up, &["applications", "create", "shop", "--team", "web", "--stakeholder", "ana@example.org", "--group", &group]), "/id");
+    put(&small.at("bom.json"), r#"{"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1, "components": []}"#);
+    assert!(json(&up, &["applications", "sbom", &application, &small.path("bom.json")])["sbom"].is_string());
+    assert_eq!(word(&json(&up, &["applications", "change", &application, "--owner", "bo"]), "/owner"), "bo");
+    assert_eq!(listed(&up, &["applications", "list"], "shop")[0]["hosts"].as_array().map(Vec::len), Some(1));
+    assert!(json(&up, &["applications", "findings", &application])["findings"].is_array());
+    done(&up, &["applications", "remove", &application, "--reason", "closed"]);
+    done(&up, &["groups", "remove", &group]);
+    let gone = asked(&up, &["groups", "show", &group]);
+    assert!(gone.failed().err.contains("E-NOT-FOUND"), "{}", gone.err);
+
+    // Webhooks, with what was sent.
+    let made = json(&up, &["webhooks", "create", "chat", "https://hooks.example.org/x", "--event", "host.silent"]);
+    assert!(word(&made, "/secret").starts_with("whsec_"), "{made}");
+    let hook = word(&made, "/webhook/id");
+    assert_eq!(word(&json(&up, &["webhooks", "test", &hook]), "/state"), "waiting");
+    assert_eq!(listed(&up, &["webhooks", "deliveries", &hook], "test").len(), 1);
+    assert_eq!(json(&up, &["webhooks", "change", &hook, "--enabled", "false"])["enabled"], false);
+    listed(&up, &["webhooks", "list"], "hooks.example.org");
+    done(&up, &["webhooks", "remove", &hook]);
+
+    // Who may do what, what was done, and what to look at.
+    listed(&up, &["people", "list"], "owner");
+    listed(&up, &["tokens", "list"], "administrator");
+    let first = listed(&up, &["activity", "list", "--limit", "5"], "client.add");
+    assert_eq!(first.len(), 5);
+    assert!(listed(&up, &["alerts", "list"], "kind").is_empty());
+    assert!(asked(&up, &["alerts", "close", "01hzzzzzzzzzzzzzzzzzzzzzzz"]).failed().err.contains("E-NOT-FOUND"));
+    assert_eq!(json(&up, &["hosts", "retire", &id, "--reason", "scrapped"])["state"], "retired");
+    up.stop();
+}

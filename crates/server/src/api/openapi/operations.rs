@@ -1,0 +1,255 @@
+//! What each route is for: the one table behind the document. A test holds it
+//! against the routes that are served.
+
+use Shape::{Any, List, Nothing, One, Page, Text};
+
+/// One operation.
+pub struct Operation {
+    /// Method, lower case.
+    pub method: &'static str,
+    /// Path as the router writes it.
+    pub path: &'static str,
+    /// One line.
+    pub summary: &'static str,
+    /// Parameters of the query with what they mean.
+    pub query: &'static [(&'static str, &'static str)],
+    /// What is sent.
+    pub body: Body,
+    /// What comes back.
+    pub answer: Shape,
+    /// Status of that.
+    pub status: &'static str,
+    /// What to send, for who tries it.
+    pub example: Option<&'static str>,
+}
+
+/// What an operation takes.
+pub enum Body {
+    /// Nothing.
+    None,
+    /// JSON of this schema.
+    Json(&'static str),
+    /// Bytes of one of these media types.
+    Bytes(&'static [&'static str]),
+}
+
+/// What an operation gives.
+pub enum Shape {
+    /// This schema.
+    One(&'static str),
+    /// All of them.
+    List(&'static str),
+    /// A part of them and how many there are.
+    Page(&'static str),
+    /// Text of this media type.
+    Text(&'static str),
+    /// JSON that describes itself.
+    Any,
+    /// Nothing.
+    Nothing,
+}
+
+const SKIP: (&str, &str) = ("skip", "rows left out at the front");
+const TAKE: (&str, &str) = ("take", "rows wanted, 1 to 1000, 100 unless given");
+const WHY: (&str, &str) = ("reason", "why; kept beside the evidence");
+const JSON: &str = "application/json";
+
+const fn operation(method: &'static str, path: &'static str, summary: &'static str, answer: Shape) -> Operation {
+    Operation { method, path, summary, query: &[], body: Body::None, answer, status: "200", example: None }
+}
+
+const fn get(path: &'static str, summary: &'static str, answer: Shape) -> Operation {
+    operation("get", path, summary, answer)
+}
+
+const fn post(path: &'static str, summary: &'static str, answer: Shape) -> Operation {
+    operation("post", path, summary, answer)
+}
+
+const fn put(path: &'static str, summary: &'static str, answer: Shape) -> Operation {
+    operation("put", path, summary, answer)
+}
+
+const fn patch(path: &'static str, summary: &'static str, answer: Shape) -> Operation {
+    operation("patch", path, summary, answer)
+}
+
+const fn delete(path: &'static str, summary: &'static str) -> Operation {
+    operation("delete", path, summary, Nothing)
+}
+
+impl Operation {
+    const fn asked(self, query: &'static [(&'static str, &'static str)]) -> Self {
+        Self { query, ..self }
+    }
+
+    const fn takes(self, schema: &'static str) -> Self {
+        Self { body: Body::Json(schema), ..self }
+    }
+
+    const fn takes_bytes(self, kinds: &'static [&'static str]) -> Self {
+        Self { body: Body::Bytes(kinds), ..self }
+    }
+
+    const fn status(self, status: &'static str) -> Self {
+        Self { status, ..self }
+    }
+
+    const fn such_as(self, example: &'static str) -> Self {
+        Self { example: Some(example), ..self }
+    }
+}
+
+/// All of them.
+pub const OPERATIONS: &[Operation] = &[
+    get("/healthz", "Whether the process lives", One("State")),
+    get("/readyz", "Whether the store answers; 503 while it does not", One("State")),
+    get("/metrics", "Counters and timings (OpenMetrics)", Text("application/openmetrics-text")),
+    get("/openapi.json", "This document", Any),
+    // The fleet.
+    get("/api/v1/standings", "What needs doing, in figures", One("Standings")),
+    get("/api/v1/alerts", "Open alerts, the newest first", List("AlertRow")).asked(&[TAKE]),
+    post("/api/v1/alerts/{alert}/close", "Close an alert that somebody looked at", One("AlertRow"))
+        .takes("Reason")
+        .such_as(r#"{"reason": "a drill, announced beforehand"}"#),
+    get("/api/v1/hosts", "Hosts, the most urgent first", Page("HostRow")).asked(&[
+        ("filter", "conditions, `environment = prod, label.role = web | proxy, name != test-*`; fields are name, os, stream, environment, tier, exposure, owner, source, state, overdue and label.NAME"),
+        ("name", "part of the name"),
+        ("state", "how they stand with the server"),
+        ("overdue", "true: only hosts with something overdue"),
+        ("environment", "environment"),
+        ("order", "what comes first"),
+        SKIP,
+        TAKE,
+    ]),
+    post("/api/v1/hosts", "Enter a host by hand; entered again, its components are replaced", One("HostRow")).takes("ManualHost").such_as(
+        r#"{"name": "switch-3", "components": [{"purl": "pkg:deb/debian/zlib1g@1.2.13", "stream": "debian:12", "name": "zlib1g", "version": "1:1.2.13.dfsg-1", "kind": "package"}]}"#,
+    ),
+    get("/api/v1/hosts/{host}", "One host with the whole answer about it", One("HostAnswer")),
+    patch("/api/v1/hosts/{host}", "Edit what people say of a host; it is judged again", One("HostRow"))
+        .takes("Edit")
+        .such_as(r#"{"labels": {"role": "web"}, "environment": "prod", "exposure": "open", "owner": "ana"}"#),
+    get("/api/v1/hosts/{host}/history", "What came and went on a host, newest first", List("Moment")).asked(&[TAKE]),
+    post("/api/v1/hosts/{host}/accept", "Accept a host that waits", One("HostRow")).takes("Reason"),
+    post("/api/v1/hosts/{host}/retire", "Retire a host", One("HostRow")).takes("Reason"),
+    post("/api/v1/hosts/{host}/unflag", "Take the flag off a host that somebody looked at", One("HostRow")).takes("Reason"),
+    get("/api/v1/findings", "Open findings, the most urgent first", Page("FindingRow")).asked(&[
+        ("severity", "at least this severe"),
+        ("overdue", "true: only what is overdue"),
+        ("exploited", "true: only what is known to be exploited"),
+        ("fix", "true: only where a fix is on offer"),
+        ("text", "part of the advisory's id or of a package's name"),
+        SKIP,
+        TAKE,
+    ]),
+    get("/api/v1/advisories", "Advisories with open findings, the most urgent first", Page("AdvisoryRow")).asked(&[
+        ("severity", "at least this severe"),
+        ("overdue", "true: only what is overdue somewhere"),
+        ("exploited", "true: only what is known to be exploited"),
+        ("fix", "true: only where a fix is on offer"),
+        ("text", "part of the id or of a package's name"),
+        SKIP,
+        TAKE,
+    ]),
+    get("/api/v1/advisories/{advisory}", "A CVE or an advisory with every host it concerns", One("AdvisoryAnswer")),
+    get("/api/v1/packages", "Installed packages by name", List("PackageRow")).asked(&[
+        ("name", "beginning of the name"),
+        ("after", "the last name of the page before"),
+        ("after_stream", "the stream of that name"),
+        TAKE,
+    ]),
+    get("/api/v1/packages/{stream}/{name}", "A package's versions with the hosts that have each", List("VersionRow")),
+    get("/api/v1/sources", "The advisory database and its sources", One("SourcesAnswer")),
+    get("/api/v1/policy", "The policies in force", List("ScanPolicyInForce")),
+    get("/api/v1/evidence", "Entries of the evidence log, oldest first", List("Entry")).asked(&[SKIP, TAKE]),
+    get("/api/v1/applications", "Applications, by name", List("ApplicationAnswer")),
+    post("/api/v1/applications", "Make an application", One("ApplicationAnswer"))
+        .takes("ApplicationWish")
+        .such_as(r#"{"name": "shop", "owner": "ana", "team": "web", "stakeholders": ["shop@example.org"]}"#),
+    get("/api/v1/applications/{application}", "One application", One("ApplicationAnswer")),
+    patch("/api/v1/applications/{application}", "Edit an application", One("ApplicationAnswer")).takes("ApplicationWish"),
+    delete("/api/v1/applications/{application}", "Delete an application").asked(&[WHY]),
+    get("/api/v1/applications/{application}/findings", "The findings of an application's own components", One("ApplicationFindings")),
+    put("/api/v1/applications/{application}/sbom", "Give an application's SBOM (CycloneDX or SPDX, compressed or not); it is judged at once", One("ApplicationAnswer"))
+        .takes_bytes(&[JSON, "application/octet-stream"]),
+    get("/api/v1/groups", "Groups of hosts, by name", List("GroupAnswer")),
+    post("/api/v1/groups", "Make a group, by a query or by hand", One("GroupAnswer"))
+        .takes("NewGroup")
+        .such_as(r#"{"name": "web", "query": "label.role = web", "note": "what customers reach"}"#),
+    get("/api/v1/groups/{group}", "One group", One("GroupAnswer")),
+    patch("/api/v1/groups/{group}", "Edit a group; its members follow", One("GroupAnswer")).takes("GroupEdit"),
+    delete("/api/v1/groups/{group}", "Delete a group; roles and tokens bound to it lose what it gave").asked(&[WHY]),
+    get("/api/v1/groups/{group}/hosts", "Hosts of a group, the most urgent first", Page("HostRow")).asked(&[SKIP, TAKE]),
+    put("/api/v1/groups/{group}/hosts", "Name the hosts of a group that has no query", One("GroupAnswer")).takes("NamedHosts"),
+    post("/api/v1/imports", "Bring a file that `plimsoll collect` made (zstd)", One("HostRow")).takes_bytes(&["application/zstd"]),
+    post("/api/v1/enrolment-tokens", "Make a token with which hosts join; its secret is shown once", One("TokenMade"))
+        .takes("TokenWish")
+        .such_as(r#"{"uses": 10, "hours": 8, "note": "the new rack"}"#),
+    // Notices.
+    get("/api/v1/webhooks", "Webhooks and mail", List("WebhookRow")),
+    post("/api/v1/webhooks", "Make a webhook; its signing secret is shown once", One("WebhookMade"))
+        .takes("WebhookWish")
+        .such_as(r#"{"name": "chat", "address": "https://hooks.example.org/plimsoll", "events": []}"#),
+    patch("/api/v1/webhooks/{webhook}", "Edit a webhook, switch it on or off", One("WebhookRow")).takes("WebhookEdit"),
+    delete("/api/v1/webhooks/{webhook}", "Delete a webhook; what waits for it is given up").asked(&[WHY]),
+    post("/api/v1/webhooks/{webhook}/test", "Send a test event", One("DeliveryRow")),
+    get("/api/v1/webhooks/{webhook}/deliveries", "Deliveries to a webhook, newest first", List("DeliveryRow"))
+        .asked(&[("before", "the last id of the page before"), TAKE]),
+    post("/api/v1/deliveries/{delivery}/send-again", "Send a delivery again that ended, under the same id", One("DeliveryRow")),
+    // Signing in. Each way ends with the session's cookie.
+    get("/api/v1/session/providers", "Identity providers to sign in by", List("ProviderView")),
+    get("/api/v1/session", "Who asks, as they see themselves", One("WhoView")),
+    post("/api/v1/session", "Sign in by account name and password; a second proof may be asked", One("StepView")).takes("Credentials"),
+    post("/api/v1/session/second", "Give the second proof", One("StepView")).takes("Proven"),
+    post("/api/v1/session/link", "Sign in by the secret of a one-time link", One("StepView")).takes("Link"),
+    post("/api/v1/session/passkey/question", "Begin to sign in by a passkey", One("PasskeyQuestion")),
+    post("/api/v1/session/passkey", "End signing in by a passkey", One("StepView")).takes("Answered"),
+    delete("/api/v1/session", "Sign out"),
+    post("/api/v1/session/proof/question", "Ask for a fresh proof, which dangerous acts need", One("Question")),
+    post("/api/v1/session/proof", "Give a fresh proof", One("StepView")).takes("Proven"),
+    post("/api/v1/session/proof/{provider}", "Leave for an identity provider to give a fresh proof", One("Departure")),
+    get("/sign-in/{provider}", "Leave for an identity provider to sign in", Nothing).status("303"),
+    get("/sign-in/{provider}/return", "Come back from an identity provider", Text("text/html; charset=utf-8")).asked(&[
+        ("state", "our ticket"),
+        ("code", "the provider's code"),
+        ("iss", "the provider's issuer (RFC 9207)"),
+        ("error", "what went wrong there"),
+    ]),
+    // One's own account.
+    get("/api/v1/account/sessions", "One's own sessions", List("SessionView")),
+    delete("/api/v1/account/sessions", "End all of one's sessions but this one"),
+    delete("/api/v1/account/sessions/{name}", "End one of one's sessions"),
+    get("/api/v1/account/proofs", "What one can prove oneself with", One("ProofsView")),
+    delete("/api/v1/account/proofs/{id}", "Remove an app or a passkey"),
+    put("/api/v1/account/password", "Set one's password; all other sessions end", One("StepView")).takes("Password"),
+    post("/api/v1/account/app/question", "Begin to register an app for one-time codes", One("NewApp")),
+    post("/api/v1/account/app", "End registering an app, with its first code", One("Registered")).takes("Labelled"),
+    post("/api/v1/account/passkey/question", "Begin to register a passkey", One("NewPasskey")),
+    post("/api/v1/account/passkey", "End registering a passkey", One("Registered")).takes("Labelled"),
+    post("/api/v1/account/recovery-codes", "Make recovery codes in place of all before; shown once", List("RecoveryCode")),
+    get("/api/v1/account/tokens", "One's own API tokens", List("TokenView")),
+    post("/api/v1/account/tokens", "Make an API token; its secret is shown once", One("SecretView"))
+        .takes("NewToken")
+        .status("201")
+        .such_as(r#"{"name": "nightly report", "grants": [{"role": "viewer"}], "days": 90}"#),
+    delete("/api/v1/account/tokens/{id}", "Withdraw an API token of one's own"),
+    // Everybody's.
+    get("/api/v1/people", "People and their roles", List("PersonView")),
+    post("/api/v1/people", "Make a person", One("PersonView"))
+        .takes("NewPerson")
+        .status("201")
+        .such_as(r#"{"account": "ana", "name": "Ana Lima", "email": "ana@example.org", "grants": [{"role": "operator"}]}"#),
+    put("/api/v1/people/{id}/grants", "Set a person's roles; their sessions end", Nothing)
+        .takes("Grants")
+        .such_as(r#"{"grants": [{"role": "viewer"}], "reason": "moved to another team"}"#),
+    put("/api/v1/people/{id}/disabled", "Disable or enable a person", Nothing).takes("Disabled"),
+    delete("/api/v1/people/{id}/sessions", "End all sessions of a person"),
+    post("/api/v1/people/{id}/link", "Make a one-time sign-in link for a person; shown once", One("SecretView")).status("201"),
+    get("/api/v1/tokens", "Everybody's API tokens", List("TokenView")),
+    // What agents speak; `plimsoll_formats::protocol` has the forms.
+    post("/agent/v1/enrol", "A host joins with a one-time token", Any).takes_bytes(&[JSON]),
+    post("/agent/v1/check-in", "A host says that it is here and what its state is; 204 where nothing is wanted", Any).takes_bytes(&[JSON]),
+    post("/agent/v1/report", "A host's whole report (zstd)", Any).takes_bytes(&["application/zstd"]),
+    post("/agent/v1/report/delta", "What changed since the report before (zstd)", Any).takes_bytes(&["application/zstd"]),
+    post("/agent/v1/rotate", "A host changes its key", Nothing).takes_bytes(&[JSON]),
+];
