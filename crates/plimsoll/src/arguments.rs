@@ -80,6 +80,9 @@ pub enum Command {
     /// Groups of hosts
     #[command(subcommand)]
     Groups(remote::groups::Command),
+    /// Clients of a service provider
+    #[command(subcommand)]
+    Clients(remote::clients::Command),
     /// What somebody should look at
     #[command(subcommand)]
     Alerts(remote::alerts::Command),

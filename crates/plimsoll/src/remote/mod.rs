@@ -4,6 +4,7 @@ pub mod activity;
 pub mod advisories;
 pub mod alerts;
 pub mod applications;
+pub mod clients;
 pub mod findings;
 pub mod groups;
 pub mod hosts;

@@ -3,6 +3,7 @@
 pub mod acts;
 pub mod alerts;
 pub mod applications;
+pub mod clients;
 pub mod findings;
 pub mod groups;
 pub mod history;

@@ -1,6 +1,6 @@
 //! Every route of the API with who may use it.
 
-use super::{acts, alerts, applications, findings, groups, history, hosts, knowledge, packages, webhooks};
+use super::{acts, alerts, applications, clients, findings, groups, history, hosts, knowledge, packages, webhooks};
 use crate::app::Shared;
 use crate::http::json::Json;
 use crate::http::routes::{Access, Routes};
@@ -36,6 +36,9 @@ pub fn routes() -> Routes<Shared> {
         .route(get.clone(), "/api/v1/applications", Needs(Permission::ReadFleet), applications::list)
         .route(get.clone(), "/api/v1/applications/{application}", Needs(Permission::ReadFleet), applications::show)
         .route(get.clone(), "/api/v1/applications/{application}/findings", Needs(Permission::ReadFleet), applications::findings)
+        .route(get.clone(), "/api/v1/clients", Needs(Permission::ReadFleet), clients::list)
+        .route(post.clone(), "/api/v1/clients", Needs(Permission::EditClients), clients::make)
+        .route(patch.clone(), "/api/v1/clients/{client}", Needs(Permission::EditClients), clients::edit)
         .route(get.clone(), "/api/v1/groups", Needs(Permission::ReadFleet), groups::list)
         .route(get.clone(), "/api/v1/groups/{group}", Needs(Permission::ReadFleet), groups::show)
         .route(get.clone(), "/api/v1/groups/{group}/hosts", Needs(Permission::ReadFleet), groups::members)

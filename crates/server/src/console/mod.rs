@@ -22,6 +22,7 @@ pub mod assets;
 pub mod export;
 mod entrance;
 mod fill;
+mod clients;
 mod groups;
 pub mod handlers;
 pub mod lists;
@@ -40,6 +41,7 @@ pub fn routes() -> crate::http::routes::Routes<crate::app::Shared> {
         .merge(account::routes())
         .merge(alerts::routes())
         .merge(applications::routes())
+        .merge(clients::routes())
         .merge(groups::routes())
         .merge(people::routes())
         .merge(webhooks::routes())

@@ -24,6 +24,7 @@ pub const SECTIONS: &[(&str, &str, &str)] = &[
 pub const ADMINISTRATION: &[(&str, &str, &str)] = &[
     ("enrolment", "/console/enrolment", "Enrolment"),
     ("people", "/console/people", "People"),
+    ("clients", "/console/clients", "Clients"),
     ("webhooks", "/console/webhooks", "Webhooks"),
 ];
 
@@ -74,6 +75,8 @@ pages! {
     applications, ApplicationsTemplate, "applications.html", "applications", Applications, lists::APPLICATIONS;
     /// Draws one application's status.
     application, ApplicationTemplate, "application.html", "applications", ApplicationPage, lists::APPLICATIONS;
+    /// Draws the clients.
+    clients, ClientsTemplate, "clients.html", "clients", Clients, lists::HOSTS;
     /// Draws the groups of hosts.
     groups, GroupsTemplate, "groups.html", "groups", Groups, lists::HOSTS;
     /// Draws one group with its hosts.

@@ -10,6 +10,7 @@
 
 mod administration;
 mod alerts;
+mod clients;
 mod applications;
 mod findings;
 mod hosts;
@@ -24,6 +25,7 @@ pub use administration::{
     JoinCommand, NewSecret, People, PersonRow, RoleHeld, SecondFactorSetup, SessionRow, SquareCode, Tokens, WebhookRow, Webhooks,
 };
 pub use alerts::{AlertItem, Alerts};
+pub use clients::{ClientItem, Clients};
 pub use applications::{ApplicationBill, ApplicationEdit, ApplicationFinding, ApplicationPage, ApplicationRow, Applications};
 pub use findings::{Action, ActionKind, AdvisoryPage, AdvisoryRecord, AffectedHost, FindingRow, StateCounts};
 pub use hosts::{

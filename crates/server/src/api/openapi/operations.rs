@@ -172,6 +172,9 @@ pub const OPERATIONS: &[Operation] = &[
     get("/api/v1/applications/{application}/findings", "The findings of an application's own components", One("ApplicationFindings")),
     put("/api/v1/applications/{application}/sbom", "Give an application's SBOM (CycloneDX or SPDX, compressed or not); it is judged at once", One("ApplicationAnswer"))
         .takes_bytes(&[JSON, "application/octet-stream"]),
+    get("/api/v1/clients", "Clients that the asker may see, by name", List("ClientAnswer")),
+    post("/api/v1/clients", "Make a client, whose hosts and people are kept apart", One("ClientAnswer")).takes("NewClient"),
+    patch("/api/v1/clients/{client}", "Rename a client, put it away or take it back", One("ClientAnswer")).takes("ClientEdit"),
     get("/api/v1/groups", "Groups of hosts, by name", List("GroupAnswer")),
     post("/api/v1/groups", "Make a group, by a query or by hand", One("GroupAnswer"))
         .takes("NewGroup")

@@ -5,6 +5,7 @@ use super::reference;
 use crate::api::acts::{Edit, ManualHost, Reason, TokenMade, TokenWish};
 use crate::api::alerts::AlertRow;
 use crate::api::applications::{ApplicationAnswer, ApplicationFindings, ApplicationWish};
+use crate::api::clients::{ClientAnswer, ClientEdit, NewClient};
 use crate::api::findings::AdvisoryAnswer;
 use crate::api::groups::{GroupAnswer, GroupEdit, NamedHosts, NewGroup};
 use crate::api::history::{Entry, Moment};
@@ -75,7 +76,7 @@ fn own() -> Map<String, Value> {
     let typed = schemas![
         AdvisoryAnswer, AdvisoryRow, AlertRow, Answered, ApplicationAnswer, ApplicationFindings,
         ApplicationWish, Credentials, DeliveryRow, Departure, Disabled, Edit, Entry, FactorView, FindingRow,
-        Grant, Grants, GroupAnswer, GroupEdit, HostAnswer, HostRow, Labelled, Link, ManualHost, Moment,
+        Grant, Grants, ClientAnswer, ClientEdit, NewClient, GroupAnswer, GroupEdit, HostAnswer, HostRow, Labelled, Link, ManualHost, Moment,
         NamedHosts, NewApp, NewGroup, NewPasskey, NewPerson, NewToken, PackageRow, PasskeyQuestion, Password,
         PersonView, Proof, ProofsView, Proven, ProviderView, Question, Reason, Registered, SecretView,
         SessionView, SourcesAnswer, Standings, StepView, TokenMade, TokenView, TokenWish, VersionRow,

@@ -44,6 +44,16 @@ pub(in crate::console) fn no_tokens(words: &Words) -> Tokens {
     Tokens { rows: vec![], created: None, ..tokens(words) }
 }
 
+pub(in crate::console) fn clients(words: &Words) -> Clients {
+    let client = |name: &str, hosts, away: Option<i64>| ClientItem { id: words.say("01kclient"), name: words.say(name), made: ago(4000), away: away.map(ago), hosts };
+    let rows = vec![client("Hafenbetriebe", words.figure(118), None), client("Nordwerft", words.figure(0), None), client("Seilerei Ost", 0, Some(300))];
+    Clients { rows, changes: true }
+}
+
+pub(in crate::console) fn read_clients(words: &Words) -> Clients {
+    Clients { changes: false, ..clients(words) }
+}
+
 pub(in crate::console) fn alerts(words: &Words) -> Alerts {
     let alert = |kind: &str, text: &str, object: &str, link: Option<&str>, client: Option<&str>, hours| AlertItem {
         id: words.say("01kalert"),
