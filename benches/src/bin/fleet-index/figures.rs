@@ -178,7 +178,7 @@ fn pages(index: &Index, figures: &mut Vec<Figure>) -> Result<(), String> {
 
 fn digests(index: &Index, knowledge: &dyn Knowledge, figures: &mut Vec<Figure>) -> Result<(), String> {
     let clock = Clock::start()?;
-    let digests = index.digests(knowledge).map_err(|problem| format!("{problem:?}"))?;
+    let digests = index.digests(knowledge, &|epss| (vec![epss.score >= 0.1], None)).map_err(|problem| format!("{problem:?}"))?;
     let note = format!("{} names of which something is said", digests.len());
     figures.push(Figure::new("digest of what is known of every name", clock.cpu()?.as_secs_f64(), "s CPU", None, note));
     Ok(())
