@@ -143,7 +143,8 @@ def run(program, server, arguments, headers, more, report):
         words += ["--header", f"{name}:{value}"]
     for pattern in OUT:
         words += ["--exclude-path-regex", pattern]
-    done = subprocess.run(words + more, capture_output=True, text=True, env={**os.environ, "SCHEMATHESIS_HOOKS": ""})
+    # It leaves a folder of its own where it runs.
+    done = subprocess.run(words + more, capture_output=True, text=True, cwd=report.parent)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -177,6 +178,9 @@ def main():
             (folder / f"{who[2:]}.log").write_text(said)
             summary = re.findall(r"^.*(?:generated|passed|failed|No issues).*$", said, re.M)
             print(f"as {who}: exit {code}", *summary[-4:], sep="\n  ")
+            if "No test cases were generated" in said:
+                print("nothing was asked: give it more --seconds")
+                found = found or 2
             if code != 0:
                 print(said)
                 found = 1 if code == 1 else 2
