@@ -12,7 +12,7 @@ pub struct Up {
     child: Child,
     pub url: String,
     pub token: String,
-    sign_in: String,
+    pub sign_in: String,
 }
 
 impl Up {
