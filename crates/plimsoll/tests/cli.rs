@@ -2,6 +2,8 @@
 
 #[path = "cli/answers.rs"]
 mod answers;
+#[path = "cli/chaos/mod.rs"]
+mod chaos;
 #[path = "cli/console.rs"]
 mod console;
 #[path = "cli/contract.rs"]
