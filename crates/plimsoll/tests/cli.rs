@@ -2,6 +2,10 @@
 
 #[path = "cli/answers.rs"]
 mod answers;
+#[path = "cli/chaos/mod.rs"]
+mod chaos;
+#[path = "cli/checks.rs"]
+mod checks;
 #[path = "cli/console.rs"]
 mod console;
 #[path = "cli/contract.rs"]
@@ -12,6 +16,8 @@ mod contract;
 mod databases;
 #[path = "cli/deadlines.rs"]
 mod deadlines;
+#[path = "cli/evaluation.rs"]
+mod evaluation;
 #[path = "cli/fleet.rs"]
 mod fleet;
 #[path = "cli/honesty.rs"]
@@ -20,6 +26,10 @@ mod honesty;
 mod hostile;
 #[path = "cli/hosts.rs"]
 mod hosts;
+#[path = "cli/impostors.rs"]
+mod impostors;
+#[path = "cli/power/mod.rs"]
+mod power;
 #[path = "cli/readme.rs"]
 mod readme;
 #[path = "cli/remote.rs"]
@@ -28,6 +38,8 @@ mod remote;
 mod sandbox;
 #[path = "cli/servers.rs"]
 mod servers;
+#[path = "cli/storage.rs"]
+mod storage;
 #[path = "cli/terminal.rs"]
 mod terminal;
 #[path = "cli/versions.rs"]

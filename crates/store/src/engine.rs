@@ -84,6 +84,8 @@ pub(crate) struct Inner {
     /// process dies, however it dies.
     lock: Option<File>,
     poisoned: AtomicBool,
+    /// Told when a write was lost.
+    lost: tokio::sync::Notify,
     commits: AtomicU64,
     pub(crate) log_key: LogKey,
     pub(crate) sealing_key: [u8; 32],
@@ -152,6 +154,7 @@ impl Store {
             writers,
             lock,
             poisoned: AtomicBool::new(false),
+            lost: tokio::sync::Notify::new(),
             commits: AtomicU64::new(0),
             log_key,
             sealing_key,
@@ -187,6 +190,19 @@ impl Store {
         self.inner.poisoned.load(Ordering::SeqCst)
     }
 
+    /// Waits until the disk lost a write; gives what the process should end
+    /// with, for only a start reads what is really there.
+    pub async fn lost_write(&self) -> StoreError {
+        let lost = self.inner.lost.notified();
+        tokio::pin!(lost);
+        // From here on nothing is missed.
+        lost.as_mut().enable();
+        if !self.is_poisoned() {
+            lost.await;
+        }
+        poisoned()
+    }
+
     /// Asks the database for an answer, for readiness checks.
     ///
     /// # Errors
@@ -218,9 +234,25 @@ impl Store {
     pub(crate) async fn writer(&self) -> Result<Transaction<'static, Any>> {
         self.refuse_if_poisoned()?;
         Ok(match self.inner.engine {
-            Engine::Sqlite => self.inner.writers.begin_with("BEGIN IMMEDIATE").await?,
+            Engine::Sqlite => self.sqlite_writer().await?,
             Engine::Postgres => self.inner.writers.begin().await?,
         })
+    }
+
+    /// SQLite undoes a transaction by itself where the disk is full; the
+    /// connection does not hear of it, counts one too many from then on, and
+    /// begins no other. It is the only one that writes, so another takes its
+    /// place.
+    async fn sqlite_writer(&self) -> Result<Transaction<'static, Any>> {
+        const BEGIN: &str = "BEGIN IMMEDIATE";
+        match self.inner.writers.begin_with(BEGIN).await {
+            Err(sqlx::Error::InvalidSavePointStatement) => {
+                // It ends here either way; what it says to that helps nobody.
+                let _ = self.inner.writers.acquire().await?.close().await;
+                Ok(self.inner.writers.begin_with(BEGIN).await?)
+            }
+            begun => Ok(begun?),
+        }
     }
 
     /// Marks a point at which a test may end the process.
@@ -241,6 +273,7 @@ impl Store {
                 let error = StoreError::from(error);
                 if error.problem.code == "E-STORE-FSYNC" {
                     self.inner.poisoned.store(true, Ordering::SeqCst);
+                    self.inner.lost.notify_waiters();
                 }
                 Err(error)
             }
@@ -249,16 +282,20 @@ impl Store {
 
     fn refuse_if_poisoned(&self) -> Result<()> {
         if self.is_poisoned() {
-            return Err(StoreError::new(
-                ErrorKind::Unavailable,
-                "E-STORE-FSYNC",
-                "database",
-                "The disk lost an earlier write, so nothing is written any more.",
-                "Look at the disk and the kernel log, then start the server again.",
-            ));
+            return Err(poisoned());
         }
         Ok(())
     }
+}
+
+fn poisoned() -> StoreError {
+    StoreError::new(
+        ErrorKind::Unavailable,
+        "E-STORE-FSYNC",
+        "database",
+        "The disk lost an earlier write, so nothing is written any more.",
+        "Look at the disk and the kernel log, then start the server again.",
+    )
 }
 
 fn engine_of(url: &str) -> Result<Engine> {

@@ -10,9 +10,10 @@ pub struct Arguments {
     /// What the hosts do
     #[arg(value_enum)]
     pub mode: Mode,
-    /// Address of the server, plain http on this machine
-    #[arg(long)]
-    pub server: String,
+    /// Address of a server, plain http on this machine; once for each of
+    /// several that share a database, and hosts go to another when one dies
+    #[arg(long, required = true)]
+    pub server: Vec<String>,
     /// Where the hosts are kept between runs: ids and the seed of their keys
     #[arg(long)]
     pub state: PathBuf,
@@ -49,9 +50,9 @@ pub struct Arguments {
     /// Threads of the generator
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub threads: u16,
-    /// Process of the server, whose processor time, memory and writes are measured
+    /// Process of a server, whose processor time, memory and writes are measured
     #[arg(long)]
-    pub pid: Option<u32>,
+    pub pid: Vec<u32>,
     /// Unpacked root that the packages are read from [default: hosts/deb12-drifted of the test data]
     #[arg(long)]
     pub root: Option<PathBuf>,
@@ -72,13 +73,9 @@ pub enum Mode {
 }
 
 impl Arguments {
-    /// The server's address; only this machine is spoken to.
-    pub fn address(&self) -> Result<SocketAddr, String> {
-        let refused = |why: &str| format!("{}: {why}; write it as http://127.0.0.1:PORT", self.server);
-        let authority = self.server.trim_end_matches('/').strip_prefix("http://").ok_or_else(|| refused("is not plain http"))?;
-        let addresses = authority.to_socket_addrs().map_err(|error| refused(&error.to_string()))?;
-        let local = addresses.into_iter().find(|address| address.ip().is_loopback());
-        local.ok_or_else(|| refused("is not this machine; load is for one's own server only"))
+    /// The servers' addresses; only this machine is spoken to.
+    pub fn addresses(&self) -> Result<Vec<SocketAddr>, String> {
+        self.server.iter().map(|server| address(server)).collect()
     }
 
     /// The root that packages are read from.
@@ -88,4 +85,12 @@ impl Arguments {
             data.unwrap_or_else(|| PathBuf::from("../shared/data")).join("hosts/deb12-drifted")
         })
     }
+}
+
+fn address(server: &str) -> Result<SocketAddr, String> {
+    let refused = |why: &str| format!("{server}: {why}; write it as http://127.0.0.1:PORT");
+    let authority = server.trim_end_matches('/').strip_prefix("http://").ok_or_else(|| refused("is not plain http"))?;
+    let addresses = authority.to_socket_addrs().map_err(|error| refused(&error.to_string()))?;
+    let local = addresses.into_iter().find(|address| address.ip().is_loopback());
+    local.ok_or_else(|| refused("is not this machine; load is for one's own server only"))
 }

@@ -8,7 +8,7 @@ use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use plimsoll_formats::protocol::{self, Refusal, SignedRequest, headers};
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 
 /// Longest wait for an answer: beyond it an agent would have given up too.
@@ -16,10 +16,18 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Most bytes of an answer, as an agent takes them.
 const ANSWER: usize = 256 << 10;
 
-/// A connection that opens again when it breaks.
+/// How long a connection stays with another server before it tries its own
+/// again.
+const AWAY: Duration = Duration::from_secs(5);
+
+/// A connection that opens again when it breaks, to another server where its
+/// own is gone: what a balancer before the servers does.
 pub struct Connection {
-    address: SocketAddr,
+    /// Servers, its own first.
+    addresses: Vec<SocketAddr>,
     sender: Option<SendRequest<Full<Bytes>>>,
+    /// Since when it is with another server than its own.
+    away: Option<Instant>,
     /// How often it was opened.
     pub opened: u64,
 }
@@ -61,9 +69,11 @@ impl Answer {
 }
 
 impl Connection {
-    /// Prepares; the first request opens it.
-    pub fn new(address: SocketAddr) -> Self {
-        Self { address, sender: None, opened: 0 }
+    /// Prepares; the first request opens it. Connections take servers in turn.
+    pub fn new(servers: &[SocketAddr], turn: usize) -> Self {
+        let mut addresses = servers.to_vec();
+        addresses.rotate_left(turn.checked_rem(servers.len()).unwrap_or(0));
+        Self { addresses, sender: None, away: None, opened: 0 }
     }
 
     /// Sends one request and reads the answer; after an error the connection
@@ -79,6 +89,9 @@ impl Connection {
 
     async fn exchange(&mut self, letter: Letter<'_>) -> Result<Answer, String> {
         let request = sign(&letter)?;
+        if self.away.is_some_and(|since| since.elapsed() > AWAY) {
+            self.sender = None;
+        }
         let kept = match self.sender.take() {
             // A server may have closed it while it lay idle.
             Some(mut sender) => sender.ready().await.is_ok().then_some(sender),
@@ -96,7 +109,15 @@ impl Connection {
     }
 
     async fn open(&mut self) -> Result<SendRequest<Full<Bytes>>, String> {
-        let stream = TcpStream::connect(self.address).await.map_err(|error| error.to_string())?;
+        let mut stream = Err("no server was named".to_owned());
+        for (turn, address) in self.addresses.iter().enumerate() {
+            stream = TcpStream::connect(address).await.map_err(|error| error.to_string());
+            if stream.is_ok() {
+                self.away = (turn > 0).then(Instant::now);
+                break;
+            }
+        }
+        let stream = stream?;
         stream.set_nodelay(true).map_err(|error| error.to_string())?;
         let (mut sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
         tokio::spawn(connection);

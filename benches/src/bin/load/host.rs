@@ -43,6 +43,9 @@ pub struct Host {
     /// Whether it was answered in this run.
     #[serde(skip)]
     pub answered: bool,
+    /// Whether its last request broke off.
+    #[serde(skip)]
+    pub cut_off: bool,
 }
 
 /// What all turns share.
@@ -247,6 +250,7 @@ impl Host {
         let key = self.key(world);
         let sent = Instant::now();
         let answer = connection.post(Letter { path, host, key: &key, sequence, body, compressed }).await;
+        self.cut_off = answer.is_err();
         match answer {
             Ok(answer) if answer.status < 300 || answer.status == 409 => {
                 tally.note(kind, due, sent);
@@ -261,7 +265,7 @@ impl Host {
                 Err(self.pause(answer.retry_after))
             }
             Err(error) => {
-                tally.note_broken(&error);
+                tally.note_cut_off(&error);
                 Err(self.pause(None))
             }
         }

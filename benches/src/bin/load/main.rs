@@ -11,6 +11,9 @@
 //! load steady --server … --state fleet.json --seconds 300 --pid PID
 //! load storm  --server … --state fleet.json --seconds 120 --pid PID
 //! ```
+//!
+//! With several servers (`--server` and `--pid` once for each) the connections
+//! take them in turn, as a balancer would; one may be killed meanwhile.
 
 mod arguments;
 mod exchange;

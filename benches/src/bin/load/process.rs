@@ -20,12 +20,16 @@ struct Used {
 pub struct Process {
     pid: u32,
     start: Used,
+    /// Last seen: a process that was killed has used this much.
+    last: Used,
     memory: u64,
 }
 
 /// What a process used over a time.
 #[derive(Clone, Debug, Serialize)]
 pub struct Consumption {
+    /// Which process.
+    pub pid: u32,
     /// Processor time in seconds, user and system.
     pub cpu_seconds: f64,
     /// Processors in use on average.
@@ -44,7 +48,8 @@ pub struct Consumption {
 impl Process {
     /// Begins to watch.
     pub fn watch(pid: u32) -> Result<Self, String> {
-        Ok(Self { pid, start: used(pid)?, memory: memory(pid)? })
+        let start = used(pid)?;
+        Ok(Self { pid, start, last: start, memory: memory(pid)? })
     }
 
     /// Processor time of this program so far, in seconds.
@@ -52,25 +57,28 @@ impl Process {
         used(std::process::id()).map(|used| used.cpu)
     }
 
-    /// Looks at its memory.
+    /// Looks at what it uses, if it is still there.
     pub fn look(&mut self) {
-        if let Ok(memory) = memory(self.pid) {
+        if let (Ok(memory), Ok(used)) = (memory(self.pid), used(self.pid)) {
             self.memory = self.memory.max(memory);
+            self.last = used;
         }
     }
 
-    /// What it used since the beginning.
-    pub fn consumption(&self) -> Result<Consumption, String> {
-        let now = used(self.pid)?;
+    /// What it used since the beginning, until it ended.
+    pub fn consumption(&mut self) -> Consumption {
+        self.look();
+        let now = self.last;
         let cpu_seconds = now.cpu - self.start.cpu;
         let elapsed = now.at.duration_since(self.start.at).max(Duration::from_millis(1));
-        Ok(Consumption {
+        Consumption {
+            pid: self.pid,
             cpu_seconds,
             cores: cpu_seconds / elapsed.as_secs_f64(),
             memory_mib: self.memory as f64 / 1024.0,
             written_bytes: now.written.saturating_sub(self.start.written),
             write_calls: now.writes.saturating_sub(self.start.writes),
-        })
+        }
     }
 }
 
@@ -105,12 +113,12 @@ mod tests {
 
     #[test]
     fn watches_itself() {
-        let process = Process::watch(std::process::id()).unwrap();
+        let mut process = Process::watch(std::process::id()).unwrap();
         let mut sum = 0u64;
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(5) {
             (0..1_000_000u64).for_each(|number| sum = std::hint::black_box(sum.wrapping_mul(31) ^ number));
-            let consumption = process.consumption().unwrap();
+            let consumption = process.consumption();
             if consumption.cpu_seconds >= 0.05 {
                 assert!(consumption.memory_mib > 0.5 && consumption.cores > 0.0);
                 return;

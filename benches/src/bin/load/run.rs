@@ -30,7 +30,7 @@ struct Done {
 
 /// Lets the hosts speak for the time given and adds up.
 pub async fn run(arguments: &Arguments) -> Result<Summary, String> {
-    let address = arguments.address()?;
+    let addresses = arguments.addresses()?;
     let mut fleet = Fleet::open(&arguments.state)?;
     let hosts = choose(arguments, &mut fleet)?;
     let template = Template::read(&arguments.packages_root(), usize::from(arguments.packages), usize::from(arguments.drift))?;
@@ -43,17 +43,17 @@ pub async fn run(arguments: &Arguments) -> Result<Summary, String> {
         interval: arguments.interval,
         changing: arguments.changing,
     });
-    let mut process = arguments.pid.map(Process::watch).transpose()?;
+    let mut processes: Vec<Process> = arguments.pid.iter().map(|pid| Process::watch(*pid)).collect::<Result<_, _>>()?;
     let tally = Arc::new(Tally::default());
     let (opened, waited) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
     let (jobs, queue) = mpsc::channel::<Job>(usize::from(arguments.connections));
     let (back, returned) = mpsc::unbounded_channel::<Done>();
     let queue = Arc::new(Mutex::new(queue));
-    for _ in 0..arguments.connections {
+    for turn in 0..usize::from(arguments.connections) {
         let (world, tally, queue, back) = (Arc::clone(&world), Arc::clone(&tally), Arc::clone(&queue), back.clone());
         let (opened, waited) = (Arc::clone(&opened), Arc::clone(&waited));
+        let mut connection = Connection::new(&addresses, turn);
         tokio::spawn(async move {
-            let mut connection = Connection::new(address);
             loop {
                 let Some(mut job) = queue.lock().await.recv().await else { break };
                 waited.fetch_max(u64::try_from(job.due.elapsed().as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
@@ -68,20 +68,21 @@ pub async fn run(arguments: &Arguments) -> Result<Summary, String> {
     }
     drop(back);
     let (count, start) = (hosts.len(), Instant::now());
-    let hosts = schedule(arguments, hosts, jobs, returned, process.as_mut()).await;
+    let hosts = schedule(arguments, hosts, jobs, returned, &mut processes).await;
     let seconds = start.elapsed().as_secs_f64();
     let head = Head {
         mode: format!("{:?}", arguments.mode).to_lowercase(),
         hosts: count,
+        servers: addresses.len(),
         unanswered: count - hosts.iter().filter(|host| host.answered).count(),
+        left_cut_off: hosts.iter().filter(|host| host.cut_off).count(),
         seconds,
         connections_opened: opened.load(Ordering::Relaxed),
         longest_wait_ms: waited.load(Ordering::Relaxed) as f64 / 1e3,
         generator_cpu_seconds: Process::own_cpu().unwrap_or(0.0),
     };
     keep(fleet, &world, hosts).save(&arguments.state)?;
-    let consumption = process.map(|process| process.consumption()).transpose()?;
-    Ok(tally.summary(head, consumption))
+    Ok(tally.summary(head, processes.iter_mut().map(Process::consumption).collect()))
 }
 
 /// The hosts of this run.
@@ -107,7 +108,7 @@ async fn schedule(
     hosts: Vec<Host>,
     jobs: mpsc::Sender<Job>,
     mut returned: mpsc::UnboundedReceiver<Done>,
-    mut process: Option<&mut Process>,
+    processes: &mut [Process],
 ) -> Vec<Host> {
     let start = Instant::now();
     let count = hosts.len() as u32;
@@ -142,7 +143,7 @@ async fn schedule(
                 }
                 settle(done, &places, &mut due, &mut waiting, &mut out);
             }
-            _ = second.tick() => process.iter_mut().for_each(|process| process.look()),
+            _ = second.tick() => processes.iter_mut().for_each(Process::look),
             permit = jobs.reserve(), if is_due => {
                 let Some(Reverse((due, place))) = due.pop() else { continue };
                 if let (Ok(permit), Some(host)) = (permit, waiting.get_mut(place).and_then(Option::take)) {

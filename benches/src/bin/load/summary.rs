@@ -34,6 +34,7 @@ struct Counts {
     kinds: BTreeMap<Kind, (Histogram, Histogram)>,
     codes: BTreeMap<String, u64>,
     broken: BTreeMap<String, u64>,
+    cut_off: BTreeMap<String, u64>,
     unavailable: u64,
     without_retry_after: u64,
     longest_retry_after: u32,
@@ -70,8 +71,13 @@ impl Tally {
         count(&mut self.counts().broken, error);
     }
 
+    /// Counts a request that broke off: the host comes again.
+    pub fn note_cut_off(&self, error: &str) {
+        count(&mut self.counts().cut_off, error);
+    }
+
     /// Adds everything up.
-    pub fn summary(&self, head: Head, server: Option<Consumption>) -> Summary {
+    pub fn summary(&self, head: Head, servers: Vec<Consumption>) -> Summary {
         let counts = self.counts();
         let timing = |kind: &Kind, (due, sent): &(Histogram, Histogram)| Timing {
             kind: *kind,
@@ -84,11 +90,12 @@ impl Tally {
             requests: counts.kinds.iter().map(|(kind, both)| timing(kind, both)).collect(),
             refusals: counts.codes.clone(),
             broken: counts.broken.clone(),
+            cut_off: counts.cut_off.clone(),
             unavailable: counts.unavailable,
             unavailable_without_retry_after: counts.without_retry_after,
             longest_retry_after_seconds: counts.longest_retry_after,
             head,
-            server,
+            servers,
         }
     }
 }
@@ -105,8 +112,12 @@ pub struct Head {
     pub mode: String,
     /// Hosts.
     pub hosts: usize,
+    /// Servers.
+    pub servers: usize,
     /// Hosts that were never answered.
     pub unanswered: usize,
+    /// Hosts whose last request broke off and that did not come through again.
+    pub left_cut_off: usize,
     /// Wall time in seconds.
     pub seconds: f64,
     /// Connections opened, for as many as are kept.
@@ -170,14 +181,17 @@ pub struct Summary {
     pub refusals: BTreeMap<String, u64>,
     /// What should never happen, by text.
     pub broken: BTreeMap<String, u64>,
+    /// Requests that broke off, by text. With one server an error; with several
+    /// it is what happens when one dies, and the hosts must come through again.
+    pub cut_off: BTreeMap<String, u64>,
     /// Answers "come back later"; obeyed, and no error.
     pub unavailable: u64,
     /// Of those, without saying when: an error.
     pub unavailable_without_retry_after: u64,
     /// Longest time that one asked for.
     pub longest_retry_after_seconds: u32,
-    /// The server's own use, where its process was named.
-    pub server: Option<Consumption>,
+    /// The servers' own use, where their processes were named.
+    pub servers: Vec<Consumption>,
 }
 
 impl Summary {
@@ -190,7 +204,8 @@ impl Summary {
     /// Whether anything went wrong.
     pub fn has_errors(&self) -> bool {
         let wrong = self.refusals.keys().any(|code| !code.starts_with("409"));
-        wrong || !self.broken.is_empty() || self.unavailable_without_retry_after > 0 || self.head.unanswered > 0
+        let cut_off = self.head.left_cut_off > 0 || (self.head.servers < 2 && !self.cut_off.is_empty());
+        wrong || cut_off || !self.broken.is_empty() || self.unavailable_without_retry_after > 0 || self.head.unanswered > 0
     }
 }
 
@@ -212,21 +227,26 @@ impl fmt::Display for Summary {
             "503: {}, of them without Retry-After {}, longest {} s",
             self.unavailable, self.unavailable_without_retry_after, self.longest_retry_after_seconds
         )?;
+        for (what, count) in &self.cut_off {
+            writeln!(formatter, "cut off {count} x {what}")?;
+        }
+        if self.head.left_cut_off > 0 {
+            writeln!(formatter, "ERROR {} hosts were cut off and did not come through again", self.head.left_cut_off)?;
+        }
         for (what, count) in self.refusals.iter().chain(&self.broken) {
             writeln!(formatter, "ERROR {count} x {what}")?;
         }
-        if let Some(server) = &self.server {
-            let answers: u64 = self.requests.iter().map(|timing| timing.count).sum();
-            write!(
+        let answers: u64 = self.requests.iter().map(|timing| timing.count).sum();
+        for server in &self.servers {
+            writeln!(
                 formatter,
-                "server: {:.2} s CPU, {:.2} cores, {:.3} ms CPU an answer, {:.1} MiB, {} bytes written to storage, {} write calls",
-                server.cpu_seconds,
-                server.cores,
-                server.cpu_seconds * 1e3 / answers.max(1) as f64,
-                server.memory_mib,
-                server.written_bytes,
-                server.write_calls
+                "server {}: {:.2} s CPU, {:.2} cores, {:.1} MiB, {} bytes written to storage, {} write calls",
+                server.pid, server.cpu_seconds, server.cores, server.memory_mib, server.written_bytes, server.write_calls
             )?;
+        }
+        if !self.servers.is_empty() {
+            let cpu: f64 = self.servers.iter().map(|server| server.cpu_seconds).sum();
+            write!(formatter, "servers: {:.3} ms CPU an answer", cpu * 1e3 / answers.max(1) as f64)?;
         }
         Ok(())
     }

@@ -148,7 +148,7 @@ async fn hosts_join_check_in_change_and_come_back() {
     assert_eq!(joined.refusals, BTreeMap::new(), "{joined}");
     assert!(!joined.has_errors(), "{joined}");
     assert_eq!((joined.count(Kind::Enrol), joined.count(Kind::Report), joined.unavailable), (20, 20, 3), "{joined}");
-    assert!(joined.server.as_ref().is_some_and(|server| server.cpu_seconds > 0.0), "{joined}");
+    assert!(joined.servers.iter().all(|server| server.cpu_seconds > 0.0) && joined.servers.len() == 1, "{joined}");
     let reports: Vec<(usize, String)> = {
         let hosts = stub.hosts.lock().unwrap();
         hosts.values().map(|known| known.report.as_ref().unwrap()).map(|report| (report.report.components.len(), report.digest.clone())).collect()
@@ -169,13 +169,36 @@ async fn hosts_join_check_in_change_and_come_back() {
     assert!(!storm.has_errors(), "{storm}");
     assert_eq!((storm.unavailable, storm.head.unanswered), (10, 0), "{storm}");
     assert_eq!(*stub.faults.lock().unwrap(), Vec::<String>::new());
+
+    // Two servers, one of which dies: whoever was cut off comes through at the other.
+    let second = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    second.set_nonblocking(true).unwrap();
+    let both = format!("{address} --server http://{}", second.local_addr().unwrap());
+    let app = axum::Router::new().fallback(hear).with_state(Arc::clone(&stub));
+    // A runtime of its own, whose end cuts connections off as a kill does.
+    let doomed = tokio::runtime::Runtime::new().unwrap();
+    doomed.spawn(async move { axum::serve(tokio::net::TcpListener::from_std(second).unwrap(), app).await });
+    let words = format!("steady --seconds 8 --interval 1 --root {root} --server {both}");
+    let all = ["load"].into_iter().chain(words.split(' ')).map(str::to_owned).chain(["--state".to_owned(), state.display().to_string()]);
+    let arguments = Arguments::try_parse_from(all).unwrap();
+    let killed = async {
+        tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+        doomed.shutdown_background();
+    };
+    let (failed_over, ()) = tokio::join!(crate::run::run(&arguments), killed);
+    let failed_over = failed_over.unwrap();
+    assert!(!failed_over.has_errors() && failed_over.head.servers == 2, "{failed_over}");
+    assert!(failed_over.count(Kind::CheckIn) >= 60, "{failed_over}");
+    // Alone, the dead one is an error.
+    let alone = run(both.rsplit(' ').next().unwrap(), &state, &format!("steady --seconds 2 --interval 1 --root {root}")).await;
+    assert!(alone.has_errors() && !alone.cut_off.is_empty(), "{alone}");
 }
 
 #[tokio::test]
 async fn only_this_machine_is_spoken_to() {
     for address in ["http://192.0.2.1:80", "https://127.0.0.1:80", "127.0.0.1:80", "http://127.0.0.1"] {
         let arguments = Arguments::try_parse_from(["load", "storm", "--server", address, "--state", "x"]).unwrap();
-        assert!(arguments.address().is_err(), "{address}");
+        assert!(arguments.addresses().is_err(), "{address}");
     }
     for words in ["load storm --hosts 200001", "load steady --seconds 7201", "load enrol --per-minute 0"] {
         let all = words.split(' ').chain(["--server", "http://127.0.0.1:1", "--state", "x"]);

@@ -39,12 +39,12 @@ pub fn serve(arguments: &Serve, printer: &Printer) -> Result<Outcome, Failure> {
         let running = plimsoll_server::start(configuration).await?;
         printer.say(&format!("Plimsoll listens at {}", running.app.url));
         let refresh = arguments.update.then(|| tokio::spawn(refresh(running.app.configuration.advisories.clone(), true)));
-        until_told().await?;
+        let told = until_told(&running).await;
         if let Some(refresh) = refresh {
             refresh.abort();
         }
         running.stop().await;
-        Ok(Outcome::Clean)
+        told.map(|()| Outcome::Clean)
     })
 }
 
@@ -63,7 +63,7 @@ pub fn up(arguments: &Up, printer: &Printer) -> Result<Outcome, Failure> {
         // A database that somebody named is theirs to keep fresh.
         let own = arguments.serve.db.is_none();
         let refresh = own.then(|| tokio::spawn(refresh(running.app.configuration.advisories.clone(), false)));
-        let told = until_told().await;
+        let told = until_told(&running).await;
         if let Some(refresh) = refresh {
             refresh.abort();
         }
@@ -211,7 +211,8 @@ fn announce(running: &Running, steps: &FirstSteps, as_json: bool, printer: &Prin
     Ok(())
 }
 
-async fn until_told() -> Result<(), Failure> {
+/// Waits for a signal to end, or for a loss after which only a start helps.
+async fn until_told(running: &Running) -> Result<(), Failure> {
     let deaf = |error: std::io::Error| {
         Failure::unfinished(Problem::new("E-RUN", "the server", format!("cannot hear signals: {error}"), "report this as a bug"))
     };
@@ -220,6 +221,7 @@ async fn until_told() -> Result<(), Failure> {
     tokio::select! {
         _ = end.recv() => {}
         _ = interrupt.recv() => {}
+        lost = running.app.store.lost_write() => return Err(Failure::unfinished(*lost.problem)),
     }
     Ok(())
 }

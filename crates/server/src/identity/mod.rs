@@ -182,7 +182,7 @@ impl Identity {
             return Err(wrong("belongs to an account that is disabled"));
         };
         if token.last_used.is_none_or(|last| now.duration_since(last) >= session::TOUCH) {
-            self.directory.touch_token(token.id, now).await?;
+            untouched(self.directory.touch_token(token.id, now).await);
         }
         Ok(Principal::token(token.id, token.name, token.maker, maker.grants, token.grants))
     }
@@ -234,6 +234,14 @@ fn ambiguous() -> Refusal {
         "the request carries several credentials",
         "send either the session's cookie or one Authorization header",
     )
+}
+
+/// Says that a time of last use is not stored: what can still be read is not
+/// refused for that.
+fn untouched(outcome: Result<(), Unavailable>) {
+    if let Err(unavailable) = outcome {
+        tracing::warn!(%unavailable, "the time of last use is not stored");
+    }
 }
 
 impl From<Unavailable> for Refusal {

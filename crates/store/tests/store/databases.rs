@@ -101,7 +101,8 @@ pub fn server() -> Option<&'static Server> {
         .as_ref()
 }
 
-fn binaries() -> Option<PathBuf> {
+/// Where PostgreSQL's programs are; none where there is none.
+pub fn binaries() -> Option<PathBuf> {
     let mut found: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql").ok()?.flatten().map(|entry| entry.path().join("bin")).collect();
     found.retain(|path| path.join("initdb").is_file());
     found.sort();
@@ -109,7 +110,7 @@ fn binaries() -> Option<PathBuf> {
 }
 
 /// `initdb` and the server refuse to run as root.
-fn unprivileged(program: &Path) -> Command {
+pub fn unprivileged(program: &Path) -> Command {
     let is_root = Command::new("id").arg("-u").output().is_ok_and(|out| out.stdout == b"0\n");
     if !is_root {
         return Command::new(program);
