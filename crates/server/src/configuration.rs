@@ -1,5 +1,6 @@
 //! What a server is told when it starts.
 
+use crate::identity::oidc::SignIn;
 use crate::notices;
 use plimsoll_core::model::policy::PolicySet;
 use std::net::SocketAddr;
@@ -39,6 +40,8 @@ pub struct Configuration {
     pub trusted_proxies: Vec<std::net::IpAddr>,
     /// What goes out to other systems and people, and how.
     pub notices: notices::Settings,
+    /// Identity providers that people may sign in by.
+    pub sign_in: SignIn,
 }
 
 impl Configuration {

@@ -5,7 +5,7 @@ use crate::configuration::Configuration;
 use crate::evidence::Witnessed;
 use crate::fleet::Fleet;
 use crate::metrics::Metrics;
-use crate::outward::{Allowed, Outward};
+use crate::outward::Outward;
 use crate::notices::{self, Notices};
 use crate::phases::monitor::{Advisories, Look};
 use crate::phases::{evaluate, monitor};
@@ -81,7 +81,9 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
     let url = configuration.url(bound);
     let origins = Origins::new(&[&url]).map_err(|text| cannot_be_reached(&url, &text))?;
     let identity = identity(&store, &origins)?;
-    let oidc = Outward::new(Allowed::default()).and_then(|outward| Oidc::new(outward, Vec::new())).map_err(|text| cannot_be_reached(&url, &text))?;
+    let sign_in = configuration.sign_in.clone();
+    let oidc = Outward::new(sign_in.allowed).and_then(|outward| Oidc::new(outward, sign_in.providers));
+    let oidc = oidc.map_err(|text| Problem::new("E-SETTINGS", "sign_in", text, "correct the settings file"))?;
     let doors = Doors { identity: Arc::clone(&identity), oidc: Arc::new(oidc), origins: origins.clone() };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let app = Arc::new(App {
@@ -463,6 +465,7 @@ mod tests {
             silence_seconds: Configuration::SILENCE_SECONDS,
             trusted_proxies: Vec::new(),
             notices: Default::default(),
+            sign_in: Default::default(),
         }
     }
 

@@ -56,6 +56,9 @@ pub struct Serve {
     /// Address to listen at; TLS is the proxy's in front
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7557")]
     pub listen: SocketAddr,
+    /// Settings file: identity providers [default: settings.toml in the data folder, where there is one]
+    #[arg(long, value_name = "FILE", env = "PLIMSOLL_SETTINGS")]
+    pub settings: Option<PathBuf>,
     /// PostgreSQL to use instead of the embedded database
     #[arg(long, value_name = "URL", env = "PLIMSOLL_DATABASE", hide_env_values = true)]
     pub database: Option<String>,

@@ -8,7 +8,7 @@ use crate::printer::{Failure, Outcome, Printer};
 use plimsoll_core::model::problem::Problem;
 use plimsoll_server::notices::Settings;
 use plimsoll_server::notices::mail::Smtp;
-use plimsoll_server::outward::Allowed;
+use plimsoll_server::outward::{Allowed, host_and_port};
 use plimsoll_server::setup::{self, FirstSteps};
 use plimsoll_server::{Configuration, Running};
 use serde_json::json;
@@ -119,18 +119,18 @@ fn configuration(arguments: &Serve, data: &Path, root: Option<Vec<u8>>, evaluati
         silence_seconds: Configuration::SILENCE_SECONDS.max(arguments.check_in.saturating_mul(11)),
         trusted_proxies: arguments.trusted_proxy.clone(),
         notices: notices(arguments)?,
+        sign_in: plimsoll_server::settings::find(arguments.settings.as_deref(), data).map_err(Failure::input)?.sign_in,
     })
 }
 
 /// What goes out to other systems and people, and how.
 fn notices(arguments: &Serve) -> Result<Settings, Failure> {
     let inward = arguments.allow_inward.iter().map(|text| {
-        let parts = text.rsplit_once(':').and_then(|(host, port)| Some((host.to_owned(), port.parse::<u16>().ok()?)));
-        parts.filter(|(host, _)| !host.is_empty()).ok_or_else(|| {
+        host_and_port(text).ok_or_else(|| {
             Failure::input(Problem::new("E-USAGE", "--allow-inward", format!("{text:?} is no host and port"), "write HOST:PORT, as in the address: hooks.corp.example:443"))
         })
     });
-    let allowed = Allowed { inward: inward.collect::<Result<_, _>>()?, authorities: arguments.outward_ca.clone() };
+    let allowed = Allowed { inward: inward.collect::<Result<_, _>>()?, authorities: arguments.outward_ca.clone(), proxy: None };
     let smtp = match (&arguments.smtp, &arguments.mail_from) {
         (Some(url), Some(from)) => Some(Smtp { url: url.clone(), user: arguments.smtp_user.clone(), password: smtp_password(arguments)?, from: from.clone() }),
         _ => None,

@@ -283,8 +283,6 @@ async fn identitys_own_routes() {
     GET /api/v1/session/providers Public
     POST /api/v1/session/second Public
     GET /api/v1/tokens Needs(ReadPeople)
-    GET /sign-in/{provider} Public
-    GET /sign-in/{provider}/return Public
     ");
     assert!(run(routes, doors).await > 2_900);
 }

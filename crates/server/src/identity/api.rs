@@ -4,7 +4,7 @@
 
 use super::Identity;
 use super::factor::{NewApp, NewPasskey, ProofsView, Registered};
-use super::oidc::{Oidc, ProviderView, Return};
+use super::oidc::{Oidc, ProviderView};
 use super::people::{NewPerson, PersonView};
 use super::principal::{Principal, Strength, Who};
 use super::proof::{Proof, Question};
@@ -18,9 +18,9 @@ use crate::http::origin::Origins;
 use crate::http::problem::Refusal;
 use crate::http::routes::{Access, Routes};
 use axum::Json as Answer;
-use axum::extract::{FromRef, Path, Query, State};
+use axum::extract::{FromRef, Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use plimsoll_core::model::identifier::{PersonId, TokenId};
 use serde::{Deserialize, Serialize};
@@ -82,8 +82,6 @@ where
         .route(Method::POST, "/api/v1/session/link", Public, by_link)
         .route(Method::POST, "/api/v1/session/passkey/question", Public, ask_passkey)
         .route(Method::POST, "/api/v1/session/passkey", Public, by_passkey)
-        .route(Method::GET, "/sign-in/{provider}", Public, leave)
-        .route(Method::GET, "/sign-in/{provider}/return", Public, back)
         .route(Method::GET, "/api/v1/session", Account, who)
         .route(Method::DELETE, "/api/v1/session", Account, sign_out)
         .route(Method::POST, "/api/v1/session/proof/question", Account, ask_fresh)
@@ -242,39 +240,13 @@ async fn by_passkey(State(doors): State<Doors>, allowed: Allowed, headers: Heade
     doors.signed_in(&session, &headers)
 }
 
-async fn leave(State(doors): State<Doors>, allowed: Allowed, headers: HeaderMap, Path(provider): Path<String>) -> Reply {
-    let from = doors.browser(&allowed.caller, &headers);
-    let departure = doors.oidc.leave(&doors.identity, &provider, None, &from).await?;
-    Ok(([(header::SET_COOKIE, departure.cookie)], Redirect::to(departure.url.as_str())).into_response())
-}
-
-/// A POST, unlike [`leave`]: nobody else's page may send somebody to prove
-/// themselves.
+/// A POST, unlike leaving to sign in: nobody else's page may send somebody to
+/// prove themselves.
 async fn leave_to_prove(State(doors): State<Doors>, allowed: Allowed, headers: HeaderMap, Path(provider): Path<String>) -> Reply {
     let from = doors.browser(&allowed.caller, &headers);
     let departure = doors.oidc.leave(&doors.identity, &provider, Some(&allowed.principal), &from).await?;
     let address = serde_json::json!({ "location": departure.url.as_str() });
     Ok(([(header::SET_COOKIE, departure.cookie)], Answer(address)).into_response())
-}
-
-/// Goes on by a page of ours and not by a redirect: a strict cookie is not
-/// sent along in a chain of redirects that began at the provider.
-async fn back(
-    State(doors): State<Doors>,
-    allowed: Allowed,
-    headers: HeaderMap,
-    Path(provider): Path<String>,
-    Query(returned): Query<Return>,
-) -> Reply {
-    let from = doors.browser(&allowed.caller, &headers);
-    match doors.oidc.back(&doors.identity, &provider, &returned, &from).await? {
-        Step::Done(session) => {
-            let cookie = session.cookie(&doors.origins, &headers)?;
-            let page = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta http-equiv=\"refresh\" content=\"0;url=/\"><title>Signed in</title><p><a href=\"/\">Go on</a></p></html>";
-            Ok(([(header::SET_COOKIE, cookie)], Html(page)).into_response())
-        }
-        Step::Second(question) => Ok(Answer(StepView::Second(*question)).into_response()),
-    }
 }
 
 async fn who(State(doors): State<Doors>, allowed: Allowed) -> Reply<Answer<WhoView>> {

@@ -52,7 +52,7 @@ impl Stage {
         let folder = kept.path().to_owned();
         std::fs::create_dir_all(folder.join("sources/advisories")).unwrap();
         let inward = ports.iter().map(|port| ("127.0.0.1".to_owned(), *port)).collect();
-        let settings = Settings { allowed: Allowed { inward, authorities }, smtp, pace };
+        let settings = Settings { allowed: Allowed { inward, authorities, ..Allowed::default() }, smtp, pace };
         let mut stage = Self { folder, kept: Some(kept), runtime: None, running: None, token: String::new(), settings };
         stage.advisory("before", "TEST-2025-1", "unrelated", "low", "9");
         stage.build();
@@ -81,6 +81,7 @@ impl Stage {
             silence_seconds: 660,
             trusted_proxies: Vec::new(),
             notices: self.settings.clone(),
+            sign_in: Default::default(),
         };
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let running = runtime.block_on(plimsoll_server::start(configuration)).unwrap_or_else(|problem| panic!("{problem:?}"));
