@@ -2,6 +2,8 @@
 
 #[path = "cli/answers.rs"]
 mod answers;
+#[path = "cli/certificates.rs"]
+mod certificates;
 #[path = "cli/console.rs"]
 mod console;
 #[path = "cli/contract.rs"]
@@ -26,7 +28,11 @@ mod readme;
 mod sandbox;
 #[path = "cli/servers.rs"]
 mod servers;
+#[path = "cli/sign_in.rs"]
+mod sign_in;
 #[path = "cli/terminal.rs"]
 mod terminal;
+#[path = "cli/tls.rs"]
+mod tls;
 #[path = "cli/versions.rs"]
 mod versions;

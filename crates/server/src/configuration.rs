@@ -1,5 +1,6 @@
 //! What a server is told when it starts.
 
+use crate::http::tls;
 use crate::identity::oidc::SignIn;
 use crate::notices;
 use plimsoll_core::model::policy::PolicySet;
@@ -40,6 +41,8 @@ pub struct Configuration {
     pub trusted_proxies: Vec<std::net::IpAddr>,
     /// What goes out to other systems and people, and how.
     pub notices: notices::Settings,
+    /// Certificate of the server's own; none where a proxy in front ends TLS.
+    pub tls: Option<tls::Files>,
     /// Identity providers that people may sign in by.
     pub sign_in: SignIn,
 }
@@ -54,6 +57,7 @@ impl Configuration {
 
     /// The address to name to hosts and people.
     pub fn url(&self, bound: SocketAddr) -> String {
-        self.public_url.clone().unwrap_or_else(|| format!("http://{bound}"))
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        self.public_url.clone().unwrap_or_else(|| format!("{scheme}://{bound}"))
     }
 }

@@ -445,6 +445,42 @@ mod tests {
         (address, count)
     }
 
+    /// Through a proxy the name goes unresolved to the proxy, which may be
+    /// inward, as may hosts that are named so and asked without it.
+    #[tokio::test]
+    async fn behind_a_proxy() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let heard = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut buffer = [0; 1024];
+            let count = stream.read(&mut buffer).unwrap();
+            let _ = stream.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+            String::from_utf8_lossy(&buffer[..count]).into_owned()
+        });
+        let lookup: Lookup = Arc::new(|host, port| match host {
+            "proxy.corp.example" => Ok(vec![SocketAddr::new("127.0.0.1".parse().unwrap(), port)]),
+            other => Err(std::io::Error::other(format!("{other} is not ours to look up"))),
+        });
+        let proxy = Some(format!("http://user:hidden@proxy.corp.example:{port}"));
+        let inward = BTreeSet::from([("127.0.0.1".to_owned(), 1)]);
+        let allowed = Allowed { inward, proxy, ..Allowed::default() };
+        assert!(!format!("{allowed:?}").contains("hidden"));
+        let outward = Outward::with_lookup(allowed, lookup).unwrap();
+        let refusal = outward.send(Outbound::get(outward.check("https://idp.example/x").unwrap(), 100)).await.unwrap_err();
+        assert!(refusal.code() == "E-OUTBOUND" && !refusal.detail().contains("hidden"), "{refusal}");
+        let heard = heard.join().unwrap();
+        assert!(heard.starts_with("CONNECT idp.example:443 HTTP/1.1\r\n") && heard.contains("dXNlcjpoaWRkZW4="), "{heard}");
+        // Written as a number it is refused here, and what is inward is asked directly.
+        assert_eq!(outward.check("https://10.0.0.1/").unwrap_err().code(), "E-URL-BLOCKED");
+        let direct = outward.send(Outbound::get(Url::parse("https://127.0.0.1:1/").unwrap(), 100)).await.unwrap_err();
+        assert!(direct.detail().contains("127.0.0.1 is not ours to look up"), "{direct}");
+        for text in ["gopher://user:hidden@proxy", "socks5://user:hidden@proxy:1080", ""] {
+            let error = Outward::new(Allowed { proxy: Some(text.to_owned()), ..Allowed::default() }).unwrap_err();
+            assert!(!error.contains("hidden"), "{error}");
+        }
+    }
+
     /// C15, what only resolving shows: inward answers, mixed answers, a name
     /// server that changes its mind, a redirect inward.
     #[tokio::test]

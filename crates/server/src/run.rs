@@ -14,6 +14,7 @@ use crate::http::gate::Gate;
 use crate::http::limits::Limits;
 use crate::http::origin::Origins;
 use crate::http::routes::Routes;
+use crate::http::tls::{self, Tls};
 use crate::identity::api::Doors;
 use crate::identity::oidc::Oidc;
 use crate::identity::directory::Directory;
@@ -37,7 +38,7 @@ use tokio::task::JoinSet;
 
 /// Hosts read from the store at a time.
 const PAGE: u32 = 1000;
-/// How often the advisory database's file is looked at.
+/// How often the files of the advisory database and the certificate are looked at.
 const LOOK: Duration = Duration::from_secs(2);
 /// How often due dates are held against the clock.
 const RECOUNT: Duration = Duration::from_secs(30);
@@ -76,6 +77,7 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
     };
     let store = open_store(&configuration).await.map_err(|error| *error.problem)?;
     let listener = TcpListener::bind(configuration.listen).await.map_err(|error| cannot_listen(&configuration, &error))?;
+    let tls = configuration.tls.clone().map(Tls::open).transpose()?.map(Arc::new);
     let bound = listener.local_addr().map_err(|error| cannot_listen(&configuration, &error))?;
     let advisories = Advisories::at(configuration.advisories.clone(), configuration.advisories_key);
     let url = configuration.url(bound);
@@ -112,10 +114,14 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
     app.notices.judged_before.store(first.is_some(), Ordering::Release);
     let proxies = Proxies::new(app.configuration.trusted_proxies.iter().map(|address| IpNet::from(*address)).collect());
     let gate = Gate::new(identity, Some(Arc::new(agents::Signatures(Arc::clone(&app)))), origins, proxies, Limits::default());
+    let gate = gate.with_certificates(tls.as_ref().is_some_and(|tls| tls.asks_hosts()));
     let service = routes().serve(Arc::clone(&app), Arc::new(gate));
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
-    tasks.spawn(serve(listener, service, stopped.clone()));
+    tasks.spawn(serve(listener, tls.clone(), service, stopped.clone()));
+    if let Some(tls) = tls {
+        tasks.spawn(watch_certificate(tls, stopped.clone()));
+    }
     tasks.spawn(watch_advisories(Arc::clone(&app), stopped.clone()));
     tasks.spawn(keep_counts(Arc::clone(&app), stopped.clone()));
     tasks.spawn(flush_presence(Arc::clone(&app), stopped.clone()));
@@ -194,11 +200,24 @@ async fn load(app: &Shared) -> Result<(), StoreError> {
     crate::membership::refresh(app).await
 }
 
-async fn serve(listener: TcpListener, service: crate::http::routes::Guarded, mut stopped: watch::Receiver<bool>) {
+/// Looks at the files of the certificate.
+async fn watch_certificate(tls: Arc<Tls>, mut stopped: watch::Receiver<bool>) {
+    while pause(LOOK, &mut stopped).await {
+        match tls.look() {
+            tls::Look::Same => {}
+            tls::Look::Renewed => tracing::info!("another certificate is in force for new connections"),
+            tls::Look::Refused(problem) => {
+                tracing::error!(code = problem.code, place = problem.place, "the certificate in force stays: {}; {}", problem.text, problem.next);
+            }
+        }
+    }
+}
+
+async fn serve(listener: TcpListener, tls: Option<Arc<Tls>>, service: crate::http::routes::Guarded, mut stopped: watch::Receiver<bool>) {
     let end = async move {
         let _ = stopped.wait_for(|stopped| *stopped).await;
     };
-    if let Err(error) = crate::http::serve::serve(listener, service, end).await {
+    if let Err(error) = crate::http::serve::serve(listener, tls, service, end).await {
         tracing::error!(%error, "the server stopped listening");
     }
 }
@@ -465,6 +484,7 @@ mod tests {
             silence_seconds: Configuration::SILENCE_SECONDS,
             trusted_proxies: Vec::new(),
             notices: Default::default(),
+            tls: None,
             sign_in: Default::default(),
         }
     }

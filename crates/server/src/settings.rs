@@ -296,22 +296,22 @@ role = "auditor"
         let folder = folder();
         std::fs::write(folder.path().join("two-lines"), "hunter2\nhunter3\n").unwrap();
         let cases = [
-            ("client_id", "client_idd", "10:1"),
+            ("client_id", "client_idd", "11:1"),
             ("[sign_in]", "[sign_in]\nfriend = 1", "3:1"),
-            ("\"operator\"", "\"boss\"", "18:8"),
-            ("client_secret_file = \"secret\"", "client_secret = \"hunter2\"", "11:1"),
-            ("client_secret_file = \"secret\"", "client_secret_file = \"gone\"", "11:22"),
-            ("client_secret_file = \"secret\"", "client_secret_file = \"two-lines\"", "11:22"),
-            ("client_secret_file = \"secret\"", "client_secret_variable = \"ABSENT\"", "11:26"),
-            ("client_secret_file = \"secret\"", "client_secret_file = \"secret\"\nclient_secret_variable = \"THERE\"", "12:26"),
-            ("client = \"nordwerft\"\n", "", "19:14"),
+            ("\"operator\"", "\"boss\"", "19:8"),
+            ("client_secret_file = \"secret\"", "client_secret = \"hunter2\"", "12:1"),
+            ("client_secret_file = \"secret\"", "client_secret_file = \"gone\"", "12:22"),
+            ("client_secret_file = \"secret\"", "client_secret_file = \"two-lines\"", "12:22"),
+            ("client_secret_file = \"secret\"", "client_secret_variable = \"ABSENT\"", "12:26"),
+            ("client_secret_file = \"secret\"", "client_secret_file = \"secret\"\nclient_secret_variable = \"THERE\"", "13:26"),
+            ("client = \"nordwerft\"\n", "", "20:14"),
             ("\"idp.corp.example:8443\"", "\"idp.corp.example\"", "5:17"),
             ("\"http://u:hidden@proxy.corp.example:3128\"", "\"gopher://u:hidden@proxy\"", "4:9"),
             ("\"ca.pem\"", "\"secret\"", "3:11"),
             ("\"https://idp.corp.example:8443/realms/main\"", "\"https://10.0.0.5/\"", "7:1"),
             ("\"https://idp.corp.example:8443/realms/main\"", "\"http://idp.public.example/\"", "7:1"),
             ("name = \"corp\"", "name = \"co rp\"", "7:1"),
-            ("create_accounts = true", "create_accounts = \"yes\"", "14:19"),
+            ("create_accounts = true", "create_accounts = \"yes\"", "15:19"),
         ];
         for (from, to, place) in cases {
             assert!(WHOLE.contains(from), "{from}");

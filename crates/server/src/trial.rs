@@ -87,6 +87,7 @@ impl Trial {
             silence_seconds: Configuration::SILENCE_SECONDS,
             trusted_proxies: Vec::new(),
             notices: Default::default(),
+            tls: None,
             sign_in: Default::default(),
         };
         let running = start(configuration).await.unwrap_or_else(|problem| panic!("{problem:?}"));

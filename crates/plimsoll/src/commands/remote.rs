@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 const PAGE: usize = 1000;
 
 fn client(remote: &Remote) -> Result<Client, Failure> {
-    Client::new(&remote.server, &remote.token)
+    Client::new(remote)
 }
 
 /// Asks page by page, so that no list is cut without a word.

@@ -6,6 +6,7 @@ use crate::arguments::{Serve, Up};
 use crate::places;
 use crate::printer::{Failure, Outcome, Printer};
 use plimsoll_core::model::problem::Problem;
+use plimsoll_server::http::tls;
 use plimsoll_server::notices::Settings;
 use plimsoll_server::notices::mail::Smtp;
 use plimsoll_server::outward::{Allowed, host_and_port};
@@ -53,12 +54,15 @@ pub fn serve(arguments: &Serve, printer: &Printer) -> Result<Outcome, Failure> {
 pub fn up(arguments: &Up, printer: &Printer) -> Result<Outcome, Failure> {
     log(printer);
     let data = folder(arguments.serve.data.as_deref())?;
+    if arguments.serve.tls_client_ca.is_some() {
+        return Err(Failure::input(Problem::new("E-USAGE", "--tls-client-ca", "needs a certificate on each host, which `up` does not make", "use `plimsoll serve`")));
+    }
     let root = evaluation_root(&data)?;
     let configuration = configuration(&arguments.serve, &data, Some(root), true)?;
     runtime()?.block_on(async {
         let running = plimsoll_server::start(configuration).await?;
         let steps = setup::first_steps(&running.app).await?;
-        let mut agent = join(&running, &data, &steps)?;
+        let mut agent = join(&running, &data, &steps, arguments.ca.as_deref())?;
         announce(&running, &steps, arguments.json, printer)?;
         // A database that somebody named is theirs to keep fresh.
         let own = arguments.serve.db.is_none();
@@ -119,6 +123,12 @@ fn configuration(arguments: &Serve, data: &Path, root: Option<Vec<u8>>, evaluati
         silence_seconds: Configuration::SILENCE_SECONDS.max(arguments.check_in.saturating_mul(11)),
         trusted_proxies: arguments.trusted_proxy.clone(),
         notices: notices(arguments)?,
+        tls: match (&arguments.tls_certificate, &arguments.tls_key) {
+            (Some(certificate), Some(key)) => {
+                Some(tls::Files { certificate: certificate.clone(), key: key.clone(), client_authorities: arguments.tls_client_ca.clone() })
+            }
+            _ => None,
+        },
         sign_in: plimsoll_server::settings::find(arguments.settings.as_deref(), data).map_err(Failure::input)?.sign_in,
     })
 }
@@ -174,13 +184,16 @@ fn evaluation_root(data: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 /// Starts this machine's agent as a process of its own.
-fn join(running: &Running, data: &Path, steps: &FirstSteps) -> Result<Child, Failure> {
+fn join(running: &Running, data: &Path, steps: &FirstSteps, ca: Option<&Path>) -> Result<Child, Failure> {
     let state = data.join("agent");
     let mut command = Command::new("/proc/self/exe");
     command.arg("agent").arg("--state").arg(&state).arg("--server").arg(&running.app.url).stdin(Stdio::null());
     if let Some(token) = &steps.enrolment {
         // Through the environment: other users can read a command line.
         command.env("PLIMSOLL_TOKEN", token);
+    }
+    if let Some(ca) = ca {
+        command.arg("--ca").arg(ca);
     }
     if let Some(digest) = &running.app.root_digest {
         command.arg("--root-digest").arg(digest);

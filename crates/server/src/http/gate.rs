@@ -32,6 +32,14 @@ const REQUEST: HeaderName = HeaderName::from_static("plimsoll-request");
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
 
+/// The client showed a certificate of an authority that the server asks for;
+/// put there by [`super::serve`].
+#[derive(Clone, Copy, Debug)]
+pub struct Certified;
+
+/// Where the routes of hosts begin.
+const HOSTS: &str = "/agent/";
+
 /// Checks a host's signature over a request; the room of agents provides it.
 #[async_trait]
 pub trait HostCheck: Send + Sync {
@@ -50,6 +58,7 @@ pub struct Gate {
     proxies: Proxies,
     limits: Limits,
     load: Load,
+    certificates: bool,
 }
 
 impl Gate {
@@ -63,7 +72,14 @@ impl Gate {
         limits: Limits,
     ) -> Self {
         let load = Load::new(&limits);
-        Self { identity, hosts, origins, proxies, limits, load }
+        Self { identity, hosts, origins, proxies, limits, load, certificates: false }
+    }
+
+    /// Lets hosts in only where their connection shows a certificate, beside
+    /// the signature of each request.
+    #[must_use]
+    pub fn with_certificates(self, asked: bool) -> Self {
+        Self { certificates: asked, ..self }
     }
 
     /// Limits it holds.
@@ -240,6 +256,14 @@ fn check_shape(gate: &Gate, request: &Request) -> Result<(), Refusal> {
             "E-HEADERS",
             format!("the request has {count} headers, the limit is {limit}"),
             "send fewer headers",
+        ));
+    }
+    if gate.certificates && request.uri().path().starts_with(HOSTS) && request.extensions().get::<Certified>().is_none() {
+        return Err(Refusal::new(
+            StatusCode::FORBIDDEN,
+            "E-CERTIFICATE",
+            "this server asks hosts for a certificate, and none was shown",
+            "name client_certificate_file and client_key_file in the agent's settings",
         ));
     }
     Ok(())

@@ -14,6 +14,7 @@ pub mod path;
 pub mod problem;
 pub mod routes;
 pub mod serve;
+pub mod tls;
 
 #[cfg(test)]
 pub mod matrix;

@@ -81,6 +81,7 @@ impl Stage {
             silence_seconds: 660,
             trusted_proxies: Vec::new(),
             notices: self.settings.clone(),
+            tls: None,
             sign_in: Default::default(),
         };
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
