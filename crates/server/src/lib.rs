@@ -12,6 +12,7 @@ pub mod applications;
 pub mod configuration;
 pub mod console;
 pub mod evidence;
+pub mod exposure;
 pub mod fleet;
 pub mod follow;
 pub mod http;

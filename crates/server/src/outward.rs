@@ -453,10 +453,15 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         let heard = std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
-            let mut buffer = [0; 1024];
-            let count = stream.read(&mut buffer).unwrap();
+            let mut heard = String::new();
+            while !heard.ends_with("\r\n\r\n") {
+                let mut buffer = [0; 1024];
+                let count = stream.read(&mut buffer).unwrap();
+                assert!(count > 0, "{heard}");
+                heard.push_str(&String::from_utf8_lossy(&buffer[..count]));
+            }
             let _ = stream.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
-            String::from_utf8_lossy(&buffer[..count]).into_owned()
+            heard
         });
         let lookup: Lookup = Arc::new(|host, port| match host {
             "proxy.corp.example" => Ok(vec![SocketAddr::new("127.0.0.1".parse().unwrap(), port)]),

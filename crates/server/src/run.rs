@@ -131,6 +131,7 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
         tasks.spawn(follow::follow(Arc::clone(&app), position, stopped.clone()));
     }
     tasks.spawn(keep_evidence(Arc::clone(&app), stopped.clone()));
+    tasks.spawn(crate::exposure::run(Arc::clone(&app), stopped.clone()));
     tasks.spawn(notices::publish::run(Arc::clone(&app), stopped.clone()));
     tasks.spawn(notices::send::run(Arc::clone(&app), stopped));
     Ok(Running { app, bound, stop, tasks })

@@ -22,6 +22,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 2, name: "identity", sql: include_str!("migrations/0002_identity.sql") },
     Migration { number: 3, name: "notices", sql: include_str!("migrations/0003_notices.sql") },
     Migration { number: 4, name: "applications", sql: include_str!("migrations/0004_applications.sql") },
+    Migration { number: 5, name: "exposure", sql: include_str!("migrations/0005_exposure.sql") },
 ];
 
 const REGISTER: &str = "CREATE TABLE IF NOT EXISTS migrations (

@@ -26,7 +26,8 @@ fn people_sign_in_at_a_provider() {
         eprintln!("skipped: no oidc-provider in e2e/ (npm ci)");
         return;
     }
-    let small = Small::new(&[]);
+    let small = Small::new(&[("alpha", "1.0")]);
+    small.advise("TEST-2026-1", "low", "2026-03-01", "alpha", "2.0");
     small.build(&[]);
     let free = || TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").to_string();
     let (console, issuer) = (free(), format!("https://{}", free()));

@@ -53,7 +53,8 @@ fn hosts_and_people_come_by_tls_and_hosts_by_their_certificates() {
         eprintln!("skipped: this machine has no dpkg");
         return;
     }
-    let small = Small::new(&[]);
+    let small = Small::new(&[("alpha", "1.0")]);
+    small.advise("TEST-2026-1", "low", "2026-03-01", "alpha", "2.0");
     small.build(&[]);
     let (authority, hosts) = (Authority::new(), Authority::new());
     let (certificate, key, ca) = (small.path("cert.pem"), small.path("key.pem"), small.path("ca.pem"));

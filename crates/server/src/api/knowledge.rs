@@ -1,15 +1,16 @@
-//! What answers rest on: sources and policy.
+//! What answers rest on, sources and policy; and how exposed the fleet was.
 
-use super::Answer;
+use super::{Answer, hosts, parameter};
 use crate::http::gate::Allowed;
 use crate::app::Shared;
+use crate::exposure::{self, Exposure};
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use jiff::Timestamp;
 use plimsoll_core::model::problem::Problem;
 use plimsoll_core::model::scan::PolicyInForce;
 use plimsoll_core::model::source::Source;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// The advisory database and its sources.
@@ -51,4 +52,23 @@ pub async fn sources(State(app): State<Shared>, _allowed: Allowed) -> Answer<Sou
 /// Shows the policies in force.
 pub async fn policy(State(app): State<Shared>, _allowed: Allowed) -> Answer<Vec<PolicyInForce>> {
     Ok(Json(app.configuration.policies.in_force()))
+}
+
+/// Which days, and whose.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Days {
+    days: Option<u32>,
+    host: Option<String>,
+}
+
+/// Shows how many findings were open at the end of each day.
+pub async fn exposure(State(app): State<Shared>, allowed: Allowed, Query(asked): Query<Days>) -> Answer<Vec<Exposure>> {
+    let days = asked.days.unwrap_or(exposure::SHOWN);
+    if days == 0 || days > exposure::LONGEST {
+        return Err(parameter("days", format!("{days} days were asked for, allowed are 1 to {}", exposure::LONGEST), "ask for fewer"));
+    }
+    let Some(host) = asked.host else { return Ok(Json(exposure::over_time(&app, &allowed.scope, days).await?)) };
+    let host = hosts::seen_host(&app, &allowed.scope, &host, |managed| managed.registration.id)?;
+    Ok(Json(exposure::of_host(&app, host, days).await?))
 }

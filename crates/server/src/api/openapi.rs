@@ -12,6 +12,7 @@ use super::history::{Entry, Moment};
 use super::hosts::HostAnswer;
 use super::knowledge::SourcesAnswer;
 use super::packages::{PackageRow, VersionRow};
+use crate::exposure::Exposure;
 use crate::fleet::question::{AdvisoryRow, FindingRow, HostRow, Standings};
 use crate::http::gate::Allowed;
 use crate::notices::acts::{DeliveryRow, WebhookEdit, WebhookMade, WebhookRow, WebhookWish};
@@ -114,6 +115,14 @@ const OPERATIONS: &[Operation] = &[
     },
     Operation { method: "get", path: "/api/v1/packages/{stream}/{name}", summary: "A package's versions with the hosts that have each", query: &[], body: None, answer: Shape::List("VersionRow") },
     Operation { method: "get", path: "/api/v1/sources", summary: "The advisory database and its sources", query: &[], body: None, answer: Shape::One("SourcesAnswer") },
+    Operation {
+        method: "get",
+        path: "/api/v1/exposure",
+        summary: "Open findings at the end of each day by priority and due date, oldest first",
+        query: &[("days", "days back from today, 1 to 366, 90 unless given"), ("host", "one host instead of all that you may see")],
+        body: None,
+        answer: Shape::List("Exposure"),
+    },
     Operation { method: "get", path: "/api/v1/policy", summary: "The policies in force", query: &[], body: None, answer: Shape::Any },
     Operation { method: "get", path: "/api/v1/evidence", summary: "Entries of the evidence log, oldest first", query: &WINDOW, body: None, answer: Shape::List("Entry") },
     Operation { method: "get", path: "/api/v1/applications", summary: "Applications, by name", query: &[], body: None, answer: Shape::List("ApplicationAnswer") },

@@ -30,6 +30,7 @@ pub fn routes() -> Routes<Shared> {
         .route(get.clone(), "/api/v1/packages", Needs(Permission::ReadFleet), packages::list)
         .route(get.clone(), "/api/v1/packages/{stream}/{name}", Needs(Permission::ReadFleet), packages::show)
         .route(get.clone(), "/api/v1/sources", Needs(Permission::ReadKnowledge), knowledge::sources)
+        .route(get.clone(), "/api/v1/exposure", Needs(Permission::ReadFleet), knowledge::exposure)
         .route(get.clone(), "/api/v1/policy", Needs(Permission::ReadPolicy), knowledge::policy)
         .route(get.clone(), "/api/v1/applications", Needs(Permission::ReadFleet), applications::list)
         .route(get.clone(), "/api/v1/applications/{application}", Needs(Permission::ReadFleet), applications::show)

@@ -35,6 +35,6 @@ pub use packages::{PackageHost, PackagePage, PackageRow, PackageUpdate, PackageV
 pub use shell::{Abilities, Answer, Choice, DatabaseAge, Facet, Listing, Notice, Reader, Shell};
 pub use sign_in::{OidcProvider, Search, SearchHit, SignIn, SignInStep, Trouble};
 pub use today::{
-    DeadlineBar, FlaggedHost, FleetCell, FleetStrip, NewFinding, SilentHost, StaleSource, Today,
+    DeadlineBar, ExposureDay, ExposurePicture, FlaggedHost, FleetCell, FleetStrip, NewFinding, SilentHost, StaleSource, Today,
     Work, WorkItem,
 };

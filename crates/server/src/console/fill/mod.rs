@@ -38,12 +38,7 @@ fn instant(seconds: i64) -> Option<Timestamp> {
 
 /// The verdict of a due date.
 fn verdict(due: Option<Timestamp>, clock: Clock) -> Verdict {
-    match due {
-        None => Verdict::Unknown,
-        Some(due) if due < clock.now => Verdict::Overdue,
-        Some(due) if due.as_second() <= clock.now.as_second() + crate::fleet::judged::SOON_SECONDS => Verdict::DueSoon,
-        Some(_) => Verdict::OpenInTime,
-    }
+    crate::fleet::judged::verdict(due.map(Timestamp::as_second), clock.now)
 }
 
 /// How a host stands, in one word.

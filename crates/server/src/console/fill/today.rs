@@ -1,7 +1,7 @@
 //! Today: what needs doing.
 
 use super::super::views::{
-    Condition, DeadlineBar, FlaggedHost, FleetCell, FleetStrip, NewFinding, PendingHost, SilentHost, StaleSource, Today, Work,
+    Condition, DeadlineBar, ExposurePicture, FlaggedHost, FleetCell, FleetStrip, NewFinding, PendingHost, SilentHost, StaleSource, Today, Work,
     WorkItem,
 };
 use super::{condition, instant, verdict};
@@ -36,6 +36,7 @@ pub async fn today(app: &App, scope: &Scope, seen: &RoaringBitmap, clock: Clock)
     let week = clock.now.saturating_sub(jiff::SignedDuration::from_hours(7 * 24)).unwrap_or(Timestamp::MIN);
     let changes = app.store.transitions_since(&stored(scope), week, CHANGES).await?;
     let limit = app.configuration.policies.max_feed_age.seconds();
+    let exposure = ExposurePicture::of(crate::exposure::over_time(app, scope, crate::exposure::SHOWN).await);
     let stale = app.advisories.held().map_or_else(Vec::new, |held| held.sources(clock.now, limit));
     let fleet = app.fleet.read();
     let hosts: Vec<&Managed> = seen.iter().filter_map(|number| fleet.numbered(number)).collect();
@@ -74,6 +75,7 @@ pub async fn today(app: &App, scope: &Scope, seen: &RoaringBitmap, clock: Clock)
         reboots: hosts.iter().filter(|managed| managed.judged.as_ref().and_then(|judged| judged.reboot) == Some(true)).count() as u64,
         deadlines: deadlines(&hosts, clock),
         fleet: strip(&hosts, clock),
+        exposure,
     })
 }
 
