@@ -281,3 +281,58 @@ async fn a_new_advisory_reaches_an_applications_components() {
     let listed = trial.get(&owner, "/console/applications.json").await.json();
     assert_eq!((listed[0]["findings"].clone(), listed[0]["components"].clone()), (json!(1), json!(3)));
 }
+
+/// Whoever sees several clients may look at one of them: every list, count,
+/// search and picture then is of that one, for them alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_client_at_a_time() {
+    let trial = Trial::start().await;
+    let mut owner = trial.owner().await;
+    let home = trial.app().store.clients(&plimsoll_store::Scope::All).await.unwrap()[0].id;
+    let mut clients = vec![home];
+    for name in ["Nordwerft", "Elbtal"] {
+        let intent = plimsoll_store::Intent::new(plimsoll_store::Actor::server(), jiff::Timestamp::now(), "client.add", "client");
+        let mut change = trial.app().store.begin(intent).await.unwrap();
+        clients.push(change.add_client(name).await.unwrap().id);
+        change.commit(None).await.unwrap();
+    }
+    crate::membership::refresh(trial.app()).await.unwrap();
+    for (client, name) in clients.iter().zip(["own-1", "ship-1", "river-1"]) {
+        let made = trial.send(&owner, "POST", "/api/v1/hosts", &serde_json::json!({ "name": name, "client": client })).await;
+        assert_eq!(made.status, StatusCode::OK, "{made:?}");
+    }
+    let mut per = trial.person(&mut owner, "per", "viewer", &format!("{}|", clients[1])).await;
+    let own = trial.get(&per, "/console").await;
+    assert!(!own.body.contains("/console/client"), "one client is no choice");
+    assert_eq!(trial.get(&owner, "/console").await.body.matches("<option value=\"01").count(), 3, "the owner may choose");
+
+    let session = owner.cookie.clone().unwrap();
+    let mut chooser = owner.clone();
+    let chosen = trial.post(&mut chooser, "/console/client", &[("client", &clients[1].to_string())]).await;
+    assert_eq!((chosen.status, chosen.location.as_str()), (StatusCode::SEE_OTHER, "/console"), "{chosen:?}");
+    let focused = Asker { cookie: Some(format!("{session}; {}", chosen.cookie.unwrap())), ..Asker::default() };
+    let names = |body: &str| ["own-1", "ship-1", "river-1"].map(|name| body.contains(name));
+    for path in ["/console", "/console/hosts", "/console/search?q=-1", "/console/activity", "/console/hosts.csv"] {
+        let (all, one) = (trial.get(&owner, path).await, trial.get(&focused, path).await);
+        assert_eq!((all.status, one.status), (StatusCode::OK, StatusCode::OK), "{path}");
+        if path != "/console/activity" {
+            assert_eq!(names(&all.body), [true; 3], "{path}");
+        }
+        assert!(!names(&one.body)[0] && !names(&one.body)[2], "{path}: {}", one.body);
+        if !path.ends_with(".csv") {
+            assert!(one.body.contains("Only <strong>Nordwerft</strong> is shown"), "{path}");
+        }
+    }
+    assert!(trial.get(&focused, "/console").await.body.contains("1 host"));
+    let standings = trial.get(&focused, "/api/v1/standings").await.json();
+    assert_eq!(standings["hosts"], 1, "{standings}");
+    assert_eq!(trial.get(&focused, "/console/people").await.status, StatusCode::OK, "people belong to no client");
+    // It gives no right, and what one may not see is no choice.
+    let stolen = Asker { cookie: Some(format!("{}; plimsoll-client-8443={}", per.cookie.clone().unwrap(), clients[2])), ..Asker::default() };
+    assert_eq!(names(&trial.get(&stolen, "/console/hosts").await.body), [false, true, false]);
+    assert_eq!(trial.post(&mut per, "/console/client", &[("client", &clients[2].to_string())]).await.status, StatusCode::NOT_FOUND);
+    let program = Asker { token: Some(trial.first.token.clone()), cookie: None };
+    assert_eq!(trial.get(&program, "/api/v1/standings").await.json()["hosts"], 3, "programs are not narrowed");
+    let all = trial.post(&mut chooser.clone(), "/console/client", &[("client", "")]).await;
+    assert_eq!(all.cookie.as_deref(), Some("plimsoll-client-8443="), "{all:?}");
+}

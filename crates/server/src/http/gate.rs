@@ -11,6 +11,7 @@ use super::problem::{Refusal, RefusedAs};
 use super::routes::{Access, Declared, is_safe};
 use super::{body, headers};
 use crate::identity::Identity;
+use crate::identity::cookie::Kind;
 use crate::identity::principal::{Principal, Who, sign_in_first};
 use crate::identity::role::Scope;
 use async_trait::async_trait;
@@ -97,6 +98,16 @@ impl Gate {
         &self.origins
     }
 
+    /// Who it is, narrowed to the client that a person wants to see now.
+    async fn authenticate(&self, parts: &Parts, caller: &Caller) -> Result<Principal, Refusal> {
+        let principal = self.identity.authenticate(parts, &self.origins, caller).await?;
+        let focus = self.origins.of_host(&parts.headers).and_then(|own| Kind::Client.text(own, &parts.headers)?.parse().ok());
+        Ok(match (&principal.who, focus) {
+            (Who::Person { .. }, Some(client)) => principal.focused(client),
+            _ => principal,
+        })
+    }
+
     async fn admit(&self, declared: &Declared, parts: &Parts) -> Result<(Principal, Scope), Refusal> {
         let caller = Caller::of(parts);
         let changes = !is_safe(&parts.method);
@@ -107,8 +118,7 @@ impl Gate {
                     self.origins.check(parts)?;
                 }
                 // A stale cookie must not bar the way to the sign-in page.
-                let principal = self.identity.authenticate(parts, &self.origins, &caller).await;
-                match principal {
+                match self.authenticate(parts, &caller).await {
                     Ok(principal) => Ok((principal, Scope::nothing())),
                     Err(refusal) if refusal.status() == StatusCode::UNAUTHORIZED => {
                         Ok((Principal::nobody(), Scope::nothing()))
@@ -117,7 +127,7 @@ impl Gate {
                 }
             }
             Access::Account | Access::Needs(_) => {
-                let principal = self.identity.authenticate(parts, &self.origins, &caller).await?;
+                let principal = self.authenticate(parts, &caller).await?;
                 if changes && matches!(principal.who, Who::Person { .. }) {
                     self.origins.check(parts)?;
                 }

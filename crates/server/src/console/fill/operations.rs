@@ -12,7 +12,7 @@ use crate::fleet::question::Standing;
 use crate::http::gate::Allowed;
 use crate::http::problem::Refusal;
 use jiff::SignedDuration;
-use plimsoll_core::model::identifier::GroupId;
+use plimsoll_core::model::identifier::{ClientId, GroupId};
 use plimsoll_core::model::policy::{Condition, Policy, Rule, Within};
 use plimsoll_core::model::source::{Source, SourceTrouble};
 use plimsoll_formats::policy::PRESETS;
@@ -160,8 +160,8 @@ fn condition(condition: &Condition) -> String {
 /// # Errors
 ///
 /// What the store meets.
-pub async fn activity(app: &Shared, query: ListQuery) -> Result<(Listing<EvidenceEntry>, Option<Checkpoint>), Refusal> {
-    let rows = activity_rows(app, &query, ENTRIES as usize).await?;
+pub async fn activity(app: &Shared, focus: Option<ClientId>, query: ListQuery) -> Result<(Listing<EvidenceEntry>, Option<Checkpoint>), Refusal> {
+    let rows = activity_rows(app, focus, &query, ENTRIES as usize).await?;
     let checkpoint = app.store.checkpoint().await?.map(|checkpoint| Checkpoint {
         origin: checkpoint.origin,
         size: checkpoint.size,
@@ -172,15 +172,17 @@ pub async fn activity(app: &Shared, query: ListQuery) -> Result<(Listing<Evidenc
     Ok((page(query, rows, Vec::new()), checkpoint))
 }
 
-/// The newest entries that the query asks for, at most `most`.
+/// The newest entries that the query asks for, of one client or all, at most
+/// `most`.
 ///
 /// # Errors
 ///
 /// What the store meets.
-pub async fn activity_rows(app: &Shared, query: &ListQuery, most: usize) -> Result<Vec<EvidenceEntry>, Refusal> {
+pub async fn activity_rows(app: &Shared, focus: Option<ClientId>, query: &ListQuery, most: usize) -> Result<Vec<EvidenceEntry>, Refusal> {
     let (mut rows, mut before) = (Vec::new(), None);
+    let scope = focus.map_or(plimsoll_store::Scope::All, plimsoll_store::Scope::client);
     while rows.len() < most {
-        let wish = ActivityQuery { limit: ENTRIES, before: before.take(), ..ActivityQuery::new(plimsoll_store::Scope::All) };
+        let wish = ActivityQuery { limit: ENTRIES, before: before.take(), ..ActivityQuery::new(scope.clone()) };
         let entries = app.store.activity(&wish).await?;
         let whole = entries.len() == ENTRIES as usize;
         before = entries.last().map(|entry| entry.id.clone());
