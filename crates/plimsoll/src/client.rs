@@ -86,6 +86,22 @@ impl Client {
         self.read(response)
     }
 
+    /// Puts something in the place of what is there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::get`].
+    pub fn put<T: DeserializeOwned>(&self, path: &str, body: &serde_json::Value) -> Result<T, Failure> {
+        let response = self
+            .agent
+            .put(format!("{}{path}", self.server))
+            .header("authorization", &format!("Bearer {}", self.token))
+            .content_type("application/json")
+            .send(body.to_string())
+            .map_err(|error| self.unreached(&error))?;
+        self.read(response)
+    }
+
     /// Sends a file.
     ///
     /// # Errors

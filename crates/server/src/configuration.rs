@@ -3,10 +3,9 @@
 use crate::http::tls;
 use crate::identity::oidc::SignIn;
 use crate::notices;
-use plimsoll_core::model::policy::PolicySet;
+use crate::policy::Given;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 /// Settings of one server process.
 #[derive(Clone)]
@@ -26,8 +25,9 @@ pub struct Configuration {
     pub advisories: PathBuf,
     /// Ed25519 public key that must have signed it.
     pub advisories_key: Option<[u8; 32]>,
-    /// Policies in force.
-    pub policies: Arc<PolicySet>,
+    /// Policies that the command line names; none takes those that people put
+    /// in force in the console.
+    pub policies: Option<Given>,
     /// The root document, byte for byte; every join command carries its digest.
     pub root: Option<Vec<u8>>,
     /// Whether a root key lies on this machine, which an evaluation may do and

@@ -22,6 +22,7 @@ pub mod metrics;
 pub mod notices;
 pub mod outward;
 pub mod phases;
+pub mod policy;
 pub mod run;
 pub mod settings;
 pub mod setup;

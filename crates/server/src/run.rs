@@ -9,6 +9,7 @@ use crate::outward::Outward;
 use crate::notices::{self, Notices};
 use crate::phases::monitor::{Advisories, Look};
 use crate::phases::{evaluate, monitor};
+use crate::policy::Policies;
 use crate::http::address::Proxies;
 use crate::http::gate::Gate;
 use crate::http::limits::Limits;
@@ -88,6 +89,7 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
     let oidc = oidc.map_err(|text| Problem::new("E-SETTINGS", "sign_in", text, "correct the settings file"))?;
     let doors = Doors { identity: Arc::clone(&identity), oidc: Arc::new(oidc), origins: origins.clone() };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let policies = Policies::open(&configuration, &store).await?;
     let app = Arc::new(App {
         url,
         identity: Arc::clone(&identity),
@@ -103,6 +105,7 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
         grouping: tokio::sync::Mutex::new(()),
         news: broadcast::channel(NEWS).0,
         notices: Notices::new(&configuration.notices)?,
+        policies,
         configuration,
     });
     if let Look::Refused(problem) = app.advisories.look() {
@@ -232,13 +235,19 @@ async fn pause(length: Duration, stopped: &mut watch::Receiver<bool>) -> bool {
 }
 
 /// Looks at the advisory database's file and judges again what a newer one
-/// touches.
+/// touches; and every host under another policy.
 async fn watch_advisories(app: Shared, mut stopped: watch::Receiver<bool>) {
     let mut judge = Judge::default();
     judge.all(&app, &stopped).await;
     judge_applications(&app).await;
     judged(&app).await;
     while pause(LOOK, &mut stopped).await {
+        if app.policies.take_changed() {
+            tracing::info!("another policy is in force: judging every host again");
+            judge.all(&app, &stopped).await;
+            judge_applications(&app).await;
+            let _ = app.news.send(News::Other);
+        }
         match app.advisories.look() {
             Look::Same => {}
             Look::Refused(problem) => {
@@ -478,7 +487,7 @@ mod tests {
             database: None,
             advisories: data.join("advisories.db"),
             advisories_key: None,
-            policies: Arc::new(plimsoll_formats::policy::load_preset("samm", None).unwrap()),
+            policies: None,
             root: None,
             evaluation: true,
             check_in_seconds: Configuration::CHECK_IN_SECONDS,

@@ -86,7 +86,7 @@ pub struct Serve {
     /// Accept only a database signed by this Ed25519 public key (hex)
     #[arg(long, value_name = "HEX", env = "PLIMSOLL_DB_KEY")]
     pub db_key: Option<String>,
-    /// Policy file, or the name of a preset [default: samm]
+    /// Policy file, or the name of a preset; the console then only shows it [default: what people put in force there, else samm]
     #[arg(long, value_name = "FILE|PRESET", env = "PLIMSOLL_POLICY")]
     pub policy: Option<String>,
     /// Seconds between two check-ins of a host

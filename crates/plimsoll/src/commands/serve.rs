@@ -9,6 +9,7 @@ use plimsoll_core::model::problem::Problem;
 use plimsoll_server::http::tls;
 use plimsoll_server::notices::Settings;
 use plimsoll_server::notices::mail::Smtp;
+use plimsoll_server::policy::Given;
 use plimsoll_server::outward::{Allowed, host_and_port};
 use plimsoll_server::setup::{self, FirstSteps};
 use plimsoll_server::{Configuration, Running};
@@ -116,7 +117,13 @@ fn configuration(arguments: &Serve, data: &Path, root: Option<Vec<u8>>, evaluati
         database: arguments.database.clone(),
         advisories: arguments.db.clone().unwrap_or_else(|| data.join("advisories.plimsolldb")),
         advisories_key: arguments.db_key.as_deref().map(basis::key).transpose()?,
-        policies: basis::policies(arguments.policy.as_deref())?.into(),
+        policies: match &arguments.policy {
+            Some(word) => {
+                let (set, place, text) = basis::named_policies(word)?;
+                Some(Given { place, text, set: set.into() })
+            }
+            None => None,
+        },
         root,
         evaluation,
         check_in_seconds: arguments.check_in,

@@ -143,7 +143,7 @@ pub async fn explain(app: &Shared, registration: &Registration, include_fixed: b
     let Some(digest) = registration.report.clone() else { return Ok(None) };
     let report = evaluate::stored_report(app, registration.client, &digest).await?.report;
     let memory = evaluate::memory(app, registration.id).await?;
-    let (held, policies) = (app.advisories.held(), Arc::clone(&app.configuration.policies));
+    let (held, policies) = (app.advisories.held(), app.policy());
     let registration = registration.clone();
     let answer = app
         .compute(move || {

@@ -4,6 +4,8 @@ use super::{Answer, hosts, parameter};
 use crate::http::gate::Allowed;
 use crate::app::Shared;
 use crate::exposure::{self, Exposure};
+use crate::http::json::Json as Strict;
+use crate::policy::{self, PolicyCheck, PolicyDraft, PolicyFile, PolicyWish};
 use axum::Json;
 use axum::extract::{Query, State};
 use jiff::Timestamp;
@@ -33,7 +35,7 @@ pub struct SourcesAnswer {
 
 /// The advisory database as of now.
 pub fn sources_of(app: &Shared) -> SourcesAnswer {
-    let limit = app.configuration.policies.max_feed_age.seconds();
+    let limit = app.policy().max_feed_age.seconds();
     let held = app.advisories.held();
     SourcesAnswer {
         built: held.as_ref().and_then(|held| held.named.built),
@@ -50,8 +52,23 @@ pub async fn sources(State(app): State<Shared>, _allowed: Allowed) -> Answer<Sou
 }
 
 /// Shows the policies in force.
-pub async fn policy(State(app): State<Shared>, _allowed: Allowed) -> Answer<Vec<PolicyInForce>> {
-    Ok(Json(app.configuration.policies.in_force()))
+pub async fn policies(State(app): State<Shared>, _allowed: Allowed) -> Answer<Vec<PolicyInForce>> {
+    Ok(Json(app.policy().in_force()))
+}
+
+/// Shows the policy in force as its file.
+pub async fn policy_file(State(app): State<Shared>, _allowed: Allowed) -> Answer<PolicyFile> {
+    Ok(Json(policy::file(&app)))
+}
+
+/// Checks a policy and shows what it would change.
+pub async fn check_policy(State(app): State<Shared>, allowed: Allowed, Strict(draft): Strict<PolicyDraft>) -> Answer<PolicyCheck> {
+    Ok(Json(policy::check(&app, &allowed, &draft.text).await?))
+}
+
+/// Puts a policy in force.
+pub async fn set_policy(State(app): State<Shared>, allowed: Allowed, Strict(wish): Strict<PolicyWish>) -> Answer<PolicyFile> {
+    Ok(Json(policy::set(&app, &allowed, wish).await?))
 }
 
 /// Which days, and whose.

@@ -15,6 +15,7 @@ use super::packages::{PackageRow, VersionRow};
 use crate::exposure::Exposure;
 use crate::fleet::question::{AdvisoryRow, FindingRow, HostRow, Standings};
 use crate::http::gate::Allowed;
+use crate::policy::{PolicyChange, PolicyCheck, PolicyDraft, PolicyFile, PolicyPreview, PolicyWish};
 use crate::notices::acts::{DeliveryRow, WebhookEdit, WebhookMade, WebhookRow, WebhookWish};
 use axum::Json;
 use serde_json::{Map, Value, json};
@@ -124,6 +125,9 @@ const OPERATIONS: &[Operation] = &[
         answer: Shape::List("Exposure"),
     },
     Operation { method: "get", path: "/api/v1/policy", summary: "The policies in force", query: &[], body: None, answer: Shape::Any },
+    Operation { method: "get", path: "/api/v1/policy/file", summary: "The policy in force as its file, and who put it in force", query: &[], body: None, answer: Shape::One("PolicyFile") },
+    Operation { method: "put", path: "/api/v1/policy/file", summary: "Put a policy in force; a bad one leaves the one in force", query: &[], body: Some("PolicyWish"), answer: Shape::One("PolicyFile") },
+    Operation { method: "post", path: "/api/v1/policy/check", summary: "Check a policy and show which findings it would give another due date", query: &[], body: Some("PolicyDraft"), answer: Shape::One("PolicyCheck") },
     Operation { method: "get", path: "/api/v1/evidence", summary: "Entries of the evidence log, oldest first", query: &WINDOW, body: None, answer: Shape::List("Entry") },
     Operation { method: "get", path: "/api/v1/applications", summary: "Applications, by name", query: &[], body: None, answer: Shape::List("ApplicationAnswer") },
     Operation { method: "post", path: "/api/v1/applications", summary: "Make an application", query: &[], body: Some("ApplicationWish"), answer: Shape::One("ApplicationAnswer") },
@@ -262,6 +266,13 @@ pub fn document() -> Value {
                 "Problem": problem(),
                 "Reason": schema::<Reason>(),
                 "SourcesAnswer": schema::<SourcesAnswer>(),
+                "Exposure": schema::<Exposure>(),
+                "PolicyFile": schema::<PolicyFile>(),
+                "PolicyDraft": schema::<PolicyDraft>(),
+                "PolicyWish": schema::<PolicyWish>(),
+                "PolicyCheck": schema::<PolicyCheck>(),
+                "PolicyPreview": schema::<PolicyPreview>(),
+                "PolicyChange": schema::<PolicyChange>(),
                 "Standings": schema::<Standings>(),
                 "TokenMade": schema::<TokenMade>(),
                 "TokenWish": schema::<TokenWish>(),

@@ -63,7 +63,6 @@ pub fn routes() -> Routes<Shared> {
         .route(get.clone(), "/console/packages/{stream}/{name}/hosts.csv", view, package_hosts_csv)
         .route(get.clone(), "/console/packages/{stream}/{name}/hosts.json", view, package_hosts_json)
         .route(get.clone(), "/console/sources", Needs(Permission::ReadKnowledge), sources)
-        .route(get.clone(), "/console/policy", Needs(Permission::ReadPolicy), policy)
         .route(get.clone(), "/console/activity", Needs(Permission::ReadEvidence), activity)
         .route(get.clone(), "/console/activity.csv", Needs(Permission::ReadEvidence), activity_csv)
         .route(get.clone(), "/console/activity.json", Needs(Permission::ReadEvidence), activity_json)
@@ -445,11 +444,6 @@ async fn package_hosts_json(State(app): State<Shared>, allowed: Allowed, Path(pl
 async fn sources(State(app): State<Shared>, allowed: Allowed) -> Page {
     let visit = Visit::new(&app, &allowed);
     Ok(written(pages::sources(&visit.shell, &fill::sources(&app, &visit.seen))))
-}
-
-async fn policy(State(app): State<Shared>, allowed: Allowed) -> Page {
-    let visit = Visit::new(&app, &allowed);
-    Ok(written(pages::policy(&visit.shell, &fill::policy(&app))))
 }
 
 async fn activity(State(app): State<Shared>, allowed: Allowed, RawQuery(query): RawQuery) -> Page {

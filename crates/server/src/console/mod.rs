@@ -26,6 +26,7 @@ pub mod handlers;
 pub mod lists;
 pub mod pages;
 mod people;
+mod policy;
 pub mod query;
 pub mod views;
 mod webhooks;
@@ -40,6 +41,7 @@ pub fn routes() -> crate::http::routes::Routes<crate::app::Shared> {
         .merge(applications::routes())
         .merge(groups::routes())
         .merge(people::routes())
+        .merge(policy::routes())
         .merge(webhooks::routes())
 }
 

@@ -29,7 +29,7 @@ pub use hosts::{
     StoryEvent, StoryKind, TallyRow,
 };
 pub use operations::{
-    Checkpoint, EvidenceEntry, PolicyPage, PolicyRule, PolicyText, Preset, SourceRow, SourcesPage, SourceStanding,
+    Checkpoint, EvidenceEntry, PolicyEdit, PolicyPage, PolicyRule, PolicyText, Preset, SourceRow, SourcesPage, SourceStanding,
 };
 pub use packages::{PackageHost, PackagePage, PackageRow, PackageUpdate, PackageVersion};
 pub use shell::{Abilities, Answer, Choice, DatabaseAge, Facet, Listing, Notice, Reader, Shell};

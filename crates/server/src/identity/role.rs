@@ -103,8 +103,8 @@ permissions! {
     EditGroups "edit-groups" Client Ordinary: Operator | Administrator;
     /// Makes and changes applications.
     EditApplications "edit-applications" Client Ordinary: Operator | Administrator;
-    /// Proposes and changes the policy.
-    EditPolicy "edit-policy" Client Ordinary: PolicyAuthor;
+    /// Changes the policy, which is every client's.
+    EditPolicy "edit-policy" Everything Ordinary: PolicyAuthor | Administrator;
     /// Records an exception or a statement on a finding.
     EditExceptions "edit-exceptions" Client Ordinary: PolicyAuthor | Operator;
     /// Approves what somebody else prepared.

@@ -206,7 +206,7 @@ async fn work(
     pack: bool,
 ) -> Result<Worked, Refusal> {
     let memory = memory(app, registration.id).await?;
-    let (held, policies) = (app.advisories.held(), Arc::clone(&app.configuration.policies));
+    let (held, policies) = (app.advisories.held(), app.policy());
     let registration = registration.clone();
     let started = Instant::now();
     let worked = app

@@ -74,7 +74,7 @@ fn reader(app: &App, allowed: &Allowed, now: jiff::Timestamp) -> Option<Reader> 
 }
 
 fn answer(app: &App, seen: &RoaringBitmap, clock: Clock) -> Answer {
-    let limit = app.configuration.policies.max_feed_age.seconds();
+    let limit = app.policy().max_feed_age.seconds();
     let database = app.advisories.held().map(|held| {
         let troubled = held.sources(clock.now, limit).iter().filter(|source| !source.warnings.is_empty()).count() as u64;
         DatabaseAge {

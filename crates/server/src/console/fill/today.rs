@@ -35,7 +35,7 @@ const FIRST_REPORT_SECONDS: i64 = 3600;
 pub async fn today(app: &App, scope: &Scope, seen: &RoaringBitmap, clock: Clock) -> Result<Today, Refusal> {
     let week = clock.now.saturating_sub(jiff::SignedDuration::from_hours(7 * 24)).unwrap_or(Timestamp::MIN);
     let changes = app.store.transitions_since(&stored(scope), week, CHANGES).await?;
-    let limit = app.configuration.policies.max_feed_age.seconds();
+    let limit = app.policy().max_feed_age.seconds();
     let exposure = ExposurePicture::of(crate::exposure::over_time(app, scope, crate::exposure::SHOWN).await);
     let stale = app.advisories.held().map_or_else(Vec::new, |held| held.sources(clock.now, limit));
     let fleet = app.fleet.read();
