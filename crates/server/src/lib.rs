@@ -4,6 +4,8 @@
 //! that matters is in the store, and what it keeps in memory is derived and
 //! can be thrown away.
 #![forbid(unsafe_code)]
+// The document of the API is one `json!`.
+#![recursion_limit = "256"]
 
 pub mod agents;
 pub mod api;

@@ -3,7 +3,7 @@
 //! changes, so that a bad one leaves the one in force.
 
 use crate::api::hosts::visible;
-use crate::api::{parameter, stored};
+use crate::api::parameter;
 use crate::app::{App, News, Shared};
 use crate::configuration::Configuration;
 use crate::fleet::judged::Judged;
@@ -14,7 +14,6 @@ use crate::identity::role::Permission;
 use crate::phases::evaluate;
 use axum::http::StatusCode;
 use jiff::Timestamp;
-use plimsoll_core::model::identifier::HostId;
 use plimsoll_core::model::policy::PolicySet;
 use plimsoll_core::model::problem::Problem;
 use plimsoll_core::model::registration::Registration;

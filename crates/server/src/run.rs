@@ -439,6 +439,9 @@ async fn keep_house(app: Shared, mut stopped: watch::Receiver<bool>) {
         if let Err(error) = app.store.expire_sessions(now).await {
             failed("sessions that have ended", &error);
         }
+        if let Err(error) = app.store.expire_webhook_secrets(now).await {
+            failed("signing secrets that sign no more", &error);
+        }
         if let Err(error) = app.store.expire_answers(now).await {
             failed("answers kept for repeated requests", &error);
         }

@@ -23,6 +23,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 3, name: "notices", sql: include_str!("migrations/0003_notices.sql") },
     Migration { number: 4, name: "applications", sql: include_str!("migrations/0004_applications.sql") },
     Migration { number: 5, name: "exposure", sql: include_str!("migrations/0005_exposure.sql") },
+    Migration { number: 6, name: "webhook-secrets", sql: include_str!("migrations/0006_webhook_secrets.sql") },
 ];
 
 const REGISTER: &str = "CREATE TABLE IF NOT EXISTS migrations (

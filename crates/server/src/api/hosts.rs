@@ -18,7 +18,6 @@ use plimsoll_core::model::registration::Registration;
 use plimsoll_core::model::scan::Scan;
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// Which hosts.

@@ -149,6 +149,7 @@ const OPERATIONS: &[Operation] = &[
     Operation { method: "post", path: "/api/v1/webhooks", summary: "Make a webhook; its signing secret is shown once", query: &[], body: Some("WebhookWish"), answer: Shape::One("WebhookMade") },
     Operation { method: "patch", path: "/api/v1/webhooks/{webhook}", summary: "Edit a webhook, switch it on or off", query: &[], body: Some("WebhookEdit"), answer: Shape::One("WebhookRow") },
     Operation { method: "delete", path: "/api/v1/webhooks/{webhook}", summary: "Delete a webhook; what waits for it is given up", query: &[], body: Some("Reason"), answer: Shape::Nothing },
+    Operation { method: "post", path: "/api/v1/webhooks/{webhook}/secret", summary: "Give a webhook another signing secret, shown once; the old one signs too for 24 hours", query: &[], body: Some("Reason"), answer: Shape::One("WebhookMade") },
     Operation { method: "post", path: "/api/v1/webhooks/{webhook}/test", summary: "Send a test event", query: &[], body: None, answer: Shape::One("DeliveryRow") },
     Operation {
         method: "get",

@@ -76,6 +76,7 @@ pub fn routes() -> Routes<Shared> {
         .route(post.clone(), "/api/v1/webhooks", Needs(Permission::EditNotifications), webhooks::make)
         .route(Method::PATCH, "/api/v1/webhooks/{webhook}", Needs(Permission::EditNotifications), webhooks::edit)
         .route(Method::DELETE, "/api/v1/webhooks/{webhook}", Needs(Permission::EditNotifications), webhooks::delete)
+        .route(post.clone(), "/api/v1/webhooks/{webhook}/secret", Needs(Permission::EditNotifications), webhooks::renew_secret)
         .route(post.clone(), "/api/v1/webhooks/{webhook}/test", Needs(Permission::EditNotifications), webhooks::test)
         .route(Method::GET, "/api/v1/webhooks/{webhook}/deliveries", Needs(Permission::ReadNotifications), webhooks::deliveries)
         .route(post, "/api/v1/deliveries/{delivery}/send-again", Needs(Permission::EditNotifications), webhooks::send_again)

@@ -26,6 +26,11 @@ pub async fn edit(State(app): State<Shared>, allowed: Allowed, Path(id): Path<St
     Ok(Json(acts::edit(&app, &allowed, &id, edit).await?))
 }
 
+/// Gives one another signing secret.
+pub async fn renew_secret(State(app): State<Shared>, allowed: Allowed, Path(id): Path<String>, Json(why): Json<Reason>) -> Answer<WebhookMade> {
+    Ok(Json(acts::renew_secret(&app, &allowed, &id, why.reason.as_deref()).await?))
+}
+
 /// Deletes one.
 pub async fn delete(
     State(app): State<Shared>,

@@ -457,16 +457,16 @@ async fn activity(State(app): State<Shared>, allowed: Allowed, RawQuery(query): 
 /// `plimsoll evidence export`.
 const EXPORTED_ENTRIES: usize = 10_000;
 
-async fn evidence_rows(app: &Shared, query: Option<String>) -> Result<Vec<super::views::EvidenceEntry>, Refusal> {
+async fn evidence_rows(app: &Shared, allowed: &Allowed, query: Option<String>) -> Result<Vec<super::views::EvidenceEntry>, Refusal> {
     fill::activity_rows(app, allowed.principal.focus(), &asked(&lists::ACTIVITY, "/console/activity", query.as_deref()), EXPORTED_ENTRIES).await
 }
 
-async fn activity_csv(State(app): State<Shared>, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
-    export::csv("activity", &export::ACTIVITY, evidence_rows(&app, query).await?.iter().map(export::evidence))
+async fn activity_csv(State(app): State<Shared>, allowed: Allowed, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
+    export::csv("activity", &export::ACTIVITY, evidence_rows(&app, &allowed, query).await?.iter().map(export::evidence))
 }
 
-async fn activity_json(State(app): State<Shared>, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
-    export::json("activity", &export::ACTIVITY, evidence_rows(&app, query).await?.iter().map(export::evidence))
+async fn activity_json(State(app): State<Shared>, allowed: Allowed, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
+    export::json("activity", &export::ACTIVITY, evidence_rows(&app, &allowed, query).await?.iter().map(export::evidence))
 }
 
 async fn enrolment(State(app): State<Shared>, allowed: Allowed) -> Page {

@@ -61,7 +61,7 @@ impl Kind {
     }
 
     /// Its text. The same name twice gives nothing: somebody planted one.
-    pub fn text(self, own: &Url, headers: &HeaderMap) -> Option<&str> {
+    pub fn text<'a>(self, own: &Url, headers: &'a HeaderMap) -> Option<&'a str> {
         let name = self.name(own);
         let mut found = headers
             .get_all(header::COOKIE)

@@ -24,7 +24,6 @@ use plimsoll_store::transitions::{FindingKey, Transition};
 use plimsoll_store::{Actor, Intent};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 

@@ -17,7 +17,7 @@ pub use hosts::{compare, group, group_hosts, groups, host, hosts, hosts_rows};
 pub use operations::{activity, activity_rows, enrolment, policy, search, sources};
 pub use packages::{package, package_hosts, packages, packages_rows};
 pub use people::{people, read_grant};
-pub use shell::shell;
+pub use shell::{clients, shell};
 pub use today::today;
 
 use super::query::ListQuery;
