@@ -146,8 +146,8 @@ async fn a_token_is_shown_once_and_no_wider_than_its_maker() {
 async fn groups_follow_their_query_and_roles_follow_the_groups() {
     let trial = Trial::start().await;
     let mut owner = trial.owner().await;
-    let first = trial.host(&owner, "web-1", "prod").await;
-    trial.host(&owner, "web-2", "stage").await;
+    let first = trial.host(&owner, "webhost", "prod").await;
+    trial.host(&owner, "webother", "stage").await;
     let bad = trial.post(&mut owner, "/console/groups", &[("name", "x"), ("query", "shelf = 1")]).await;
     assert!(bad.status == StatusCode::BAD_REQUEST && bad.body.contains("is no field"), "{bad:?}");
     let made = trial.post(&mut owner, "/console/groups", &[("name", "production"), ("query", "environment = prod"), ("reason", "roles")]).await;
@@ -166,23 +166,23 @@ async fn groups_follow_their_query_and_roles_follow_the_groups() {
     let names = |said: crate::trial::Said| -> Vec<String> {
         said.json()["rows"].as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect()
     };
-    assert_eq!(names(trial.get(&per, "/api/v1/hosts").await), ["web-1"]);
+    assert_eq!(names(trial.get(&per, "/api/v1/hosts").await), ["webhost"]);
     trial.send(&owner, "PATCH", &format!("/api/v1/hosts/{first}"), &json!({ "environment": "stage" })).await;
     assert!(names(trial.get(&per, "/api/v1/hosts").await).is_empty());
     assert!(trial.app().store.group_members(group.parse().unwrap()).await.unwrap().is_empty(), "the store knows it too");
     let edited = trial.send(&owner, "PATCH", &api, &json!({ "query": "environment = stage, name = web-*" })).await;
     assert_eq!((edited.status, edited.json()["hosts"].clone()), (StatusCode::OK, json!(2)), "{edited:?}");
-    assert_eq!(names(trial.get(&per, &hosts).await), ["web-1", "web-2"]);
-    assert_eq!(names(trial.get(&per, "/api/v1/hosts?filter=name%20%3D%20*-2").await), ["web-2"]);
+    assert_eq!(names(trial.get(&per, &hosts).await), ["webhost", "webother"]);
+    assert_eq!(names(trial.get(&per, "/api/v1/hosts?filter=name%20%3D%20*-2").await), ["webother"]);
     let wrong = trial.get(&per, "/api/v1/hosts?filter=name").await;
     assert_eq!((wrong.status, wrong.json()["code"].clone()), (StatusCode::BAD_REQUEST, json!("E-QUERY")));
     trial.send(&owner, "POST", &format!("/api/v1/hosts/{first}/retire"), &json!({})).await;
-    assert_eq!(names(trial.get(&per, &hosts).await), ["web-2"]);
+    assert_eq!(names(trial.get(&per, &hosts).await), ["webother"]);
 
     // Emptied, the query leaves who is there, and the hosts are named by hand.
     trial.send(&owner, "PATCH", &api, &json!({ "query": "" })).await;
-    assert_eq!(names(trial.get(&per, &hosts).await), ["web-2"]);
-    let unknown = trial.post(&mut owner, &format!("/console/groups/{group}/hosts"), &[("hosts", "web-2\nweb-9")]).await;
+    assert_eq!(names(trial.get(&per, &hosts).await), ["webother"]);
+    let unknown = trial.post(&mut owner, &format!("/console/groups/{group}/hosts"), &[("hosts", "webother\nweb-9")]).await;
     assert!(unknown.status == StatusCode::BAD_REQUEST && unknown.body.contains("web-9"), "{unknown:?}");
     trial.post(&mut owner, &format!("/console/groups/{group}/hosts"), &[("hosts", "")]).await;
     assert!(names(trial.get(&per, "/api/v1/hosts").await).is_empty());
@@ -195,7 +195,7 @@ async fn groups_follow_their_query_and_roles_follow_the_groups() {
 async fn groups_are_what_they_were_after_a_start() {
     let trial = Trial::start().await;
     let owner = trial.owner().await;
-    trial.host(&owner, "web-1", "prod").await;
+    trial.host(&owner, "webhost", "prod").await;
     let made = trial.send(&owner, "POST", "/api/v1/groups", &json!({ "name": "production", "query": "environment = prod" })).await;
     let group = made.json()["id"].as_str().unwrap().parse().unwrap();
     trial.app().fleet.write().drop_group(group);
@@ -210,14 +210,14 @@ const SBOM: &str = r#"{"bomFormat":"CycloneDX","specVersion":"1.6","metadata":{"
 async fn an_application_has_people_hosts_and_components() {
     let trial = Trial::start().await;
     let mut owner = trial.owner().await;
-    let first = trial.host(&owner, "web-1", "prod").await;
-    trial.host(&owner, "web-2", "prod").await;
+    let first = trial.host(&owner, "webhost", "prod").await;
+    trial.host(&owner, "webother", "prod").await;
     let made = trial.post(&mut owner, "/console/applications", &[("name", "Shop front"), ("owner", "Ragnhild"), ("team", "shop")]).await;
     assert!(made.location.starts_with("/console/applications/"), "{made:?}");
     let page = made.location.clone();
     let id = page.rsplit('/').next().unwrap().to_owned();
     let api = format!("/api/v1/applications/{id}");
-    let fields = [("name", "Shop front"), ("owner", "Ragnhild"), ("team", "shop"), ("stakeholders", "Per\ncustomer service"), ("hosts", "web-1")];
+    let fields = [("name", "Shop front"), ("owner", "Ragnhild"), ("team", "shop"), ("stakeholders", "Per\ncustomer service"), ("hosts", "webhost")];
     assert_eq!(trial.post(&mut owner, &page, &fields).await.location, page);
     let known = trial.get(&owner, &api).await.json();
     assert_eq!((known["hosts"].clone(), known["stakeholders"].clone(), known["components"].clone()), (json!([first]), json!(["Per", "customer service"]), json!(null)));
@@ -297,7 +297,7 @@ async fn one_client_at_a_time() {
         change.commit(None).await.unwrap();
     }
     crate::membership::refresh(trial.app()).await.unwrap();
-    for (client, name) in clients.iter().zip(["own-1", "ship-1", "river-1"]) {
+    for (client, name) in clients.iter().zip(["ownhost", "shiphost", "riverhost"]) {
         let made = trial.send(&owner, "POST", "/api/v1/hosts", &serde_json::json!({ "name": name, "client": client })).await;
         assert_eq!(made.status, StatusCode::OK, "{made:?}");
     }
@@ -311,8 +311,8 @@ async fn one_client_at_a_time() {
     let chosen = trial.post(&mut chooser, "/console/client", &[("client", &clients[1].to_string())]).await;
     assert_eq!((chosen.status, chosen.location.as_str()), (StatusCode::SEE_OTHER, "/console"), "{chosen:?}");
     let focused = Asker { cookie: Some(format!("{session}; {}", chosen.cookie.unwrap())), ..Asker::default() };
-    let names = |body: &str| ["own-1", "ship-1", "river-1"].map(|name| body.contains(name));
-    for path in ["/console", "/console/hosts", "/console/search?q=-1", "/console/activity", "/console/hosts.csv"] {
+    let names = |body: &str| ["ownhost", "shiphost", "riverhost"].map(|name| body.contains(name));
+    for path in ["/console", "/console/hosts", "/console/search?q=host", "/console/activity", "/console/hosts.csv"] {
         let (all, one) = (trial.get(&owner, path).await, trial.get(&focused, path).await);
         assert_eq!((all.status, one.status), (StatusCode::OK, StatusCode::OK), "{path}");
         if path != "/console/activity" {
@@ -368,10 +368,10 @@ async fn a_policy_is_put_in_force() {
     let trial = Trial::start().await;
     let mut owner = trial.owner().await;
     let mut per = trial.person(&mut owner, "per", "viewer", "").await;
-    trial.send(&owner, "POST", "/api/v1/hosts", &png_host("web-1")).await;
+    trial.send(&owner, "POST", "/api/v1/hosts", &png_host("webhost")).await;
     trial.advise(&[("advisories/png.toml", PNG)]);
     let before = until(&trial, &owner, |host| host["findings"] == 1).await["next_due"].clone();
-    assert!(before.is_i64(), "{before}");
+    assert!(before.is_string(), "{before}");
 
     let shown = trial.get(&owner, "/console/policy").await.body;
     assert!(shown.contains("href=\"/console/policy/edit\"") && shown.contains("OWASP SAMM"), "{shown}");
@@ -397,9 +397,9 @@ async fn a_policy_is_put_in_force() {
     let checked = trial.send(&owner, "POST", "/api/v1/policy/check", &serde_json::json!({ "text": good })).await.json();
     let preview = &checked["preview"];
     assert!(checked["sound"] == true && preview["later"] == 1 && preview["hosts"] == 1 && preview["hosts_in_all"] == 1, "{checked}");
-    assert_eq!((preview["rows"][0]["host"].clone(), preview["rows"][0]["advisory"].clone()), ("web-1".into(), "TEST-2026-1".into()));
+    assert_eq!((preview["rows"][0]["host"].clone(), preview["rows"][0]["advisory"].clone()), ("webhost".into(), "TEST-2026-1".into()));
     let page = trial.post(&mut owner, "/console/policy/check", &[("text", &good)]).await.body;
-    assert!(page.contains("Put it in force") && page.contains("web-1"), "{page}");
+    assert!(page.contains("Put it in force") && page.contains("webhost"), "{page}");
     assert_eq!(trial.get(&owner, "/api/v1/policy/file").await.json(), file);
 
     let wish = |reason: &str, replaces: &str| serde_json::json!({ "text": good, "reason": reason, "replaces": replaces });
@@ -408,9 +408,9 @@ async fn a_policy_is_put_in_force() {
     let stale = trial.send(&owner, "PUT", "/api/v1/policy/file", &wish("x", "0000")).await;
     assert_eq!(stale.json()["code"], "E-POLICY-CHANGED");
     assert_eq!(trial.post(&mut per, "/console/policy", &[("text", &good), ("reason", "x")]).await.status, StatusCode::FORBIDDEN);
-    let set = trial.post(&mut owner, "/console/policy", &[("text", &good), ("replaces", digest), ("reason", "the board gave us seventy days")]).await;
+    let set = trial.post(&mut owner, "/console/policy", &[("text", &good.replace('\n', "\r\n")), ("replaces", digest), ("reason", "the board gave us seventy days")]).await;
     assert_eq!((set.status, set.location.as_str()), (StatusCode::SEE_OTHER, "/console/policy"), "{set:?}");
-    until(&trial, &owner, |host| host["next_due"].as_i64() > before.as_i64()).await;
+    until(&trial, &owner, |host| host["next_due"].as_str() > before.as_str()).await;
     let shown = trial.get(&per, "/console/policy").await.body;
     assert!(shown.contains("the board gave us seventy days") && shown.contains("P70D"), "{shown}");
     let why = trial.get(&owner, "/console/activity").await.body;
@@ -432,6 +432,9 @@ async fn a_policy_is_put_in_force() {
 async fn exposure_is_written_down_and_nobody_sees_anothers() {
     use crate::exposure::{Writer, day_of, rebuilt};
     let trial = Trial::start().await;
+    let mut writer = Writer::default();
+    // Before the server's own writer takes the lease.
+    writer.look(trial.app(), jiff::Timestamp::now()).await.unwrap();
     let mut owner = trial.owner().await;
     let home = trial.app().store.clients(&plimsoll_store::Scope::All).await.unwrap()[0].id;
     let intent = plimsoll_store::Intent::new(plimsoll_store::Actor::server(), jiff::Timestamp::now(), "client.add", "client");
@@ -439,13 +442,13 @@ async fn exposure_is_written_down_and_nobody_sees_anothers() {
     let other = change.add_client("Elbtal").await.unwrap().id;
     change.commit(None).await.unwrap();
     let mut ids = Vec::new();
-    for (client, name) in [(home, "web-1"), (home, "web-2"), (other, "river-1")] {
+    for (client, name) in [(home, "webhost"), (home, "webother"), (other, "riverhost")] {
         let mut wish = png_host(name);
         wish["client"] = client.to_string().into();
         let made = trial.send(&owner, "POST", "/api/v1/hosts", &wish).await.json();
         ids.push(made["id"].as_str().unwrap().to_owned());
     }
-    let group = trial.send(&owner, "POST", "/api/v1/groups", &serde_json::json!({ "client": home, "name": "first", "query": "name = web-1" })).await;
+    let group = trial.send(&owner, "POST", "/api/v1/groups", &serde_json::json!({ "client": home, "name": "first", "query": "name = webhost" })).await;
     let group = group.json()["id"].as_str().unwrap().to_owned();
     trial.advise(&[("advisories/png.toml", PNG)]);
     for _ in 0..300 {
@@ -456,8 +459,6 @@ async fn exposure_is_written_down_and_nobody_sees_anothers() {
     }
     let app = trial.app();
     let (now, day) = (jiff::Timestamp::now(), jiff::SignedDuration::from_hours(24));
-    let mut writer = Writer::default();
-    // Two days ago all were in time; one has since gone past its limit.
     for time in [now - day * 2, now, now] {
         writer.look(app, time).await.unwrap();
     }

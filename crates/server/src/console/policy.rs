@@ -31,12 +31,17 @@ pub fn routes() -> Routes<Shared> {
 
 #[derive(Deserialize)]
 struct Draft {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lines")]
     text: String,
     #[serde(default)]
     replaces: String,
     #[serde(default)]
     reason: String,
+}
+
+/// Browsers end the lines of what a form sends with CR and LF.
+fn lines<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Ok(String::deserialize(deserializer)?.replace("\r\n", "\n"))
 }
 
 async fn show(State(app): State<Shared>, allowed: Allowed) -> Page {

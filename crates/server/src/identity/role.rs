@@ -330,7 +330,7 @@ mod tests {
         import-hosts         . x . . . x Portion Ordinary
         edit-groups          . x . . . x Client Ordinary
         edit-applications    . x . . . x Client Ordinary
-        edit-policy          . . . x . . Client Ordinary
+        edit-policy          . . . x . x Everything Ordinary
         edit-exceptions      . x . x . . Client Ordinary
         approve              . . x . . . Client StepUp
         read-notifications   . x . . x x Client Ordinary
@@ -387,7 +387,9 @@ mod tests {
         assert_eq!(excess(&[Grant::within(Role::Operator, client(1), group(1))], &operator), None);
         assert_eq!(excess(&[Grant::at(Role::Viewer, client(2))], &operator), Some(Permission::ReadFleet));
         assert_eq!(excess(&[Grant::everywhere(Role::Viewer)], &operator), Some(Permission::ReadFleet));
-        assert_eq!(excess(&[Grant::at(Role::PolicyAuthor, client(1))], &operator), Some(Permission::EditPolicy));
+        // The policy is every client's, so that one client's author changes none.
+        assert_eq!(excess(&[Grant::at(Role::PolicyAuthor, client(1))], &operator), None);
+        assert_eq!(excess(&[Grant::everywhere(Role::PolicyAuthor)], &[Grant::everywhere(Role::Operator)]), Some(Permission::EditPolicy));
         assert_eq!(
             excess(&[Grant::everywhere(Role::Approver)], &[Grant::everywhere(Role::Administrator)]),
             Some(Permission::Approve)

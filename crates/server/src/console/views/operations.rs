@@ -97,7 +97,7 @@ impl PolicyEdit {
     /// Findings with another due date.
     pub fn changes(&self) -> u64 {
         let preview = self.checked.as_ref().and_then(|checked| checked.preview.as_ref());
-        preview.map_or(0, |preview| preview.sooner + preview.later + preview.dated + preview.undated)
+        preview.map_or(0, |preview| [preview.later, preview.dated, preview.undated].iter().fold(preview.sooner, |sum, one| sum.saturating_add(*one)))
     }
 }
 
