@@ -146,8 +146,8 @@ async fn a_token_is_shown_once_and_no_wider_than_its_maker() {
 async fn groups_follow_their_query_and_roles_follow_the_groups() {
     let trial = Trial::start().await;
     let mut owner = trial.owner().await;
-    let first = trial.host(&owner, "webhost", "prod").await;
-    trial.host(&owner, "webother", "stage").await;
+    let first = trial.host(&owner, "web-1", "prod").await;
+    trial.host(&owner, "web-2", "stage").await;
     let bad = trial.post(&mut owner, "/console/groups", &[("name", "x"), ("query", "shelf = 1")]).await;
     assert!(bad.status == StatusCode::BAD_REQUEST && bad.body.contains("is no field"), "{bad:?}");
     let made = trial.post(&mut owner, "/console/groups", &[("name", "production"), ("query", "environment = prod"), ("reason", "roles")]).await;
@@ -166,23 +166,23 @@ async fn groups_follow_their_query_and_roles_follow_the_groups() {
     let names = |said: crate::trial::Said| -> Vec<String> {
         said.json()["rows"].as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect()
     };
-    assert_eq!(names(trial.get(&per, "/api/v1/hosts").await), ["webhost"]);
+    assert_eq!(names(trial.get(&per, "/api/v1/hosts").await), ["web-1"]);
     trial.send(&owner, "PATCH", &format!("/api/v1/hosts/{first}"), &json!({ "environment": "stage" })).await;
     assert!(names(trial.get(&per, "/api/v1/hosts").await).is_empty());
     assert!(trial.app().store.group_members(group.parse().unwrap()).await.unwrap().is_empty(), "the store knows it too");
     let edited = trial.send(&owner, "PATCH", &api, &json!({ "query": "environment = stage, name = web-*" })).await;
     assert_eq!((edited.status, edited.json()["hosts"].clone()), (StatusCode::OK, json!(2)), "{edited:?}");
-    assert_eq!(names(trial.get(&per, &hosts).await), ["webhost", "webother"]);
-    assert_eq!(names(trial.get(&per, "/api/v1/hosts?filter=name%20%3D%20*-2").await), ["webother"]);
+    assert_eq!(names(trial.get(&per, &hosts).await), ["web-1", "web-2"]);
+    assert_eq!(names(trial.get(&per, "/api/v1/hosts?filter=name%20%3D%20*-2").await), ["web-2"]);
     let wrong = trial.get(&per, "/api/v1/hosts?filter=name").await;
     assert_eq!((wrong.status, wrong.json()["code"].clone()), (StatusCode::BAD_REQUEST, json!("E-QUERY")));
     trial.send(&owner, "POST", &format!("/api/v1/hosts/{first}/retire"), &json!({})).await;
-    assert_eq!(names(trial.get(&per, &hosts).await), ["webother"]);
+    assert_eq!(names(trial.get(&per, &hosts).await), ["web-2"]);
 
     // Emptied, the query leaves who is there, and the hosts are named by hand.
     trial.send(&owner, "PATCH", &api, &json!({ "query": "" })).await;
-    assert_eq!(names(trial.get(&per, &hosts).await), ["webother"]);
-    let unknown = trial.post(&mut owner, &format!("/console/groups/{group}/hosts"), &[("hosts", "webother\nweb-9")]).await;
+    assert_eq!(names(trial.get(&per, &hosts).await), ["web-2"]);
+    let unknown = trial.post(&mut owner, &format!("/console/groups/{group}/hosts"), &[("hosts", "web-2\nweb-9")]).await;
     assert!(unknown.status == StatusCode::BAD_REQUEST && unknown.body.contains("web-9"), "{unknown:?}");
     trial.post(&mut owner, &format!("/console/groups/{group}/hosts"), &[("hosts", "")]).await;
     assert!(names(trial.get(&per, "/api/v1/hosts").await).is_empty());
@@ -195,7 +195,7 @@ async fn groups_follow_their_query_and_roles_follow_the_groups() {
 async fn groups_are_what_they_were_after_a_start() {
     let trial = Trial::start().await;
     let owner = trial.owner().await;
-    trial.host(&owner, "webhost", "prod").await;
+    trial.host(&owner, "web-1", "prod").await;
     let made = trial.send(&owner, "POST", "/api/v1/groups", &json!({ "name": "production", "query": "environment = prod" })).await;
     let group = made.json()["id"].as_str().unwrap().parse().unwrap();
     trial.app().fleet.write().drop_group(group);
@@ -210,14 +210,14 @@ const SBOM: &str = r#"{"bomFormat":"CycloneDX","specVersion":"1.6","metadata":{"
 async fn an_application_has_people_hosts_and_components() {
     let trial = Trial::start().await;
     let mut owner = trial.owner().await;
-    let first = trial.host(&owner, "webhost", "prod").await;
-    trial.host(&owner, "webother", "prod").await;
+    let first = trial.host(&owner, "web-1", "prod").await;
+    trial.host(&owner, "web-2", "prod").await;
     let made = trial.post(&mut owner, "/console/applications", &[("name", "Shop front"), ("owner", "Ragnhild"), ("team", "shop")]).await;
     assert!(made.location.starts_with("/console/applications/"), "{made:?}");
     let page = made.location.clone();
     let id = page.rsplit('/').next().unwrap().to_owned();
     let api = format!("/api/v1/applications/{id}");
-    let fields = [("name", "Shop front"), ("owner", "Ragnhild"), ("team", "shop"), ("stakeholders", "Per\ncustomer service"), ("hosts", "webhost")];
+    let fields = [("name", "Shop front"), ("owner", "Ragnhild"), ("team", "shop"), ("stakeholders", "Per\ncustomer service"), ("hosts", "web-1")];
     assert_eq!(trial.post(&mut owner, &page, &fields).await.location, page);
     let known = trial.get(&owner, &api).await.json();
     assert_eq!((known["hosts"].clone(), known["stakeholders"].clone(), known["components"].clone()), (json!([first]), json!(["Per", "customer service"]), json!(null)));
