@@ -123,7 +123,7 @@ if (wholePages.includes("today")) {
     const drawn = canvas && canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.some((value) => value !== 0);
     return { drawn, rows: figure.querySelectorAll("tbody tr").length };
   }));
-  if (charts.length !== 1 || !charts.every(({ drawn, rows }) => drawn && rows > 1)) fail("today", `charts: ${JSON.stringify(charts)}`);
+  if (charts.length !== 3 || !charts.every(({ drawn, rows }) => drawn && rows > 1)) fail("today", `charts: ${JSON.stringify(charts)}`);
   const before = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   await page.click("#theme");
   const after = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);

@@ -37,6 +37,11 @@ pub struct Options {
     /// Certificate authorities that the server's certificate may come from,
     /// PEM; none takes the system's.
     pub ca_file: Option<PathBuf>,
+    /// Certificate of this host with its chain, PEM, for a server that asks
+    /// for one; read when the agent starts.
+    pub client_certificate_file: Option<PathBuf>,
+    /// Its private key, PEM.
+    pub client_key_file: Option<PathBuf>,
     /// Proxy, `http://user:password@proxy:3128`; none reads `HTTPS_PROXY` and
     /// its kin.
     pub proxy: Option<String>,
@@ -73,6 +78,8 @@ impl Default for Options {
             token: None,
             root_digest: None,
             ca_file: None,
+            client_certificate_file: None,
+            client_key_file: None,
             proxy: None,
             no_proxy: None,
             allow_http: false,
@@ -96,6 +103,10 @@ pub struct Settings {
     pub name: Option<String>,
     /// [`Options::ca_file`].
     pub ca_file: Option<PathBuf>,
+    /// [`Options::client_certificate_file`].
+    pub client_certificate_file: Option<PathBuf>,
+    /// [`Options::client_key_file`].
+    pub client_key_file: Option<PathBuf>,
     /// [`Options::proxy`].
     pub proxy: Option<String>,
     /// [`Options::no_proxy`].
@@ -128,10 +139,12 @@ impl Settings {
 
     /// Puts the settings under what the command line already says.
     pub fn fill(self, options: &mut Options) {
-        let Self { server, name, ca_file, proxy, no_proxy, allow_http, languages, full_every_hours } = self;
+        let Self { server, name, ca_file, client_certificate_file, client_key_file, proxy, no_proxy, allow_http, languages, full_every_hours } = self;
         options.server = options.server.take().or(server);
         options.name = options.name.take().or(name);
         options.ca_file = options.ca_file.take().or(ca_file);
+        options.client_certificate_file = options.client_certificate_file.take().or(client_certificate_file);
+        options.client_key_file = options.client_key_file.take().or(client_key_file);
         options.proxy = options.proxy.take().or(proxy);
         options.no_proxy = options.no_proxy.take().or(no_proxy);
         options.allow_http |= allow_http.unwrap_or(false);

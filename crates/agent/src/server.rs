@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use ureq::http::Uri;
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig};
+use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig};
 
 /// Longest wait for a connection, names and TLS included.
 const CONNECT: Duration = Duration::from_secs(15);
@@ -73,7 +73,7 @@ impl Server {
     /// # Errors
     ///
     /// `E-ADDRESS` for an address that is none, or is plain http to another
-    /// machine; `E-CA`, `E-PROXY` for settings that cannot be used.
+    /// machine; `E-CA`, `E-CERTIFICATE`, `E-PROXY` for settings that cannot be used.
     pub(crate) fn new(address: &str, options: &Options) -> Result<Self, Problem> {
         let base = address.trim_end_matches('/').to_owned();
         let uri = check(&base, options.allow_http)?;
@@ -82,6 +82,7 @@ impl Server {
         ports.extend(proxy.as_ref().map(ureq::Proxy::port));
         let roots = if uri.scheme_str() == Some("https") { Some(roots(options.ca_file.as_deref())?) } else { None };
         let tls = roots.map_or_else(TlsConfig::builder, |roots| TlsConfig::builder().root_certs(roots));
+        let tls = tls.client_cert(own_certificate(options)?);
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             // Nobody but the server that the host pins is told anything.
@@ -227,6 +228,34 @@ fn roots(file: Option<&Path>) -> Result<RootCerts, Problem> {
         })
         .collect();
     if certificates.is_empty() { Err(wrong("holds no certificate in PEM form")) } else { Ok(RootCerts::Specific(Arc::new(certificates))) }
+}
+
+/// The certificate that this host shows, where its settings name one.
+fn own_certificate(options: &Options) -> Result<Option<ClientCert>, Problem> {
+    let (file, key_file) = match (&options.client_certificate_file, &options.client_key_file) {
+        (None, None) => return Ok(None),
+        (Some(file), Some(key_file)) => (file, key_file),
+        (Some(one), None) | (None, Some(one)) => {
+            return Err(Problem::new("E-CERTIFICATE", one.to_string_lossy(), "comes alone", "name both client_certificate_file and client_key_file"));
+        }
+    };
+    let read = |file: &Path| {
+        let wrong = |text: &str| Problem::new("E-CERTIFICATE", file.to_string_lossy(), text, "name PEM files that the agent's user may read");
+        crate::state::read(file, CA_LIMIT)?.ok_or_else(|| wrong("is not there"))
+    };
+    let wrong = |file: &Path, text: &str| Problem::new("E-CERTIFICATE", file.to_string_lossy(), text, "name a certificate in PEM form and its key, which is not encrypted");
+    let (pem, key_pem) = (read(file)?, read(key_file)?);
+    let certificates: Vec<_> = ureq::tls::parse_pem(&pem)
+        .filter_map(|item| match item {
+            Ok(PemItem::Certificate(certificate)) => Some(certificate),
+            _ => None,
+        })
+        .collect();
+    if certificates.is_empty() {
+        return Err(wrong(file, "holds no certificate"));
+    }
+    let key = PrivateKey::from_pem(&key_pem).map_err(|_| wrong(key_file, "holds no private key"))?;
+    Ok(Some(ClientCert::new_with_certs(&certificates, key)))
 }
 
 /// Reads `Retry-After`: seconds, or an HTTP date (RFC 9110, 10.2.3).

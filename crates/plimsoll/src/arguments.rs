@@ -386,10 +386,36 @@ pub enum Policy {
         #[arg(long, value_enum, default_value_t = PlainFormat::Text)]
         format: PlainFormat,
     },
-    /// Print a preset's file, to start one's own from
+    /// Print a preset's file, to start one's own from; or the policy in force on a server
     Show {
         /// Name of a preset
-        preset: String,
+        #[arg(required_unless_present = "server")]
+        preset: Option<String>,
+        #[command(flatten)]
+        remote: Option<Remote>,
+    },
+    /// Check a policy against a server's hosts: which findings would get another due date
+    Check {
+        /// Policy file
+        file: PathBuf,
+        #[command(flatten)]
+        remote: Remote,
+        /// Form of the answer
+        #[arg(long, value_enum, default_value_t = PlainFormat::Text)]
+        format: PlainFormat,
+    },
+    /// Put a policy in force on a server; a bad one leaves the one in force
+    Set {
+        /// Policy file
+        file: PathBuf,
+        #[command(flatten)]
+        remote: Remote,
+        /// Why; it stands in the evidence log
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        /// Refuse where another policy came into force since this digest (see `policy show`'s JSON at /api/v1/policy/file)
+        #[arg(long, value_name = "HEX")]
+        replaces: Option<String>,
     },
     /// Check a policy file: gaps, shadowed rules, what is not enforced yet
     Lint {

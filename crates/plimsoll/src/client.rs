@@ -1,5 +1,6 @@
 //! Asking a server: the API as the command line uses it.
 
+use crate::arguments::Remote;
 use crate::printer::Failure;
 use plimsoll_core::model::problem::Problem;
 use plimsoll_formats::protocol::Refusal;
@@ -34,8 +35,9 @@ impl Client {
     /// # Errors
     ///
     /// `E-USAGE` for an address that is none, or one that would send the token
-    /// in the open.
-    pub fn new(server: &str, token: &str) -> Result<Self, Failure> {
+    /// in the open; `E-CONFIG` for a certificate file that cannot be used.
+    pub fn new(remote: &Remote) -> Result<Self, Failure> {
+        let Remote { server, token, ca } = remote;
         let bad = |text: &str| {
             Failure::input(Problem::new("E-USAGE", format!("--server {server}"), text, "name it as https://host[:port]"))
         };
@@ -49,14 +51,17 @@ impl Client {
         if url.scheme() != "https" && !(url.scheme() == "http" && loopback) {
             return Err(bad("would send the token in the open: plain http is taken for this machine only"));
         }
+        let authorities: Vec<_> = ca.iter().cloned().collect();
+        let roots = plimsoll_feeds::fetch::roots(&authorities).map_err(Failure::input)?;
         let configuration = ureq::Agent::config_builder()
+            .tls_config(ureq::tls::TlsConfig::builder().root_certs(roots).build())
             .http_status_as_error(false)
             .max_redirects(0)
             .timeout_global(Some(PATIENCE))
             .build();
         Ok(Self {
             server: server.trim_end_matches('/').to_owned(),
-            token: token.to_owned(),
+            token: token.clone(),
             agent: configuration.new_agent(),
         })
     }

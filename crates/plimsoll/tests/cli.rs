@@ -2,6 +2,8 @@
 
 #[path = "cli/answers.rs"]
 mod answers;
+#[path = "cli/certificates.rs"]
+mod certificates;
 #[path = "cli/chaos/mod.rs"]
 mod chaos;
 #[path = "cli/checks.rs"]
@@ -40,7 +42,11 @@ mod sandbox;
 mod servers;
 #[path = "cli/storage.rs"]
 mod storage;
+#[path = "cli/sign_in.rs"]
+mod sign_in;
 #[path = "cli/terminal.rs"]
 mod terminal;
+#[path = "cli/tls.rs"]
+mod tls;
 #[path = "cli/versions.rs"]
 mod versions;

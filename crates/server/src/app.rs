@@ -10,9 +10,11 @@ use crate::identity::api::Doors;
 use crate::metrics::Metrics;
 use crate::notices::Notices;
 use crate::phases::monitor::Advisories;
+use crate::policy::Policies;
 use axum::extract::FromRef;
 use jiff::Timestamp;
 use plimsoll_core::model::identifier::HostId;
+use plimsoll_core::model::policy::PolicySet;
 use plimsoll_core::model::problem::Problem;
 use plimsoll_store::Store;
 use std::collections::BTreeSet;
@@ -56,6 +58,8 @@ pub struct App {
     pub news: broadcast::Sender<News>,
     /// What goes out to other systems and people.
     pub notices: Notices,
+    /// The policy in force.
+    pub policies: Policies,
 }
 
 /// Something changed that an open page may show.
@@ -79,6 +83,11 @@ impl FromRef<Shared> for Doors {
 }
 
 impl App {
+    /// What the policy in force says.
+    pub fn policy(&self) -> Arc<PolicySet> {
+        Arc::clone(&self.policies.in_force().set)
+    }
+
     /// The clock questions are asked at.
     pub fn clock(&self) -> Clock {
         Clock { now: Timestamp::now(), silence_seconds: i64::from(self.configuration.silence_seconds) }

@@ -108,7 +108,7 @@ pub async fn judge(app: &Shared, application: &Application) -> Result<(), Refusa
         return Ok(());
     };
     let bytes = app.store.report(application.client, &digest).await?;
-    let (held, policies) = (app.advisories.held(), app.configuration.policies.clone());
+    let (held, policies) = (app.advisories.held(), app.policy());
     let facts = HostFacts { client: Some(application.client.to_string()), first_seen: Some(application.created), ..HostFacts::default() };
     let (format, scan) = app
         .compute(move || {

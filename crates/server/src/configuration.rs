@@ -1,10 +1,11 @@
 //! What a server is told when it starts.
 
+use crate::http::tls;
+use crate::identity::oidc::SignIn;
 use crate::notices;
-use plimsoll_core::model::policy::PolicySet;
+use crate::policy::Given;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 /// Settings of one server process.
 #[derive(Clone)]
@@ -24,8 +25,9 @@ pub struct Configuration {
     pub advisories: PathBuf,
     /// Ed25519 public key that must have signed it.
     pub advisories_key: Option<[u8; 32]>,
-    /// Policies in force.
-    pub policies: Arc<PolicySet>,
+    /// Policies that the command line names; none takes those that people put
+    /// in force in the console.
+    pub policies: Option<Given>,
     /// The root document, byte for byte; every join command carries its digest.
     pub root: Option<Vec<u8>>,
     /// Whether a root key lies on this machine, which an evaluation may do and
@@ -39,6 +41,10 @@ pub struct Configuration {
     pub trusted_proxies: Vec<std::net::IpAddr>,
     /// What goes out to other systems and people, and how.
     pub notices: notices::Settings,
+    /// Certificate of the server's own; none where a proxy in front ends TLS.
+    pub tls: Option<tls::Files>,
+    /// Identity providers that people may sign in by.
+    pub sign_in: SignIn,
 }
 
 impl Configuration {
@@ -51,6 +57,7 @@ impl Configuration {
 
     /// The address to name to hosts and people.
     pub fn url(&self, bound: SocketAddr) -> String {
-        self.public_url.clone().unwrap_or_else(|| format!("http://{bound}"))
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        self.public_url.clone().unwrap_or_else(|| format!("{scheme}://{bound}"))
     }
 }

@@ -1,5 +1,5 @@
-//! **Following** the other servers on one database: what they changed of hosts,
-//! and whom they heard of.
+//! **Following** the other servers on one database: what they changed of hosts
+//! and of the policy, and whom they heard of.
 //!
 //! Every change leaves an entry in the evidence log, so the log is also the
 //! feed: this server reads on from the last entry it saw and takes up the hosts
@@ -64,6 +64,11 @@ async fn take_up(app: &Shared, position: &mut u64) -> Result<(), StoreError> {
         let Some(last) = entries.last().and_then(|entry| entry.position) else { return Ok(()) };
         for id in entries.iter().flat_map(named).collect::<BTreeSet<HostId>>() {
             host(app, id).await?;
+        }
+        if entries.iter().any(|entry| entry.verb == crate::policy::ACT)
+            && let Err(problem) = crate::policy::refresh(app).await
+        {
+            tracing::error!(code = problem.code, "the policy that another server put in force cannot be used: {}", problem.text);
         }
         *position = last + 1;
     }

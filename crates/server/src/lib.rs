@@ -4,6 +4,8 @@
 //! that matters is in the store, and what it keeps in memory is derived and
 //! can be thrown away.
 #![forbid(unsafe_code)]
+// The document of the API is one `json!`.
+#![recursion_limit = "256"]
 
 pub mod agents;
 pub mod api;
@@ -12,6 +14,7 @@ pub mod applications;
 pub mod configuration;
 pub mod console;
 pub mod evidence;
+pub mod exposure;
 pub mod fleet;
 pub mod follow;
 pub mod http;
@@ -21,7 +24,9 @@ pub mod metrics;
 pub mod notices;
 pub mod outward;
 pub mod phases;
+pub mod policy;
 pub mod run;
+pub mod settings;
 pub mod setup;
 
 #[cfg(test)]

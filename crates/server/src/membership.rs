@@ -22,6 +22,8 @@ use std::collections::BTreeSet;
 pub async fn refresh(app: &App) -> Result<(), StoreError> {
     let _turn = app.grouping.lock().await;
     let groups = app.store.groups(&Scope::All).await?;
+    let living = app.store.clients(&Scope::All).await?.into_iter().filter(|client| client.archived.is_none());
+    app.fleet.write().client_names = living.map(|client| (client.id, client.name)).collect();
     let known: BTreeSet<GroupId> = groups.iter().map(|group| group.id).collect();
     {
         let mut fleet = app.fleet.write();

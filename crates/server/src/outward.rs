@@ -5,7 +5,9 @@
 //! The name is resolved once; every answer must be public or explicitly
 //! allowed; the connection goes to exactly these answers, so that a name
 //! server which changes its mind gains nothing. Redirects are not followed,
-//! proxies of the environment not used.
+//! proxies of the environment not used. Behind a proxy that the settings name,
+//! names are the proxy's to resolve and to refuse; addresses written as numbers
+//! are checked here all the same.
 
 use crate::http::problem::Refusal;
 use axum::http::{HeaderMap, Method, StatusCode};
@@ -36,13 +38,29 @@ const LONGEST: usize = 2_048;
 pub type Lookup = Arc<dyn Fn(&str, u16) -> std::io::Result<Vec<SocketAddr>> + Send + Sync>;
 
 /// What the server's owner allows beyond public addresses over https.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct Allowed {
     /// Host and port, as they stand in the address, that may be inward and
     /// may be plain http: `("idp.corp.example", 443)`, `("127.0.0.1", 9000)`.
     pub inward: BTreeSet<(String, u16)>,
     /// Certificate authorities beside the system's, PEM files.
     pub authorities: Vec<PathBuf>,
+    /// Proxy for everything but what is inward, `http://user:password@host:3128`.
+    pub proxy: Option<String>,
+}
+
+impl fmt::Debug for Allowed {
+    /// Leaves the proxy's password out.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let proxy = self.proxy.as_deref().map(|proxy| proxy.rsplit('@').next().unwrap_or_default());
+        formatter.debug_struct("Allowed").field("inward", &self.inward).field("authorities", &self.authorities).field("proxy", &proxy).finish()
+    }
+}
+
+/// Reads `HOST:PORT`.
+pub fn host_and_port(text: &str) -> Option<(String, u16)> {
+    let (host, port) = text.rsplit_once(':')?;
+    Some((host.to_owned(), port.parse().ok()?)).filter(|(host, _)| !host.is_empty())
 }
 
 /// A request to be sent.
@@ -103,7 +121,7 @@ impl Outward {
     /// Puts it together with the system's resolver.
     ///
     /// # Errors
-    /// In words: a certificate file does not read.
+    /// In words: a certificate file does not read, the proxy is none.
     pub fn new(allowed: Allowed) -> Result<Self, String> {
         Self::with_lookup(allowed, Arc::new(|host, port| (host, port).to_socket_addrs().map(Iterator::collect)))
     }
@@ -115,19 +133,20 @@ impl Outward {
     pub fn with_lookup(mut allowed: Allowed, lookup: Lookup) -> Result<Self, String> {
         allowed.inward = allowed.inward.into_iter().map(|(host, port)| (plain(&host), port)).collect();
         let roots = plimsoll_feeds::fetch::roots(&allowed.authorities).map_err(|problem| format!("{}: {}", problem.place, problem.text))?;
-        let allowed = Arc::new(allowed);
+        let proxy = allowed.proxy.as_deref().map(|text| proxy(text, &allowed.inward)).transpose()?;
+        let resolver = Guard { proxy: proxy.as_ref().map(|proxy| (plain(proxy.host()), proxy.port())), allowed: Arc::new(allowed), lookup };
+        let allowed = Arc::clone(&resolver.allowed);
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
-            .proxy(None)
+            .proxy(proxy)
             .tls_config(TlsConfig::builder().root_certs(roots).build())
             .user_agent(concat!("plimsoll/", env!("CARGO_PKG_VERSION")))
             .max_response_header_size(32 << 10)
             // A kept connection would outlive the check of its address.
             .max_idle_connections(0)
             .build();
-        let resolver = Guard { allowed: Arc::clone(&allowed), lookup };
         let agent = ureq::Agent::with_parts(config, DefaultConnector::default(), resolver);
         Ok(Self { agent, allowed, places: Arc::new(Semaphore::new(AT_ONCE)) })
     }
@@ -214,9 +233,32 @@ fn exchange(agent: &ureq::Agent, request: Outbound) -> Result<Inbound, ureq::Err
     Ok(Inbound { status: parts.status, headers: parts.headers, body: bytes })
 }
 
+/// The proxy, for all but the hosts that are inward.
+fn proxy(text: &str, inward: &BTreeSet<(String, u16)>) -> Result<ureq::Proxy, String> {
+    // Neither shows the address: a password may stand in it.
+    let wrong = |_| "the proxy's address does not read".to_owned();
+    let read = ureq::Proxy::new(text).map_err(wrong)?;
+    if !matches!(read.protocol(), ureq::ProxyProtocol::Http | ureq::ProxyProtocol::Https) {
+        return Err("the proxy is none for http or https".to_owned());
+    }
+    let mut builder = ureq::Proxy::builder(read.protocol()).host(read.host()).port(read.port()).resolve_target(false);
+    if let Some(user) = read.username() {
+        builder = builder.username(user);
+    }
+    if let Some(password) = read.password() {
+        builder = builder.password(password);
+    }
+    for (host, _) in inward {
+        builder = builder.no_proxy(host);
+    }
+    builder.build().map_err(wrong)
+}
+
 /// Resolves and refuses what has any inward answer, unless it was allowed.
 struct Guard {
     allowed: Arc<Allowed>,
+    /// Asked for only where a request goes through it.
+    proxy: Option<(String, u16)>,
     lookup: Lookup,
 }
 
@@ -236,7 +278,8 @@ impl Resolver for Guard {
         let host = plain(uri.host().unwrap_or_default());
         let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("http") { 80 } else { 443 });
         let answers = (self.lookup)(&host, port)?;
-        let named = self.allowed.inward.contains(&(host, port));
+        let asked = (host, port);
+        let named = self.allowed.inward.contains(&asked) || self.proxy.as_ref() == Some(&asked);
         let mut kept = self.empty();
         for address in answers.into_iter().take(ANSWERS) {
             if let (Some(reason), false) = (inward(address.ip()), named) {
@@ -306,7 +349,7 @@ mod tests {
 
     fn guard(inward: &[(&str, u16)], lookup: Lookup) -> Outward {
         let inward = inward.iter().map(|(host, port)| ((*host).to_owned(), *port)).collect();
-        Outward::with_lookup(Allowed { inward, authorities: Vec::new() }, lookup).unwrap()
+        Outward::with_lookup(Allowed { inward, ..Allowed::default() }, lookup).unwrap()
     }
 
     fn nothing() -> Lookup {
@@ -400,6 +443,47 @@ mod tests {
             }
         });
         (address, count)
+    }
+
+    /// Through a proxy the name goes unresolved to the proxy, which may be
+    /// inward, as may hosts that are named so and asked without it.
+    #[tokio::test]
+    async fn behind_a_proxy() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let heard = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut heard = String::new();
+            while !heard.ends_with("\r\n\r\n") {
+                let mut buffer = [0; 1024];
+                let count = stream.read(&mut buffer).unwrap();
+                assert!(count > 0, "{heard}");
+                heard.push_str(&String::from_utf8_lossy(&buffer[..count]));
+            }
+            let _ = stream.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+            heard
+        });
+        let lookup: Lookup = Arc::new(|host, port| match host {
+            "proxy.corp.example" => Ok(vec![SocketAddr::new("127.0.0.1".parse().unwrap(), port)]),
+            other => Err(std::io::Error::other(format!("{other} is not ours to look up"))),
+        });
+        let proxy = Some(format!("http://user:hidden@proxy.corp.example:{port}"));
+        let inward = BTreeSet::from([("127.0.0.1".to_owned(), 1)]);
+        let allowed = Allowed { inward, proxy, ..Allowed::default() };
+        assert!(!format!("{allowed:?}").contains("hidden"));
+        let outward = Outward::with_lookup(allowed, lookup).unwrap();
+        let refusal = outward.send(Outbound::get(outward.check("https://idp.example/x").unwrap(), 100)).await.unwrap_err();
+        assert!(refusal.code() == "E-OUTBOUND" && !refusal.detail().contains("hidden"), "{refusal}");
+        let heard = heard.join().unwrap();
+        assert!(heard.starts_with("CONNECT idp.example:443 HTTP/1.1\r\n") && heard.contains("dXNlcjpoaWRkZW4="), "{heard}");
+        // Written as a number it is refused here, and what is inward is asked directly.
+        assert_eq!(outward.check("https://10.0.0.1/").unwrap_err().code(), "E-URL-BLOCKED");
+        let direct = outward.send(Outbound::get(Url::parse("https://127.0.0.1:1/").unwrap(), 100)).await.unwrap_err();
+        assert!(direct.detail().contains("127.0.0.1 is not ours to look up"), "{direct}");
+        for text in ["gopher://user:hidden@proxy", "socks5://user:hidden@proxy:1080", ""] {
+            let error = Outward::new(Allowed { proxy: Some(text.to_owned()), ..Allowed::default() }).unwrap_err();
+            assert!(!error.contains("hidden"), "{error}");
+        }
     }
 
     /// C15, what only resolving shows: inward answers, mixed answers, a name

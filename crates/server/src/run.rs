@@ -5,15 +5,17 @@ use crate::configuration::Configuration;
 use crate::evidence::Witnessed;
 use crate::fleet::Fleet;
 use crate::metrics::Metrics;
-use crate::outward::{Allowed, Outward};
+use crate::outward::Outward;
 use crate::notices::{self, Notices};
 use crate::phases::monitor::{Advisories, Look};
 use crate::phases::{evaluate, monitor};
+use crate::policy::Policies;
 use crate::http::address::Proxies;
 use crate::http::gate::Gate;
 use crate::http::limits::Limits;
 use crate::http::origin::Origins;
 use crate::http::routes::Routes;
+use crate::http::tls::{self, Tls};
 use crate::identity::api::Doors;
 use crate::identity::oidc::Oidc;
 use crate::identity::directory::Directory;
@@ -37,7 +39,7 @@ use tokio::task::JoinSet;
 
 /// Hosts read from the store at a time.
 const PAGE: u32 = 1000;
-/// How often the advisory database's file is looked at.
+/// How often the files of the advisory database and the certificate are looked at.
 const LOOK: Duration = Duration::from_secs(2);
 /// How often due dates are held against the clock.
 const RECOUNT: Duration = Duration::from_secs(30);
@@ -76,14 +78,18 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
     };
     let store = open_store(&configuration).await.map_err(|error| *error.problem)?;
     let listener = TcpListener::bind(configuration.listen).await.map_err(|error| cannot_listen(&configuration, &error))?;
+    let tls = configuration.tls.clone().map(Tls::open).transpose()?.map(Arc::new);
     let bound = listener.local_addr().map_err(|error| cannot_listen(&configuration, &error))?;
     let advisories = Advisories::at(configuration.advisories.clone(), configuration.advisories_key);
     let url = configuration.url(bound);
     let origins = Origins::new(&[&url]).map_err(|text| cannot_be_reached(&url, &text))?;
     let identity = identity(&store, &origins)?;
-    let oidc = Outward::new(Allowed::default()).and_then(|outward| Oidc::new(outward, Vec::new())).map_err(|text| cannot_be_reached(&url, &text))?;
+    let sign_in = configuration.sign_in.clone();
+    let oidc = Outward::new(sign_in.allowed).and_then(|outward| Oidc::new(outward, sign_in.providers));
+    let oidc = oidc.map_err(|text| Problem::new("E-SETTINGS", "sign_in", text, "correct the settings file"))?;
     let doors = Doors { identity: Arc::clone(&identity), oidc: Arc::new(oidc), origins: origins.clone() };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let policies = Policies::open(&configuration, &store).await?;
     let app = Arc::new(App {
         url,
         identity: Arc::clone(&identity),
@@ -100,6 +106,7 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
         grouping: tokio::sync::Mutex::new(()),
         news: broadcast::channel(NEWS).0,
         notices: Notices::new(&configuration.notices)?,
+        policies,
         configuration,
     });
     if let Look::Refused(problem) = app.advisories.look() {
@@ -111,11 +118,15 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
     app.notices.judged_before.store(first.is_some(), Ordering::Release);
     let proxies = Proxies::new(app.configuration.trusted_proxies.iter().map(|address| IpNet::from(*address)).collect());
     let gate = Gate::new(identity, Some(Arc::new(agents::Signatures(Arc::clone(&app)))), origins, proxies, Limits::default())
-        .keeping_answers(app.store.clone());
+        .keeping_answers(app.store.clone())
+        .with_certificates(tls.as_ref().is_some_and(|tls| tls.asks_hosts()));
     let service = routes().serve(Arc::clone(&app), Arc::new(gate));
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
-    tasks.spawn(serve(listener, service, stopped.clone()));
+    tasks.spawn(serve(listener, tls.clone(), service, stopped.clone()));
+    if let Some(tls) = tls {
+        tasks.spawn(watch_certificate(tls, stopped.clone()));
+    }
     tasks.spawn(watch_advisories(Arc::clone(&app), stopped.clone()));
     tasks.spawn(keep_counts(Arc::clone(&app), stopped.clone()));
     tasks.spawn(flush_presence(Arc::clone(&app), stopped.clone()));
@@ -125,6 +136,7 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
         tasks.spawn(follow::follow(Arc::clone(&app), position, stopped.clone()));
     }
     tasks.spawn(keep_evidence(Arc::clone(&app), stopped.clone()));
+    tasks.spawn(crate::exposure::run(Arc::clone(&app), stopped.clone()));
     tasks.spawn(notices::publish::run(Arc::clone(&app), stopped.clone()));
     tasks.spawn(notices::send::run(Arc::clone(&app), stopped));
     Ok(Running { app, bound, stop, tasks })
@@ -194,11 +206,24 @@ async fn load(app: &Shared) -> Result<(), StoreError> {
     crate::membership::refresh(app).await
 }
 
-async fn serve(listener: TcpListener, service: crate::http::routes::Guarded, mut stopped: watch::Receiver<bool>) {
+/// Looks at the files of the certificate.
+async fn watch_certificate(tls: Arc<Tls>, mut stopped: watch::Receiver<bool>) {
+    while pause(LOOK, &mut stopped).await {
+        match tls.look() {
+            tls::Look::Same => {}
+            tls::Look::Renewed => tracing::info!("another certificate is in force for new connections"),
+            tls::Look::Refused(problem) => {
+                tracing::error!(code = problem.code, place = problem.place, "the certificate in force stays: {}; {}", problem.text, problem.next);
+            }
+        }
+    }
+}
+
+async fn serve(listener: TcpListener, tls: Option<Arc<Tls>>, service: crate::http::routes::Guarded, mut stopped: watch::Receiver<bool>) {
     let end = async move {
         let _ = stopped.wait_for(|stopped| *stopped).await;
     };
-    if let Err(error) = crate::http::serve::serve(listener, service, end).await {
+    if let Err(error) = crate::http::serve::serve(listener, tls, service, end).await {
         tracing::error!(%error, "the server stopped listening");
     }
 }
@@ -212,13 +237,19 @@ async fn pause(length: Duration, stopped: &mut watch::Receiver<bool>) -> bool {
 }
 
 /// Looks at the advisory database's file and judges again what a newer one
-/// touches.
+/// touches; and every host under another policy.
 async fn watch_advisories(app: Shared, mut stopped: watch::Receiver<bool>) {
     let mut judge = Judge::default();
     judge.all(&app, &stopped).await;
     judge_applications(&app).await;
     judged(&app).await;
     while pause(LOOK, &mut stopped).await {
+        if app.policies.take_changed() {
+            tracing::info!("another policy is in force: judging every host again");
+            judge.all(&app, &stopped).await;
+            judge_applications(&app).await;
+            let _ = app.news.send(News::Other);
+        }
         match app.advisories.look() {
             Look::Same => judge.late(&app, &stopped).await,
             Look::Refused(problem) => {
@@ -282,7 +313,7 @@ impl Judge {
         let before = std::mem::take(&mut self.digests);
         let compared = app
             .compute(move || {
-                let policies = Arc::clone(&shared.configuration.policies);
+                let policies = shared.policy();
                 let difference = {
                     let fleet = shared.fleet.read();
                     fleet.index.touched(&before, &held.database, &|epss| policies.read_of_prediction(epss))?
@@ -344,7 +375,7 @@ impl Judge {
     async fn remember(&mut self, app: &Shared) {
         let Some(held) = app.advisories.held() else { return };
         let shared = Arc::clone(app);
-        let policies = Arc::clone(&app.configuration.policies);
+        let policies = app.policy();
         let digests = app.compute(move || shared.fleet.read().index.digests(&held.database, &|epss| policies.read_of_prediction(epss))).await;
         if let Ok(digests) = digests {
             self.digests = digests;
@@ -427,6 +458,9 @@ async fn keep_house(app: Shared, mut stopped: watch::Receiver<bool>) {
         if let Err(error) = app.store.expire_sessions(now).await {
             failed("sessions that have ended", &error);
         }
+        if let Err(error) = app.store.expire_webhook_secrets(now).await {
+            failed("signing secrets that sign no more", &error);
+        }
         if let Err(error) = app.store.expire_answers(now).await {
             failed("answers kept for repeated requests", &error);
         }
@@ -475,13 +509,15 @@ mod tests {
             database: None,
             advisories: data.join("advisories.db"),
             advisories_key: None,
-            policies: Arc::new(plimsoll_formats::policy::load_preset("samm", None).unwrap()),
+            policies: None,
             root: None,
             evaluation: true,
             check_in_seconds: Configuration::CHECK_IN_SECONDS,
             silence_seconds: Configuration::SILENCE_SECONDS,
             trusted_proxies: Vec::new(),
             notices: Default::default(),
+            tls: None,
+            sign_in: Default::default(),
         }
     }
 

@@ -70,8 +70,6 @@ impl Trial {
     /// Starts it, with the preset `samm` and no advisory database.
     pub async fn start() -> Self {
         let data = tempfile::tempdir().unwrap();
-        let preset = |name: &str| plimsoll_formats::policy::preset(name).map(str::to_owned);
-        let text = preset("samm").unwrap();
         let configuration = Configuration {
             tool: "plimsoll trial".to_owned(),
             data: data.path().to_owned(),
@@ -80,13 +78,15 @@ impl Trial {
             database: None,
             advisories: data.path().join("advisories.plimsolldb"),
             advisories_key: None,
-            policies: plimsoll_formats::policy::load("samm", &text, &|name| preset(name)).unwrap().into(),
+            policies: None,
             root: None,
             evaluation: false,
             check_in_seconds: Configuration::CHECK_IN_SECONDS,
             silence_seconds: Configuration::SILENCE_SECONDS,
             trusted_proxies: Vec::new(),
             notices: Default::default(),
+            tls: None,
+            sign_in: Default::default(),
         };
         let running = start(configuration).await.unwrap_or_else(|problem| panic!("{problem:?}"));
         let app = &running.app;

@@ -31,7 +31,7 @@ pub(crate) const TABLES: &[&str] = &[
     "counters", "settings", "leases", "evidence_leaves", "evidence_texts", "evidence_tiles", "evidence_log",
     "evidence_checkpoints", "clients", "host_groups", "hosts", "presence", "group_members", "reports",
     "transitions", "applications", "application_hosts", "people", "grants", "second_factors", "api_tokens",
-    "enrolment_tokens", "webhooks", "deliveries", "alerts", "notice_marks", "notices_told",
+    "enrolment_tokens", "webhooks", "deliveries", "alerts", "notice_marks", "notices_told", "exposure_hosts", "exposure_clients",
 ];
 
 /// Tables that a new database fills by itself.

@@ -22,6 +22,7 @@ pub mod deliveries;
 pub mod engine;
 pub mod error;
 pub mod evidence;
+pub mod exposure;
 pub mod group_commit;
 pub mod groups;
 pub mod hosts;

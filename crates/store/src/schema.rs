@@ -24,6 +24,8 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 4, name: "applications", sql: include_str!("migrations/0004_applications.sql") },
     Migration { number: 5, name: "journal", sql: include_str!("migrations/0005_journal.sql") },
     Migration { number: 6, name: "answers", sql: include_str!("migrations/0006_answers.sql") },
+    Migration { number: 7, name: "exposure", sql: include_str!("migrations/0007_exposure.sql") },
+    Migration { number: 8, name: "webhook-secrets", sql: include_str!("migrations/0008_webhook_secrets.sql") },
 ];
 
 const REGISTER: &str = "CREATE TABLE IF NOT EXISTS migrations (

@@ -66,6 +66,8 @@ pub struct Webhook {
     pub last_answer: Option<String>,
     /// Why the server switched it off; none where nobody or a person did.
     pub disabled_because: Option<String>,
+    /// Until when the signing secret before the present one signs too.
+    pub old_secret_until: Option<Timestamp>,
 }
 
 fn read(row: &AnyRow) -> Result<Webhook> {
@@ -81,6 +83,7 @@ fn read(row: &AnyRow) -> Result<Webhook> {
         failing_since: row.optional_time("failing_since")?,
         last_answer: row.optional_text("last_answer")?,
         disabled_because: row.optional_text("disabled_because")?,
+        old_secret_until: row.optional_time("old_secret_until")?,
     })
 }
 
@@ -114,14 +117,39 @@ impl Store {
         by_id(&mut *self.reader().await?, id).await
     }
 
-    /// The secret that signs what is sent to a webhook.
+    /// The secrets that sign what is sent to a webhook: the present one, then
+    /// the one before it while that still counts.
     ///
     /// # Errors
     /// There is none with this id, or the seal does not open.
-    pub async fn webhook_secret(&self, id: WebhookId) -> Result<String> {
-        let row = sqlx::query("SELECT secret FROM webhooks WHERE id = $1").bind(id.to_string()).fetch_optional(&mut *self.reader().await?).await?;
-        let sealed = row.ok_or_else(|| StoreError::not_found(purpose(id)))?.bytes("secret")?;
-        String::from_utf8(self.unseal(&purpose(id), &sealed)?).map_err(|_| StoreError::damaged(purpose(id), "The secret is no text."))
+    pub async fn webhook_secrets(&self, id: WebhookId, now: Timestamp) -> Result<Vec<String>> {
+        let row = sqlx::query("SELECT secret, old_secret, old_secret_until FROM webhooks WHERE id = $1")
+            .bind(id.to_string())
+            .fetch_optional(&mut *self.reader().await?)
+            .await?
+            .ok_or_else(|| StoreError::not_found(purpose(id)))?;
+        let mut sealed = vec![row.bytes("secret")?];
+        if row.optional_time("old_secret_until")?.is_some_and(|until| now < until) {
+            sealed.push(row.bytes("old_secret")?);
+        }
+        let open = |sealed: &Vec<u8>| {
+            String::from_utf8(self.unseal(&purpose(id), sealed)?).map_err(|_| StoreError::damaged(purpose(id), "The secret is no text."))
+        };
+        sealed.iter().map(open).collect()
+    }
+
+    /// Deletes secrets that sign no more.
+    ///
+    /// # Errors
+    /// The store cannot be reached.
+    pub async fn expire_webhook_secrets(&self, now: Timestamp) -> Result<u64> {
+        let mut transaction = self.writer().await?;
+        let done = sqlx::query("UPDATE webhooks SET old_secret = NULL, old_secret_until = NULL WHERE old_secret_until <= $1")
+            .bind(now.as_microsecond())
+            .execute(&mut *transaction)
+            .await?;
+        self.commit(transaction).await?;
+        Ok(done.rows_affected())
     }
 }
 
@@ -163,8 +191,8 @@ impl Change {
     ) -> Result<(Webhook, String)> {
         let (id, created) = (WebhookId::from_bits(fresh(self.time())?), self.time());
         let (name, url) = (name.to_owned(), url.to_owned());
-        let (failing_since, last_answer, disabled_because) = (None, None, None);
-        let webhook = Webhook { id, client, channel, name, url, events, enabled: true, created, failing_since, last_answer, disabled_because };
+        let (failing_since, last_answer, disabled_because, old_secret_until) = (None, None, None, None);
+        let webhook = Webhook { id, client, channel, name, url, events, enabled: true, created, failing_since, last_answer, disabled_because, old_secret_until };
         let secret = secret()?;
         let sealed = self.store().seal(&purpose(id), secret.as_bytes())?;
         sqlx::query(
@@ -188,6 +216,33 @@ impl Change {
         Ok((webhook, secret))
     }
 
+    /// Gives a webhook another signing secret; the present one signs too until
+    /// then, and the one before that no more.
+    ///
+    /// # Errors
+    /// There is none with this id, or it is one of mail, which nothing signs.
+    pub async fn renew_webhook_secret(&mut self, id: WebhookId, until: Timestamp) -> Result<(Webhook, String)> {
+        let before = by_id(self.connection(), id).await?;
+        if before.channel != Channel::Webhook {
+            return Err(StoreError::invalid(purpose(id), "Mail is not signed."));
+        }
+        let secret = secret()?;
+        let sealed = self.store().seal(&purpose(id), secret.as_bytes())?;
+        sqlx::query("UPDATE webhooks SET old_secret = secret, old_secret_until = $2, secret = $3 WHERE id = $1")
+            .bind(id.to_string())
+            .bind(until.as_microsecond())
+            .bind(sealed)
+            .execute(self.connection())
+            .await?;
+        if let Some(client) = before.client {
+            self.concerns(client);
+        }
+        let after = Webhook { old_secret_until: Some(until), ..before.clone() };
+        let (old, new) = differing(&before, &after)?;
+        self.record_personal(&purpose(id), Some(&old), Some(&new))?;
+        Ok((after, secret))
+    }
+
     /// Edits name, address, events and whether it is enabled. What waits for
     /// one that is switched off is given up; one that is switched on again
     /// starts with a clean record.
@@ -198,7 +253,7 @@ impl Change {
         let before = by_id(self.connection(), id).await?;
         let mut after = before.clone();
         edit(&mut after);
-        let mut after = Webhook { id, client: before.client, channel: before.channel, created: before.created, ..after };
+        let mut after = Webhook { id, client: before.client, channel: before.channel, created: before.created, old_secret_until: before.old_secret_until, ..after };
         if after.enabled && !before.enabled {
             (after.failing_since, after.disabled_because) = (None, None);
         }

@@ -24,6 +24,12 @@ struct Arguments {
     /// Certificate authorities of the server, PEM.
     #[arg(long, global = true)]
     ca_file: Option<PathBuf>,
+    /// Certificate of this host, PEM, where the server asks for one.
+    #[arg(long, global = true)]
+    client_certificate_file: Option<PathBuf>,
+    /// Its private key, PEM.
+    #[arg(long, global = true)]
+    client_key_file: Option<PathBuf>,
     /// Proxy, http://host:port.
     #[arg(long, global = true)]
     proxy: Option<String>,
@@ -78,6 +84,8 @@ fn start(arguments: Arguments) -> Result<ExitCode, Problem> {
         state: arguments.state,
         helper: if arguments.helper == "-" { HelperAt::StandardInput } else { HelperAt::Socket(PathBuf::from(arguments.helper)) },
         ca_file: arguments.ca_file,
+        client_certificate_file: arguments.client_certificate_file,
+        client_key_file: arguments.client_key_file,
         proxy: arguments.proxy,
         allow_http: arguments.allow_http,
         sandbox: !arguments.no_sandbox,

@@ -12,6 +12,9 @@ pub struct Remote {
     /// API token
     #[arg(long, value_name = "TOKEN", env = "PLIMSOLL_API_TOKEN", hide_env_values = true)]
     pub token: String,
+    /// Certificate authority of the server, beside the system's (PEM)
+    #[arg(long, value_name = "FILE", env = "PLIMSOLL_CA")]
+    pub ca: Option<PathBuf>,
 }
 
 /// Forms of a list.
@@ -58,6 +61,12 @@ pub struct Agent {
     /// Certificate authorities of the server (PEM)
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
+    /// Certificate of this host (PEM), where the server asks for one
+    #[arg(long, value_name = "FILE", requires = "client_key")]
+    pub client_certificate: Option<PathBuf>,
+    /// Its private key (PEM)
+    #[arg(long, value_name = "FILE", requires = "client_certificate")]
+    pub client_key: Option<PathBuf>,
     /// Proxy; HTTPS_PROXY and NO_PROXY are honoured without it
     #[arg(long, value_name = "URL")]
     pub proxy: Option<String>,

@@ -53,9 +53,21 @@ pub struct Serve {
     /// Folder for everything the server keeps [default: server/ in the data folder]
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
-    /// Address to listen at; TLS is the proxy's in front
+    /// Address to listen at
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7557")]
     pub listen: SocketAddr,
+    /// Certificate of this server with its chain (PEM), where no proxy in front ends TLS; read again when it changes
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_certificate: Option<PathBuf>,
+    /// Its private key (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    pub tls_key: Option<PathBuf>,
+    /// Let hosts in only with a certificate of these authorities (PEM), beside their own key
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    pub tls_client_ca: Option<PathBuf>,
+    /// Settings file: identity providers [default: settings.toml in the data folder, where there is one]
+    #[arg(long, value_name = "FILE", env = "PLIMSOLL_SETTINGS")]
+    pub settings: Option<PathBuf>,
     /// PostgreSQL to use instead of the embedded database
     #[arg(long, value_name = "URL", env = "PLIMSOLL_DATABASE", hide_env_values = true)]
     pub database: Option<String>,
@@ -74,7 +86,7 @@ pub struct Serve {
     /// Accept only a database signed by this Ed25519 public key (hex)
     #[arg(long, value_name = "HEX", env = "PLIMSOLL_DB_KEY")]
     pub db_key: Option<String>,
-    /// Policy file, or the name of a preset [default: samm]
+    /// Policy file, or the name of a preset; the console then only shows it [default: what people put in force there, else samm]
     #[arg(long, value_name = "FILE|PRESET", env = "PLIMSOLL_POLICY")]
     pub policy: Option<String>,
     /// Seconds between two check-ins of a host
@@ -108,6 +120,9 @@ pub struct Serve {
 pub struct Up {
     #[command(flatten)]
     pub serve: Serve,
+    /// Authority of the server's certificate (PEM), for this machine's own agent
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    pub ca: Option<PathBuf>,
     /// Print one line of JSON when ready: url, sign_in, token
     #[arg(long)]
     pub json: bool,

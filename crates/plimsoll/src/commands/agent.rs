@@ -47,6 +47,8 @@ pub fn run(arguments: &Agent, printer: &Printer) -> Result<Outcome, Failure> {
     add("--root-digest", arguments.root_digest.clone().map(Into::into));
     add("--name", arguments.name.clone().map(Into::into));
     add("--ca", arguments.ca.clone().map(Into::into));
+    add("--client-certificate", arguments.client_certificate.clone().map(Into::into));
+    add("--client-key", arguments.client_key.clone().map(Into::into));
     add("--proxy", arguments.proxy.clone().map(Into::into));
     for (name, on) in [("--allow-http", arguments.allow_http), ("--languages", arguments.languages)] {
         if on {
@@ -73,6 +75,8 @@ pub fn network(arguments: &Agent) -> Result<Outcome, Failure> {
         token: arguments.token.clone(),
         root_digest: arguments.root_digest.clone(),
         ca_file: arguments.ca.clone(),
+        client_certificate_file: arguments.client_certificate.clone(),
+        client_key_file: arguments.client_key.clone(),
         proxy: arguments.proxy.clone(),
         allow_http: arguments.allow_http,
         languages: arguments.languages,
@@ -142,7 +146,7 @@ pub fn import(arguments: &Import, printer: &Printer) -> Result<Outcome, Failure>
         return Err(bad(format!("is {length} bytes long, the limit is {limit}")));
     }
     let bytes = std::fs::read(&arguments.file).map_err(|error| bad(error.to_string()))?;
-    let answer: serde_json::Value = Client::new(&arguments.remote.server, &arguments.remote.token)?.send("POST", "/api/v1/imports", "application/zstd", &bytes)?;
+    let answer: serde_json::Value = Client::new(&arguments.remote)?.send("POST", "/api/v1/imports", "application/zstd", &bytes)?;
     super::json(printer, &answer)?;
     Ok(Outcome::Clean)
 }

@@ -114,12 +114,16 @@ pub fn trusted_key(text: &str) -> Result<[u8; 32], Failure> {
 
 /// Loads a policy file, or a preset by its name.
 pub fn policies(word: Option<&str>) -> Result<PolicySet, Failure> {
-    let word = word.unwrap_or("samm");
+    named_policies(word.unwrap_or("samm")).map(|(set, ..)| set)
+}
+
+/// The same, with where it comes from and its text.
+pub fn named_policies(word: &str) -> Result<(PolicySet, String, String), Failure> {
     let (place, text) = match plimsoll_formats::policy::preset(word) {
         Some(text) => (format!("preset {word}"), text.to_owned()),
         None => (word.to_owned(), read_policy(Path::new(word))?),
     };
-    plimsoll_formats::policy::load(&place, &text, &beside(word)).map_err(|problems| {
+    let set = plimsoll_formats::policy::load(&place, &text, &beside(word)).map_err(|problems| {
         let more = problems.len().saturating_sub(1);
         let mut first = problems.into_iter().next().unwrap_or_else(|| {
             Problem::new("E-POLICY", &place, "cannot be used", "run `plimsoll policy lint` on it")
@@ -128,7 +132,8 @@ pub fn policies(word: Option<&str>) -> Result<PolicySet, Failure> {
             first.text.push_str(&format!(" (and {more} more; `plimsoll policy lint {word}` lists them)"));
         }
         Failure::input(first)
-    })
+    })?;
+    Ok((set, place, text))
 }
 
 /// Finds policies and tables that a policy file names beside that file.

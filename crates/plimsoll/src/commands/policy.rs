@@ -1,19 +1,21 @@
-//! `plimsoll policy`: presets, and checking a policy file.
+//! `plimsoll policy`: presets, checking a policy file, and the one of a server.
 
 use super::basis;
-use crate::arguments::{PlainFormat, Policy};
+use crate::arguments::{PlainFormat, Policy, Remote};
+use crate::client::Client;
 use crate::printer::{Failure, Outcome, Printer};
 use plimsoll_core::model::policy::Status;
 use plimsoll_core::model::problem::{Problem, printable};
 use plimsoll_core::phases::prioritize;
 use plimsoll_formats::policy;
+use plimsoll_server::policy::{PolicyCheck, PolicyFile, PolicyPreview};
 use std::path::Path;
 
 /// Runs the command.
 pub fn run(command: Policy, printer: &Printer) -> Result<Outcome, Failure> {
     match command {
         Policy::Presets { format } => presets(format, printer),
-        Policy::Show { preset } => match policy::preset(&preset) {
+        Policy::Show { preset: Some(preset), .. } => match policy::preset(&preset) {
             Some(text) => {
                 printer.data(text)?;
                 Ok(Outcome::Clean)
@@ -25,6 +27,19 @@ pub fn run(command: Policy, printer: &Printer) -> Result<Outcome, Failure> {
                 "`plimsoll policy presets` lists them",
             ))),
         },
+        Policy::Show { preset: None, remote } => {
+            let remote = remote.ok_or_else(|| Failure::input(Problem::new("E-USAGE", "policy show", "names nothing", "name a preset, or a server")))?;
+            let file: PolicyFile = Client::new(&remote)?.get("/api/v1/policy/file", &[])?;
+            printer.data(&file.text)?;
+            Ok(Outcome::Clean)
+        }
+        Policy::Check { file, remote, format } => check(&file, &remote, format, printer),
+        Policy::Set { file, remote, reason, replaces } => {
+            let wish = serde_json::json!({ "text": basis::read_policy(&file)?, "reason": reason, "replaces": replaces });
+            let file: PolicyFile = read(Client::new(&remote)?.change("PUT", "/api/v1/policy/file", &[], &wish)?)?;
+            printer.data(&format!("in force: {}\n", file.digest))?;
+            Ok(Outcome::Clean)
+        }
         Policy::Lint { policy, format } => lint(&policy, format, printer),
     }
 }
@@ -67,6 +82,41 @@ fn presets(format: PlainFormat, printer: &Printer) -> Result<Outcome, Failure> {
         }
     }
     Ok(Outcome::Clean)
+}
+
+/// Reads what a server answered.
+fn read<T: serde::de::DeserializeOwned>(answer: serde_json::Value) -> Result<T, Failure> {
+    serde_json::from_value(answer).map_err(|error| {
+        Failure::unfinished(Problem::new("E-FORMAT", "the server's answer", error.to_string(), "use a command line of the server's version"))
+    })
+}
+
+/// Asks a server what a policy would change: 1 when it cannot be put in force.
+fn check(file: &Path, remote: &Remote, format: PlainFormat, printer: &Printer) -> Result<Outcome, Failure> {
+    let draft = serde_json::json!({ "text": basis::read_policy(file)? });
+    let checked: PolicyCheck = read(Client::new(remote)?.change("POST", "/api/v1/policy/check", &[], &draft)?)?;
+    match format {
+        PlainFormat::Json => super::json(printer, &checked)?,
+        PlainFormat::Text => {
+            let mut text = String::new();
+            for problem in &checked.problems {
+                text.push_str(&format!("{} {}: {}\n  → {}\n", problem.code, problem.place, printable(&problem.text), printable(&problem.next)));
+            }
+            if let Some(preview) = &checked.preview {
+                let PolicyPreview { hosts, hosts_in_all, sooner, later, dated, undated, unchanged, overdue, rows } = preview;
+                text.push_str(&format!(
+                    "{hosts} of {hosts_in_all} hosts judged: {sooner} findings due sooner, {later} later, {dated} get a due date, {undated} lose it, {unchanged} unchanged; {overdue} would be overdue at once\n"
+                ));
+                let day = |due: &Option<jiff::Timestamp>| due.map_or_else(|| "none".to_owned(), |due| due.strftime("%Y-%m-%d %H:%M").to_string());
+                for row in rows {
+                    text.push_str(&format!("{} {} {}: {} → {}\n", printable(&row.host), printable(&row.advisory), printable(&row.component), day(&row.before), day(&row.after)));
+                }
+            }
+            text.push_str(if checked.sound { "can be put in force with `plimsoll policy set`\n" } else { "cannot be put in force\n" });
+            printer.data(&text)?;
+        }
+    }
+    Ok(if checked.sound { Outcome::Clean } else { Outcome::No })
 }
 
 /// Says everything that is wrong or surprising in a policy: 1 when anything is.

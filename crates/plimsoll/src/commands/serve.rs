@@ -6,9 +6,11 @@ use crate::arguments::{Serve, Up};
 use crate::places;
 use crate::printer::{Failure, Outcome, Printer};
 use plimsoll_core::model::problem::Problem;
+use plimsoll_server::http::tls;
 use plimsoll_server::notices::Settings;
 use plimsoll_server::notices::mail::Smtp;
-use plimsoll_server::outward::Allowed;
+use plimsoll_server::policy::Given;
+use plimsoll_server::outward::{Allowed, host_and_port};
 use plimsoll_server::setup::{self, FirstSteps};
 use plimsoll_server::{Configuration, Running};
 use serde_json::json;
@@ -53,12 +55,15 @@ pub fn serve(arguments: &Serve, printer: &Printer) -> Result<Outcome, Failure> {
 pub fn up(arguments: &Up, printer: &Printer) -> Result<Outcome, Failure> {
     log(printer);
     let data = folder(arguments.serve.data.as_deref())?;
+    if arguments.serve.tls_client_ca.is_some() {
+        return Err(Failure::input(Problem::new("E-USAGE", "--tls-client-ca", "needs a certificate on each host, which `up` does not make", "use `plimsoll serve`")));
+    }
     let root = evaluation_root(&data)?;
     let configuration = configuration(&arguments.serve, &data, Some(root), true)?;
     runtime()?.block_on(async {
         let running = plimsoll_server::start(configuration).await?;
         let steps = setup::first_steps(&running.app).await?;
-        let mut agent = join(&running, &data, &steps)?;
+        let mut agent = join(&running, &data, &steps, arguments.ca.as_deref())?;
         announce(&running, &steps, arguments.json, printer)?;
         // A database that somebody named is theirs to keep fresh.
         let own = arguments.serve.db.is_none();
@@ -112,25 +117,37 @@ fn configuration(arguments: &Serve, data: &Path, root: Option<Vec<u8>>, evaluati
         database: arguments.database.clone(),
         advisories: arguments.db.clone().unwrap_or_else(|| data.join("advisories.plimsolldb")),
         advisories_key: arguments.db_key.as_deref().map(basis::key).transpose()?,
-        policies: basis::policies(arguments.policy.as_deref())?.into(),
+        policies: match &arguments.policy {
+            Some(word) => {
+                let (set, place, text) = basis::named_policies(word)?;
+                Some(Given { place, text, set: set.into() })
+            }
+            None => None,
+        },
         root,
         evaluation,
         check_in_seconds: arguments.check_in,
         silence_seconds: Configuration::SILENCE_SECONDS.max(arguments.check_in.saturating_mul(11)),
         trusted_proxies: arguments.trusted_proxy.clone(),
         notices: notices(arguments)?,
+        tls: match (&arguments.tls_certificate, &arguments.tls_key) {
+            (Some(certificate), Some(key)) => {
+                Some(tls::Files { certificate: certificate.clone(), key: key.clone(), client_authorities: arguments.tls_client_ca.clone() })
+            }
+            _ => None,
+        },
+        sign_in: plimsoll_server::settings::find(arguments.settings.as_deref(), data).map_err(Failure::input)?.sign_in,
     })
 }
 
 /// What goes out to other systems and people, and how.
 fn notices(arguments: &Serve) -> Result<Settings, Failure> {
     let inward = arguments.allow_inward.iter().map(|text| {
-        let parts = text.rsplit_once(':').and_then(|(host, port)| Some((host.to_owned(), port.parse::<u16>().ok()?)));
-        parts.filter(|(host, _)| !host.is_empty()).ok_or_else(|| {
+        host_and_port(text).ok_or_else(|| {
             Failure::input(Problem::new("E-USAGE", "--allow-inward", format!("{text:?} is no host and port"), "write HOST:PORT, as in the address: hooks.corp.example:443"))
         })
     });
-    let allowed = Allowed { inward: inward.collect::<Result<_, _>>()?, authorities: arguments.outward_ca.clone() };
+    let allowed = Allowed { inward: inward.collect::<Result<_, _>>()?, authorities: arguments.outward_ca.clone(), proxy: None };
     let smtp = match (&arguments.smtp, &arguments.mail_from) {
         (Some(url), Some(from)) => Some(Smtp { url: url.clone(), user: arguments.smtp_user.clone(), password: smtp_password(arguments)?, from: from.clone() }),
         _ => None,
@@ -174,13 +191,16 @@ fn evaluation_root(data: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 /// Starts this machine's agent as a process of its own.
-fn join(running: &Running, data: &Path, steps: &FirstSteps) -> Result<Child, Failure> {
+fn join(running: &Running, data: &Path, steps: &FirstSteps, ca: Option<&Path>) -> Result<Child, Failure> {
     let state = data.join("agent");
     let mut command = Command::new("/proc/self/exe");
     command.arg("agent").arg("--state").arg(&state).arg("--server").arg(&running.app.url).stdin(Stdio::null());
     if let Some(token) = &steps.enrolment {
         // Through the environment: other users can read a command line.
         command.env("PLIMSOLL_TOKEN", token);
+    }
+    if let Some(ca) = ca {
+        command.arg("--ca").arg(ca);
     }
     if let Some(digest) = &running.app.root_digest {
         command.arg("--root-digest").arg(digest);

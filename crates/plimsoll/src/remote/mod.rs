@@ -27,7 +27,7 @@ const PAGE: usize = 1000;
 type Query = Vec<(&'static str, String)>;
 
 fn client(remote: &Remote) -> Result<Client, Failure> {
-    Client::new(&remote.server, &remote.token)
+    Client::new(remote)
 }
 
 /// One segment of a path, in the one spelling that the server takes.

@@ -11,6 +11,7 @@ use crate::http::parameters::Path;
 use crate::http::problem::Refusal;
 use crate::identity::checked_text;
 use crate::identity::role::Permission;
+use crate::membership;
 use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::Timestamp;
@@ -95,6 +96,7 @@ pub async fn make(State(app): State<Shared>, allowed: Allowed, Json(new): Json<N
     let mut change = app.store.begin(Intent::new(actor(&allowed), Timestamp::now(), "client.add", "client")).await?;
     let client = change.add_client(&name).await?;
     change.commit(new.reason.as_deref()).await?;
+    membership::refresh(&app).await?;
     let _ = app.news.send(News::Other);
     Ok(Json(answer(&app, &allowed, client)))
 }
@@ -120,6 +122,7 @@ pub async fn edit(State(app): State<Shared>, allowed: Allowed, Path(id): Path<St
     };
     let client = change.update_client(known, edit).await?;
     change.commit(wish.reason.as_deref()).await?;
+    membership::refresh(&app).await?;
     let _ = app.news.send(News::Other);
     Ok(Json(answer(&app, &allowed, client)))
 }

@@ -19,7 +19,6 @@ use plimsoll_core::model::registration::Registration;
 use plimsoll_core::model::scan::Scan;
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// Which hosts.
@@ -144,7 +143,7 @@ pub async fn explain(app: &Shared, registration: &Registration, include_fixed: b
     let Some(digest) = registration.report.clone() else { return Ok(None) };
     let report = evaluate::stored_report(app, registration.client, &digest).await?;
     let memory = evaluate::known(app, registration.id).await?.memory;
-    let (held, policies) = (app.advisories.held(), Arc::clone(&app.configuration.policies));
+    let (held, policies) = (app.advisories.held(), app.policy());
     let registration = registration.clone();
     let answer = app
         .compute(move || {

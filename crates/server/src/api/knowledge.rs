@@ -1,15 +1,18 @@
-//! What answers rest on: sources and policy.
+//! What answers rest on, sources and policy; and how exposed the fleet was.
 
-use super::Answer;
+use super::{Answer, hosts, parameter};
 use crate::app::Shared;
+use crate::exposure::{self, Exposure};
 use crate::http::gate::Allowed;
 use crate::http::json::Json;
+use crate::http::parameters::Query;
+use crate::policy::{self, PolicyCheck, PolicyDraft, PolicyFile, PolicyWish};
 use axum::extract::State;
 use jiff::Timestamp;
 use plimsoll_core::model::problem::Problem;
 use plimsoll_core::model::scan::PolicyInForce;
 use plimsoll_core::model::source::Source;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// The advisory database and its sources.
@@ -32,7 +35,7 @@ pub struct SourcesAnswer {
 
 /// The advisory database as of now.
 pub fn sources_of(app: &Shared) -> SourcesAnswer {
-    let limit = app.configuration.policies.max_feed_age.seconds();
+    let limit = app.policy().max_feed_age.seconds();
     let held = app.advisories.held();
     SourcesAnswer {
         built: held.as_ref().and_then(|held| held.named.built),
@@ -49,6 +52,40 @@ pub async fn sources(State(app): State<Shared>, _allowed: Allowed) -> Answer<Sou
 }
 
 /// Shows the policies in force.
-pub async fn policy(State(app): State<Shared>, _allowed: Allowed) -> Answer<Vec<PolicyInForce>> {
-    Ok(Json(app.configuration.policies.in_force()))
+pub async fn policies(State(app): State<Shared>, _allowed: Allowed) -> Answer<Vec<PolicyInForce>> {
+    Ok(Json(app.policy().in_force()))
+}
+
+/// Shows the policy in force as its file.
+pub async fn policy_file(State(app): State<Shared>, _allowed: Allowed) -> Answer<PolicyFile> {
+    Ok(Json(policy::file(&app)))
+}
+
+/// Checks a policy and shows what it would change.
+pub async fn check_policy(State(app): State<Shared>, allowed: Allowed, Json(draft): Json<PolicyDraft>) -> Answer<PolicyCheck> {
+    Ok(Json(policy::check(&app, &allowed, &draft.text).await?))
+}
+
+/// Puts a policy in force.
+pub async fn set_policy(State(app): State<Shared>, allowed: Allowed, Json(wish): Json<PolicyWish>) -> Answer<PolicyFile> {
+    Ok(Json(policy::set(&app, &allowed, wish).await?))
+}
+
+/// Which days, and whose.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Days {
+    days: Option<u32>,
+    host: Option<String>,
+}
+
+/// Shows how many findings were open at the end of each day.
+pub async fn exposure(State(app): State<Shared>, allowed: Allowed, Query(asked): Query<Days>) -> Answer<Vec<Exposure>> {
+    let days = asked.days.unwrap_or(exposure::SHOWN);
+    if days == 0 || days > exposure::LONGEST {
+        return Err(parameter("days", format!("{days} days were asked for, allowed are 1 to {}", exposure::LONGEST), "ask for fewer"));
+    }
+    let Some(host) = asked.host else { return Ok(Json(exposure::over_time(&app, &allowed.scope, days).await?)) };
+    let host = hosts::seen_host(&app, &allowed.scope, &host, |managed| managed.registration.id)?;
+    Ok(Json(exposure::of_host(&app, host, days).await?))
 }

@@ -11,6 +11,9 @@ use axum::response::{IntoResponse, Response};
 use plimsoll_formats::protocol::Limits;
 use serde_json::json;
 
+/// Largest request with a policy: a mebibyte of text, written as JSON.
+const POLICY: usize = 4 << 20;
+
 /// The routes.
 pub fn routes() -> Routes<Shared> {
     use Access::{Needs, Public};
@@ -32,7 +35,11 @@ pub fn routes() -> Routes<Shared> {
         .route(get.clone(), "/api/v1/packages", Needs(Permission::ReadFleet), packages::list)
         .route(get.clone(), "/api/v1/packages/{stream}/{name}", Needs(Permission::ReadFleet), packages::show)
         .route(get.clone(), "/api/v1/sources", Needs(Permission::ReadKnowledge), knowledge::sources)
-        .route(get.clone(), "/api/v1/policy", Needs(Permission::ReadPolicy), knowledge::policy)
+        .route(get.clone(), "/api/v1/exposure", Needs(Permission::ReadFleet), knowledge::exposure)
+        .route(get.clone(), "/api/v1/policy", Needs(Permission::ReadPolicy), knowledge::policies)
+        .route(get.clone(), "/api/v1/policy/file", Needs(Permission::ReadPolicy), knowledge::policy_file)
+        .route_up_to(POLICY, post.clone(), "/api/v1/policy/check", Needs(Permission::EditPolicy), knowledge::check_policy)
+        .route_up_to(POLICY, Method::PUT, "/api/v1/policy/file", Needs(Permission::EditPolicy), knowledge::set_policy)
         .route(get.clone(), "/api/v1/applications", Needs(Permission::ReadFleet), applications::list)
         .route(get.clone(), "/api/v1/applications/{application}", Needs(Permission::ReadFleet), applications::show)
         .route(get.clone(), "/api/v1/applications/{application}/findings", Needs(Permission::ReadFleet), applications::findings)
@@ -74,6 +81,7 @@ pub fn routes() -> Routes<Shared> {
         .route(post.clone(), "/api/v1/webhooks", Needs(Permission::EditNotifications), webhooks::make)
         .route(Method::PATCH, "/api/v1/webhooks/{webhook}", Needs(Permission::EditNotifications), webhooks::edit)
         .route(Method::DELETE, "/api/v1/webhooks/{webhook}", Needs(Permission::EditNotifications), webhooks::delete)
+        .route(post.clone(), "/api/v1/webhooks/{webhook}/secret", Needs(Permission::EditNotifications), webhooks::renew_secret)
         .route(post.clone(), "/api/v1/webhooks/{webhook}/test", Needs(Permission::EditNotifications), webhooks::test)
         .route(Method::GET, "/api/v1/webhooks/{webhook}/deliveries", Needs(Permission::ReadNotifications), webhooks::deliveries)
         .route(post, "/api/v1/deliveries/{delivery}/send-again", Needs(Permission::EditNotifications), webhooks::send_again)

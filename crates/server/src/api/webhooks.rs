@@ -8,7 +8,7 @@ use crate::http::json::Json;
 use crate::http::parameters::{Path, Query};
 use crate::http::problem::Refusal;
 use crate::http::repeat::shown_once;
-use crate::notices::acts::{self, DeliveryRow, WebhookEdit, WebhookRow, WebhookWish};
+use crate::notices::acts::{self, DeliveryRow, WebhookEdit, WebhookMade, WebhookRow, WebhookWish};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -21,18 +21,27 @@ pub async fn list(State(app): State<Shared>, allowed: Allowed) -> Answer<Vec<Web
 
 /// Makes one.
 pub async fn make(State(app): State<Shared>, allowed: Allowed, Json(wish): Json<WebhookWish>) -> Result<Response, Refusal> {
-    let made = acts::make(&app, &allowed, wish).await?;
+    Ok(with_secret(acts::make(&app, &allowed, wish).await?))
+}
+
+fn with_secret(made: WebhookMade) -> Response {
     let what = made.secret.as_ref().map(|_| format!("the signing secret of webhook {}", made.webhook.id));
     let answer = Json(made);
-    Ok(match what {
+    match what {
         Some(what) => shown_once(what, answer),
         None => answer.into_response(),
-    })
+    }
 }
 
 /// Edits one.
 pub async fn edit(State(app): State<Shared>, allowed: Allowed, Path(id): Path<String>, Json(edit): Json<WebhookEdit>) -> Answer<WebhookRow> {
     Ok(Json(acts::edit(&app, &allowed, &id, edit).await?))
+}
+
+/// Gives one another signing secret.
+pub async fn renew_secret(State(app): State<Shared>, allowed: Allowed, Path(id): Path<String>, Json(why): Json<Reason>) -> Result<Response, Refusal> {
+    let made = acts::renew_secret(&app, &allowed, &id, why.reason.as_deref()).await?;
+    Ok(with_secret(made))
 }
 
 /// Deletes one.

@@ -7,12 +7,13 @@ use crate::app::Shared;
 use crate::http::gate::Allowed;
 use crate::http::problem::Refusal;
 use crate::http::routes::{Access, Routes};
+use crate::identity::oidc::Return;
 use crate::identity::proof::Proof;
 use crate::identity::session::{self, Browser};
 use crate::identity::sign_in::Step;
-use axum::extract::{Form, Path, RawQuery, State};
+use axum::extract::{Form, Path, Query, RawQuery, State};
 use axum::http::{HeaderMap, Method, header};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 /// Where a sign-in leads unless it was asked for something else.
@@ -26,7 +27,9 @@ pub fn routes() -> Routes<Shared> {
         .route(post.clone(), "/console/sign-in", Access::Public, by_password)
         .route(post.clone(), "/console/sign-in/second", Access::Public, second)
         .route(post.clone(), "/console/sign-in/passkey", Access::Public, by_passkey)
-        .route(get, "/console/sign-in/link/{token}", Access::Public, landing)
+        .route(get.clone(), "/console/sign-in/link/{token}", Access::Public, landing)
+        .route(get.clone(), "/sign-in/{provider}", Access::Public, leave)
+        .route(get, "/sign-in/{provider}/return", Access::Public, back)
         .route(post.clone(), "/console/sign-in/link", Access::Public, by_link)
         .route(post, "/console/sign-out", Access::Account, sign_out)
 }
@@ -144,6 +147,27 @@ async fn by_link(State(app): State<Shared>, allowed: Allowed, headers: HeaderMap
         Ok(step) => went(&app, &allowed, &headers, step, &form.next),
         Err(refusal) => drawn(&app, &allowed, password_step(&app, ""), Some(&refusal), &form.next),
     }
+}
+
+async fn leave(State(app): State<Shared>, allowed: Allowed, headers: HeaderMap, Path(provider): Path<String>) -> Response {
+    let browser = Browser { caller: &allowed.caller, headers: &headers, origins: &app.doors.origins };
+    match app.doors.oidc.leave(&app.identity, &provider, None, &browser).await {
+        Ok(departure) => ([(header::SET_COOKIE, departure.cookie)], Redirect::to(departure.url.as_str())).into_response(),
+        Err(refusal) => drawn(&app, &allowed, password_step(&app, ""), Some(&refusal), HOME),
+    }
+}
+
+/// Goes on by a page of ours and not by a redirect: a strict cookie is not
+/// sent along in a chain of redirects that began at the provider.
+async fn back(State(app): State<Shared>, allowed: Allowed, headers: HeaderMap, Path(provider): Path<String>, Query(returned): Query<Return>) -> Response {
+    const PAGE: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta http-equiv=\"refresh\" content=\"0;url=/console\"><title>Signed in</title><p><a href=\"/console\">Go on</a></p></html>";
+    let browser = Browser { caller: &allowed.caller, headers: &headers, origins: &app.doors.origins };
+    let done = match app.doors.oidc.back(&app.identity, &provider, &returned, &browser).await {
+        Ok(Step::Done(session)) => session.cookie(&app.doors.origins, &headers).map(|cookie| ([(header::SET_COOKIE, cookie)], Html(PAGE)).into_response()),
+        Ok(step) => Ok(went(&app, &allowed, &headers, step, HOME)),
+        Err(refusal) => Err(refusal),
+    };
+    done.unwrap_or_else(|refusal| drawn(&app, &allowed, password_step(&app, ""), Some(&refusal), HOME))
 }
 
 fn went(app: &Shared, allowed: &Allowed, headers: &HeaderMap, step: Step, next: &str) -> Response {

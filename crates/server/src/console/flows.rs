@@ -281,3 +281,207 @@ async fn a_new_advisory_reaches_an_applications_components() {
     let listed = trial.get(&owner, "/console/applications.json").await.json();
     assert_eq!((listed[0]["findings"].clone(), listed[0]["components"].clone()), (json!(1), json!(3)));
 }
+
+/// Whoever sees several clients may look at one of them: every list, count,
+/// search and picture then is of that one, for them alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_client_at_a_time() {
+    let trial = Trial::start().await;
+    let mut owner = trial.owner().await;
+    let home = trial.app().store.clients(&plimsoll_store::Scope::All).await.unwrap()[0].id;
+    let mut clients = vec![home];
+    for name in ["Nordwerft", "Elbtal"] {
+        let intent = plimsoll_store::Intent::new(plimsoll_store::Actor::server(), jiff::Timestamp::now(), "client.add", "client");
+        let mut change = trial.app().store.begin(intent).await.unwrap();
+        clients.push(change.add_client(name).await.unwrap().id);
+        change.commit(None).await.unwrap();
+    }
+    crate::membership::refresh(trial.app()).await.unwrap();
+    for (client, name) in clients.iter().zip(["ownhost", "shiphost", "riverhost"]) {
+        let made = trial.send(&owner, "POST", "/api/v1/hosts", &serde_json::json!({ "name": name, "client": client })).await;
+        assert_eq!(made.status, StatusCode::OK, "{made:?}");
+    }
+    let mut per = trial.person(&mut owner, "per", "viewer", &format!("{}|", clients[1])).await;
+    let own = trial.get(&per, "/console").await;
+    assert!(!own.body.contains("/console/client"), "one client is no choice");
+    assert_eq!(trial.get(&owner, "/console").await.body.matches("<option value=\"01").count(), 3, "the owner may choose");
+
+    let session = owner.cookie.clone().unwrap();
+    let mut chooser = owner.clone();
+    let chosen = trial.post(&mut chooser, "/console/client", &[("client", &clients[1].to_string())]).await;
+    assert_eq!((chosen.status, chosen.location.as_str()), (StatusCode::SEE_OTHER, "/console"), "{chosen:?}");
+    let focused = Asker { cookie: Some(format!("{session}; {}", chosen.cookie.unwrap())), ..Asker::default() };
+    let names = |body: &str| ["ownhost", "shiphost", "riverhost"].map(|name| body.contains(name));
+    for path in ["/console", "/console/hosts", "/console/search?q=host", "/console/activity", "/console/hosts.csv"] {
+        let (all, one) = (trial.get(&owner, path).await, trial.get(&focused, path).await);
+        assert_eq!((all.status, one.status), (StatusCode::OK, StatusCode::OK), "{path}");
+        if path != "/console/activity" {
+            assert_eq!(names(&all.body), [true; 3], "{path}");
+        }
+        assert!(!names(&one.body)[0] && !names(&one.body)[2], "{path}: {}", one.body);
+        if !path.ends_with(".csv") {
+            assert!(one.body.contains("Only <strong>Nordwerft</strong> is shown"), "{path}");
+        }
+    }
+    let standings = trial.get(&focused, "/api/v1/standings").await.json();
+    assert_eq!(standings["hosts"], 1, "{standings}");
+    assert_eq!(trial.get(&focused, "/console/people").await.status, StatusCode::OK, "people belong to no client");
+    // It gives no right, and what one may not see is no choice.
+    let stolen = Asker { cookie: Some(format!("{}; plimsoll-client-8443={}", per.cookie.clone().unwrap(), clients[2])), ..Asker::default() };
+    assert_eq!(names(&trial.get(&stolen, "/console/hosts").await.body), [false, true, false]);
+    assert_eq!(trial.post(&mut per, "/console/client", &[("client", &clients[2].to_string())]).await.status, StatusCode::NOT_FOUND);
+    let program = Asker { token: Some(trial.first.token.clone()), cookie: None };
+    assert_eq!(trial.get(&program, "/api/v1/standings").await.json()["hosts"], 3, "programs are not narrowed");
+    let all = trial.post(&mut focused.clone(), "/console/client", &[("client", "")]).await;
+    assert_eq!(all.cookie.as_deref(), Some("plimsoll-client-8443="), "{all:?}");
+}
+
+const PNG: &str = "[[advisory]]\nid = \"TEST-2026-1\"\nsummary = \"libpng trusts its input\"\nseverity = \"high\"\npublished = 2026-11-20T09:00:00Z\n\
+    [[advisory.affected]]\nstream = \"debian:12\"\nname = \"libpng1.6\"\nfixed = \"2\"\n";
+
+fn png_host(name: &str) -> serde_json::Value {
+    let component = serde_json::json!({
+        "purl": "pkg:deb/debian/libpng1.6@1", "stream": "debian:12", "name": "libpng1.6", "version": "1",
+        "arch": "amd64", "source": "libpng1.6", "source_version": "1", "kind": "package",
+    });
+    serde_json::json!({ "name": name, "components": [component] })
+}
+
+/// Waits until the API says of the first host what is wanted.
+async fn until(trial: &Trial, asker: &Asker, wanted: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
+    let mut host = serde_json::Value::Null;
+    for _ in 0..300 {
+        host = trial.get(asker, "/api/v1/hosts").await.json()["rows"][0].clone();
+        if wanted(&host) {
+            return host;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("it never came: {host}")
+}
+
+/// A policy is checked, its effect shown, put in force with a reason, and kept;
+/// a bad one changes nothing, and neither does somebody without the role.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_is_put_in_force() {
+    let trial = Trial::start().await;
+    let mut owner = trial.owner().await;
+    let mut per = trial.person(&mut owner, "per", "viewer", "").await;
+    trial.send(&owner, "POST", "/api/v1/hosts", &png_host("webhost")).await;
+    trial.advise(&[("advisories/png.toml", PNG)]);
+    let before = until(&trial, &owner, |host| host["findings"] == 1).await["next_due"].clone();
+    assert!(before.is_string(), "{before}");
+
+    let shown = trial.get(&owner, "/console/policy").await.body;
+    assert!(shown.contains("href=\"/console/policy/edit\"") && shown.contains("OWASP SAMM"), "{shown}");
+    assert!(!trial.get(&per, "/console/policy").await.body.contains("/console/policy/edit"));
+    let file = trial.get(&owner, "/api/v1/policy/file").await.json();
+    assert_eq!(file["origin"], "default", "{file}");
+    let text = file["text"].as_str().unwrap();
+
+    // A bad one: its line is named, the one in force stays.
+    let bad = text.replacen("within = \"P7D\"", "within = \"seven days\"", 1);
+    assert_ne!(bad, text);
+    let line = bad.lines().position(|line| line.contains("seven days")).unwrap() + 1;
+    let checked = trial.post(&mut owner, "/console/policy/check", &[("text", &bad)]).await;
+    assert!(checked.body.contains("cannot be put in force") && checked.body.contains(&format!("policy:{line}")), "{}", checked.body);
+    let set = trial.post(&mut owner, "/console/policy", &[("text", &bad), ("reason", "x")]).await;
+    assert_eq!(set.status, StatusCode::BAD_REQUEST, "{set:?}");
+    let set = trial.send(&owner, "PUT", "/api/v1/policy/file", &serde_json::json!({ "text": bad, "reason": "x" })).await;
+    assert!(set.status == StatusCode::BAD_REQUEST && set.json()["code"] == "E-POLICY", "{set:?}");
+    assert_eq!(trial.get(&owner, "/api/v1/policy/file").await.json(), file);
+
+    // A good one: the change of each finding is shown, nothing is changed yet.
+    let good = text.replacen("within = \"P7D\"", "within = \"P70D\"", 1);
+    let checked = trial.send(&owner, "POST", "/api/v1/policy/check", &serde_json::json!({ "text": good })).await.json();
+    let preview = &checked["preview"];
+    assert!(checked["sound"] == true && preview["later"] == 1 && preview["hosts"] == 1 && preview["hosts_in_all"] == 1, "{checked}");
+    assert_eq!((preview["rows"][0]["host"].clone(), preview["rows"][0]["advisory"].clone()), ("webhost".into(), "TEST-2026-1".into()));
+    let page = trial.post(&mut owner, "/console/policy/check", &[("text", &good)]).await.body;
+    assert!(page.contains("Put it in force") && page.contains("webhost"), "{page}");
+    assert_eq!(trial.get(&owner, "/api/v1/policy/file").await.json(), file);
+
+    let wish = |reason: &str, replaces: &str| serde_json::json!({ "text": good, "reason": reason, "replaces": replaces });
+    let digest = file["digest"].as_str().unwrap();
+    assert_eq!(trial.send(&owner, "PUT", "/api/v1/policy/file", &wish(" ", digest)).await.status, StatusCode::BAD_REQUEST, "a reason is asked for");
+    let stale = trial.send(&owner, "PUT", "/api/v1/policy/file", &wish("x", "0000")).await;
+    assert_eq!(stale.json()["code"], "E-POLICY-CHANGED");
+    assert_eq!(trial.post(&mut per, "/console/policy", &[("text", &good), ("reason", "x")]).await.status, StatusCode::FORBIDDEN);
+    let set = trial.post(&mut owner, "/console/policy", &[("text", &good.replace('\n', "\r\n")), ("replaces", digest), ("reason", "the board gave us seventy days")]).await;
+    assert_eq!((set.status, set.location.as_str()), (StatusCode::SEE_OTHER, "/console/policy"), "{set:?}");
+    until(&trial, &owner, |host| host["next_due"].as_str() > before.as_str()).await;
+    let shown = trial.get(&per, "/console/policy").await.body;
+    assert!(shown.contains("the board gave us seventy days") && shown.contains("P70D"), "{shown}");
+    let why = trial.get(&owner, "/console/activity").await.body;
+    assert!(why.contains("policy.set") && why.contains("the board gave us seventy days"), "{why}");
+
+    // It is kept, and a file of the command line goes before it.
+    let app = trial.app();
+    let reopened = crate::policy::Policies::open(&app.configuration, &app.store).await.unwrap();
+    assert_eq!(reopened.in_force().text, good);
+    let set = plimsoll_formats::policy::load_preset("cisa-bod-26-04", None).unwrap();
+    let given = crate::policy::Given { place: "policy.toml".to_owned(), text: "given".to_owned(), set: set.into() };
+    let configuration = crate::Configuration { policies: Some(given), ..app.configuration.clone() };
+    let reopened = crate::policy::Policies::open(&configuration, &app.store).await.unwrap();
+    assert_eq!(reopened.in_force().origin, crate::policy::Origin::Given("policy.toml".to_owned()));
+}
+
+/// What is open is written down each day, and each sees the sum of their own.
+#[tokio::test(flavor = "multi_thread")]
+async fn exposure_is_written_down_and_nobody_sees_anothers() {
+    use crate::exposure::{Writer, day_of, rebuilt};
+    let trial = Trial::start().await;
+    let mut writer = Writer::default();
+    // Before the server's own writer takes the lease.
+    writer.look(trial.app(), jiff::Timestamp::now()).await.unwrap();
+    let mut owner = trial.owner().await;
+    let home = trial.app().store.clients(&plimsoll_store::Scope::All).await.unwrap()[0].id;
+    let intent = plimsoll_store::Intent::new(plimsoll_store::Actor::server(), jiff::Timestamp::now(), "client.add", "client");
+    let mut change = trial.app().store.begin(intent).await.unwrap();
+    let other = change.add_client("Elbtal").await.unwrap().id;
+    change.commit(None).await.unwrap();
+    let mut ids = Vec::new();
+    for (client, name) in [(home, "webhost"), (home, "webother"), (other, "riverhost")] {
+        let mut wish = png_host(name);
+        wish["client"] = client.to_string().into();
+        let made = trial.send(&owner, "POST", "/api/v1/hosts", &wish).await.json();
+        ids.push(made["id"].as_str().unwrap().to_owned());
+    }
+    let group = trial.send(&owner, "POST", "/api/v1/groups", &serde_json::json!({ "client": home, "name": "first", "query": "name = webhost" })).await;
+    let group = group.json()["id"].as_str().unwrap().to_owned();
+    trial.advise(&[("advisories/png.toml", PNG)]);
+    for _ in 0..300 {
+        if trial.get(&owner, "/api/v1/standings").await.json()["findings"] == 3 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    let app = trial.app();
+    let (now, day) = (jiff::Timestamp::now(), jiff::SignedDuration::from_hours(24));
+    for time in [now - day * 2, now, now] {
+        writer.look(app, time).await.unwrap();
+    }
+    let one = trial.person(&mut owner, "per", "viewer", &format!("{home}|")).await;
+    let part = trial.person(&mut owner, "pia", "viewer", &format!("{home}|{group}")).await;
+    for (asker, open) in [(&owner, 3), (&one, 2), (&part, 1)] {
+        let days = trial.get(asker, "/api/v1/exposure").await.json();
+        let days = days.as_array().unwrap();
+        assert_eq!(days.len(), 3, "{days:?}");
+        assert!(days.iter().all(|day| day["open"] == open && day["priorities"]["high"] == open && day["rebuilt"] == false), "{days:?}");
+        assert_eq!(days[2]["day"], now.strftime("%Y-%m-%d").to_string());
+        let page = trial.get(asker, "/console").await.body;
+        assert!(page.contains("Exposure by priority") && page.contains(&format!("data-value=\"{open}\"")), "{page}");
+    }
+    assert_eq!(trial.get(&one, &format!("/api/v1/exposure?host={}", ids[2])).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(trial.get(&owner, &format!("/api/v1/exposure?days=1&host={}", ids[2])).await.json()[0]["open"], 1);
+    assert!(trial.get(&part, &format!("/console/hosts/{}", ids[0])).await.body.contains("Exposure by due date"));
+    assert_eq!(trial.get(&owner, "/api/v1/exposure?days=0").await.status, StatusCode::BAD_REQUEST);
+
+    // The journal tells the same, as of tomorrow, without due dates.
+    let rows = rebuilt(app, day_of(now) + 1).await.unwrap();
+    let sums: Vec<_> = rows.clients.iter().map(|(client, day, tally)| (*client, *day, tally.total(), tally.rebuilt)).collect();
+    let mut expected = vec![(home, day_of(now), 2, true), (other, day_of(now), 1, true)];
+    expected.sort();
+    assert_eq!(sums, expected);
+    assert_eq!(rows.hosts.len(), 3);
+}

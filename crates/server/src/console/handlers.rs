@@ -14,9 +14,10 @@ use crate::http::json::Json;
 use crate::http::parameters::Path;
 use crate::http::problem::{Refusal, RefusedAs};
 use crate::http::routes::{Access, Routes};
+use crate::identity::cookie::Kind;
 use crate::identity::role::Permission;
 use axum::extract::{Form, RawQuery, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Redirect, Response};
 use plimsoll_core::model::advisory::is_cve;
@@ -39,6 +40,7 @@ pub fn routes() -> Routes<Shared> {
         .route(get.clone(), "/console/assets/{name}", Public, assets::serve)
         .route(get.clone(), "/console", view, today)
         .route(get.clone(), "/console/live", view, live)
+        .route(post.clone(), "/console/client", Access::Account, focus)
         .route(get.clone(), "/console/search", view, search)
         .route(get.clone(), "/console/hosts", view, hosts)
         .route(get.clone(), "/console/hosts.csv", view, hosts_csv)
@@ -62,7 +64,6 @@ pub fn routes() -> Routes<Shared> {
         .route(get.clone(), "/console/packages/{stream}/{name}/hosts.csv", view, package_hosts_csv)
         .route(get.clone(), "/console/packages/{stream}/{name}/hosts.json", view, package_hosts_json)
         .route(get.clone(), "/console/sources", Needs(Permission::ReadKnowledge), sources)
-        .route(get.clone(), "/console/policy", Needs(Permission::ReadPolicy), policy)
         .route(get.clone(), "/console/activity", Needs(Permission::ReadEvidence), activity)
         .route(get.clone(), "/console/activity.csv", Needs(Permission::ReadEvidence), activity_csv)
         .route(get.clone(), "/console/activity.json", Needs(Permission::ReadEvidence), activity_json)
@@ -146,6 +147,31 @@ async fn today(State(app): State<Shared>, allowed: Allowed) -> Page {
     let visit = Visit::new(&app, &allowed);
     let view = fill::today(&app, &allowed, &visit.seen, app.clock()).await.map_err(|refusal| visit.refused(refusal))?;
     Ok(written(pages::today(&visit.shell, &view)))
+}
+
+/// What the form of clients sends; empty is all of them.
+#[derive(Debug, Deserialize)]
+struct Focus {
+    #[serde(default)]
+    client: String,
+}
+
+/// How long the browser remembers which client was chosen.
+const REMEMBERED: i64 = 30 * 86_400;
+
+/// Narrows every page to one client, or shows all of them again. Nothing is
+/// changed on the server, and no right is given: the gate narrows, see
+/// [`crate::identity::principal::Principal::focused`].
+async fn focus(State(app): State<Shared>, allowed: Allowed, headers: HeaderMap, Form(form): Form<Focus>) -> Page {
+    let visit = Visit::new(&app, &allowed);
+    let chosen = form.client.trim();
+    if !chosen.is_empty() && !fill::clients(&app, &allowed.principal).iter().any(|(client, _)| client.to_string() == chosen) {
+        return Err(visit.refused(crate::api::missing("client", chosen)));
+    }
+    let own = app.doors.origins.of_host(&headers);
+    let cookie = own.and_then(|own| Kind::Client.write(own, chosen, if chosen.is_empty() { 0 } else { REMEMBERED }));
+    let cookie = cookie.ok_or_else(|| visit.refused(crate::identity::principal::sign_in_first()))?;
+    Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/console")).into_response())
 }
 
 /// Tells an open page that something changed, at most once a second.
@@ -421,15 +447,10 @@ async fn sources(State(app): State<Shared>, allowed: Allowed) -> Page {
     Ok(written(pages::sources(&visit.shell, &fill::sources(&app, &visit.seen))))
 }
 
-async fn policy(State(app): State<Shared>, allowed: Allowed) -> Page {
-    let visit = Visit::new(&app, &allowed);
-    Ok(written(pages::policy(&visit.shell, &fill::policy(&app))))
-}
-
 async fn activity(State(app): State<Shared>, allowed: Allowed, RawQuery(query): RawQuery) -> Page {
     let visit = Visit::new(&app, &allowed);
     let query = asked(&lists::ACTIVITY, "/console/activity", query.as_deref());
-    let (view, checkpoint) = fill::activity(&app, query).await.map_err(|refusal| visit.refused(refusal))?;
+    let (view, checkpoint) = fill::activity(&app, allowed.principal.focus(), query).await.map_err(|refusal| visit.refused(refusal))?;
     Ok(written(pages::activity(&visit.shell, &view, checkpoint.as_ref())))
 }
 
@@ -437,16 +458,16 @@ async fn activity(State(app): State<Shared>, allowed: Allowed, RawQuery(query): 
 /// `plimsoll evidence export`.
 const EXPORTED_ENTRIES: usize = 10_000;
 
-async fn evidence_rows(app: &Shared, query: Option<String>) -> Result<Vec<super::views::EvidenceEntry>, Refusal> {
-    fill::activity_rows(app, &asked(&lists::ACTIVITY, "/console/activity", query.as_deref()), EXPORTED_ENTRIES).await
+async fn evidence_rows(app: &Shared, allowed: &Allowed, query: Option<String>) -> Result<Vec<super::views::EvidenceEntry>, Refusal> {
+    fill::activity_rows(app, allowed.principal.focus(), &asked(&lists::ACTIVITY, "/console/activity", query.as_deref()), EXPORTED_ENTRIES).await
 }
 
-async fn activity_csv(State(app): State<Shared>, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
-    export::csv("activity", &export::ACTIVITY, evidence_rows(&app, query).await?.iter().map(export::evidence))
+async fn activity_csv(State(app): State<Shared>, allowed: Allowed, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
+    export::csv("activity", &export::ACTIVITY, evidence_rows(&app, &allowed, query).await?.iter().map(export::evidence))
 }
 
-async fn activity_json(State(app): State<Shared>, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
-    export::json("activity", &export::ACTIVITY, evidence_rows(&app, query).await?.iter().map(export::evidence))
+async fn activity_json(State(app): State<Shared>, allowed: Allowed, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
+    export::json("activity", &export::ACTIVITY, evidence_rows(&app, &allowed, query).await?.iter().map(export::evidence))
 }
 
 async fn enrolment(State(app): State<Shared>, allowed: Allowed) -> Page {

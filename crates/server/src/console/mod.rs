@@ -28,6 +28,7 @@ pub mod handlers;
 pub mod lists;
 pub mod pages;
 mod people;
+mod policy;
 pub mod query;
 pub mod views;
 mod webhooks;
@@ -44,6 +45,7 @@ pub fn routes() -> crate::http::routes::Routes<crate::app::Shared> {
         .merge(clients::routes())
         .merge(groups::routes())
         .merge(people::routes())
+        .merge(policy::routes())
         .merge(webhooks::routes())
 }
 

@@ -71,6 +71,9 @@ pages! {
     packages, PackagesTemplate, "packages.html", "packages", Listing<PackageRow>, lists::PACKAGES;
     /// Draws one package in all its versions.
     package, PackageTemplate, "package.html", "packages", PackagePage, lists::PACKAGE_HOSTS;
+    /// Draws the form of another policy, what it would change, and the button
+    /// that puts it in force.
+    policy_edit, PolicyEditTemplate, "policy_edit.html", "policy", PolicyEdit, lists::HOSTS;
     /// Draws the list of applications.
     applications, ApplicationsTemplate, "applications.html", "applications", Applications, lists::APPLICATIONS;
     /// Draws one application's status.

@@ -33,12 +33,12 @@ pub use hosts::{
     StoryEvent, StoryKind, TallyRow,
 };
 pub use operations::{
-    Checkpoint, EvidenceEntry, PolicyPage, PolicyRule, PolicyText, Preset, SourceRow, SourcesPage, SourceStanding,
+    Checkpoint, EvidenceEntry, PolicyEdit, PolicyPage, PolicyRule, PolicyText, Preset, SourceRow, SourcesPage, SourceStanding,
 };
 pub use packages::{PackageHost, PackagePage, PackageRow, PackageUpdate, PackageVersion};
 pub use shell::{Abilities, Answer, Choice, DatabaseAge, Facet, Listing, Notice, Reader, Shell};
 pub use sign_in::{OidcProvider, Search, SearchHit, SignIn, SignInStep, Trouble};
 pub use today::{
-    DeadlineBar, FlaggedHost, FleetCell, FleetStrip, NewFinding, SilentHost, StaleSource, Today,
+    DeadlineBar, ExposureDay, ExposurePicture, FlaggedHost, FleetCell, FleetStrip, NewFinding, SilentHost, StaleSource, Today,
     Work, WorkItem,
 };

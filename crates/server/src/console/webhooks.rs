@@ -33,6 +33,7 @@ pub(super) fn routes() -> Routes<Shared> {
         .route(Method::POST, "/console/webhooks/{id}", change, edit)
         .route(Method::POST, "/console/webhooks/{id}/switch", change, switch)
         .route(Method::POST, "/console/webhooks/{id}/test", change, test)
+        .route(Method::POST, "/console/webhooks/{id}/secret", change, renew_secret)
         .route(Method::POST, "/console/webhooks/{id}/remove", change, remove)
         .route(Method::POST, "/console/deliveries/{id}/send-again", change, send_again)
 }
@@ -108,6 +109,12 @@ async fn test(State(app): State<Shared>, allowed: Allowed, Path(id): Path<String
     back(&app, &allowed, acts::test(&app, &allowed, &id).await)
 }
 
+async fn renew_secret(State(app): State<Shared>, allowed: Allowed, Path(id): Path<String>, RawForm(body): RawForm) -> Page {
+    let renewed = acts::renew_secret(&app, &allowed, &id, Fields::read(&body).reason().as_deref()).await;
+    let renewed = renewed.map_err(|refusal| refused(&app, &allowed, refusal))?;
+    answer(&app, &allowed, renewed.secret.map(|secret| NewSecret { name: renewed.webhook.name, secret })).await
+}
+
 async fn remove(State(app): State<Shared>, allowed: Allowed, Path(id): Path<String>, RawForm(body): RawForm) -> Page {
     back(&app, &allowed, acts::delete(&app, &allowed, &id, Fields::read(&body).reason().as_deref()).await)
 }
@@ -137,6 +144,7 @@ async fn view(app: &Shared, allowed: &Allowed, created: Option<NewSecret>) -> Re
             .into_iter()
             .map(|hook| WebhookRow {
                 id: hook.id.to_string(),
+                old_secret_until: hook.old_secret_until,
                 name: hook.name,
                 address: hook.address,
                 client: hook.client.map(|client| client_names.get(&client.to_string()).cloned().unwrap_or_default()),

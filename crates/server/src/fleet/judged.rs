@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use plimsoll_core::model::advisory::Rating;
 use plimsoll_core::model::finding::{Finding, State};
 use plimsoll_core::assessment::is_end_of_support;
+use plimsoll_core::model::obligation::Verdict;
 use plimsoll_core::model::scan::Scan;
 use plimsoll_core::model::update::Update;
 use serde::{Deserialize, Serialize};
@@ -71,6 +72,16 @@ pub struct Counts {
 
 /// How far ahead a due date counts as soon: a week is one cycle of work.
 pub const SOON_SECONDS: i64 = 7 * 86_400;
+
+/// How a due date, in seconds since the epoch, stands.
+pub fn verdict(due: Option<i64>, now: Timestamp) -> Verdict {
+    match due {
+        None => Verdict::Unknown,
+        Some(due) if due < now.as_second() => Verdict::Overdue,
+        Some(due) if due <= now.as_second() + SOON_SECONDS => Verdict::DueSoon,
+        Some(_) => Verdict::OpenInTime,
+    }
+}
 
 /// What lists show of an advisory, the same for every host.
 #[derive(Clone, PartialEq, Debug, Default)]

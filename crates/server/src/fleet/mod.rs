@@ -61,6 +61,8 @@ pub struct State {
     by_client: BTreeMap<ClientId, RoaringBitmap>,
     by_group: BTreeMap<GroupId, RoaringBitmap>,
     queries: BTreeMap<GroupId, Query>,
+    /// Names of clients that were not put away.
+    pub client_names: BTreeMap<ClientId, String>,
     by_advisory: BTreeMap<Name, RoaringBitmap>,
     cards: HashMap<Name, Card>,
     /// Components over hosts.

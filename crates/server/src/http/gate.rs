@@ -11,6 +11,7 @@ use super::problem::{Refusal, RefusedAs};
 use super::routes::{Access, Declared, is_safe};
 use super::{body, headers, repeat};
 use crate::identity::Identity;
+use crate::identity::cookie::Kind;
 use crate::identity::principal::{Principal, Who, sign_in_first};
 use crate::identity::role::Scope;
 use async_trait::async_trait;
@@ -34,6 +35,14 @@ const REQUEST: HeaderName = HeaderName::from_static("plimsoll-request");
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
 
+/// The client showed a certificate of an authority that the server asks for;
+/// put there by [`super::serve`].
+#[derive(Clone, Copy, Debug)]
+pub struct Certified;
+
+/// Where the routes of hosts begin.
+const HOSTS: &str = "/agent/";
+
 /// Checks a host's signature over a request; the room of agents provides it.
 #[async_trait]
 pub trait HostCheck: Send + Sync {
@@ -53,6 +62,7 @@ pub struct Gate {
     limits: Limits,
     load: Load,
     answers: Option<Store>,
+    certificates: bool,
 }
 
 /// A place among the requests, kept as long as anything works on this one.
@@ -70,7 +80,7 @@ impl Gate {
         limits: Limits,
     ) -> Self {
         let load = Load::new(&limits);
-        Self { identity, hosts, origins, proxies, limits, load, answers: None }
+        Self { identity, hosts, origins, proxies, limits, load, answers: None, certificates: false }
     }
 
     /// Keeps answers for repeated requests in `store`; without it keys are
@@ -79,6 +89,13 @@ impl Gate {
     pub fn keeping_answers(mut self, store: Store) -> Self {
         self.answers = Some(store);
         self
+    }
+
+    /// Lets hosts in only where their connection shows a certificate, beside
+    /// the signature of each request.
+    #[must_use]
+    pub fn with_certificates(self, asked: bool) -> Self {
+        Self { certificates: asked, ..self }
     }
 
     /// Limits it holds.
@@ -96,6 +113,16 @@ impl Gate {
         &self.origins
     }
 
+    /// Who it is, narrowed to the client that a person wants to see now.
+    async fn authenticate(&self, parts: &Parts, caller: &Caller) -> Result<Principal, Refusal> {
+        let principal = self.identity.authenticate(parts, &self.origins, caller).await?;
+        let focus = self.origins.of_host(&parts.headers).and_then(|own| Kind::Client.text(own, &parts.headers)?.parse().ok());
+        Ok(match (&principal.who, focus) {
+            (Who::Person { .. }, Some(client)) => principal.focused(client),
+            _ => principal,
+        })
+    }
+
     async fn admit(&self, declared: &Declared, parts: &Parts) -> Result<(Principal, Scope), Refusal> {
         let caller = Caller::of(parts);
         let changes = !is_safe(&parts.method);
@@ -106,8 +133,7 @@ impl Gate {
                     self.origins.check(parts)?;
                 }
                 // A stale cookie must not bar the way to the sign-in page.
-                let principal = self.identity.authenticate(parts, &self.origins, &caller).await;
-                match principal {
+                match self.authenticate(parts, &caller).await {
                     Ok(principal) => Ok((principal, Scope::nothing())),
                     Err(refusal) if refusal.status() == StatusCode::UNAUTHORIZED => {
                         Ok((Principal::nobody(), Scope::nothing()))
@@ -116,7 +142,7 @@ impl Gate {
                 }
             }
             Access::Account | Access::Needs(_) => {
-                let principal = self.identity.authenticate(parts, &self.origins, &caller).await?;
+                let principal = self.authenticate(parts, &caller).await?;
                 if changes && matches!(principal.who, Who::Person { .. }) {
                     self.origins.check(parts)?;
                 }
@@ -261,6 +287,14 @@ fn check_shape(gate: &Gate, request: &Request) -> Result<(), Refusal> {
             "E-HEADERS",
             format!("the request has {count} headers, the limit is {limit}"),
             "send fewer headers",
+        ));
+    }
+    if gate.certificates && request.uri().path().starts_with(HOSTS) && request.extensions().get::<Certified>().is_none() {
+        return Err(Refusal::new(
+            StatusCode::FORBIDDEN,
+            "E-CERTIFICATE",
+            "this server asks hosts for a certificate, and none was shown",
+            "name client_certificate_file and client_key_file in the agent's settings",
         ));
     }
     Ok(())

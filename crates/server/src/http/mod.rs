@@ -16,6 +16,7 @@ pub mod problem;
 pub mod repeat;
 pub mod routes;
 pub mod serve;
+pub mod tls;
 
 #[cfg(test)]
 pub mod matrix;

@@ -1,10 +1,11 @@
 //! **Serving** connections: HTTP/1.1 with limits on headers and time, a cap on
-//! connections, and an end that lets running requests finish. A TLS-ending
-//! proxy in front speaks HTTP/1.1 to servers; a second protocol here would
-//! only be more surface.
+//! connections, and an end that lets running requests finish; with TLS where
+//! no proxy in front ends it. Such proxies speak HTTP/1.1 to servers; a second
+//! protocol here would only be more surface.
 
-use super::gate::Peer;
+use super::gate::{Certified, Peer};
 use super::routes::Guarded;
+use super::tls::Tls;
 use axum::extract::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 /// How long running requests may take after the end was asked for.
@@ -27,11 +29,12 @@ const LAST_REQUESTS: Duration = Duration::from_secs(20);
 /// so that this does not spin.
 const AFTER_REFUSAL: Duration = Duration::from_millis(100);
 
-/// Serves until `end` is ready, then lets running requests finish.
+/// Serves until `end` is ready, then lets running requests finish. A TLS
+/// handshake takes one of the connections, and no longer than headers may.
 ///
 /// # Errors
 /// The listener is unusable.
-pub async fn serve(listener: TcpListener, service: Guarded, end: impl Future<Output = ()>) -> io::Result<()> {
+pub async fn serve(listener: TcpListener, tls: Option<Arc<Tls>>, service: Guarded, end: impl Future<Output = ()>) -> io::Result<()> {
     let limits = service.gate().limits().clone();
     let places = Arc::new(Semaphore::new(limits.connections));
     let graceful = GracefulShutdown::new();
@@ -54,10 +57,22 @@ pub async fn serve(listener: TcpListener, service: Guarded, end: impl Future<Out
         };
         // Small answers wait for nothing; a failure only costs time.
         let _ = stream.set_nodelay(true);
-        let connection = graceful.watch(connection(stream, peer, &service));
+        let (watcher, service, config) = (graceful.watcher(), service.clone(), tls.as_ref().map(|tls| tls.in_force()));
+        let time = limits.header_time;
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, %peer, "a connection ended early");
+            let done = match config {
+                None => watcher.watch(connection(stream, peer, false, &service)).await.map_err(|error| error.to_string()),
+                Some(config) => match tokio::time::timeout(time, TlsAcceptor::from(config).accept(stream)).await {
+                    Ok(Ok(stream)) => {
+                        let certified = stream.get_ref().1.peer_certificates().is_some_and(|chain| !chain.is_empty());
+                        watcher.watch(connection(stream, peer, certified, &service)).await.map_err(|error| error.to_string())
+                    }
+                    Ok(Err(error)) => Err(format!("the TLS handshake failed: {error}")),
+                    Err(_) => Err("the TLS handshake took too long".to_owned()),
+                },
+            };
+            if let Err(error) = done {
+                tracing::debug!(error, %peer, "a connection ended early");
             }
             drop(place);
         });
@@ -69,10 +84,12 @@ pub async fn serve(listener: TcpListener, service: Guarded, end: impl Future<Out
     Ok(())
 }
 
-/// Serves one connection; `stream` may be TLS.
+/// Serves one connection; `stream` may be TLS, `certified` says whether its
+/// client showed a certificate of an authority that we ask for.
 fn connection<I>(
     stream: I,
     peer: SocketAddr,
+    certified: bool,
     service: &Guarded,
 ) -> http1::Connection<TokioIo<I>, impl hyper::service::Service<Request<Incoming>, Response = axum::response::Response, Error = Infallible, Future: Send> + use<I>>
 where
@@ -83,6 +100,9 @@ where
     let answer = hyper::service::service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(axum::body::Body::new);
         request.extensions_mut().insert(Peer(peer));
+        if certified {
+            request.extensions_mut().insert(Certified);
+        }
         router.clone().oneshot(request)
     });
     http1::Builder::new()
@@ -122,10 +142,125 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (end, ended) = tokio::sync::oneshot::channel::<()>();
-        let running = tokio::spawn(serve(listener, service, async move {
+        let running = tokio::spawn(serve(listener, None, service, async move {
             let _ = ended.await;
         }));
         (address, end, running)
+    }
+
+    /// An authority, and what it signs.
+    struct Authority(rcgen::Issuer<'static, rcgen::KeyPair>, String);
+
+    impl Authority {
+        fn new() -> Self {
+            let key = rcgen::KeyPair::generate().unwrap();
+            let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+            params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+            let pem = params.self_signed(&key).unwrap().pem();
+            Self(rcgen::Issuer::new(params, key), pem)
+        }
+
+        /// Certificate and key, PEM.
+        fn sign(&self, name: &str) -> (String, String) {
+            let key = rcgen::KeyPair::generate().unwrap();
+            let params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+            (params.signed_by(&key, &self.0).unwrap().pem(), key.serialize_pem())
+        }
+    }
+
+    type Stream = tokio_rustls::client::TlsStream<TcpStream>;
+
+    async fn connect(address: SocketAddr, authority: &Authority, own: Option<&(String, String)>) -> io::Result<Stream> {
+        use rustls::pki_types::pem::PemObject;
+        use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+        let certificate = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(certificate(&authority.1)).unwrap();
+        let builder = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
+        let builder = builder.with_safe_default_protocol_versions().unwrap().with_root_certificates(roots);
+        let config = match own {
+            None => builder.with_no_client_auth(),
+            Some((pem, key)) => builder.with_client_auth_cert(vec![certificate(pem)], PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap()).unwrap(),
+        };
+        let stream = TcpStream::connect(address).await?;
+        tokio_rustls::TlsConnector::from(Arc::new(config)).connect("localhost".try_into().unwrap(), stream).await
+    }
+
+    /// Asks on a connection that stays, and gives the status and body.
+    async fn ask(stream: &mut Stream, path: &str) -> io::Result<String> {
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: plimsoll.example\r\n\r\n").as_bytes()).await?;
+        let mut answer = vec![0; 8192];
+        let count = tokio::time::timeout(Duration::from_secs(5), stream.read(&mut answer)).await??;
+        if count == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(String::from_utf8_lossy(&answer[..count]).into_owned()) }
+    }
+
+    /// A certificate is renewed under connections that stand; a client that
+    /// does not get on with its handshake loses its place; hosts need a
+    /// certificate of the right authority where one is asked for, and others none.
+    #[tokio::test]
+    async fn tls() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let (server, hosts, stranger) = (Authority::new(), Authority::new(), Authority::new());
+        let put = |pair: &(String, String)| {
+            std::fs::write(at("key.pem"), &pair.1).unwrap();
+            std::fs::write(at("cert.pem"), &pair.0).unwrap();
+        };
+        put(&server.sign("localhost"));
+        std::fs::write(at("hosts.pem"), &hosts.1).unwrap();
+        let files = crate::http::tls::Files { certificate: at("cert.pem"), key: at("key.pem"), client_authorities: Some(at("hosts.pem")) };
+        let tls = Arc::new(Tls::open(files).unwrap());
+        let gate = Stage::new().gate(Limits { header_time: Duration::from_millis(500), connections: 3, ..Limits::default() });
+        let gate = Arc::new(Arc::into_inner(gate).unwrap().with_certificates(true));
+        let service = Routes::<()>::new()
+            .route(Method::GET, "/agent/v1/x", Access::Machine, || async { "host" })
+            .route(Method::GET, "/x", Access::Machine, || async { "anyone" })
+            .serve((), gate);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let running = tokio::spawn(serve(listener, Some(Arc::clone(&tls)), service, std::future::pending()));
+
+        let mut bare = connect(address, &server, None).await.unwrap();
+        let anyone = ask(&mut bare, "/x").await.unwrap();
+        assert!(anyone.ends_with("anyone") && anyone.contains("strict-transport-security: max-age=31536000"), "{anyone}");
+        let refused = ask(&mut bare, "/agent/v1/x").await.unwrap();
+        assert!(status(&refused) == "403" && refused.contains("E-CERTIFICATE"), "{refused}");
+        let mut host = connect(address, &server, Some(&hosts.sign("web-1"))).await.unwrap();
+        assert!(ask(&mut host, "/agent/v1/x").await.unwrap().ends_with("host"));
+        // In TLS 1.3 a client learns with the first answer that it was refused.
+        let wrong = connect(address, &server, Some(&stranger.sign("web-1"))).await;
+        assert!(match wrong { Err(_) => true, Ok(mut stream) => ask(&mut stream, "/x").await.is_err() }, "another authority's host came in");
+
+        // Renewed: who is connected stays, who comes sees the new one, and one
+        // of another authority is no longer believed.
+        drop(host);
+        let other = Authority::new();
+        put(&other.sign("localhost"));
+        assert!(matches!(tls.look(), crate::http::tls::Look::Renewed));
+        assert!(connect(address, &server, None).await.is_err());
+        let mut new = connect(address, &other, None).await.unwrap();
+        assert!(ask(&mut new, "/x").await.unwrap().ends_with("anyone"));
+        assert!(ask(&mut bare, "/x").await.is_ok_and(|answer| answer.ends_with("anyone")), "the connection from before stands");
+        drop((new, bare));
+
+        // Three that never finish their handshake hold every place, for half a
+        // second; plain http is no handshake.
+        let begun = Instant::now();
+        let mut idle = Vec::new();
+        for first in [&b""[..], b"\x16\x03\x01\x02\x00\x01", b"GET / HTTP/1.1\r\n\r\n"] {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(first).await.unwrap();
+            idle.push(stream);
+        }
+        let mut after = connect(address, &other, None).await.unwrap();
+        assert!(ask(&mut after, "/x").await.unwrap().ends_with("anyone"));
+        assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+        for mut stream in idle {
+            let mut rest = Vec::new();
+            let ended = tokio::time::timeout(Duration::from_secs(3), stream.read_to_end(&mut rest)).await;
+            assert!(ended.is_ok() && !String::from_utf8_lossy(&rest).contains("200"), "it was cut off");
+        }
+        running.abort();
     }
 
     /// Sends the pieces with a pause between them and gives what came back.

@@ -4,7 +4,7 @@
 
 use super::Identity;
 use super::factor::{ProofsView, Registered};
-use super::oidc::{Oidc, ProviderView, Return};
+use super::oidc::{Oidc, ProviderView};
 use super::people::{NewPerson, PersonView};
 use super::principal::{Principal, Strength, Who};
 use super::proof::Proof;
@@ -15,13 +15,13 @@ use super::token::{NewToken, TokenView};
 use crate::http::gate::{Allowed, Caller};
 use crate::http::json::Json;
 use crate::http::origin::Origins;
-use crate::http::parameters::{Path, Query};
+use crate::http::parameters::Path;
 use crate::http::problem::Refusal;
 use crate::http::repeat::shown_once;
 use crate::http::routes::{Access, Routes};
 use axum::extract::{FromRef, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use plimsoll_core::model::identifier::{PersonId, TokenId};
 use serde::{Deserialize, Serialize};
@@ -84,8 +84,6 @@ where
         .route(Method::POST, "/api/v1/session/link", Public, by_link)
         .route(Method::POST, "/api/v1/session/passkey/question", Public, ask_passkey)
         .route(Method::POST, "/api/v1/session/passkey", Public, by_passkey)
-        .route(Method::GET, "/sign-in/{provider}", Public, leave)
-        .route(Method::GET, "/sign-in/{provider}/return", Public, back)
         .route(Method::GET, "/api/v1/session", Account, who)
         .route(Method::DELETE, "/api/v1/session", Account, sign_out)
         .route(Method::POST, "/api/v1/session/proof/question", Account, ask_fresh)
@@ -270,39 +268,13 @@ async fn by_passkey(State(doors): State<Doors>, allowed: Allowed, headers: Heade
     doors.signed_in(&session, &headers)
 }
 
-async fn leave(State(doors): State<Doors>, allowed: Allowed, headers: HeaderMap, Path(provider): Path<String>) -> Reply {
-    let from = doors.browser(&allowed.caller, &headers);
-    let departure = doors.oidc.leave(&doors.identity, &provider, None, &from).await?;
-    Ok(([(header::SET_COOKIE, departure.cookie)], Redirect::to(departure.url.as_str())).into_response())
-}
-
-/// A POST, unlike [`leave`]: nobody else's page may send somebody to prove
-/// themselves.
+/// A POST, unlike leaving to sign in: nobody else's page may send somebody to
+/// prove themselves.
 async fn leave_to_prove(State(doors): State<Doors>, allowed: Allowed, headers: HeaderMap, Path(provider): Path<String>) -> Reply {
     let from = doors.browser(&allowed.caller, &headers);
     let departure = doors.oidc.leave(&doors.identity, &provider, Some(&allowed.principal), &from).await?;
     let departure_to = Departure { location: departure.url.to_string() };
     Ok(([(header::SET_COOKIE, departure.cookie)], Json(departure_to)).into_response())
-}
-
-/// Goes on by a page of ours and not by a redirect: a strict cookie is not
-/// sent along in a chain of redirects that began at the provider.
-async fn back(
-    State(doors): State<Doors>,
-    allowed: Allowed,
-    headers: HeaderMap,
-    Path(provider): Path<String>,
-    Query(returned): Query<Return>,
-) -> Reply {
-    let from = doors.browser(&allowed.caller, &headers);
-    match doors.oidc.back(&doors.identity, &provider, &returned, &from).await? {
-        Step::Done(session) => {
-            let cookie = session.cookie(&doors.origins, &headers)?;
-            let page = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta http-equiv=\"refresh\" content=\"0;url=/\"><title>Signed in</title><p><a href=\"/\">Go on</a></p></html>";
-            Ok(([(header::SET_COOKIE, cookie)], Html(page)).into_response())
-        }
-        Step::Second(question) => Ok(Json(StepView::Second(*question)).into_response()),
-    }
 }
 
 async fn who(State(doors): State<Doors>, allowed: Allowed) -> Reply<Json<WhoView>> {

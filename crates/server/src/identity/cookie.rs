@@ -12,6 +12,9 @@ pub enum Kind {
     Session,
     /// Ties the return from an identity provider to the browser that left.
     Return,
+    /// Id of the client that its person wants to see; no secret, and it gives
+    /// no right.
+    Client,
 }
 
 impl Kind {
@@ -23,6 +26,7 @@ impl Kind {
         let stem = match self {
             Self::Session => "plimsoll",
             Self::Return => "plimsoll-return",
+            Self::Client => "plimsoll-client",
         };
         match own.scheme() {
             "https" => format!("__Host-{stem}"),
@@ -35,7 +39,7 @@ impl Kind {
     /// from it but the end of the sign-in that its browser began.
     fn same_site(self) -> &'static str {
         match self {
-            Self::Session => "Strict",
+            Self::Session | Self::Client => "Strict",
             Self::Return => "Lax",
         }
     }
@@ -51,9 +55,13 @@ impl Kind {
         HeaderValue::from_str(&text).ok()
     }
 
-    /// Reads it from a request to `own`. The same name twice gives nothing:
-    /// somebody planted one.
+    /// Reads it from a request to `own`.
     pub fn read(self, own: &Url, headers: &HeaderMap) -> Option<Secret> {
+        Secret::read("", self.text(own, headers)?)
+    }
+
+    /// Its text. The same name twice gives nothing: somebody planted one.
+    pub fn text<'a>(self, own: &Url, headers: &'a HeaderMap) -> Option<&'a str> {
         let name = self.name(own);
         let mut found = headers
             .get_all(header::COOKIE)
@@ -66,7 +74,7 @@ impl Kind {
         if found.next().is_some() {
             return None;
         }
-        Secret::read("", value)
+        Some(value)
     }
 }
 

@@ -311,6 +311,10 @@ pub trait Directory: Send + Sync {
     /// An enrolment token by digest, whatever its state.
     async fn enrolment(&self, digest: &SecretDigest) -> Answer<Option<EnrolmentToken>>;
 
+    /// A client by name or id and, where one is named, a group of its hosts;
+    /// none where either is not there, or the client was put away.
+    async fn place(&self, client: &str, group: Option<&str>) -> Answer<Option<(ClientId, Option<GroupId>)>>;
+
     /// Raises an alarm that people must look at.
     async fn alarm(&self, act: &Act, code: &'static str, text: &str) -> Answer<()>;
 }

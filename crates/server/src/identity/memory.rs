@@ -7,7 +7,7 @@ use super::role::Grant;
 use super::secret::SecretDigest;
 use async_trait::async_trait;
 use jiff::Timestamp;
-use plimsoll_core::model::identifier::{PersonId, TokenId};
+use plimsoll_core::model::identifier::{ClientId, GroupId, PersonId, TokenId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
 
@@ -252,6 +252,12 @@ impl Directory for Memory {
 
     async fn enrolment(&self, digest: &SecretDigest) -> Answer<Option<EnrolmentToken>> {
         Ok(self.rows().enrolments.values().find(|token| token.digest == *digest).cloned())
+    }
+
+    /// Knows every client and group by its id, and none by name.
+    async fn place(&self, client: &str, group: Option<&str>) -> Answer<Option<(ClientId, Option<GroupId>)>> {
+        let (client, group) = (client.parse().ok(), group.map(str::parse).transpose().ok());
+        Ok(client.zip(group))
     }
 
     async fn alarm(&self, _: &Act, code: &'static str, text: &str) -> Answer<()> {

@@ -1,13 +1,14 @@
 //! The **principal**: who a request comes from, how surely we know, and what
 //! they may do.
 
-use super::role::{Grant, Permission, Scope};
+use super::role::{Grant, Permission, Portion, Reach, Scope};
 use super::secret::SecretDigest;
 use crate::http::problem::Refusal;
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use plimsoll_core::model::identifier::{ClientId, HostId, PersonId, TokenId};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// How a principal proved itself, weakest first.
@@ -109,12 +110,14 @@ pub struct Principal {
     limit: Option<Vec<Grant>>,
     /// Until when a fresh proof of the person counts.
     proven_until: Option<Timestamp>,
+    /// The one client that they want to see now.
+    focus: Option<ClientId>,
 }
 
 impl Principal {
     /// Nobody.
     pub fn nobody() -> Self {
-        Self { who: Who::Nobody, strength: Strength::Nothing, grants: Vec::new(), limit: None, proven_until: None }
+        Self { who: Who::Nobody, strength: Strength::Nothing, grants: Vec::new(), limit: None, proven_until: None, focus: None }
     }
 
     /// A person with a session.
@@ -126,7 +129,7 @@ impl Principal {
         grants: Vec<Grant>,
         proven_until: Option<Timestamp>,
     ) -> Self {
-        Self { who: Who::Person { id, name: name.into(), session }, strength, grants, limit: None, proven_until }
+        Self { who: Who::Person { id, name: name.into(), session }, strength, grants, limit: None, proven_until, focus: None }
     }
 
     /// A token: `grants` are its maker's now, `limit` its own.
@@ -138,13 +141,13 @@ impl Principal {
         limit: Vec<Grant>,
     ) -> Self {
         let who = Who::Token { id, name: name.into(), owner };
-        Self { who, strength: Strength::Token, grants, limit: Some(limit), proven_until: None }
+        Self { who, strength: Strength::Token, grants, limit: Some(limit), proven_until: None, focus: None }
     }
 
     /// A host whose signature was checked; it holds no permission of people.
     pub fn host(id: HostId, client: ClientId) -> Self {
         let who = Who::Host { id, client };
-        Self { who, strength: Strength::HostKey, grants: Vec::new(), limit: None, proven_until: None }
+        Self { who, strength: Strength::HostKey, grants: Vec::new(), limit: None, proven_until: None, focus: None }
     }
 
     /// The person behind it, if any: themselves, or the token's maker.
@@ -161,8 +164,37 @@ impl Principal {
         self.limit.as_deref().unwrap_or(&self.grants)
     }
 
+    /// Narrows what they see and do to one client, where they see some of it;
+    /// otherwise nothing changes. What belongs to no client (people, settings)
+    /// stays as it was.
+    #[must_use]
+    pub fn focused(mut self, client: ClientId) -> Self {
+        let sees = match self.whole_scope(Permission::ReadFleet) {
+            Scope::Everything => true,
+            Scope::Clients(clients) => clients.contains_key(&client),
+        };
+        self.focus = sees.then_some(client);
+        self
+    }
+
+    /// The one client that they want to see now; none is all of theirs.
+    pub fn focus(&self) -> Option<ClientId> {
+        self.focus
+    }
+
     /// Where it may do a thing; [`Scope::nothing`] where it may not at all.
     pub fn scope(&self, permission: Permission) -> Scope {
+        let scope = self.whole_scope(permission);
+        match self.focus {
+            Some(client) if permission.reach() != Reach::Everything => {
+                scope.intersection(&Scope::Clients(BTreeMap::from([(client, Portion::Whole)])))
+            }
+            _ => scope,
+        }
+    }
+
+    /// The same, whatever client they want to see now.
+    pub fn whole_scope(&self, permission: Permission) -> Scope {
         let scope = Scope::of(&self.grants, permission);
         match &self.limit {
             None => scope,

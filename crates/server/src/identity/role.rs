@@ -108,8 +108,8 @@ permissions! {
     ReadAlerts "read-alerts" Client Ordinary: Operator | Auditor | Administrator;
     /// Closes alerts that somebody looked at.
     CloseAlerts "close-alerts" Client Ordinary: Operator | Administrator;
-    /// Proposes and changes the policy.
-    EditPolicy "edit-policy" Client Ordinary: PolicyAuthor;
+    /// Changes the policy, which is every client's.
+    EditPolicy "edit-policy" Everything Ordinary: PolicyAuthor | Administrator;
     /// Records an exception or a statement on a finding.
     EditExceptions "edit-exceptions" Client Ordinary: PolicyAuthor | Operator;
     /// Approves what somebody else prepared.
@@ -340,7 +340,7 @@ mod tests {
         edit-applications    . x . . . x Client Ordinary
         read-alerts          . x . . x x Client Ordinary
         close-alerts         . x . . . x Client Ordinary
-        edit-policy          . . . x . . Client Ordinary
+        edit-policy          . . . x . x Everything Ordinary
         edit-exceptions      . x . x . . Client Ordinary
         approve              . . x . . . Client StepUp
         read-notifications   . x . . x x Client Ordinary
@@ -397,7 +397,9 @@ mod tests {
         assert_eq!(excess(&[Grant::within(Role::Operator, client(1), group(1))], &operator), None);
         assert_eq!(excess(&[Grant::at(Role::Viewer, client(2))], &operator), Some(Permission::ReadFleet));
         assert_eq!(excess(&[Grant::everywhere(Role::Viewer)], &operator), Some(Permission::ReadFleet));
-        assert_eq!(excess(&[Grant::at(Role::PolicyAuthor, client(1))], &operator), Some(Permission::EditPolicy));
+        // The policy is every client's, so that one client's author changes none.
+        assert_eq!(excess(&[Grant::at(Role::PolicyAuthor, client(1))], &operator), None);
+        assert_eq!(excess(&[Grant::everywhere(Role::PolicyAuthor)], &[Grant::everywhere(Role::Operator)]), Some(Permission::EditPolicy));
         assert_eq!(
             excess(&[Grant::everywhere(Role::Approver)], &[Grant::everywhere(Role::Administrator)]),
             Some(Permission::Approve)

@@ -9,7 +9,7 @@ use super::role::{Grant, Portion, Role, Scope};
 use super::secret::SecretDigest;
 use async_trait::async_trait;
 use jiff::Timestamp;
-use plimsoll_core::model::identifier::{PersonId, TokenId};
+use plimsoll_core::model::identifier::{ClientId, GroupId, PersonId, TokenId};
 use plimsoll_store::error::{ErrorKind, StoreError};
 use plimsoll_store::{Actor, Change, Intent, Store, people, sessions, tokens};
 use std::collections::BTreeSet;
@@ -456,6 +456,16 @@ impl Directory for Store {
         }))
     }
 
+    async fn place(&self, client: &str, group: Option<&str>) -> Answer<Option<(ClientId, Option<GroupId>)>> {
+        let clients = self.clients(&plimsoll_store::Scope::All).await?;
+        let mut living = clients.iter().filter(|found| found.archived.is_none());
+        let Some(client) = living.find(|found| found.name == client || found.id.to_string() == client).map(|found| found.id) else { return Ok(None) };
+        let Some(group) = group else { return Ok(Some((client, None))) };
+        let groups = self.groups(&plimsoll_store::Scope::Some { clients: BTreeSet::from([client]), groups: BTreeSet::new() }).await?;
+        let group = groups.iter().find(|found| found.client == Some(client) && (found.name == group || found.id.to_string() == group));
+        Ok(group.map(|group| (client, Some(group.id))))
+    }
+
     async fn alarm(&self, act: &Act, code: &'static str, text: &str) -> Answer<()> {
         let mut change = begin(self, act, "alert.raise", act.actor.clone()).await?;
         change.raise_alert(None, code, &act.actor, text).await?;
@@ -625,6 +635,14 @@ mod tests {
         assert!(Directory::add_person(&store, &act(), &stranger).await.unwrap());
         assert_eq!(Directory::person_by_subject(&store, &subject).await.unwrap().unwrap().id, stranger.id);
         Directory::alarm(&store, &act(), "A-TEST", "A test.").await.unwrap();
+
+        // Places that an identity provider's groups lead to.
+        assert_eq!(store.place("Nordwerft", None).await.unwrap(), None);
+        let name = store.clients(&plimsoll_store::Scope::All).await.unwrap()[0].name.clone();
+        for named in [name.clone(), client.to_string()] {
+            assert_eq!(store.place(&named, None).await.unwrap(), Some((client, None)));
+            assert_eq!(store.place(&named, Some("web")).await.unwrap(), None);
+        }
 
         // E3: neither the database nor its log has anything that opens a door.
         let mut dump = Vec::new();

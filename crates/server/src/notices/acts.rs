@@ -10,7 +10,7 @@ use crate::http::gate::Allowed;
 use crate::http::problem::Refusal;
 use crate::identity::role::{Permission, Scope};
 use axum::http::StatusCode;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::model::identifier::{ClientId, WebhookId};
 use plimsoll_store::Intent;
 use plimsoll_store::deliveries::Delivery;
@@ -59,6 +59,9 @@ pub struct WebhookRow {
     /// When one last arrived.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub last_arrived: Option<Timestamp>,
+    /// Until when the signing secret before the present one signs too.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub old_secret_until: Option<Timestamp>,
 }
 
 /// One delivery.
@@ -192,6 +195,7 @@ async fn rows(app: &Shared, allowed: &Allowed, webhooks: Vec<Webhook>) -> Result
             disabled_because: webhook.disabled_because,
             created: webhook.created,
             failing_since: webhook.failing_since,
+            old_secret_until: webhook.old_secret_until.filter(|until| Timestamp::now() < *until),
             last_answer: webhook.last_answer,
             waiting,
             last_arrived,
@@ -280,6 +284,31 @@ pub async fn make(app: &Shared, allowed: &Allowed, wish: WebhookWish) -> Result<
     let _ = app.news.send(News::Other);
     let secret = (channel == Channel::Webhook).then(|| webhook::shown(&secret)).flatten();
     Ok(WebhookMade { webhook: one(app, allowed, webhook).await?, secret })
+}
+
+/// How long the secret before the present one signs too: a working day in every
+/// time zone.
+const OVERLAP: SignedDuration = SignedDuration::from_hours(24);
+
+/// Gives a webhook another signing secret, which is shown once. Each delivery
+/// carries the signatures of both until the old one ends.
+///
+/// # Errors
+/// Where there is none; `E-CHANNEL` for mail, which nothing signs.
+pub async fn renew_secret(app: &Shared, allowed: &Allowed, id: &str, why: Option<&str>) -> Result<WebhookMade, Refusal> {
+    let webhook = seen(app, allowed, id).await?;
+    reason(why)?;
+    if webhook.channel != Channel::Webhook {
+        return Err(Refusal::new(StatusCode::CONFLICT, "E-CHANNEL", "mail is not signed", "name a webhook"));
+    }
+    let now = Timestamp::now();
+    let intent = Intent::new(actor(allowed), now, "webhook.renew-secret", format!("webhook:{}", webhook.id));
+    let mut change = app.store.begin(intent).await?;
+    let until = now.saturating_add(OVERLAP).unwrap_or(Timestamp::MAX);
+    let (webhook, secret) = change.renew_webhook_secret(webhook.id, until).await?;
+    change.commit(why).await?;
+    let _ = app.news.send(News::Other);
+    Ok(WebhookMade { secret: webhook::shown(&secret), webhook: one(app, allowed, webhook).await? })
 }
 
 async fn one(app: &Shared, allowed: &Allowed, webhook: Webhook) -> Result<WebhookRow, Refusal> {

@@ -196,9 +196,9 @@ async fn tried(app: &App, sender: &str, target: WebhookId, batch: Vec<Delivery>)
     let webhook = app.store.webhook(target).await?;
     let (reply, words) = match webhook.channel {
         Channel::Webhook => {
-            let secret = app.store.webhook_secret(target).await?;
+            let secrets = app.store.webhook_secrets(target, Timestamp::now()).await?;
             let Some(one) = batch.first() else { return Ok(Ended::Unknown) };
-            webhook::deliver(&app.notices.outward, &webhook.url, &secret, &one.id, one.body.clone(), Timestamp::now()).await
+            webhook::deliver(&app.notices.outward, &webhook.url, &secrets, &one.id, one.body.clone(), Timestamp::now()).await
         }
         Channel::Mail => letter(app, &webhook, &batch).await,
     };

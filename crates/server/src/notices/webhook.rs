@@ -32,11 +32,11 @@ pub fn shown(secret: &str) -> Option<String> {
     Some(format!("whsec_{}", BASE64.encode(&HEXLOWER.decode(secret.as_bytes()).ok()?)))
 }
 
-/// Sends one message; gives what came of it and words for the log, in which
+/// Sends one message, signed with each of the secrets; gives what came of it and words for the log, in which
 /// nothing that the receiver wrote appears.
-pub async fn deliver(outward: &Outward, url: &str, secret: &str, id: &str, body: Vec<u8>, now: Timestamp) -> (Reply, String) {
+pub async fn deliver(outward: &Outward, url: &str, secrets: &[String], id: &str, body: Vec<u8>, now: Timestamp) -> (Reply, String) {
     let started = Instant::now();
-    let Some(headers) = signed(secret, id, &body, now) else {
+    let Some(headers) = signed(secrets, id, &body, now) else {
         return (Reply::Failed(None), "its signing secret cannot be used; make the webhook anew".to_owned());
     };
     let address = match outward.check(url) {
@@ -58,14 +58,17 @@ pub async fn deliver(outward: &Outward, url: &str, secret: &str, id: &str, body:
     }
 }
 
-fn signed(secret: &str, id: &str, body: &[u8], now: Timestamp) -> Option<HeaderMap> {
-    let signer = standardwebhooks::Webhook::from_bytes(HEXLOWER.decode(secret.as_bytes()).ok()?).ok()?;
-    let signature = signer.sign(id, now.as_second(), body).ok()?;
+fn signed(secrets: &[String], id: &str, body: &[u8], now: Timestamp) -> Option<HeaderMap> {
+    let mut signatures = Vec::new();
+    for secret in secrets {
+        let signer = standardwebhooks::Webhook::from_bytes(HEXLOWER.decode(secret.as_bytes()).ok()?).ok()?;
+        signatures.push(signer.sign(id, now.as_second(), body).ok()?);
+    }
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/cloudevents+json; charset=utf-8"));
     headers.insert(HeaderName::from_static(HEADER_WEBHOOK_ID), id.parse().ok()?);
     headers.insert(HeaderName::from_static(HEADER_WEBHOOK_TIMESTAMP), HeaderValue::from(now.as_second()));
-    headers.insert(HeaderName::from_static(HEADER_WEBHOOK_SIGNATURE), signature.parse().ok()?);
+    headers.insert(HeaderName::from_static(HEADER_WEBHOOK_SIGNATURE), signatures.join(" ").parse().ok()?);
     Some(headers)
 }
 
@@ -82,6 +85,17 @@ fn wait(headers: &HeaderMap, now: Timestamp) -> Option<SignedDuration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A receiver with either secret takes it, one with another does not.
+    #[test]
+    fn each_secret_signs() {
+        let secrets = ["11".repeat(32), "22".repeat(32)];
+        let now = Timestamp::now();
+        let headers = signed(&secrets, "m1", b"{}", now).unwrap();
+        assert_eq!(headers[HEADER_WEBHOOK_SIGNATURE].to_str().unwrap().split(' ').count(), 2);
+        let takes = |secret: &str| standardwebhooks::Webhook::from_bytes(HEXLOWER.decode(secret.as_bytes()).unwrap()).unwrap().verify(b"{}", &headers).is_ok();
+        assert!(takes(&secrets[0]) && takes(&secrets[1]) && !takes(&"33".repeat(32)));
+    }
 
     #[test]
     fn retry_after_is_seconds_or_a_date_and_has_an_end() {

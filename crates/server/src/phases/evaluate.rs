@@ -115,7 +115,7 @@ fn components_digest(components: &[Component]) -> [u8; 32] {
 
 async fn work(app: &Shared, registration: &Registration, brought: Brought) -> Result<Worked, Refusal> {
     let known = known(app, registration.id).await?;
-    let (held, policies) = (app.advisories.held(), Arc::clone(&app.configuration.policies));
+    let (held, policies) = (app.advisories.held(), app.policy());
     let registration = registration.clone();
     let started = Instant::now();
     let worked = app

@@ -505,3 +505,34 @@ fn secrets_stay_where_they_are() {
     let shown = log.lines().find(|line| line.contains("swordfish") && !line.contains(" DEBUG ") && !line.contains(" TRACE "));
     assert_eq!(shown, None, "the log holds an address");
 }
+
+/// A new secret is shown once and signs beside the old one; with the next, the
+/// first is gone.
+#[test]
+fn a_new_secret_signs_beside_the_old_one() {
+    let receiver = Receiver::new(always("204 No Content"));
+    let stage = Stage::new(&[receiver.address.port()]);
+    let (id, first) = stage.webhook(&receiver.url(), &[]);
+    let renew = || {
+        let (status, made) = stage.ask("POST", &format!("/api/v1/webhooks/{id}/secret"), Some(json!({ "reason": "once a year" })));
+        assert_eq!(status, 200, "{made}");
+        assert!(made["webhook"]["old_secret_until"].is_string(), "{made}");
+        made["secret"].as_str().unwrap().to_owned()
+    };
+    let test = |count: usize| {
+        stage.ask("POST", &format!("/api/v1/webhooks/{id}/test"), None);
+        let taken = receiver.wait("a test", |taken| of_kind(taken, "plimsoll.test").len() >= count);
+        of_kind(&taken, "plimsoll.test").last().map(|one| (*one).clone()).unwrap()
+    };
+    let signs = |one: &Taken, secrets: [&str; 3]| secrets.map(|secret| one.verify(secret));
+    let second = renew();
+    let none = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    assert_eq!(signs(&test(1), [&first, &second, none]), [true, true, false]);
+    let third = renew();
+    assert_eq!(signs(&test(2), [&first, &second, &third]), [false, true, true]);
+    let (_, listed) = stage.ask("GET", "/api/v1/webhooks", None);
+    let text = listed.to_string();
+    assert!(![&first, &second, &third].iter().any(|secret| text.contains(secret.as_str())), "no list shows a secret");
+    let mail = stage.ask("POST", "/api/v1/webhooks/nobody/secret", Some(json!({})));
+    assert_eq!(mail.0, 404, "{mail:?}");
+}

@@ -66,7 +66,7 @@ impl Stage {
         let folder = kept.path().to_owned();
         std::fs::create_dir_all(folder.join("sources/advisories")).unwrap();
         let inward = ports.iter().map(|port| ("127.0.0.1".to_owned(), *port)).collect();
-        let settings = Settings { allowed: Allowed { inward, authorities }, smtp, pace };
+        let settings = Settings { allowed: Allowed { inward, authorities, ..Allowed::default() }, smtp, pace };
         let mut stage = Self { folder, kept: Some(kept), runtime: None, running: None, token: String::new(), settings, database };
         stage.advisory("before", "TEST-2025-1", "unrelated", "low", "9");
         stage.build();
@@ -76,10 +76,6 @@ impl Stage {
     }
 
     pub fn start(&mut self) {
-        let policies = plimsoll_formats::policy::load("samm", plimsoll_formats::policy::preset("samm").unwrap(), &|name| {
-            plimsoll_formats::policy::preset(name).map(str::to_owned)
-        })
-        .unwrap();
         let configuration = Configuration {
             tool: "plimsoll test".to_owned(),
             data: self.folder.join("data"),
@@ -88,13 +84,15 @@ impl Stage {
             database: self.database.clone(),
             advisories: self.folder.join("advisories.plimsolldb"),
             advisories_key: None,
-            policies: policies.into(),
+            policies: None,
             root: None,
             evaluation: false,
             check_in_seconds: 60,
             silence_seconds: 660,
             trusted_proxies: Vec::new(),
             notices: self.settings.clone(),
+            tls: None,
+            sign_in: Default::default(),
         };
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let running = runtime.block_on(plimsoll_server::start(configuration)).unwrap_or_else(|problem| panic!("{problem:?}"));

@@ -36,7 +36,7 @@ async fn same(store: &Store, restored: &Store, client: plimsoll_core::model::ide
     assert_eq!(store.changes_since(0, 1000).await.unwrap(), restored.changes_since(0, 1000).await.unwrap());
     assert_eq!(store.people().await.unwrap(), restored.people().await.unwrap());
     let webhook = store.webhooks(&Scope::All).await.unwrap()[0].id;
-    assert_eq!(store.webhook_secret(webhook).await.unwrap(), restored.webhook_secret(webhook).await.unwrap());
+    assert_eq!(store.webhook_secrets(webhook, at(0)).await.unwrap(), restored.webhook_secrets(webhook, at(0)).await.unwrap());
     let digest = PackedReport::new(b"{\"n\":1}").unwrap().digest().to_owned();
     assert_eq!(restored.report(client, &digest).await.unwrap(), b"{\"n\":1}");
 }

@@ -4,6 +4,7 @@ mod backups;
 mod changes;
 mod databases;
 mod evidence;
+mod exposure;
 mod hosts;
 mod kills;
 mod outbox;

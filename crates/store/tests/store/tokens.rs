@@ -188,7 +188,20 @@ fn a_dump_holds_nothing_that_opens_a_door() {
         change.add_second_factor(&factor(person.id, "1", &seed)).await.unwrap();
         change.commit(Some("planted")).await.unwrap();
 
-        assert_eq!(store.webhook_secret(webhook.id).await.unwrap(), signing);
+        assert_eq!(store.webhook_secrets(webhook.id, at(0)).await.unwrap().as_slice(), std::slice::from_ref(&signing));
+        // Another one, and another: the last two sign, for as long as was said.
+        let mut secrets = vec![signing.clone()];
+        for number in 0..2 {
+            let mut change = store.begin(intent(50, "webhook.renew-secret", "webhook")).await.unwrap();
+            let (renewed, secret) = change.renew_webhook_secret(webhook.id, at(100)).await.unwrap();
+            change.commit(None).await.unwrap();
+            assert!(!secrets.contains(&secret) && renewed.old_secret_until == Some(at(100)), "{number}");
+            secrets.insert(0, secret);
+        }
+        assert_eq!(store.webhook_secrets(webhook.id, at(99)).await.unwrap(), secrets[..2]);
+        assert_eq!(store.webhook_secrets(webhook.id, at(100)).await.unwrap(), secrets[..1]);
+        assert_eq!((store.expire_webhook_secrets(at(99)).await.unwrap(), store.expire_webhook_secrets(at(100)).await.unwrap()), (0, 1));
+        assert_eq!(store.webhook(webhook.id).await.unwrap().old_secret_until, None);
         assert_eq!(store.unseal("second-factor:1", &seed).unwrap(), b"JBSWY3DPEHPK3PXP");
         assert_eq!(store.unseal("second-factor:2", &seed).unwrap_err().kind, ErrorKind::Damaged);
         assert_eq!(store.api_token_by_hash(&secret_hash(&api)).await.unwrap(), Some(api_token));

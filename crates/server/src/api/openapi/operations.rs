@@ -160,6 +160,11 @@ pub const OPERATIONS: &[Operation] = &[
     ]),
     get("/api/v1/packages/{stream}/{name}", "A package's versions with the hosts that have each", List("VersionRow")),
     get("/api/v1/sources", "The advisory database and its sources", One("SourcesAnswer")),
+    get("/api/v1/exposure", "Open findings at the end of each day by priority and due date, oldest first", List("Exposure"))
+        .asked(&[("days", "days back from today, 1 to 366, 90 unless given"), ("host", "one host instead of all that the asker may see")]),
+    get("/api/v1/policy/file", "The policy in force as its file, and who put it in force", One("PolicyFile")),
+    put("/api/v1/policy/file", "Put a policy in force; a bad one leaves the one in force", One("PolicyFile")).takes("PolicyWish"),
+    post("/api/v1/policy/check", "Check a policy and show which findings it would give another due date", One("PolicyCheck")).takes("PolicyDraft"),
     get("/api/v1/policy", "The policies in force", List("ScanPolicyInForce")),
     get("/api/v1/evidence", "Entries of the evidence log, oldest first", List("Entry")).asked(&[SKIP, TAKE]),
     get("/api/v1/applications", "Applications, by name", List("ApplicationAnswer")),
@@ -195,6 +200,7 @@ pub const OPERATIONS: &[Operation] = &[
         .such_as(r#"{"name": "chat", "address": "https://hooks.example.org/plimsoll", "events": []}"#),
     patch("/api/v1/webhooks/{webhook}", "Edit a webhook, switch it on or off", One("WebhookRow")).takes("WebhookEdit"),
     delete("/api/v1/webhooks/{webhook}", "Delete a webhook; what waits for it is given up").asked(&[WHY]),
+    post("/api/v1/webhooks/{webhook}/secret", "Give a webhook another signing secret, shown once; the old one signs too for 24 hours", One("WebhookMade")).takes("Reason"),
     post("/api/v1/webhooks/{webhook}/test", "Send a test event", One("DeliveryRow")),
     get("/api/v1/webhooks/{webhook}/deliveries", "Deliveries to a webhook, newest first", List("DeliveryRow"))
         .asked(&[("before", "the last id of the page before"), TAKE]),

@@ -13,6 +13,7 @@ use crate::api::hosts::HostAnswer;
 use crate::api::knowledge::SourcesAnswer;
 use crate::api::packages::{PackageRow, VersionRow};
 use crate::api::{PAGE_LIMIT, SKIP_LIMIT};
+use crate::exposure::Exposure;
 use crate::fleet::question::{AdvisoryRow, FindingRow, HostOrder, HostRow, Standing, Standings};
 use crate::identity::api::{Answered, Credentials, Departure, Disabled, Grants, Labelled, Link, Password, Proven, SecretView, WhoView};
 use crate::identity::factor::{FactorView, NewApp, NewPasskey, ProofsView, Registered};
@@ -24,6 +25,7 @@ use crate::identity::session::SessionView;
 use crate::identity::sign_in::{PasskeyQuestion, StepView};
 use crate::identity::token::{NewToken, TokenView};
 use crate::notices::acts::{DeliveryRow, WebhookEdit, WebhookMade, WebhookRow, WebhookWish};
+use crate::policy::{PolicyChange, PolicyCheck, PolicyDraft, PolicyFile, PolicyPreview, PolicyWish};
 use plimsoll_core::model::advisory::Rating;
 use serde_json::{Map, Value, json};
 use utoipa::PartialSchema;
@@ -76,8 +78,8 @@ fn own() -> Map<String, Value> {
     let typed = schemas![
         AdvisoryAnswer, AdvisoryRow, AlertRow, Answered, ApplicationAnswer, ApplicationFindings,
         ApplicationWish, Credentials, DeliveryRow, Departure, Disabled, Edit, Entry, FactorView, FindingRow,
-        Grant, Grants, ClientAnswer, ClientEdit, NewClient, GroupAnswer, GroupEdit, HostAnswer, HostRow, Labelled, Link, ManualHost, Moment,
-        NamedHosts, NewApp, NewGroup, NewPasskey, NewPerson, NewToken, PackageRow, PasskeyQuestion, Password,
+        Exposure, Grant, Grants, ClientAnswer, ClientEdit, NewClient, GroupAnswer, GroupEdit, HostAnswer, HostRow, Labelled, Link, ManualHost, Moment,
+        NamedHosts, NewApp, NewGroup, PolicyChange, PolicyCheck, PolicyDraft, PolicyFile, PolicyPreview, PolicyWish, NewPasskey, NewPerson, NewToken, PackageRow, PasskeyQuestion, Password,
         PersonView, Proof, ProofsView, Proven, ProviderView, Question, Reason, Registered, SecretView,
         SessionView, SourcesAnswer, Standings, StepView, TokenMade, TokenView, TokenWish, VersionRow,
         WebhookEdit, WebhookMade, WebhookRow, WebhookWish, WhoView,

@@ -146,8 +146,10 @@ mod tests {
     fn a_form_offers_no_more_than_its_reader_holds() {
         let client = ClientId::from_bits(1);
         let operator = [Grant::at(Role::Operator, client)];
-        assert_eq!(givable(&operator), [Grant::at(Role::Viewer, client), operator[0], Grant::at(Role::Auditor, client)]);
-        // The auditor of one client may there what a viewer may, and reads no log.
+        let author = Grant::at(Role::PolicyAuthor, client);
+        assert_eq!(givable(&operator), [Grant::at(Role::Viewer, client), operator[0], author, Grant::at(Role::Auditor, client)]);
+        // The auditor of one client may there what a viewer may, and reads no
+        // log; its policy author may record exceptions, and changes no policy.
         assert_eq!(excess(&[Grant::everywhere(Role::Auditor)], &operator), Some(crate::identity::role::Permission::ReadFleet));
         assert_eq!(givable(&[]), []);
     }

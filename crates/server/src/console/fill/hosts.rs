@@ -2,12 +2,13 @@
 
 use super::super::query::ListQuery;
 use super::super::views::{
-    Choice, Compare, Condition, Difference, GroupPage, GroupRow, Groups, HostBrief, HostPage, HostRow, HostsPage, Newer, StoryEvent, StoryKind, TallyRow,
+    Choice, Compare, Condition, Difference, ExposurePicture, GroupPage, GroupRow, Groups, HostBrief, HostPage, HostRow, HostsPage, Newer, StoryEvent, StoryKind, TallyRow,
 };
 use super::{condition, facet, fits, holds, instant, page, turned};
 use crate::api::hosts::explain;
 use crate::api::stored;
 use crate::app::{App, Shared};
+use crate::exposure;
 use crate::fleet::Managed;
 use crate::fleet::filter::{Field, Filter};
 use crate::fleet::question::{Clock, Standing};
@@ -234,6 +235,7 @@ pub async fn host(app: &Shared, allowed: &Allowed, registration: &Registration) 
         story: history.iter().flat_map(story).collect(),
         story_goes_on: goes_on,
         applications: applications.into_iter().map(|one| (one.id.to_string(), one.name)).collect(),
+        exposure: ExposurePicture::of(exposure::of_host(app, registration.id, exposure::SHOWN).await),
     })
 }
 

@@ -19,7 +19,7 @@ pub use hosts::{compare, group, group_hosts, groups, host, hosts, hosts_rows};
 pub use operations::{activity, activity_rows, enrolment, policy, search, sources};
 pub use packages::{package, package_hosts, packages, packages_rows};
 pub use people::{people, read_grant};
-pub use shell::shell;
+pub use shell::{clients, shell};
 pub use today::today;
 
 use super::query::ListQuery;
@@ -40,12 +40,7 @@ fn instant(seconds: i64) -> Option<Timestamp> {
 
 /// The verdict of a due date.
 fn verdict(due: Option<Timestamp>, clock: Clock) -> Verdict {
-    match due {
-        None => Verdict::Unknown,
-        Some(due) if due < clock.now => Verdict::Overdue,
-        Some(due) if due.as_second() <= clock.now.as_second() + crate::fleet::judged::SOON_SECONDS => Verdict::DueSoon,
-        Some(_) => Verdict::OpenInTime,
-    }
+    crate::fleet::judged::verdict(due.map(Timestamp::as_second), clock.now)
 }
 
 /// How a host stands, in one word.

@@ -11,8 +11,9 @@ use crate::app::{App, Shared};
 use crate::fleet::question::Standing;
 use crate::http::gate::Allowed;
 use crate::http::problem::Refusal;
+use crate::policy::{Origin, may_change};
 use jiff::SignedDuration;
-use plimsoll_core::model::identifier::GroupId;
+use plimsoll_core::model::identifier::{ClientId, GroupId};
 use plimsoll_core::model::policy::{Condition, Policy, Rule, Within};
 use plimsoll_core::model::source::{Source, SourceTrouble};
 use plimsoll_formats::policy::PRESETS;
@@ -43,7 +44,7 @@ fn standing(source: &Source) -> SourceStanding {
 /// Fills the page of sources.
 pub fn sources(app: &App, seen: &RoaringBitmap) -> SourcesPage {
     let clock = app.clock();
-    let limit = app.configuration.policies.max_feed_age.seconds();
+    let limit = app.policy().max_feed_age.seconds();
     let held = app.advisories.held();
     let mut by_stream: BTreeMap<String, u64> = BTreeMap::new();
     {
@@ -90,22 +91,26 @@ fn preset_text(name: &str) -> Option<String> {
 }
 
 /// Fills the page of the policy.
-pub fn policy(app: &App) -> PolicyPage {
-    let policies = &app.configuration.policies;
+pub fn policy(app: &App, allowed: &Allowed) -> PolicyPage {
+    let held = app.policies.in_force();
+    let policies = &held.set;
+    let (given, kept) = match held.origin.clone() {
+        Origin::Given(place) => (Some(place), None),
+        Origin::Kept { since, by, reason } => (None, Some((since, by, reason))),
+        Origin::Default => (None, None),
+    };
     let in_force: Vec<PolicyText> = policies
         .in_force()
         .into_iter()
         .map(|policy| PolicyText {
             title: policies.policies.iter().find(|one| one.id == policy.id).map_or_else(|| policy.id.clone(), |one| one.title.clone()),
-            text: plimsoll_formats::policy::preset(&policy.id).unwrap_or_default().to_owned(),
             rules: policies.policies.iter().find(|one| one.id == policy.id).map_or_else(Vec::new, rules),
             id: policy.id,
             version: policy.version,
             source: policy.source,
             as_of: policy.as_of,
-            since: None,
-            by: None,
-            digest: String::new(),
+            since: kept.as_ref().map(|(since, ..)| *since),
+            by: kept.as_ref().map(|(_, by, _)| by.clone()),
             assumptions: Vec::new(),
             problems: policies.problems.clone(),
         })
@@ -114,15 +119,23 @@ pub fn policy(app: &App) -> PolicyPage {
         let set = plimsoll_formats::policy::load(preset.name, preset.text, &|name| preset_text(name)).ok()?;
         let own = set.in_force().into_iter().next()?;
         Some(Preset {
-            in_force: in_force.iter().any(|policy| policy.id == own.id),
-            title: own.id.clone(),
-            id: own.id,
+            in_force: preset.text == held.text,
+            title: set.policies.first().map_or_else(|| own.id.clone(), |policy| policy.title.clone()),
+            id: preset.name.to_owned(),
             source: own.source,
             as_of: own.as_of.unwrap_or_default(),
         })
     });
     let presets = presets.collect();
-    PolicyPage { in_force, presets }
+    PolicyPage {
+        in_force,
+        presets,
+        given,
+        may_change: may_change(app, allowed),
+        reason: kept.map(|(.., reason)| reason),
+        digest: held.digest(),
+        text: held.text.clone(),
+    }
 }
 
 /// A policy's rules in words.
@@ -160,8 +173,8 @@ fn condition(condition: &Condition) -> String {
 /// # Errors
 ///
 /// What the store meets.
-pub async fn activity(app: &Shared, query: ListQuery) -> Result<(Listing<EvidenceEntry>, Option<Checkpoint>), Refusal> {
-    let rows = activity_rows(app, &query, ENTRIES as usize).await?;
+pub async fn activity(app: &Shared, focus: Option<ClientId>, query: ListQuery) -> Result<(Listing<EvidenceEntry>, Option<Checkpoint>), Refusal> {
+    let rows = activity_rows(app, focus, &query, ENTRIES as usize).await?;
     let checkpoint = app.store.checkpoint().await?.map(|checkpoint| Checkpoint {
         origin: checkpoint.origin,
         size: checkpoint.size,
@@ -172,15 +185,17 @@ pub async fn activity(app: &Shared, query: ListQuery) -> Result<(Listing<Evidenc
     Ok((page(query, rows, Vec::new()), checkpoint))
 }
 
-/// The newest entries that the query asks for, at most `most`.
+/// The newest entries that the query asks for, of one client or all, at most
+/// `most`.
 ///
 /// # Errors
 ///
 /// What the store meets.
-pub async fn activity_rows(app: &Shared, query: &ListQuery, most: usize) -> Result<Vec<EvidenceEntry>, Refusal> {
+pub async fn activity_rows(app: &Shared, focus: Option<ClientId>, query: &ListQuery, most: usize) -> Result<Vec<EvidenceEntry>, Refusal> {
     let (mut rows, mut before) = (Vec::new(), None);
+    let scope = focus.map_or(plimsoll_store::Scope::All, plimsoll_store::Scope::client);
     while rows.len() < most {
-        let wish = ActivityQuery { limit: ENTRIES, before: before.take(), ..ActivityQuery::new(plimsoll_store::Scope::All) };
+        let wish = ActivityQuery { limit: ENTRIES, before: before.take(), ..ActivityQuery::new(scope.clone()) };
         let entries = app.store.activity(&wish).await?;
         let whole = entries.len() == ENTRIES as usize;
         before = entries.last().map(|entry| entry.id.clone());

@@ -1,19 +1,20 @@
 //! What every page shows: the reader, the age of the answer, its coverage.
 
-use super::super::views::{Abilities, Answer, DatabaseAge, Reader, Shell};
+use super::super::views::{Abilities, Answer, Choice, DatabaseAge, Reader, Shell};
 use crate::api::hosts::visible;
 use crate::app::App;
 use crate::fleet::question::{Clock, Standing};
 use crate::http::gate::Allowed;
-use crate::identity::principal::Who;
-use crate::identity::role::Permission;
+use crate::identity::principal::{Principal, Who};
+use crate::identity::role::{Permission, Scope};
+use plimsoll_core::model::identifier::ClientId;
 use plimsoll_core::model::scan::Coverage;
 use roaring::RoaringBitmap;
 
 /// The shell of a page.
 pub fn shell(app: &App, allowed: &Allowed) -> Shell {
     let clock = app.clock();
-    let reader = reader(allowed, clock.now);
+    let reader = reader(app, allowed, clock.now);
     let answer = reader.is_some().then(|| {
         let seen = visible(app, &allowed.principal.scope(Permission::ReadFleet));
         answer(app, &seen, clock)
@@ -30,16 +31,37 @@ pub fn shell(app: &App, allowed: &Allowed) -> Shell {
     }
 }
 
-fn reader(allowed: &Allowed, now: jiff::Timestamp) -> Option<Reader> {
+/// Clients of which the reader may see something, by name.
+pub fn clients(app: &App, principal: &Principal) -> Vec<(ClientId, String)> {
+    let scope = principal.whole_scope(Permission::ReadFleet);
+    let fleet = app.fleet.read();
+    let seen = fleet.client_names.iter().filter(|(client, _)| match &scope {
+        Scope::Everything => true,
+        Scope::Clients(clients) => clients.contains_key(client),
+    });
+    let mut seen: Vec<_> = seen.map(|(client, name)| (*client, name.clone())).collect();
+    seen.sort_by(|left, right| left.1.cmp(&right.1));
+    seen
+}
+
+fn reader(app: &App, allowed: &Allowed, now: jiff::Timestamp) -> Option<Reader> {
     let principal = &allowed.principal;
+    let clients = clients(app, principal);
     let Who::Person { name, .. } = &principal.who else { return None };
     // The roles are ordered by what they may do.
     let role = principal.grants().iter().map(|grant| grant.role).max().map_or("no role", |role| role.word());
     Some(Reader {
         name: name.clone(),
         role: role.to_owned(),
-        client: None,
-        clients: Vec::new(),
+        client: principal.focus().map(|focus| {
+            let named = clients.iter().find(|(client, _)| *client == focus);
+            named.map_or_else(|| "a client that was put away".to_owned(), |(_, name)| name.clone())
+        }),
+        clients: if clients.len() > 1 || principal.focus().is_some() {
+            clients.into_iter().map(|(client, name)| Choice { value: client.to_string(), text: name, count: None }).collect()
+        } else {
+            Vec::new()
+        },
         proven: principal.proven_until(now),
         may: Abilities {
             operate: principal.may(Permission::EditHosts),
@@ -52,7 +74,7 @@ fn reader(allowed: &Allowed, now: jiff::Timestamp) -> Option<Reader> {
 }
 
 fn answer(app: &App, seen: &RoaringBitmap, clock: Clock) -> Answer {
-    let limit = app.configuration.policies.max_feed_age.seconds();
+    let limit = app.policy().max_feed_age.seconds();
     let database = app.advisories.held().map(|held| {
         let troubled = held.sources(clock.now, limit).iter().filter(|source| !source.warnings.is_empty()).count() as u64;
         DatabaseAge {

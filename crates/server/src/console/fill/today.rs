@@ -1,7 +1,7 @@
 //! Today: what needs doing.
 
 use super::super::views::{
-    Condition, DeadlineBar, FlaggedHost, FleetCell, FleetStrip, NewFinding, PendingHost, SilentHost, StaleSource, Today, Work,
+    Condition, DeadlineBar, ExposurePicture, FlaggedHost, FleetCell, FleetStrip, NewFinding, PendingHost, SilentHost, StaleSource, Today, Work,
     WorkItem,
 };
 use super::alerts::newest;
@@ -37,7 +37,8 @@ const FIRST_REPORT_SECONDS: i64 = 3600;
 pub async fn today(app: &Shared, allowed: &Allowed, seen: &RoaringBitmap, clock: Clock) -> Result<Today, Refusal> {
     let week = clock.now.saturating_sub(jiff::SignedDuration::from_hours(7 * 24)).unwrap_or(Timestamp::MIN);
     let changes = app.store.transitions_since(&stored(&allowed.scope), week, CHANGES).await?;
-    let limit = app.configuration.policies.max_feed_age.seconds();
+    let limit = app.policy().max_feed_age.seconds();
+    let exposure = ExposurePicture::of(crate::exposure::over_time(app, &allowed.scope, crate::exposure::SHOWN).await);
     let stale = app.advisories.held().map_or_else(Vec::new, |held| held.sources(clock.now, limit));
     let alerts = if allowed.principal.may(Permission::ReadAlerts) { Some(newest(app, allowed, ITEMS).await?) } else { None };
     let fleet = app.fleet.read();
@@ -78,6 +79,7 @@ pub async fn today(app: &Shared, allowed: &Allowed, seen: &RoaringBitmap, clock:
         reboots: hosts.iter().filter(|managed| managed.judged.as_ref().and_then(|judged| judged.reboot) == Some(true)).count() as u64,
         deadlines: deadlines(&hosts, clock),
         fleet: strip(&hosts, clock),
+        exposure,
     })
 }
 

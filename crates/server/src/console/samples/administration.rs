@@ -86,6 +86,7 @@ pub(in crate::console) fn webhooks(words: &Words) -> Webhooks {
     let hook = |name: &str, address: &str, mail: bool| WebhookRow {
         id: words.say("01khook"),
         name: words.say(name),
+        old_secret_until: (!mail).then(|| ahead(20)),
         address: words.say(address),
         client: mail.then(|| words.say("Nordwerft")),
         mail,

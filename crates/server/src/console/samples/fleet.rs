@@ -197,7 +197,18 @@ pub(in crate::console) fn today(words: &Words) -> Today {
             .map(|(priority, within, approaching, exceeded)| DeadlineBar { priority: words.say(priority), within, approaching, exceeded })
             .into(),
         fleet: strip(words),
+        exposure: exposure(words),
     }
+}
+
+/// Two months, the first of which was made from the journal.
+fn exposure(words: &Words) -> ExposurePicture {
+    let day = |place: u64| ExposureDay {
+        day: words.say(&ago(24 * (60 - i64::try_from(place).unwrap_or_default())).strftime("%Y-%m-%d").to_string()),
+        priorities: [9 + place % 7, 60 + place * 2, 300 - place, 190 + place % 5, 3].map(|count| words.figure(count)),
+        deadlines: (place >= 30).then(|| [9 + place % 7, 40 + place % 11, 500 - place, 4].map(|count| words.figure(count))),
+    };
+    ExposurePicture { days: (0..60).map(day).collect(), trouble: None }
 }
 
 pub(in crate::console) fn quiet_today(words: &Words) -> Today {
@@ -216,6 +227,7 @@ pub(in crate::console) fn quiet_today(words: &Words) -> Today {
         alerts: Some(vec![]),
         reboots: 0,
         deadlines: vec![],
+        exposure: ExposurePicture { days: exposure(words).days.split_off(59), trouble: None },
         policy_in_force: false,
         ..today(words)
     }
@@ -319,11 +331,13 @@ pub(in crate::console) fn host(words: &Words) -> HostPage {
         story: story(words),
         story_goes_on: true,
         applications: vec![(words.say("01kapp"), words.say("Shop front"))],
+        exposure: exposure(words),
     }
 }
 
 pub(in crate::console) fn fresh_host(words: &Words) -> HostPage {
     HostPage {
+        exposure: ExposurePicture::default(),
         row: HostRow { condition: Condition::Unknown, findings: None, overdue: None, updates: None, security_updates: None, due: None, reboot: None, coverage: None, flag: None, os: None, last_seen: None, ..host_row(words, 9) },
         reported: None,
         report: None,

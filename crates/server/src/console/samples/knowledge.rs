@@ -1,5 +1,6 @@
 use super::*;
 use crate::console::lists;
+use crate::policy::{PolicyChange, PolicyCheck, PolicyPreview};
 use plimsoll_core::model::source::{Source, SourceTrouble, SourceWarning};
 
 fn source(words: &Words, name: &str, standing: SourceStanding) -> SourceRow {
@@ -50,7 +51,6 @@ pub(in crate::console) fn policy(words: &Words) -> PolicyPage {
             as_of: words.some("2026-11-01"),
             since: Some(ago(400)),
             by: words.some("Ingrid Solheim"),
-            digest: words.say("1f0cc01d5e7fbead"),
             rules: vec![
                 rule("critical-exploited", "severity is critical, and exploitation is known", "3 days"),
                 rule("high", "severity is high, or exposure is open", "14 days"),
@@ -58,10 +58,51 @@ pub(in crate::console) fn policy(words: &Words) -> PolicyPage {
             ],
             assumptions: words.all(&["exposure is not said: open", "severity is unknown: high"]),
             problems: vec![words.problem()],
-            text: words.say("id = \"samm\"\nversion = \"2026-11-21\"\n\n[[rule]]\nname = \"critical-exploited\"\nwhen.severity = [\"critical\"]\nwhen.exploited = [true]\nwithin = \"3 days\"\n"),
         }],
+        given: None,
+        may_change: true,
+        reason: words.some("The board asked for three days"),
+        digest: words.say("1f0cc01d5e7fbead"),
+        text: words.say("id = \"samm\"\nversion = \"2026-11-21\"\n\n[[rule]]\nname = \"critical-exploited\"\nwhen.severity = [\"critical\"]\nwhen.exploited = [true]\nwithin = \"3 days\"\n"),
         presets: [("samm", true), ("bsi", false), ("cisa-bod", false)].map(|(id, in_force)| Preset { id: words.say(id), title: words.say("Deadlines by severity and exploitation"), source: words.say("CISA BOD 26-04"), as_of: words.say("2026-11-01"), in_force }).into(),
     }
+}
+
+pub(in crate::console) fn given_policy(words: &Words) -> PolicyPage {
+    PolicyPage { given: words.some("/etc/plimsoll/policy.toml"), may_change: false, reason: None, ..policy(words) }
+}
+
+pub(in crate::console) fn policy_draft(words: &Words) -> PolicyEdit {
+    PolicyEdit { text: policy(words).text, replaces: words.say("1f0cc01d5e7fbead"), checked: None, trouble: words.some("The command line names the policy (/etc/plimsoll/policy.toml), so only a restart changes it. You can check a text here.") }
+}
+
+pub(in crate::console) fn wrong_policy(words: &Words) -> PolicyEdit {
+    let problems = vec![words.problem(), words.problem()];
+    PolicyEdit { checked: Some(PolicyCheck { problems, ..PolicyCheck::default() }), trouble: None, ..policy_draft(words) }
+}
+
+pub(in crate::console) fn checked_policy(words: &Words) -> PolicyEdit {
+    let row = |place: i64| PolicyChange {
+        host: words.say(&format!("web-{place:02}")),
+        host_id: words.say("01kapp"),
+        advisory: words.say("CVE-2026-33416"),
+        component: words.say("libpng1.6"),
+        before: (place % 3 != 0).then(|| ahead(24 * place)),
+        after: (place % 4 != 0).then(|| ago(24 * (3 - place))),
+    };
+    let preview = PolicyPreview {
+        hosts: 200,
+        hosts_in_all: words.figure(1_340),
+        sooner: words.figure(412),
+        later: 31,
+        dated: 9,
+        undated: 2,
+        unchanged: words.figure(9_120),
+        overdue: 17,
+        rows: (0..8).map(row).collect(),
+    };
+    let checked = PolicyCheck { sound: true, problems: vec![words.problem()], not_enforced: words.all(&["approvals", "windows"]), preview: Some(preview) };
+    PolicyEdit { checked: Some(checked), trouble: None, ..policy_draft(words) }
 }
 
 pub(in crate::console) fn no_policy(words: &Words) -> PolicyPage {

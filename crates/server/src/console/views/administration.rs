@@ -134,6 +134,8 @@ pub struct WebhookRow {
     pub id: String,
     /// Name.
     pub name: String,
+    /// Until when the signing secret before the present one signs too.
+    pub old_secret_until: Option<Timestamp>,
     /// Address, or mail addresses.
     pub address: String,
     /// Client whose events it gets; none for those of all.

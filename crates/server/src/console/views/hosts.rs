@@ -174,6 +174,8 @@ pub struct HostPage {
     pub story_goes_on: bool,
     /// Applications that run on it: id and name.
     pub applications: Vec<(String, String)>,
+    /// What was open on it day by day.
+    pub exposure: super::today::ExposurePicture,
 }
 
 /// One event in a host's life.

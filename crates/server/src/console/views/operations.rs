@@ -1,5 +1,6 @@
 //! **Sources**, **policy** and **activity**.
 
+use crate::policy::PolicyCheck;
 use super::shell::DatabaseAge;
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::model::problem::Problem;
@@ -67,6 +68,37 @@ pub struct PolicyPage {
     pub in_force: Vec<PolicyText>,
     /// Presets that can be put in force.
     pub presets: Vec<Preset>,
+    /// File or preset of the command line, where it names the policy.
+    pub given: Option<String>,
+    /// Whether the reader may put another one in force.
+    pub may_change: bool,
+    /// Why it was put in force.
+    pub reason: Option<String>,
+    /// The file.
+    pub text: String,
+    /// Its digest, SHA-256 hex.
+    pub digest: String,
+}
+
+/// Another policy being written.
+#[derive(Clone, Debug)]
+pub struct PolicyEdit {
+    /// Its text.
+    pub text: String,
+    /// Digest of the policy that was in force when the text was begun.
+    pub replaces: String,
+    /// What the check says; none before it.
+    pub checked: Option<PolicyCheck>,
+    /// What went wrong, or stands in the way.
+    pub trouble: Option<String>,
+}
+
+impl PolicyEdit {
+    /// Findings with another due date.
+    pub fn changes(&self) -> u64 {
+        let preview = self.checked.as_ref().and_then(|checked| checked.preview.as_ref());
+        preview.map_or(0, |preview| [preview.later, preview.dated, preview.undated].iter().fold(preview.sooner, |sum, one| sum.saturating_add(*one)))
+    }
 }
 
 /// One policy in force.
@@ -86,16 +118,12 @@ pub struct PolicyText {
     pub since: Option<Timestamp>,
     /// Who put it in force.
     pub by: Option<String>,
-    /// Digest of the file, SHA-256 hex.
-    pub digest: String,
     /// Rules in their order.
     pub rules: Vec<PolicyRule>,
     /// What it assumes where an input is unknown, each a sentence.
     pub assumptions: Vec<String>,
     /// What the linter says.
     pub problems: Vec<Problem>,
-    /// The file.
-    pub text: String,
 }
 
 /// One rule.

@@ -2,6 +2,8 @@
 
 use super::alerts::AlertItem;
 use super::hosts::{Condition, PendingHost};
+use crate::exposure::Exposure;
+use crate::http::problem::Refusal;
 use jiff::Timestamp;
 use plimsoll_core::model::advisory::Rating;
 use plimsoll_core::model::obligation::Verdict;
@@ -43,6 +45,62 @@ pub struct Today {
     pub deadlines: Vec<DeadlineBar>,
     /// One cell a host.
     pub fleet: FleetStrip,
+    /// What was open day by day.
+    pub exposure: ExposurePicture,
+}
+
+/// What was open day by day, oldest first; two charts and their tables.
+#[derive(Clone, Debug, Default)]
+pub struct ExposurePicture {
+    /// The days.
+    pub days: Vec<ExposureDay>,
+    /// Why there is no picture, where there is none.
+    pub trouble: Option<String>,
+}
+
+impl ExposurePicture {
+    /// In the order of [`ExposureDay::priorities`].
+    const PRIORITIES: [&'static str; 5] = ["critical", "high", "medium", "low", "unknown or none"];
+
+    /// Takes the days.
+    pub fn of(days: Result<Vec<Exposure>, Refusal>) -> Self {
+        let day = |one: Exposure| ExposureDay {
+            priorities: Self::PRIORITIES.map(|words| words.split(" or ").filter_map(|word| one.priorities.get(word)).sum()),
+            day: one.day,
+            deadlines: (!one.rebuilt).then_some([one.exceeded, one.approaching, one.within, one.undated]),
+        };
+        match days {
+            Ok(days) => Self { days: days.into_iter().map(day).collect(), trouble: None },
+            Err(refusal) => Self { days: Vec::new(), trouble: Some(format!("{}; {}", refusal.detail(), refusal.next())) },
+        }
+    }
+
+    /// Priorities, most urgent first.
+    pub fn priorities(&self) -> [&'static str; 5] {
+        Self::PRIORITIES
+    }
+
+    /// Days whose due dates are known.
+    pub fn dated(&self) -> impl Iterator<Item = (&str, &[u64; 4])> {
+        self.days.iter().filter_map(|day| Some((day.day.as_str(), day.deadlines.as_ref()?)))
+    }
+
+    /// Last day that was made from the journal afterwards.
+    pub fn rebuilt_until(&self) -> Option<&str> {
+        self.days.iter().rev().find(|day| day.deadlines.is_none()).map(|day| day.day.as_str())
+    }
+}
+
+/// One day of it.
+#[derive(Clone, Debug)]
+pub struct ExposureDay {
+    /// The day, `2026-11-22`.
+    pub day: String,
+    /// Open findings by priority.
+    pub priorities: [u64; 5],
+    /// Exceeded, approaching, within, without a due date; none where nobody
+    /// wrote it down then.
+    pub deadlines: Option<[u64; 4]>,
 }
 
 /// Work of one urgency, one item for many hosts.

@@ -12,13 +12,13 @@ use super::cookie::Kind;
 use super::directory::{Act, Person, Subject};
 use super::people::NewPerson;
 use super::principal::{Principal, Strength, Who, sign_in_first};
-use super::role::Grant;
+use super::role::{Grant, Role};
 use super::secret::{Secret, SecretDigest};
 use super::session::{Browser, NewSession};
 use super::sign_in::Step;
 use super::Identity;
 use crate::http::problem::Refusal;
-use crate::outward::{Outbound, Outward};
+use crate::outward::{Allowed, Outbound, Outward};
 use axum::http::{HeaderValue, StatusCode, header};
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use id_token::{Claims, Fault};
@@ -44,9 +44,17 @@ const KEPT: SignedDuration = SignedDuration::from_hours(1);
 /// tokens come from outside.
 const REFRESH: SignedDuration = SignedDuration::from_secs(60);
 
+/// Identity providers, and how they are reached.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct SignIn {
+    /// What may be asked beyond public addresses, and through which proxy.
+    pub allowed: Allowed,
+    /// The providers.
+    pub providers: Vec<Provider>,
+}
+
 /// An identity provider, as the server's settings name it.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Provider {
     /// Short name in addresses, `corp`: letters, digits and `-`.
     pub name: String,
@@ -58,43 +66,38 @@ pub struct Provider {
     /// Our name there.
     pub client_id: String,
     /// Our secret there; none for a public client.
-    #[serde(default)]
     pub client_secret: Option<ClientSecret>,
     /// Scopes asked beside `openid profile email`.
-    #[serde(default)]
     pub scopes: Vec<String>,
     /// Claim with the person's groups.
-    #[serde(default = "groups_claim")]
     pub groups_claim: String,
     /// Roles that groups give. Where there are any, they are the person's
     /// roles at each sign-in, and who is in none of the groups is refused.
-    #[serde(default)]
     pub groups: Vec<GroupGrant>,
     /// Whether somebody unknown gets an account.
-    #[serde(default)]
     pub create: bool,
     /// Whether a mail address counts that the provider does not call verified.
-    #[serde(default)]
     pub trust_email: bool,
 }
 
-fn groups_claim() -> String {
-    "groups".to_owned()
-}
-
 /// A role that a group of the provider gives.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+///
+/// Client and group of hosts are looked up at each sign-in, so that settings
+/// may name what is made later; what is not there gives nothing.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct GroupGrant {
     /// The group, as it stands in the claim.
     pub group: String,
     /// The role.
-    pub grant: Grant,
+    pub role: Role,
+    /// Name or id of the client; none is every client.
+    pub client: Option<String>,
+    /// Name or id of a group of that client's hosts; none is all of them.
+    pub host_group: Option<String>,
 }
 
 /// Our secret at a provider; never shown.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ClientSecret(String);
 
 impl ClientSecret {
@@ -202,14 +205,7 @@ impl Oidc {
         let _ = signature::PROVIDER.install_default();
         let mut named = BTreeMap::new();
         for provider in providers {
-            let sound = !provider.name.is_empty() && provider.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-            if !sound {
-                return Err(format!("the provider's name {:?} has more than letters, digits and -", provider.name));
-            }
-            outward.check(&provider.issuer).map_err(|refusal| format!("issuer of {}: {}; {}", provider.name, refusal.detail(), refusal.next()))?;
-            if !provider.groups.iter().all(|group| group.grant.is_sound()) {
-                return Err(format!("a group of {} gives a role for a group without its client", provider.name));
-            }
+            check(&outward, &provider)?;
             if let Some(twice) = named.insert(provider.name.clone(), provider) {
                 return Err(format!("the provider {} is named twice", twice.name));
             }
@@ -390,7 +386,7 @@ impl Oidc {
 
     async fn person(&self, identity: &Identity, provider: &Provider, claims: &Claims, from: &Browser<'_>) -> Result<Person, Refusal> {
         let subject = Subject { issuer: provider.issuer.clone(), subject: claims.subject.clone() };
-        let grants = mapped(provider, claims);
+        let grants = mapped(identity, provider, claims).await?;
         if !provider.groups.is_empty() && grants.is_empty() {
             return Err(forbidden("E-OIDC-GROUPS", "none of the person's groups has a role here"));
         }
@@ -474,11 +470,46 @@ async fn fresh(identity: &Identity, provider: &Provider, claims: &Claims, sessio
     identity.begin(&person, Strength::Oidc, true, from, Some(&session)).await
 }
 
-fn mapped(provider: &Provider, claims: &Claims) -> Vec<Grant> {
+/// What the person's groups give here now.
+async fn mapped(identity: &Identity, provider: &Provider, claims: &Claims) -> Result<Vec<Grant>, Refusal> {
     let groups: BTreeSet<&str> = claims.groups.iter().map(String::as_str).collect();
-    let grants: BTreeSet<Grant> =
-        provider.groups.iter().filter(|entry| groups.contains(entry.group.as_str())).map(|entry| entry.grant).collect();
-    grants.into_iter().collect()
+    let mut grants = BTreeSet::new();
+    for entry in provider.groups.iter().filter(|entry| groups.contains(entry.group.as_str())) {
+        let Some(client) = &entry.client else {
+            grants.insert(Grant::everywhere(entry.role));
+            continue;
+        };
+        match identity.directory.place(client, entry.host_group.as_deref()).await? {
+            Some((client, group)) => {
+                grants.insert(Grant { role: entry.role, client: Some(client), group });
+            }
+            None => tracing::warn!(
+                provider = provider.name,
+                group = entry.group,
+                client,
+                host_group = entry.host_group,
+                "the settings give a role for a client or group of hosts that is not there; it gives nothing"
+            ),
+        }
+    }
+    Ok(grants.into_iter().collect())
+}
+
+/// Checks a provider of the settings.
+///
+/// # Errors
+/// In words: an unusable name, an issuer that is not allowed, a role for a
+/// group of hosts without its client.
+pub fn check(outward: &Outward, provider: &Provider) -> Result<(), String> {
+    let sound = !provider.name.is_empty() && provider.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if !sound {
+        return Err(format!("the provider's name {:?} has more than letters, digits and -", provider.name));
+    }
+    outward.check(&provider.issuer).map_err(|refusal| format!("issuer of {}: {}", provider.name, refusal.detail()))?;
+    if provider.groups.iter().any(|group| group.client.is_none() && group.host_group.is_some()) {
+        return Err(format!("a group of {} gives a role for a group of hosts without its client", provider.name));
+    }
+    Ok(())
 }
 
 fn same(left: &[Grant], right: &[Grant]) -> bool {

@@ -161,7 +161,7 @@ impl Scene {
         let issuer = Arc::new(Mutex::new(issuer));
         serve(&issuer, listener);
         let inward = BTreeSet::from([("127.0.0.1".to_owned(), port)]);
-        let outward = Outward::new(Allowed { inward, authorities: Vec::new() }).unwrap();
+        let outward = Outward::new(Allowed { inward, ..Allowed::default() }).unwrap();
         let oidc = Oidc::new(outward, vec![provider(&url)]).unwrap();
         Self { stage, issuer, oidc }
     }
@@ -219,8 +219,9 @@ fn provider(issuer: &str) -> Provider {
         scopes: Vec::new(),
         groups_claim: "groups".to_owned(),
         groups: vec![
-            GroupGrant { group: "patchers".to_owned(), grant: Grant::at(Role::Operator, client(1)) },
-            GroupGrant { group: "auditors".to_owned(), grant: Grant::everywhere(Role::Auditor) },
+            GroupGrant { group: "patchers".to_owned(), role: Role::Operator, client: Some(client(1).to_string()), host_group: None },
+            GroupGrant { group: "auditors".to_owned(), role: Role::Auditor, client: None, host_group: None },
+            GroupGrant { group: "ghosts".to_owned(), role: Role::Operator, client: Some("no such client".to_owned()), host_group: None },
         ],
         create: true,
         trust_email: false,
@@ -245,6 +246,7 @@ async fn signs_in_makes_the_account_and_follows_the_groups() {
     // No group, no entry.
     assert_eq!(scene.refused(json!({"groups": ["staff"]})).await, "E-OIDC-GROUPS");
     assert_eq!(scene.refused(json!({"groups": null})).await, "E-OIDC-GROUPS");
+    assert_eq!(scene.refused(json!({"groups": ["ghosts"]})).await, "E-OIDC-GROUPS", "a client that is not there gives nothing");
     // A fresh proof needs the person to have been asked anew.
     scene.issuer.lock().unwrap().lies = json!({"groups": ["auditors"]});
     let (state, headers) = scene.leave(Some(&later)).await.unwrap();

@@ -149,7 +149,7 @@ async fn silent_hosts(app: &App, now: Timestamp) -> Result<Vec<SilentHost>, Stor
 
 /// Sources in trouble: what kinds of it, and what each says.
 fn sources(app: &App, now: Timestamp) -> BTreeMap<String, BTreeMap<String, String>> {
-    let limit = app.configuration.policies.max_feed_age.seconds();
+    let limit = app.policy().max_feed_age.seconds();
     let mut found: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
     for source in app.advisories.held().map_or_else(Vec::new, |held| held.sources(now, limit)) {
         for warning in source.warnings {
@@ -164,5 +164,5 @@ fn sources(app: &App, now: Timestamp) -> BTreeMap<String, BTreeMap<String, Strin
 }
 
 fn policies(app: &App) -> Vec<String> {
-    app.configuration.policies.in_force().into_iter().map(|policy| format!("{} {}", policy.id, policy.version)).collect()
+    app.policy().in_force().into_iter().map(|policy| format!("{} {}", policy.id, policy.version)).collect()
 }

@@ -102,7 +102,7 @@ async fn together(
     components: Arc<RoaringBitmap>,
 ) -> Result<BTreeSet<HostId>, Problem> {
     let (read, mut left) = read(app, group).await.map_err(|error| *error.problem)?;
-    let (shared, held, policies) = (Arc::clone(app), Arc::clone(held), Arc::clone(&app.configuration.policies));
+    let (shared, held, policies) = (Arc::clone(app), Arc::clone(held), app.policy());
     let now = Timestamp::now();
     let (judged, whole) = app.compute(move || judge_all(&shared, &held, &policies, &components, read, now)).await?;
     left.extend(whole);
@@ -403,7 +403,7 @@ mod tests {
                 let report = stored_report(app, registration.client, registration.report.as_deref().unwrap()).await.unwrap();
                 let memory = known(app, *id).await.unwrap().memory;
                 let held = app.advisories.held();
-                let ground = Ground { now: Timestamp::now(), held: held.as_deref(), policies: &app.configuration.policies };
+                let ground = Ground { now: Timestamp::now(), held: held.as_deref(), policies: &app.policy() };
                 let answer = judge(report, &registration.facts(), &memory, &ground, false).unwrap();
                 opened += {
                     let mut fleet = app.fleet.write();

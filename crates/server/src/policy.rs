@@ -1,0 +1,428 @@
+//! The **policy in force**: what a file names at the start, or what people put
+//! in force while the server runs. Text is checked whole before anything
+//! changes, so that a bad one leaves the one in force.
+
+use crate::api::hosts::visible;
+use crate::api::parameter;
+use crate::app::{App, News, Shared};
+use crate::configuration::Configuration;
+use crate::fleet::judged::Judged;
+use crate::fleet::names::Names;
+use crate::http::gate::Allowed;
+use crate::http::problem::Refusal;
+use crate::identity::role::Permission;
+use crate::phases::evaluate;
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use plimsoll_core::model::policy::PolicySet;
+use plimsoll_core::model::problem::Problem;
+use plimsoll_core::model::registration::Registration;
+use plimsoll_formats::policy::{lint, load, preset};
+use plimsoll_formats::protocol::digest;
+use plimsoll_store::{Intent, Store};
+use roaring::RoaringBitmap;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use utoipa::ToSchema;
+
+/// Where the store keeps the one that people put in force.
+const SETTING: &str = "policy";
+/// The act in the evidence log.
+pub const ACT: &str = "policy.set";
+/// What is in force where nobody named anything.
+const DEFAULT: &str = "samm";
+/// What lines of a text are named after.
+const PLACE: &str = "policy";
+/// Hosts that a preview judges: some milliseconds each.
+const PREVIEWED: usize = 200;
+/// Findings that a preview names; it counts all.
+const ROWS: usize = 500;
+
+/// Policies that the command line names.
+#[derive(Clone, Debug)]
+pub struct Given {
+    /// File or preset.
+    pub place: String,
+    /// Its text.
+    pub text: String,
+    /// What it says.
+    pub set: Arc<PolicySet>,
+}
+
+/// Who put the policy in force.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Origin {
+    /// The command line: a file or preset; pages only show it.
+    Given(String),
+    /// A person.
+    Kept {
+        /// When.
+        since: Timestamp,
+        /// Account or token.
+        by: String,
+        /// Why.
+        reason: String,
+    },
+    /// Nobody.
+    Default,
+}
+
+/// What is in force.
+#[derive(Clone, Debug)]
+pub struct InForce {
+    /// What it says.
+    pub set: Arc<PolicySet>,
+    /// Its text.
+    pub text: String,
+    /// Who put it in force.
+    pub origin: Origin,
+}
+
+impl InForce {
+    /// SHA-256 of the text, hex.
+    pub fn digest(&self) -> String {
+        digest(self.text.as_bytes())
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    text: String,
+    since: Timestamp,
+    by: String,
+    reason: String,
+}
+
+/// The policy of a server.
+pub struct Policies {
+    in_force: RwLock<Arc<InForce>>,
+    /// Whether hosts wait to be judged under it.
+    changed: AtomicBool,
+}
+
+impl Policies {
+    /// What the command line names, else what people put in force, else the
+    /// preset `samm`.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read; what it keeps does not read any more, and no
+    /// other policy may silently stand in its place.
+    pub async fn open(configuration: &Configuration, store: &Store) -> Result<Self, Problem> {
+        let in_force = match &configuration.policies {
+            Some(given) => InForce { set: Arc::clone(&given.set), text: given.text.clone(), origin: Origin::Given(given.place.clone()) },
+            None => kept(store).await?,
+        };
+        Ok(Self { in_force: RwLock::new(Arc::new(in_force)), changed: AtomicBool::new(false) })
+    }
+
+    /// What is in force.
+    pub fn in_force(&self) -> Arc<InForce> {
+        Arc::clone(&self.in_force.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether another one came into force since this was last asked.
+    pub fn take_changed(&self) -> bool {
+        self.changed.swap(false, Ordering::AcqRel)
+    }
+
+    fn put(&self, in_force: InForce) {
+        let mut held = self.in_force.write().unwrap_or_else(PoisonError::into_inner);
+        if held.text != in_force.text {
+            self.changed.store(true, Ordering::Release);
+        }
+        *held = Arc::new(in_force);
+    }
+}
+
+async fn kept(store: &Store) -> Result<InForce, Problem> {
+    let kept: Option<Kept> = store.setting(SETTING).await.map_err(|error| *error.problem)?;
+    let (text, origin) = match kept {
+        Some(Kept { text, since, by, reason }) => (text, Origin::Kept { since, by, reason }),
+        None => (preset(DEFAULT).unwrap_or_default().to_owned(), Origin::Default),
+    };
+    let set = read(&text).map_err(|problems| {
+        let first = problems.into_iter().next().map_or_else(|| "it cannot be used".to_owned(), |first| format!("{}: {}", first.place, first.text));
+        Problem::new("E-POLICY", "the policy put in force", first, "start with `--policy FILE`, correct it there, and put it in force anew")
+    })?;
+    Ok(InForce { set: Arc::new(set), text, origin })
+}
+
+fn read(text: &str) -> Result<PolicySet, Vec<Problem>> {
+    load(PLACE, text, &|name| preset(name).map(str::to_owned))
+}
+
+/// Takes up what another server on the same store put in force.
+///
+/// # Errors
+///
+/// As [`Policies::open`].
+pub async fn refresh(app: &App) -> Result<(), Problem> {
+    if app.configuration.policies.is_none() {
+        app.policies.put(kept(&app.store).await?);
+        let _ = app.news.send(News::Other);
+    }
+    Ok(())
+}
+
+/// The policy in force, as it is asked for.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct PolicyFile {
+    /// Its text (TOML).
+    pub text: String,
+    /// SHA-256 of the text, hex.
+    pub digest: String,
+    /// `file` where the command line names it, which only a restart changes;
+    /// `people`, or `default`.
+    pub origin: String,
+    /// The file or preset of the command line.
+    pub place: Option<String>,
+    /// When a person put it in force.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub since: Option<Timestamp>,
+    /// Who.
+    pub by: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// The policy in force.
+pub fn file(app: &App) -> PolicyFile {
+    let held = app.policies.in_force();
+    let file = PolicyFile { text: held.text.clone(), digest: held.digest(), origin: String::new(), place: None, since: None, by: None, reason: None };
+    match held.origin.clone() {
+        Origin::Given(place) => PolicyFile { origin: "file".to_owned(), place: Some(place), ..file },
+        Origin::Default => PolicyFile { origin: "default".to_owned(), ..file },
+        Origin::Kept { since, by, reason } => {
+            PolicyFile { origin: "people".to_owned(), since: Some(since), by: Some(by), reason: Some(reason), ..file }
+        }
+    }
+}
+
+/// What the check of a text says.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct PolicyCheck {
+    /// Whether it can be put in force.
+    pub sound: bool,
+    /// What is wrong, which bars it, or surprising, which does not; with lines.
+    #[schema(value_type = Vec<Object>)]
+    pub problems: Vec<Problem>,
+    /// What is accepted and not enforced.
+    pub not_enforced: Vec<String>,
+    /// What it would change; none where it is not sound.
+    pub preview: Option<PolicyPreview>,
+}
+
+/// What a policy would change of the hosts that its reader may see.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct PolicyPreview {
+    /// Hosts that were judged for it.
+    pub hosts: u64,
+    /// Hosts there are; where more, `hosts` of them stand for all.
+    pub hosts_in_all: u64,
+    /// Findings due earlier.
+    pub sooner: u64,
+    /// Findings due later.
+    pub later: u64,
+    /// Findings that get a due date.
+    pub dated: u64,
+    /// Findings that lose theirs.
+    pub undated: u64,
+    /// Findings whose due date stays.
+    pub unchanged: u64,
+    /// Findings that would be overdue at once and are not now.
+    pub overdue: u64,
+    /// The changes, those that become overdue first, at most 500.
+    pub rows: Vec<PolicyChange>,
+}
+
+/// One finding's due date under the policy in force and another.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct PolicyChange {
+    /// Host's name.
+    pub host: String,
+    /// Host's id.
+    pub host_id: String,
+    /// Advisory.
+    pub advisory: String,
+    /// Component.
+    pub component: String,
+    /// Due now.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub before: Option<Timestamp>,
+    /// Due under the other.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub after: Option<Timestamp>,
+}
+
+/// A text to be checked.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyDraft {
+    /// The text (TOML).
+    pub text: String,
+}
+
+/// A policy to be put in force.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyWish {
+    /// The text (TOML).
+    pub text: String,
+    /// Why; it stands in the evidence log.
+    pub reason: String,
+    /// Digest of the policy that it replaces; refused where another came into
+    /// force meanwhile.
+    #[serde(default)]
+    pub replaces: Option<String>,
+}
+
+/// Checks a text, and shows what it would change of the hosts that the asker
+/// may see; nothing is put in force.
+///
+/// # Errors
+///
+/// What the store or the advisory database meets.
+pub async fn check(app: &Shared, allowed: &Allowed, text: &str) -> Result<PolicyCheck, Refusal> {
+    let set = match read(text) {
+        Err(problems) => return Ok(PolicyCheck { problems, ..PolicyCheck::default() }),
+        Ok(set) => set,
+    };
+    let mut problems = set.problems.clone();
+    problems.extend(set.policies.iter().flat_map(lint));
+    let not_enforced = set.not_enforced.clone();
+    let seen = visible(app, &allowed.principal.scope(Permission::ReadFleet));
+    let preview = preview(app, &seen, Arc::new(set)).await?;
+    Ok(PolicyCheck { sound: true, problems, not_enforced, preview: Some(preview) })
+}
+
+/// Puts a text in force, with its reason in the evidence log; hosts are judged
+/// under it at once.
+///
+/// # Errors
+///
+/// 409 `E-POLICY-GIVEN` where the command line names the policy, 409
+/// `E-POLICY-CHANGED` where another one came into force meanwhile, 400
+/// `E-POLICY` naming the first line that is wrong.
+pub async fn set(app: &Shared, allowed: &Allowed, wish: PolicyWish) -> Result<PolicyFile, Refusal> {
+    let conflict = |code: &'static str, text: String, next: &'static str| Err(Refusal::new(StatusCode::CONFLICT, code, text, next).at("policy"));
+    if let Origin::Given(place) = &app.policies.in_force().origin {
+        return conflict("E-POLICY-GIVEN", format!("the command line names the policy: {place}"), "change that file and restart the server, or start it without `--policy`");
+    }
+    let reason = wish.reason.trim();
+    if reason.is_empty() || reason.chars().count() > 500 {
+        return Err(parameter("reason", "a reason of 1 to 500 characters is needed", "say why the policy changes"));
+    }
+    let set = read(&wish.text).map_err(|problems| {
+        let more = problems.len().saturating_sub(1);
+        let mut first = problems.into_iter().next().unwrap_or_else(|| Problem::new("E-POLICY", PLACE, "cannot be used", "check it"));
+        if more > 0 {
+            first.text.push_str(&format!(" (and {more} more; the check lists them)"));
+        }
+        Refusal::from(first)
+    })?;
+    let before = app.policies.in_force();
+    if wish.replaces.is_some_and(|digest| digest != before.digest()) {
+        return conflict("E-POLICY-CHANGED", "another policy came into force meanwhile".to_owned(), "look at it, and decide again");
+    }
+    let now = Timestamp::now();
+    let actor = crate::api::acts::actor(allowed);
+    let by = actor.name.clone().unwrap_or_else(|| actor.id.clone());
+    let kept = Kept { text: wish.text.clone(), since: now, by: by.clone(), reason: reason.to_owned() };
+    let mut intent = Intent::new(actor, now, ACT, "policy");
+    intent.reason = Some(reason.to_owned());
+    let mut change = app.store.begin(intent).await?;
+    change.set(SETTING, Some(&kept)).await?;
+    change.commit(None).await?;
+    app.policies.put(InForce { set: Arc::new(set), text: wish.text, origin: Origin::Kept { since: now, by, reason: kept.reason } });
+    let _ = app.news.send(News::Other);
+    Ok(file(app))
+}
+
+/// Judges hosts under another policy and holds their due dates against those
+/// in force.
+async fn preview(app: &Shared, seen: &RoaringBitmap, set: Arc<PolicySet>) -> Result<PolicyPreview, Refusal> {
+    let hosts: Vec<Registration> = {
+        let fleet = app.fleet.read();
+        let judged = seen.iter().filter_map(|number| fleet.numbered(number)).filter(|managed| managed.judged.as_ref().is_some_and(|judged| judged.known));
+        judged.map(|managed| managed.registration.clone()).collect()
+    };
+    let mut preview = PolicyPreview { hosts_in_all: hosts.len() as u64, ..PolicyPreview::default() };
+    // Evenly from all, so that no client or group stands for the rest.
+    let step = hosts.len().div_ceil(PREVIEWED).max(1);
+    for host in hosts.iter().step_by(step) {
+        if let Some(after) = dues(app, host, Arc::clone(&set)).await? {
+            preview.hosts += 1;
+            preview.add(app, host, &after);
+        }
+    }
+    let now = Timestamp::now();
+    preview.rows.sort_by_key(|row| (row.after.is_none_or(|due| due > now), row.after.unwrap_or(Timestamp::MAX), row.host.clone(), row.advisory.clone()));
+    preview.rows.truncate(ROWS);
+    Ok(preview)
+}
+
+/// Due dates by advisory and component.
+type Dues = BTreeMap<(String, String), Option<i64>>;
+
+fn listed(judged: &Judged, names: &Names) -> Dues {
+    let text = |name| names.text(name).to_owned();
+    judged.findings.iter().map(|open| ((text(open.advisory), text(open.component)), open.due())).collect()
+}
+
+async fn dues(app: &Shared, host: &Registration, set: Arc<PolicySet>) -> Result<Option<Dues>, Refusal> {
+    let Some(report) = &host.report else { return Ok(None) };
+    let report = evaluate::stored_report(app, host.client, report).await?;
+    let memory = evaluate::known(app, host.id).await?.memory;
+    let (held, facts) = (app.advisories.held(), host.facts());
+    let judged = app.compute(move || {
+        let ground = evaluate::Ground { now: Timestamp::now(), held: held.as_deref(), policies: &set };
+        let scan = evaluate::judge(report, &facts, &memory, &ground, false)?.scan;
+        let mut names = Names::default();
+        let judged = Judged::of(&scan, &mut names);
+        Ok(listed(&judged, &names))
+    });
+    Ok(Some(judged.await?))
+}
+
+impl PolicyPreview {
+    fn add(&mut self, app: &App, host: &Registration, after: &Dues) {
+        let before = {
+            let fleet = app.fleet.read();
+            let judged = fleet.host(host.id).and_then(|managed| managed.judged.clone());
+            judged.map(|judged| listed(&judged, &fleet.names)).unwrap_or_default()
+        };
+        let now = Timestamp::now().as_second();
+        let time = |due: Option<i64>| due.and_then(|due| Timestamp::from_second(due).ok());
+        for ((advisory, component), after) in after {
+            let before = before.get(&(advisory.clone(), component.clone())).copied().flatten();
+            match (before, *after) {
+                (before, after) if before == after => {
+                    self.unchanged += 1;
+                    continue;
+                }
+                (Some(before), Some(after)) if after < before => self.sooner += 1,
+                (Some(_), Some(_)) => self.later += 1,
+                (None, _) => self.dated += 1,
+                (Some(_), None) => self.undated += 1,
+            }
+            let late = |due: Option<i64>| due.is_some_and(|due| due < now);
+            self.overdue += u64::from(late(*after) && !late(before));
+            self.rows.push(PolicyChange {
+                host: host.name.clone(),
+                host_id: host.id.to_string(),
+                advisory: advisory.clone(),
+                component: component.clone(),
+                before: time(before),
+                after: time(*after),
+            });
+        }
+    }
+}
+
+/// Whether somebody may put another policy in force here and now.
+pub fn may_change(app: &App, allowed: &Allowed) -> bool {
+    allowed.principal.may(Permission::EditPolicy) && !matches!(app.policies.in_force().origin, Origin::Given(_))
+}
