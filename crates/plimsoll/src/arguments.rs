@@ -386,13 +386,18 @@ pub enum Policy {
         #[arg(long, value_enum, default_value_t = PlainFormat::Text)]
         format: PlainFormat,
     },
-    /// Print a preset's file, to start one's own from; or the policy in force on a server
+    /// Print a preset's file, to start one's own from
     Show {
         /// Name of a preset
-        #[arg(required_unless_present = "server")]
-        preset: Option<String>,
+        preset: String,
+    },
+    /// Print the policy in force on a server
+    InForce {
         #[command(flatten)]
-        remote: Option<Remote>,
+        remote: Remote,
+        /// The file alone, or JSON with its digest and who put it in force
+        #[arg(long, value_enum, default_value_t = PlainFormat::Text)]
+        format: PlainFormat,
     },
     /// Check a policy against a server's hosts: which findings would get another due date
     Check {
@@ -413,7 +418,7 @@ pub enum Policy {
         /// Why; it stands in the evidence log
         #[arg(long, value_name = "TEXT")]
         reason: String,
-        /// Refuse where another policy came into force since this digest (see `policy show`'s JSON at /api/v1/policy/file)
+        /// Refuse where another policy came into force since this digest (`policy in-force --format json` gives it)
         #[arg(long, value_name = "HEX")]
         replaces: Option<String>,
     },

@@ -15,7 +15,7 @@ use std::path::Path;
 pub fn run(command: Policy, printer: &Printer) -> Result<Outcome, Failure> {
     match command {
         Policy::Presets { format } => presets(format, printer),
-        Policy::Show { preset: Some(preset), .. } => match policy::preset(&preset) {
+        Policy::Show { preset } => match policy::preset(&preset) {
             Some(text) => {
                 printer.data(text)?;
                 Ok(Outcome::Clean)
@@ -27,10 +27,12 @@ pub fn run(command: Policy, printer: &Printer) -> Result<Outcome, Failure> {
                 "`plimsoll policy presets` lists them",
             ))),
         },
-        Policy::Show { preset: None, remote } => {
-            let remote = remote.ok_or_else(|| Failure::input(Problem::new("E-USAGE", "policy show", "names nothing", "name a preset, or a server")))?;
+        Policy::InForce { remote, format } => {
             let file: PolicyFile = Client::new(&remote)?.get("/api/v1/policy/file", &[])?;
-            printer.data(&file.text)?;
+            match format {
+                PlainFormat::Json => super::json(printer, &file)?,
+                PlainFormat::Text => printer.data(&file.text)?,
+            }
             Ok(Outcome::Clean)
         }
         Policy::Check { file, remote, format } => check(&file, &remote, format, printer),

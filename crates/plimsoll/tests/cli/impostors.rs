@@ -187,7 +187,7 @@ fn nobody_speaks_in_anothers_name() {
     let mut old = Speaker::new(&server, 5);
     old.join(&token(), "old");
     assert_eq!(old.check_in().send(&server).0, 200);
-    assert_eq!(server.ask("POST", &format!("/api/v1/hosts/{}/retire", old.id), None).0, 200);
+    assert_eq!(server.ask("POST", &format!("/api/v1/hosts/{}/retire", old.id), Some(json!({}))).0, 200);
     assert_eq!(refused(&old.check_in()), (403, "E-RETIRED".to_owned()));
 }
 

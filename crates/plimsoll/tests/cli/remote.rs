@@ -84,6 +84,15 @@ fn what_the_api_has_can_be_done_from_the_command_line() {
     listed(&up, &["packages", "show", "debian:12", "libpng1.6"], "1.6.39-2");
     listed(&up, &["sources", "list"], "typed/");
 
+    // The policy in force; the token of `up` may look at it and no more.
+    let in_force = asked(&up, &["policy", "in-force"]);
+    assert!(in_force.code == Some(0) && in_force.out.contains("OWASP SAMM"), "{}", in_force.out);
+    put(&small.at("policy.toml"), &in_force.out);
+    assert_eq!(word(&json(&up, &["policy", "in-force", "--format", "json"]), "/origin"), "default");
+    let refused = asked(&up, &["policy", "set", &small.path("policy.toml"), "--reason", "a try"]);
+    assert!(refused.failed().err.contains("E-PERMISSION"), "{}", refused.err);
+    assert_eq!(listed(&up, &["clients", "list"], "default").len(), 1);
+
     // Groups.
     let group = word(&json(&up, &["groups", "create", "net", "--query", "label.role = net"]), "/id");
     assert_eq!(listed(&up, &["groups", "list"], "label.role = net").len(), 1);
