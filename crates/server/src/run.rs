@@ -332,7 +332,7 @@ impl Judge {
                 return;
             }
         };
-        let mut whole: BTreeSet<HostId> = {
+        let whole: BTreeSet<HostId> = {
             let fleet = app.fleet.read();
             // A host that no database judged yet is touched by any.
             let unknown = fleet.hosts().filter(|managed| managed.judged.as_ref().is_some_and(|judged| !judged.known));
@@ -343,7 +343,7 @@ impl Judge {
             unknown.chain(in_them).collect()
         };
         tracing::info!(packages = difference.names.len(), whole = whole.len(), "judging again what the new database touches");
-        whole.extend(evaluate::touched(app, now, &difference.names, stopped).await);
+        let whole = evaluate::touched(app, now, &difference.names, whole, stopped).await;
         self.these(app, whole.into_iter().collect(), stopped).await;
     }
 

@@ -52,21 +52,29 @@ struct Judged {
     transition: Transition,
 }
 
-/// Judges again, on every host, the components that stand under some names.
-/// Gives the hosts that are to be judged as a whole instead: most of theirs
-/// is touched, or they could not be judged here.
-pub async fn touched(app: &Shared, held: &Arc<Held>, names: &[Touched], stopped: &watch::Receiver<bool>) -> BTreeSet<HostId> {
+/// Judges again the components that stand under some names, on every host but
+/// those that are judged as a whole anyway. Gives these with the hosts that
+/// are to be judged so as well: most of theirs is touched, or they could not
+/// be judged here.
+pub async fn touched(
+    app: &Shared,
+    held: &Arc<Held>,
+    names: &[Touched],
+    whole: BTreeSet<HostId>,
+    stopped: &watch::Receiver<bool>,
+) -> BTreeSet<HostId> {
     let (components, by_client) = {
         let fleet = app.fleet.read();
         let components = fleet.index.components_under(names);
         let hosts = fleet.index.hosts_with_any(&components);
         let mut by_client: BTreeMap<ClientId, Vec<HostId>> = BTreeMap::new();
-        for managed in hosts.iter().filter_map(|number| fleet.numbered(number)) {
+        let parts = hosts.iter().filter_map(|number| fleet.numbered(number)).filter(|managed| !whole.contains(&managed.registration.id));
+        for managed in parts {
             by_client.entry(managed.registration.client).or_default().push(managed.registration.id);
         }
         (Arc::new(components), by_client)
     };
-    let mut left = BTreeSet::new();
+    let mut left = whole;
     let mut under_way: JoinSet<BTreeSet<HostId>> = JoinSet::new();
     for (client, hosts) in by_client {
         for group in hosts.chunks(GROUP) {
