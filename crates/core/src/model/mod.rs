@@ -6,12 +6,15 @@
 //! change.
 
 pub mod advisory;
+pub mod assignment;
 pub mod because;
 pub mod component;
+pub mod deployment_package;
 pub mod finding;
 pub mod host;
 pub mod identifier;
 pub mod obligation;
+pub mod outcome;
 pub mod policy;
 pub mod problem;
 pub mod registration;

@@ -5,8 +5,9 @@
 //! canonical JSON, key ids that are SHA-256 digests of the keys, thresholds of
 //! distinct keys, a version that never goes back and an expiry.
 
+use super::envelope::{Signature, canonical};
 use super::key_file::{KeyFile, PublicKey};
-use crate::protocol::{decode_hex, digest, encode_hex};
+use crate::protocol::{decode_hex, digest};
 use jiff::Timestamp;
 use plimsoll_core::model::problem::Problem;
 use serde::{Deserialize, Serialize};
@@ -41,13 +42,6 @@ struct Envelope {
     signed: Root,
 }
 
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Signature {
-    keyid: String,
-    sig: String,
-}
-
 /// The document itself.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -69,6 +63,10 @@ pub struct Root {
 struct Key {
     keytype: String,
     keyval: KeyValue,
+    /// Whose it is; the specification lets a key carry more than it names. No
+    /// two of one person's keys count together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    person: Option<String>,
     scheme: String,
 }
 
@@ -87,8 +85,9 @@ struct Keys {
 
 /// Keys for a first root document.
 pub struct RootKeys<'a> {
-    /// Held by people: they change the root and approve packages.
-    pub people: &'a [KeyFile],
+    /// Held by people: they change the root and approve packages. Names are
+    /// unique.
+    pub people: &'a [(String, KeyFile)],
     /// How many of them must sign.
     pub threshold: usize,
     /// Held by the server: it says what is fresh and can approve nothing.
@@ -103,22 +102,15 @@ pub struct SignedRoot {
     bytes: Vec<u8>,
 }
 
-fn canonical(value: &impl Serialize) -> Vec<u8> {
-    let mut out = Vec::new();
-    let mut writer = serde_json::Serializer::with_formatter(&mut out, olpc_cjson::CanonicalFormatter::new());
-    // Writing plain data into memory has no way to fail.
-    let _ = value.serialize(&mut writer);
-    out
-}
-
 fn identity(key: &Key) -> String {
     digest(&canonical(key))
 }
 
-fn named(key: PublicKey) -> (String, Key) {
+fn named(key: PublicKey, person: Option<&str>) -> (String, Key) {
     let key = Key {
         keytype: "ed25519".to_owned(),
         keyval: KeyValue { public: key.hex() },
+        person: person.map(str::to_owned),
         scheme: "ed25519".to_owned(),
     };
     (identity(&key), key)
@@ -142,6 +134,10 @@ impl Root {
                 return Err(refused(place, "E-ROOT-FORMAT", format!("names the key {id} that is no Ed25519 key with this id")));
             }
         }
+        let public: BTreeSet<&str> = self.keys.values().map(|key| key.keyval.public.as_str()).collect();
+        if public.len() != self.keys.len() {
+            return Err(refused(place, "E-ROOT-FORMAT", "names one key twice, under two people"));
+        }
         for role in [Role::Root, Role::Targets, Role::Snapshot, Role::Timestamp] {
             let Some(keys) = self.roles.get(&role) else {
                 return Err(refused(place, "E-ROOT-FORMAT", format!("has no role {role:?}")));
@@ -162,20 +158,61 @@ impl Root {
         (found, keys.threshold)
     }
 
+    /// Id of a key, where this document names it.
+    pub(super) fn id_of(&self, key: PublicKey) -> Option<&str> {
+        let public = key.hex();
+        self.keys.iter().find(|(_, known)| known.keyval.public == public).map(|(id, _)| id.as_str())
+    }
+
+    /// Whose key it is, where this document says so.
+    pub fn person_of(&self, keyid: &str) -> Option<&str> {
+        self.keys.get(keyid)?.person.as_deref()
+    }
+
+    /// Whether one key alone approves: an evaluation, which must say so
+    /// wherever it shows.
+    pub fn is_evaluation(&self) -> bool {
+        self.roles.get(&Role::Targets).is_none_or(|keys| keys.keyids.len() == 1)
+    }
+
+    /// Checks that enough people of the role that approves signed a message.
+    ///
+    /// People count, not keys, and the author does not, but in an evaluation,
+    /// where nobody else could.
+    ///
+    /// # Errors
+    ///
+    /// `E-SIG-THRESHOLD`, or `E-SOD` where only the author is in the way.
+    pub(super) fn approves(&self, place: &str, message: &[u8], signatures: &[Signature], author: &str) -> Result<(), Problem> {
+        let signers = self.signers(Role::Targets, message, signatures);
+        let people: BTreeSet<&str> = signers.iter().map(|id| self.person_of(id).unwrap_or(id)).collect();
+        let threshold = self.keys(Role::Targets).1;
+        let counted = people.iter().filter(|person| self.is_evaluation() || **person != author).count();
+        if counted >= threshold {
+            return Ok(());
+        }
+        let (code, text) = if people.len() >= threshold {
+            ("E-SOD", format!("is signed by its author {author}, whose signature does not count; {counted} others signed, {threshold} are needed"))
+        } else {
+            ("E-SIG-THRESHOLD", format!("is signed by {counted} of {threshold} people"))
+        };
+        Err(Problem::new(code, place, text, "have somebody else of the root's people sign it: `plimsoll package sign`"))
+    }
+
     /// Distinct keys of `role` whose signature over `message` holds.
-    fn signers(&self, role: Role, message: &[u8], signatures: &[Signature]) -> usize {
-        let Some(keys) = self.roles.get(&role) else { return 0 };
+    pub(super) fn signers<'a>(&self, role: Role, message: &[u8], signatures: &'a [Signature]) -> BTreeSet<&'a str> {
         let mut counted = BTreeSet::new();
+        let Some(keys) = self.roles.get(&role) else { return counted };
         for signature in signatures {
             let holds = || {
                 let key = PublicKey::parse(&self.keys.get(&signature.keyid)?.keyval.public)?;
                 Some(key.verifies(message, &decode_hex(&signature.sig)?))
             };
             if keys.keyids.contains(&signature.keyid) && holds() == Some(true) {
-                counted.insert(&signature.keyid);
+                counted.insert(signature.keyid.as_str());
             }
         }
-        counted.len()
+        counted
     }
 }
 
@@ -186,9 +223,10 @@ impl SignedRoot {
     ///
     /// `E-ROOT-FORMAT` where the threshold cannot be met.
     pub fn first(keys: &RootKeys<'_>, expires: Timestamp) -> Result<Self, Problem> {
-        let people: Vec<(String, Key)> = keys.people.iter().map(|key| named(key.public())).collect();
-        let online = named(keys.online);
-        let theirs = Keys { keyids: people.iter().map(|(id, _)| id.clone()).collect(), threshold: keys.threshold };
+        let people: Vec<(String, Key)> = keys.people.iter().map(|(person, key)| named(key.public(), Some(person))).collect();
+        let online = named(keys.online, None);
+        let ids: Vec<String> = people.iter().map(|(id, _)| id.clone()).collect();
+        let theirs = Keys { keyids: ids.clone(), threshold: keys.threshold };
         let servers = Keys { keyids: vec![online.0.clone()], threshold: 1 };
         let root = Root {
             kind: "root".to_owned(),
@@ -205,7 +243,8 @@ impl SignedRoot {
         let signatures = keys
             .people
             .iter()
-            .map(|key| Signature { keyid: named(key.public()).0, sig: encode_hex(&key.sign(&message)) })
+            .zip(&ids)
+            .map(|((_, key), id)| Signature::new(id.clone(), key, &message))
             .collect();
         let bytes = canonical(&Envelope { signatures, signed: root.clone() });
         Ok(Self { root, bytes })
@@ -269,7 +308,7 @@ fn parse(place: &str, bytes: &[u8]) -> Result<Envelope, Problem> {
 }
 
 fn require(place: &str, by: &Root, of: &Root, message: &[u8], signatures: &[Signature]) -> Result<(), Problem> {
-    let signed = by.signers(Role::Root, message, signatures);
+    let signed = by.signers(Role::Root, message, signatures).len();
     let (_, threshold) = by.keys(Role::Root);
     if signed < threshold {
         let text = format!("version {} is signed by {signed} of the keys of version {}, {threshold} are needed", of.version, by.version);

@@ -78,7 +78,7 @@ pub fn make(
         let key = KeyFile::from_seed(&random()?);
         let pem = key.to_pem(passphrase.as_deref().map(str::as_bytes), &random()?, &random()?)?;
         write(&keys.join(format!("{person}.pem")), pem.as_bytes())?;
-        made.push(key);
+        made.push((person.clone(), key));
     }
     let online = KeyFile::from_seed(&random()?);
     write(&folder.join("online.pem"), online.to_pem(None, &[0; 16], &[0; 16])?.as_bytes())?;

@@ -1,4 +1,5 @@
 use super::*;
+use crate::protocol::encode_hex;
 
 fn key(seed: u8) -> KeyFile {
     KeyFile::from_seed(&[seed; 32])
@@ -9,7 +10,7 @@ fn expiry() -> Timestamp {
 }
 
 fn first(seeds: &[u8], threshold: usize) -> SignedRoot {
-    let people: Vec<KeyFile> = seeds.iter().copied().map(key).collect();
+    let people: Vec<(String, KeyFile)> = seeds.iter().map(|seed| (format!("person-{seed}"), key(*seed))).collect();
     SignedRoot::first(&RootKeys { people: &people, threshold, online: key(99).public() }, expiry()).unwrap()
 }
 
@@ -20,7 +21,7 @@ fn next(version: u64, people: &[u8], threshold: usize, signers: &[u8]) -> Vec<u8
     let message = canonical(&next);
     let signatures = signers
         .iter()
-        .map(|seed| Signature { keyid: named(key(*seed).public()).0, sig: encode_hex(&key(*seed).sign(&message)) })
+        .map(|seed| Signature { keyid: named(key(*seed).public(), (*seed < 50).then(|| format!("person-{seed}")).as_deref()).0, sig: encode_hex(&key(*seed).sign(&message)) })
         .collect();
     canonical(&Envelope { signatures, signed: next })
 }
@@ -73,7 +74,7 @@ fn a_change_needs_old_and_new_keys_and_every_step() {
 fn hostile_documents_are_refused() {
     let good = first(&[1, 2], 2);
     let text = String::from_utf8(good.bytes().to_vec()).unwrap();
-    let one = named(key(1).public()).0;
+    let one = named(key(1).public(), Some("person-1")).0;
     let cases = [
         text.replace("\"threshold\":2", "\"threshold\":0"),
         text.replace("\"threshold\":2", "\"threshold\":3"),
@@ -96,7 +97,7 @@ fn hostile_documents_are_refused() {
 
 #[test]
 fn a_threshold_that_cannot_be_met_is_refused() {
-    let people = [key(1), key(1)];
+    let people = [("anna".to_owned(), key(1)), ("anna".to_owned(), key(1))];
     for (people, threshold) in [(&people[..1], 2), (&people[..], 2), (&people[..0], 1), (&people[..1], 0)] {
         let keys = RootKeys { people, threshold, online: key(99).public() };
         assert_eq!(SignedRoot::first(&keys, expiry()).err().unwrap().code, "E-ROOT-FORMAT");
