@@ -8,7 +8,7 @@ use crate::engine::Store;
 use crate::error::Result;
 use crate::leases::{Lease, fence};
 use jiff::Timestamp;
-use plimsoll_core::model::identifier::{ClientId, HostId};
+use plimsoll_core::model::identifier::ClientId;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is put in at once.
@@ -22,19 +22,6 @@ pub struct Issue {
     pub told: Vec<(ClientId, String)>,
     /// Earlier tellings from before this time are forgotten.
     pub forget: Option<Timestamp>,
-}
-
-/// A host that has not been heard of.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct SilentHost {
-    /// Host.
-    pub id: HostId,
-    /// Its client.
-    pub client: ClientId,
-    /// Its name.
-    pub name: String,
-    /// When it was last heard of, as far as that was noted.
-    pub last_seen: Timestamp,
 }
 
 impl Store {
@@ -105,26 +92,5 @@ impl Store {
             sqlx::query("DELETE FROM notices_told WHERE at < $1").bind(before.as_microsecond()).execute(&mut *transaction).await?;
         }
         self.commit(transaction).await
-    }
-
-    /// Hosts with an agent that were last heard of before a time.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub async fn hosts_unheard_since(&self, time: Timestamp) -> Result<Vec<SilentHost>> {
-        let rows = sqlx::query(
-            "SELECT hosts.id, hosts.client, hosts.name, presence.last_seen FROM presence JOIN hosts ON hosts.id = presence.host
-             WHERE presence.last_seen > 0 AND presence.last_seen < $1 AND hosts.state = 'active' AND hosts.source = 'agent'
-             ORDER BY hosts.id",
-        )
-        .bind(time.as_microsecond())
-        .fetch_all(&mut *self.reader().await?)
-        .await?;
-        rows.iter()
-            .map(|row| {
-                let (id, client) = (row.parsed("id")?, row.parsed("client")?);
-                Ok(SilentHost { id, client, name: row.text("name")?, last_seen: row.time("last_seen")? })
-            })
-            .collect()
     }
 }

@@ -7,14 +7,23 @@ use super::super::events::{
 };
 use super::client_named;
 use crate::app::App;
+use crate::fleet::Managed;
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::model::identifier::{ClientId, HostId};
+use plimsoll_core::model::registration::{HostSource, HostState};
 use plimsoll_store::StoreError;
-use plimsoll_store::notices::SilentHost;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How the database as a whole is called among sources.
 const DATABASE: &str = "advisory database";
+
+/// A host that has not been heard of for long.
+struct SilentHost {
+    id: HostId,
+    client: ClientId,
+    name: String,
+    last_seen: Timestamp,
+}
 
 /// States as they were last told.
 #[derive(Default)]
@@ -30,7 +39,7 @@ impl Told {
     /// The present: whoever begins with it tells only of what comes later.
     pub(super) async fn present(app: &App, now: Timestamp) -> Result<Self, StoreError> {
         Ok(Self {
-            silent: silent_hosts(app, now).await?.into_iter().map(|host| host.id.to_string()).collect(),
+            silent: silent_hosts(app, now).into_iter().map(|host| host.id.to_string()).collect(),
             overdue: Some(now),
             sources: sources(app, now).into_iter().map(|(name, troubles)| (name, troubles.into_keys().collect())).collect(),
             policies: policies(app),
@@ -63,7 +72,7 @@ impl Told {
     }
 
     pub(super) async fn tell_silence(&mut self, app: &App, now: Timestamp, events: &mut Vec<Event>) -> Result<(), StoreError> {
-        let silent = silent_hosts(app, now).await?;
+        let silent = silent_hosts(app, now);
         let names: BTreeSet<String> = silent.iter().map(|host| host.id.to_string()).collect();
         let mut gone: BTreeMap<ClientId, Vec<HostNamed>> = BTreeMap::new();
         for host in silent.iter().filter(|host| !self.silent.contains(&host.id.to_string())) {
@@ -74,7 +83,7 @@ impl Told {
         for id in self.silent.difference(&names).filter_map(|id| id.parse::<HostId>().ok()) {
             let fleet = app.fleet.read();
             // Whoever was retired does not come back.
-            let active = |managed: &&crate::fleet::Managed| managed.registration.state == plimsoll_core::model::registration::HostState::Active;
+            let active = |managed: &&Managed| managed.registration.state == HostState::Active;
             if let Some(managed) = fleet.host(id).filter(active) {
                 let named = HostNamed { last_seen: managed.last_seen(), ..HostNamed::new(id, managed.registration.name.as_str()) };
                 back.entry(managed.registration.client).or_default().push(named);
@@ -138,13 +147,21 @@ impl Told {
 }
 
 /// Hosts that have not been heard of, neither by any server's batch nor here.
-async fn silent_hosts(app: &App, now: Timestamp) -> Result<Vec<SilentHost>, StoreError> {
+/// Agents' hosts that were heard of once and not for long, sorted by id. What
+/// other servers hear of is in memory half a minute later.
+fn silent_hosts(app: &App, now: Timestamp) -> Vec<SilentHost> {
     let limit = SignedDuration::from_secs(i64::from(app.configuration.silence_seconds));
     let before = now.checked_sub(limit).unwrap_or(Timestamp::MIN);
-    let mut silent = app.store.hosts_unheard_since(before).await?;
     let fleet = app.fleet.read();
-    silent.retain(|host| fleet.host(host.id).and_then(|managed| managed.presence.seen()).is_none_or(|seen| seen < before));
-    Ok(silent)
+    let silent = fleet.hosts().filter_map(|managed| {
+        let host = &managed.registration;
+        let asked = host.state == HostState::Active && host.source == HostSource::Agent;
+        let last_seen = managed.presence.seen().filter(|seen| asked && *seen < before)?;
+        Some(SilentHost { id: host.id, client: host.client, name: host.name.clone(), last_seen })
+    });
+    let mut silent: Vec<SilentHost> = silent.collect();
+    silent.sort_by_key(|host| host.id);
+    silent
 }
 
 /// Sources in trouble: what kinds of it, and what each says.
