@@ -3,6 +3,7 @@
 use super::bases::{Bases, Coded, each_difference};
 use super::circumstances::Circumstances;
 use super::components::{self, Components};
+use super::members::union;
 use super::names::Names;
 use super::size;
 use crate::model::component::Component;
@@ -241,12 +242,9 @@ impl Index {
             let of_these = |host: &u32| one || self.base_of(*host).is_some_and(|base| bases.binary_search(&base).is_ok());
             lacking.extend(self.lacking_all(&shared).into_iter().filter(of_these));
         }
-        out -= bitmap(lacking);
-        let mut more: Vec<u32> = Vec::new();
-        for one in components.iter().filter_map(|number| self.components.get(*number)) {
-            one.added.list(&mut more);
-        }
-        out |= bitmap(more);
+        lacking.sort_unstable();
+        out -= lacking.into_iter().collect::<RoaringBitmap>();
+        out |= union(components.iter().filter_map(|number| self.components.get(*number)).map(|one| &one.added), self.rows.len());
         out
     }
 
@@ -544,36 +542,4 @@ fn leave(clients: &mut BTreeMap<ClientId, RoaringBitmap>, client: ClientId, host
 
 fn first_bytes(digest: &[u8; 32]) -> u64 {
     digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
-}
-
-/// Numbers beyond which marking a bit for each is cheaper than sorting them.
-const MANY: usize = 1024;
-
-/// A bitmap of numbers in any order.
-fn bitmap(mut numbers: Vec<u32>) -> RoaringBitmap {
-    let Some(last) = numbers.iter().max().filter(|_| numbers.len() > MANY) else {
-        numbers.sort_unstable();
-        return numbers.into_iter().collect();
-    };
-    let mut bits = vec![0u8; *last as usize / 8 + 1];
-    for number in numbers {
-        if let Some(byte) = bits.get_mut(number as usize / 8) {
-            *byte |= 1 << (number % 8);
-        }
-    }
-    RoaringBitmap::from_lsb0_bytes(0, &bits)
-}
-
-#[cfg(test)]
-mod bits {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn marked_bits_are_what_sorting_gives(numbers in proptest::collection::vec(0u32..300_000, 0..3 * MANY)) {
-            let sorted: RoaringBitmap = numbers.iter().copied().collect();
-            prop_assert_eq!(bitmap(numbers), sorted);
-        }
-    }
 }

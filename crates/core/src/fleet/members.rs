@@ -122,6 +122,38 @@ impl Members {
     }
 }
 
+/// Bytes of differences beyond which marking a bit for each member is cheaper
+/// than sorting them.
+const SORTED_BYTES: usize = 2048;
+
+/// Everything that is in one of some sets, whose members are below `limit`.
+pub(super) fn union<'a>(sets: impl Iterator<Item = &'a Members>, limit: usize) -> RoaringBitmap {
+    let (mut few, mut out) = (Vec::new(), RoaringBitmap::new());
+    for set in sets {
+        match set {
+            Members::Few(bytes) if !bytes.is_empty() => few.push(&**bytes),
+            Members::Few(_) => {}
+            Members::Many(bitmap) => out |= &**bitmap,
+        }
+    }
+    if few.iter().map(|bytes| bytes.len()).sum::<usize>() <= SORTED_BYTES {
+        let mut numbers: Vec<u32> = few.into_iter().flat_map(Deltas::new).collect();
+        numbers.sort_unstable();
+        out.extend(numbers);
+        return out;
+    }
+    let mut bits = vec![0u8; limit / 8 + 1];
+    for number in few.into_iter().flat_map(Deltas::new) {
+        match bits.get_mut(number as usize / 8) {
+            Some(byte) => *byte |= 1 << (number % 8),
+            None => {
+                out.insert(number);
+            }
+        }
+    }
+    out | RoaringBitmap::from_lsb0_bytes(0, &bits)
+}
+
 /// Where a number is or belongs in a list of differences.
 struct Place {
     /// Byte at which its difference begins, or would.
@@ -238,6 +270,22 @@ mod tests {
             prop_assert_eq!(members.len(), set.len() as u64);
             prop_assert_eq!(members.is_empty(), set.is_empty());
             prop_assert_eq!(list, set.into_iter().collect::<Vec<_>>());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_union_is_what_every_set_gives(lists in proptest::collection::vec(proptest::collection::btree_set(0u32..9_000, 0..900), 0..6)) {
+            let made = |list: &BTreeSet<u32>| {
+                let mut members = Members::default();
+                list.iter().for_each(|number| members.insert(*number));
+                members
+            };
+            let sets: Vec<Members> = lists.iter().map(made).collect();
+            let whole: RoaringBitmap = lists.iter().flatten().copied().collect();
+            // A limit that is too low costs time and nothing else.
+            prop_assert_eq!(union(sets.iter(), 9_000), whole.clone());
+            prop_assert_eq!(union(sets.iter(), 100), whole);
         }
     }
 
