@@ -2,15 +2,16 @@
 
 use super::bases::{Bases, Coded, each_difference};
 use super::circumstances::Circumstances;
-use super::components::{self, Components};
-use super::members::union;
+use super::components::{self, Components, Distinct};
+use super::marks::Marks;
+use super::members::Members;
 use super::names::Names;
 use super::size;
 use crate::model::component::Component;
 use crate::model::host::Host;
 use crate::model::identifier::ClientId;
 use crate::model::problem::Problem;
-use roaring::{MultiOps, RoaringBitmap};
+use roaring::RoaringBitmap;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Components of one inventory that are taken: as many as the protocol lets a
@@ -218,53 +219,29 @@ impl Index {
 
     /// Hosts that have at least one of some components.
     ///
-    /// Hosts of all bases that contain any of them, without those that lack
-    /// every one their base contains, and with those that have one beyond it.
+    /// Of components that the same bases contain: hosts of these bases without
+    /// those that lack each of them, and hosts that have one beyond their base.
     pub(super) fn hosts_of(&self, components: &[u32]) -> RoaringBitmap {
-        let mut by_base: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-        for &number in components {
-            for &base in self.components.get(number).map_or(&[][..], |one| &one.bases) {
-                by_base.entry(base).or_default().push(number);
+        let mut alike: BTreeMap<&[u32], Vec<&Distinct>> = BTreeMap::new();
+        for one in components.iter().filter_map(|number| self.components.get(*number)) {
+            alike.entry(&one.bases).or_default().push(one);
+        }
+        let (mut out, mut here) = (Marks::new(self.rows.len()), Marks::default());
+        let mut first = true;
+        for (bases, ones) in alike.iter().filter(|(bases, _)| !bases.is_empty()) {
+            if !first {
+                here.clear(self.rows.len());
             }
+            let marks = if first { &mut out } else { &mut here };
+            bases.iter().filter_map(|base| self.bases.get(*base)).flat_map(|base| &base.hosts).for_each(|host| marks.set(host));
+            lacking_all(ones).into_iter().for_each(|host| marks.unset(host));
+            if !first {
+                out.unite(&here);
+            }
+            first = false;
         }
-        let mut out = by_base.keys().filter_map(|base| self.bases.get(*base)).map(|base| &base.hosts).union();
-        let mut alike: BTreeMap<Vec<u32>, Vec<u32>> = BTreeMap::new();
-        for (base, mut shared) in by_base {
-            shared.sort_unstable();
-            shared.dedup();
-            alike.entry(shared).or_default().push(base);
-        }
-        let mut lacking: Vec<u32> = Vec::new();
-        // Where all bases contain the same of them, whoever lacks these is of
-        // these bases: nothing is to be looked up host by host.
-        let one = alike.len() == 1;
-        for (shared, bases) in alike {
-            let of_these = |host: &u32| one || self.base_of(*host).is_some_and(|base| bases.binary_search(&base).is_ok());
-            lacking.extend(self.lacking_all(&shared).into_iter().filter(of_these));
-        }
-        lacking.sort_unstable();
-        out -= lacking.into_iter().collect::<RoaringBitmap>();
-        out |= union(components.iter().filter_map(|number| self.components.get(*number)).map(|one| &one.added), self.rows.len());
-        out
-    }
-
-    /// Hosts that lack each of some components of their base, ascending.
-    fn lacking_all(&self, components: &[u32]) -> Vec<u32> {
-        let mut sets: Vec<_> = components.iter().filter_map(|number| self.components.get(*number)).map(|one| &one.removed).collect();
-        if sets.iter().any(|set| set.is_empty()) {
-            return Vec::new();
-        }
-        sets.sort_by_cached_key(|set| set.heap());
-        let mut out = Vec::new();
-        let Some((first, rest)) = sets.split_first() else { return out };
-        first.list(&mut out);
-        let mut other = Vec::new();
-        for set in rest {
-            other.clear();
-            set.list(&mut other);
-            out.retain(|host| other.binary_search(host).is_ok());
-        }
-        out
+        alike.into_values().flatten().for_each(|one| one.added.each(&mut |host| out.set(host)));
+        out.into()
     }
 
     fn base_of(&self, host: u32) -> Option<u32> {
@@ -542,4 +519,22 @@ fn leave(clients: &mut BTreeMap<ClientId, RoaringBitmap>, client: ClientId, host
 
 fn first_bytes(digest: &[u8; 32]) -> u64 {
     digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+/// Hosts that lack each of some components of their base.
+fn lacking_all(components: &[&Distinct]) -> Vec<u32> {
+    let mut sets: Vec<&Members> = components.iter().map(|one| &one.removed).collect();
+    if sets.iter().any(|set| set.is_empty()) {
+        return Vec::new();
+    }
+    sets.sort_by_cached_key(|set| set.heap());
+    let (mut out, mut other) = (Vec::new(), Vec::new());
+    let Some((first, rest)) = sets.split_first() else { return out };
+    first.list(&mut out);
+    for set in rest {
+        other.clear();
+        set.list(&mut other);
+        out.retain(|host| other.binary_search(host).is_ok());
+    }
+    out
 }

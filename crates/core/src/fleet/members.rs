@@ -96,12 +96,22 @@ impl Members {
         }
     }
 
+    /// Passes the members, ascending.
+    pub(super) fn each(&self, each: &mut impl FnMut(u32)) {
+        match self {
+            Self::Few(bytes) => Deltas::new(bytes).for_each(each),
+            Self::Many(bitmap) => bitmap.iter().for_each(each),
+        }
+    }
+
     /// Appends the members to a list, ascending.
     pub(super) fn list(&self, out: &mut Vec<u32>) {
-        match self {
-            Self::Few(bytes) => out.extend(Deltas::new(bytes)),
-            Self::Many(bitmap) => out.extend(bitmap.iter()),
-        }
+        // A difference takes one byte at least.
+        out.reserve(match self {
+            Self::Few(bytes) => bytes.len(),
+            Self::Many(bitmap) => usize::try_from(bitmap.len()).unwrap_or(0),
+        });
+        self.each(&mut |number| out.push(number));
     }
 
     /// Number of members.
@@ -120,38 +130,6 @@ impl Members {
             Self::Many(bitmap) => super::size::block(size_of::<RoaringBitmap>()) + super::size::bitmap(bitmap),
         }
     }
-}
-
-/// Bytes of differences beyond which marking a bit for each member is cheaper
-/// than sorting them.
-const SORTED_BYTES: usize = 2048;
-
-/// Everything that is in one of some sets, whose members are below `limit`.
-pub(super) fn union<'a>(sets: impl Iterator<Item = &'a Members>, limit: usize) -> RoaringBitmap {
-    let (mut few, mut out) = (Vec::new(), RoaringBitmap::new());
-    for set in sets {
-        match set {
-            Members::Few(bytes) if !bytes.is_empty() => few.push(&**bytes),
-            Members::Few(_) => {}
-            Members::Many(bitmap) => out |= &**bitmap,
-        }
-    }
-    if few.iter().map(|bytes| bytes.len()).sum::<usize>() <= SORTED_BYTES {
-        let mut numbers: Vec<u32> = few.into_iter().flat_map(Deltas::new).collect();
-        numbers.sort_unstable();
-        out.extend(numbers);
-        return out;
-    }
-    let mut bits = vec![0u8; limit / 8 + 1];
-    for number in few.into_iter().flat_map(Deltas::new) {
-        match bits.get_mut(number as usize / 8) {
-            Some(byte) => *byte |= 1 << (number % 8),
-            None => {
-                out.insert(number);
-            }
-        }
-    }
-    out | RoaringBitmap::from_lsb0_bytes(0, &bits)
 }
 
 /// Where a number is or belongs in a list of differences.
@@ -270,22 +248,6 @@ mod tests {
             prop_assert_eq!(members.len(), set.len() as u64);
             prop_assert_eq!(members.is_empty(), set.is_empty());
             prop_assert_eq!(list, set.into_iter().collect::<Vec<_>>());
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn a_union_is_what_every_set_gives(lists in proptest::collection::vec(proptest::collection::btree_set(0u32..9_000, 0..900), 0..6)) {
-            let made = |list: &BTreeSet<u32>| {
-                let mut members = Members::default();
-                list.iter().for_each(|number| members.insert(*number));
-                members
-            };
-            let sets: Vec<Members> = lists.iter().map(made).collect();
-            let whole: RoaringBitmap = lists.iter().flatten().copied().collect();
-            // A limit that is too low costs time and nothing else.
-            prop_assert_eq!(union(sets.iter(), 9_000), whole.clone());
-            prop_assert_eq!(union(sets.iter(), 100), whole);
         }
     }
 

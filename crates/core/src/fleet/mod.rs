@@ -19,6 +19,7 @@ mod bases;
 mod circumstances;
 mod components;
 mod index;
+mod marks;
 mod members;
 mod names;
 mod packages;
