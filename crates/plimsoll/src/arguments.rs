@@ -1,9 +1,11 @@
 //! The words of the command line.
 
 mod fleet;
+mod lab;
 mod server;
 
 pub use fleet::{Agent, Collect, Import, ListFormat, Remote, Rows};
+pub use lab::Lab;
 pub use server::{Backup, EvidenceCommand, Kept, PersonCommand, Restore, RootCommand, RootInit, Serve, Up};
 
 use crate::remote;
@@ -113,6 +115,8 @@ pub enum Command {
     Collect(Collect),
     /// Bring a collected file to a server
     Import(Import),
+    /// Real hosts in namespaces of this machine, with a server of their own, to try everything out
+    Lab(Lab),
     /// The evidence log of a server
     #[command(subcommand)]
     Evidence(EvidenceCommand),

@@ -7,6 +7,7 @@ mod diff;
 mod evidence;
 mod explain;
 mod gather;
+mod lab;
 mod papers;
 mod person;
 mod policy;
@@ -49,6 +50,7 @@ pub fn run(command: Command, printer: &Printer) -> Result<Outcome, Failure> {
         Command::AgentWorker => agent::worker(),
         Command::Collect(arguments) => agent::collect(&arguments, printer),
         Command::Import(arguments) => agent::import(&arguments, printer),
+        Command::Lab(arguments) => lab::run(&arguments, printer),
         Command::Evidence(command) => evidence::run(command, printer),
         Command::Person(command) => person::run(command, printer),
         Command::Backup(arguments) => evidence::backup(&arguments, printer),

@@ -78,6 +78,20 @@ pub fn up(arguments: &Up, printer: &Printer) -> Result<Outcome, Failure> {
     })
 }
 
+/// Makes the first API token of a server that is not running: it sees
+/// everything, looks after hosts, and can change neither people nor policy.
+pub fn first_token(arguments: &Serve) -> Result<String, Failure> {
+    let data = folder(arguments.data.as_deref())?;
+    let root = arguments.root.as_deref().map(|file| root::read(file).map(|root| root.bytes().to_vec())).transpose()?;
+    let configuration = configuration(arguments, &data, root, false)?;
+    runtime()?.block_on(async {
+        let running = plimsoll_server::start(configuration).await?;
+        let steps = setup::first_steps(&running.app).await;
+        running.stop().await;
+        Ok(steps?.token)
+    })
+}
+
 /// Writes what the server has to say to standard error: of itself everything
 /// worth knowing, of libraries what is amiss, and with `--quiet` failures only.
 fn log(printer: &Printer) {

@@ -1,0 +1,28 @@
+//! The words of `lab`.
+
+use super::PlainFormat;
+use clap::Args;
+use std::path::PathBuf;
+
+/// Arguments of `lab`.
+#[derive(Args, Debug)]
+pub struct Lab {
+    /// Hosts
+    #[arg(long, value_name = "NUMBER", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=200))]
+    pub hosts: u16,
+    /// Release whose base the hosts run, by its code name
+    #[arg(long, value_name = "NAME", default_value = "bookworm")]
+    pub release: String,
+    /// Port of the lab's server
+    #[arg(long, value_name = "PORT", default_value_t = 7558)]
+    pub port: u16,
+    /// Folder of the base roots, kept for the next time
+    #[arg(long, value_name = "DIR", default_value = "/var/cache/plimsoll/lab")]
+    pub cache: PathBuf,
+    /// Folder below which the lab lives, on a file system that can be under an overlay
+    #[arg(long, value_name = "DIR", default_value = "/var/tmp")]
+    pub work: PathBuf,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t = PlainFormat::Text)]
+    pub format: PlainFormat,
+}

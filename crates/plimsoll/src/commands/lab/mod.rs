@@ -1,0 +1,196 @@
+//! `plimsoll lab`: real hosts in namespaces of this machine, with a server of
+//! their own, to carry a patch through all its phases under one's eyes.
+//!
+//! Nothing in it is played: the hosts run the distribution's own base release,
+//! their pending updates are the repositories' own, the server and the agents
+//! are this program. Everything is gone when it ends.
+
+mod advisory;
+mod base;
+mod host;
+mod network;
+mod server;
+mod tools;
+
+use crate::arguments::{Lab, PlainFormat};
+use crate::printer::{Failure, Outcome, Printer};
+use base::{Base, Mirrors};
+use host::LabHost;
+use network::Network;
+use plimsoll_core::model::problem::Problem;
+use serde_json::{Value, json};
+use server::Server;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// Whether somebody asked for the end.
+pub struct Stopped(Arc<AtomicBool>);
+
+impl Stopped {
+    /// Listens for the signals that ask for it, so that what was made is
+    /// cleared away.
+    fn listen() -> Result<Self, Failure> {
+        let asked = Arc::new(AtomicBool::new(false));
+        let heard = Arc::clone(&asked);
+        let runtime = super::runtime()?;
+        std::thread::spawn(move || {
+            runtime.block_on(async {
+                use tokio::signal::unix::{SignalKind, signal};
+                let (Ok(mut end), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else { return };
+                tokio::select! {
+                    _ = end.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
+                heard.store(true, Ordering::Release);
+            });
+        });
+        Ok(Self(asked))
+    }
+
+    /// Ends the work where it was asked for.
+    ///
+    /// # Errors
+    ///
+    /// `E-STOPPED`.
+    pub fn check(&self) -> Result<(), Failure> {
+        if self.0.load(Ordering::Acquire) {
+            return Err(Failure::unfinished(Problem::new("E-STOPPED", "plimsoll lab", "was told to stop", "nothing is left of it; start it again")));
+        }
+        Ok(())
+    }
+}
+
+/// A file that cannot be used.
+fn failed(path: &Path, error: &std::io::Error) -> Failure {
+    let problem = Problem::new("E-WRITE", path.display().to_string(), error.to_string(), "name other folders with `--work` and `--cache`");
+    Failure::unfinished(problem)
+}
+
+/// Something of the lab that does not work.
+fn unfinished(place: &str, text: &str) -> Failure {
+    Failure::unfinished(Problem::new("E-LAB", place, text, "run the command again with more time or room; report it if it stays"))
+}
+
+/// Runs the lab.
+///
+/// # Errors
+///
+/// Where it cannot be made; what was made is cleared away.
+pub fn run(arguments: &Lab, printer: &Printer) -> Result<Outcome, Failure> {
+    base::check_tools()?;
+    let stopped = Stopped::listen()?;
+    let place = Place::new(arguments)?;
+    let mut lab = LabHosts::start(arguments, place, printer, &stopped)?;
+    lab.wait_for_reports(Duration::from_secs(180), &stopped)?;
+    lab.tell(arguments.format, printer)?;
+    while stopped.check().is_ok() {
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    printer.say("clearing the lab away");
+    Ok(Outcome::Clean)
+}
+
+/// A folder that is removed with everything in it.
+struct Place(PathBuf);
+
+impl Place {
+    fn new(arguments: &Lab) -> Result<Self, Failure> {
+        use std::os::unix::fs::DirBuilderExt;
+        let folder = arguments.work.join(format!("plimsoll-lab-{}", std::process::id()));
+        // The agents' halves without privileges must pass through it.
+        std::fs::DirBuilder::new().recursive(true).mode(0o711).create(&folder).map_err(|error| failed(&folder, &error))?;
+        Ok(Self(folder))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // An overlay's working folder takes a moment to be let go of.
+        for _ in 0..20 {
+            if std::fs::remove_dir_all(&self.0).is_ok() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+/// Hosts and server. Fields are dropped in this order: hosts, then what they
+/// stand on.
+struct LabHosts {
+    hosts: Vec<LabHost>,
+    server: Server,
+    network: Network,
+    advisory: advisory::Drill,
+    place: Place,
+}
+
+impl LabHosts {
+    fn start(arguments: &Lab, place: Place, printer: &Printer, stopped: &Stopped) -> Result<Self, Failure> {
+        let began = Instant::now();
+        let say = |text: &str| printer.say(&format!("{:6.1} s  {text}", began.elapsed().as_secs_f64()));
+        let base = Base::prepare(&arguments.cache, Mirrors::of_this_machine(&arguments.release), &say, stopped)?;
+        let drill = advisory::Drill::prepare(&base, &place.0)?;
+        say(&format!("{} packages have security updates pending", drill.pending.len()));
+        let mut network = Network::new()?;
+        let server = Server::start(&place.0, arguments.port, &drill.database, stopped)?;
+        say(&format!("the server is up at {}", server.url));
+        let token = server.enrolment(arguments.hosts)?;
+        let mut hosts = Vec::new();
+        for number in 1..=arguments.hosts {
+            stopped.check()?;
+            let host = LabHost::start(&mut network, &place.0, &base.root, number)?;
+            host.join(&server, &token)?;
+            hosts.push(host);
+        }
+        say(&format!("{} hosts are up", hosts.len()));
+        Ok(Self { hosts, server, network, advisory: drill, place })
+    }
+
+    /// Waits until the server shows every host as it is.
+    fn wait_for_reports(&self, patience: Duration, stopped: &Stopped) -> Result<(), Failure> {
+        let began = Instant::now();
+        loop {
+            stopped.check()?;
+            let hosts = self.server.plimsoll(&["hosts", "list", "--format", "json"])?;
+            let reported = hosts.as_array().into_iter().flatten().filter(|host| !host["updates"].is_null()).count();
+            if reported >= self.hosts.len() {
+                return Ok(());
+            }
+            if began.elapsed() > patience {
+                let text = format!("{reported} of {} hosts had reported after {} s", self.hosts.len(), patience.as_secs());
+                return Err(unfinished("the hosts", &text));
+            }
+            std::thread::sleep(Duration::from_millis(500));
+        }
+    }
+
+    /// Says where everything is.
+    fn tell(&self, format: PlainFormat, printer: &Printer) -> Result<(), Failure> {
+        let sign_in = self.server.invite("operator", "operator")?;
+        let hosts: Vec<Value> = self.hosts.iter().map(|host| json!({ "name": host.name })).collect();
+        if format == PlainFormat::Json {
+            let answer = json!({
+                "url": self.server.url, "sign_in": sign_in, "token": self.server.token, "ca": self.server.authority,
+                "root": self.server.keys.join("root.json"), "keys": self.server.keys.join("keys"), "hosts": hosts,
+                "pending": self.advisory.pending,
+            });
+            return printer.data(&format!("{answer}\n"));
+        }
+        printer.data(&format!("{sign_in}\n"))?;
+        printer.say(&format!(
+            "\nThe link above signs you in, once; the certificate is of the lab's own authority, {}.\n\
+             On the command line:\n\n  export PLIMSOLL_SERVER={} PLIMSOLL_CA={} PLIMSOLL_API_TOKEN={}\n  plimsoll hosts list\n\n\
+             The keys of {} are in {}; two of them approve. Ctrl-C ends the lab.",
+            self.server.authority.display(),
+            self.server.url,
+            self.server.authority.display(),
+            self.server.token,
+            server::PEOPLE.join(", "),
+            self.server.keys.join("keys").display(),
+        ));
+        Ok(())
+    }
+}
