@@ -13,6 +13,8 @@ pub mod components;
 #[cfg(test)]
 mod hostile_tests;
 mod lenient;
+#[cfg(feature = "openpgp")]
+pub mod openpgp;
 pub mod packages;
 pub mod policy;
 pub mod protocol;

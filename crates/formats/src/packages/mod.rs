@@ -11,6 +11,7 @@ pub mod ini;
 pub mod os_release;
 pub mod pacman;
 pub mod purl;
+pub mod relation;
 pub mod rpm;
 pub mod yum;
 

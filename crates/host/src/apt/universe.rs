@@ -5,7 +5,7 @@
 //! hundred. So the lists are only cut into paragraphs and indexed by name;
 //! fields are read when a name is first asked for.
 
-use super::relation::{self, Relation, order};
+use plimsoll_formats::packages::relation::{self, Relation, order};
 use plimsoll_core::model::problem::Problem;
 use plimsoll_formats::packages::control::{self, Paragraph};
 use std::collections::hash_map::Entry;
