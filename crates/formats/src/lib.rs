@@ -10,6 +10,7 @@ pub mod advisories;
 pub mod advisory_db;
 pub mod bounded;
 pub mod components;
+pub mod frozen_set;
 #[cfg(test)]
 mod hostile_tests;
 mod lenient;

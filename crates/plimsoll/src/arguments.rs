@@ -1,8 +1,10 @@
 //! The words of the command line.
 
+mod acquire;
 mod fleet;
 mod server;
 
+pub use acquire::{AcquireCommand, Export, Freeze, ImportSet, Key, Set, VerifySet, What};
 pub use fleet::{Agent, Collect, Import, ListFormat, Remote, Rows};
 pub use server::{Backup, EvidenceCommand, Kept, PersonCommand, Restore, RootCommand, RootInit, Serve, Up};
 
@@ -52,6 +54,9 @@ pub enum Command {
     /// The advisory database
     #[command(subcommand)]
     Db(Db),
+    /// Artefacts and frozen sets of repositories
+    #[command(subcommand)]
+    Acquire(Box<AcquireCommand>),
     /// The written policy and its presets
     #[command(subcommand)]
     Policy(Policy),

@@ -9,6 +9,8 @@
 
 mod keyring;
 mod sign;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 pub use keyring::Keyring;

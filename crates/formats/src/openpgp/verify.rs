@@ -79,11 +79,16 @@ impl Keyring {
     /// As [`Keyring::verify_clear`].
     pub fn verify_detached(&self, place: &str, bytes: &[u8], signature: &[u8], now: Timestamp) -> Result<Vec<Signer>, Problem> {
         bounded(place, bytes)?;
-        self.verify_bytes(place, bytes, signature, now)
+        self.verify_large(place, bytes, signature, now)
     }
 
-    /// The same for bytes of any length, an rpm's header among them.
-    pub(crate) fn verify_bytes(&self, place: &str, bytes: &[u8], signature: &[u8], now: Timestamp) -> Result<Vec<Signer>, Problem> {
+    /// The same for bytes of any length that are in memory anyway: a set's
+    /// document, an rpm's header.
+    ///
+    /// # Errors
+    ///
+    /// As [`Keyring::verify_clear`].
+    pub fn verify_large(&self, place: &str, bytes: &[u8], signature: &[u8], now: Timestamp) -> Result<Vec<Signer>, Problem> {
         let signatures = signatures(place, signature)?;
         self.judge(place, &signatures, bytes, now)
     }

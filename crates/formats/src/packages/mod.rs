@@ -6,6 +6,7 @@
 pub mod alpine;
 pub mod apt;
 pub mod control;
+pub mod deb;
 pub mod dpkg;
 pub mod ini;
 pub mod os_release;
