@@ -9,11 +9,22 @@ mod rpm;
 mod upstream;
 
 use crate::sandbox::{Ran, plimsoll, put, text, word};
+use jiff::Timestamp;
 use serde_json::Value;
 use std::path::Path;
+use std::sync::OnceLock;
 use upstream::{AptRoot, Upstream, run, tools};
 
-const DATE: &str = "Fri, 20 Nov 2026 10:00:00 UTC";
+/// A `Date` field so many minutes ago.
+fn ago(minutes: i64) -> String {
+    moment(minutes).strftime("%a, %d %b %Y %H:%M:%S UTC").to_string()
+}
+
+fn moment(minutes_ago: i64) -> Timestamp {
+    static NOW: OnceLock<Timestamp> = OnceLock::new();
+    let now = NOW.get_or_init(Timestamp::now);
+    Timestamp::from_second(now.as_second() - minutes_ago * 60).expect("a time")
+}
 
 /// Runs `plimsoll acquire` with its artefacts in the publisher's own folder.
 fn acquire(upstream: &Upstream, words: &[&str]) -> Ran {
@@ -42,7 +53,7 @@ fn publisher() -> Option<(Upstream, String)> {
     upstream.deb("lib", "1.0-1", "", "lib one");
     upstream.deb("lib", "1:0.5-1", "", "lib with an epoch");
     upstream.deb("other", "7", "", "not wanted");
-    upstream.publish("publisher", DATE, "");
+    upstream.publish("publisher", &ago(600), "");
     Some((upstream, keyring))
 }
 
@@ -85,25 +96,29 @@ fn apt_installs_from_a_frozen_set_and_refuses_a_changed_one() {
     // Another key in `signed-by`: apt takes nothing.
     let other = AptRoot::new(&over.replace(&certificate, &keyring));
     assert!(other.refused(&["update"]).contains("NO_PUBKEY"));
-    // A changed package, a changed index, a changed signature.
-    let deb = walk(Path::new(&set)).into_iter().find(|path| path.contains("/app_")).expect("the package");
-    let changes: [(&str, &str, &[&str]); 3] = [
-        (&deb, "Hash Sum mismatch", &["--download-only", "install", "app"]),
-        (&format!("{set}/debian-12/dists/2026-11/main/binary-amd64/Packages.gz"), "", &["update"]),
-        (&format!("{set}/debian-12/dists/2026-11/InRelease"), "", &["update"]),
+    // A changed package, a changed index in each of its forms, a changed signature.
+    let all = walk(Path::new(&set));
+    let of = |part: &str| all.iter().filter(|path| path.contains(part)).cloned().collect::<Vec<_>>();
+    let changes: [(Vec<String>, &str, &[&str]); 3] = [
+        (of("/app_"), "Hash Sum mismatch", &["--download-only", "install", "app"]),
+        (of("/binary-amd64/"), "", &["update"]),
+        (of("/InRelease"), "", &["update"]),
     ];
-    for (file, says, words) in changes {
-        let good = change(file);
+    for (files, says, words) in changes {
+        assert!(!files.is_empty());
+        let good: Vec<(&String, Vec<u8>)> = files.iter().map(|file| (file, change(file))).collect();
         let root = AptRoot::new(&over);
         if words != ["update"] {
             root.must(&["update"]);
         }
         let said = root.refused(words);
         assert!(said.contains(says), "{said}");
-        assert!(root.archives().is_empty());
+        assert!(!root.archives().iter().any(|name| name.starts_with("app_")), "{said}");
         let ours = acquire(&upstream, &["verify", &set, "--keyring", &certificate]);
         assert!(ours.failed().err.contains("E-ALTERED"), "{}", ours.err);
-        std::fs::write(file, good).expect("mended");
+        for (file, good) in good {
+            std::fs::write(file, good).expect("mended");
+        }
     }
     frozen(&acquire(&upstream, &["verify", &set, "--keyring", &certificate, "--publishers", &keyring]));
 }
@@ -146,7 +161,7 @@ fn an_urgent_fix_makes_a_new_set_and_own_packages_come_along() {
     assert!(again.failed().err.contains("E-EXISTS"));
 
     upstream.deb("app", "1.0-1+fix1", "Depends: lib (>= 1.0)\n", "app mended");
-    upstream.publish("publisher", "Fri, 20 Nov 2026 11:00:00 UTC", "");
+    upstream.publish("publisher", &ago(540), "");
     let own = upstream.deb("own", "3", "Depends: app\n", "our own");
     let hidden = upstream.at("own_3_amd64.deb");
     std::fs::rename(own, &hidden).expect("not the publisher's");
@@ -171,7 +186,7 @@ fn an_urgent_fix_makes_a_new_set_and_own_packages_come_along() {
     let other = upstream.repositories(&liar, "stable", "");
     upstream.sign("liar", &upstream.www("debian/dists/stable"));
     upstream.deb("app", "9", "", "app of the liar");
-    upstream.publish("liar", "Fri, 20 Nov 2026 12:00:00 UTC", "");
+    upstream.publish("liar", &ago(480), "");
     frozen(&acquire(&upstream, &["freeze", "--repositories", &other, "--packages", "app", "--key", &key, "--to", &forged]));
     let told = acquire(&upstream, &["verify", &forged, "--keyring", &certificate, "--publishers", &keyring]);
     assert!(told.failed().err.contains("E-SIGNER"), "{}", told.err);
@@ -189,7 +204,7 @@ fn a_whole_suite_keeps_its_publishers_signature() {
     assert_eq!(index(&upstream.www("debian")), index(&Path::new(&set).join("debian-12")), "the publisher's own bytes");
     // The machine stands still: the publisher goes on, hosts of the set do not notice.
     upstream.deb("app", "2.0", "", "app two");
-    upstream.publish("publisher", "Sat, 21 Nov 2026 10:00:00 UTC", "");
+    upstream.publish("publisher", &ago(60), "");
     let root = AptRoot::new(&format!("deb [signed-by={keyring}] copy:{set}/debian-12 stable main\n"));
     root.must(&["update"]);
     root.must(&["--download-only", "install", "app", "other"]);
@@ -203,7 +218,7 @@ fn what_a_real_host_plans_is_what_is_frozen() {
     // The host knows the publisher at the state where app 1.0-1+fix1 is new.
     upstream.deb("app", "1.0-1+fix1", "Depends: lib (>= 1.0), helper\n", "app mended");
     upstream.deb("helper", "1", "", "a new dependency");
-    upstream.publish("publisher", "Fri, 20 Nov 2026 11:00:00 UTC", "");
+    upstream.publish("publisher", &ago(540), "");
     let root = AptRoot::new(&format!("deb [signed-by={keyring}] {} stable main\n", upstream.url("/debian")));
     put(&root.folder.path().join("etc/os-release"), "ID=debian\nVERSION_ID=\"12\"\nVERSION_CODENAME=bookworm\nPRETTY_NAME=\"Debian GNU/Linux 12\"\n");
     let installed = |name: &str, version: &str, more: &str| format!("Package: {name}\nStatus: install ok installed\nMaintainer: A <a@example.org>\nArchitecture: amd64\nVersion: {version}\n{more}Description: {name}\n\n");
@@ -230,7 +245,7 @@ fn what_a_real_host_plans_is_what_is_frozen() {
     assert!(since.iter().all(|path| !path.contains("/pool/")), "{since:?}");
     // The publisher changes the bytes of that version: refused, since the host knows better.
     upstream.deb("helper", "1", "", "another content under the same version");
-    upstream.publish("publisher", "Fri, 20 Nov 2026 13:00:00 UTC", "");
+    upstream.publish("publisher", &ago(420), "");
     let refused = acquire(&upstream, &["resolve", "--repositories", &repositories, "--scan", &file]);
     assert_eq!(refused.code, Some(1));
     assert!(refused.err.contains("E-OTHER-BYTES"), "{}", refused.err);

@@ -46,7 +46,7 @@ pub(super) fn run(arguments: &Freeze, printer: &Printer) -> Result<Outcome, Fail
         return Ok(Outcome::No);
     }
     let everything = arguments.whole && what.scan.is_empty() && what.packages.is_empty();
-    if everything && gathered.sources.iter().any(|source| source.suite.is_none()) || arguments.whole && gathered.sources.iter().any(|source| source.suite.is_none()) {
+    if arguments.whole && gathered.sources.iter().any(|source| source.suite.is_none()) {
         return Err(Failure::input(Problem::new("E-USAGE", "--whole", "is for suites of apt only so far", "leave out the dnf repositories with `--suite`, or name packages without `--whole`")));
     }
     let mut trees: Vec<DraftTree> = Vec::new();

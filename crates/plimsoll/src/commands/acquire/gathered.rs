@@ -122,7 +122,10 @@ impl Gathered {
         };
         let (mut all, mut problems) = (Vec::new(), Vec::new());
         for (place, source) in of_stream().enumerate() {
-            problems.extend(source.verified.offers(place, &mut all));
+            // A record that cannot be read is one package less; whether it is
+            // missed, the decision tells.
+            let unread = source.verified.offers(place, &mut all);
+            problems.extend(unread.into_iter().map(|problem| Problem { code: problem.code.replace("E-FORMAT", "W-PARTIAL"), ..problem }));
         }
         let offers = Offers::new(scheme, of_stream().map(|source| source.verified.offering.clone()).collect(), all);
         let architectures: BTreeSet<String> = of_stream().flat_map(|source| source.architectures.iter().cloned()).collect();
