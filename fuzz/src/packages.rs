@@ -142,11 +142,16 @@ pub fn deb(data: &[u8]) {
     let _ = deb::read("fuzz", data);
 }
 
-/// Reads `.rpm` files.
+/// Reads `.rpm` files; what is written of one for an index reads back as the
+/// same package.
 pub fn rpm_file(data: &[u8]) {
-    if let Ok(file) = rpm::file::read("fuzz", data) {
-        assert!(file.payload <= data.len());
-    }
+    let Ok(file) = rpm::file::read("fuzz", data) else { return };
+    assert!(file.payload <= data.len());
+    let Ok(element) = rpm::primary::element("fuzz", data, &file, &"a".repeat(64), 1, "pool/x.rpm") else { return };
+    let mut read = Vec::new();
+    let text = format!("<metadata>{element}</metadata>");
+    let reading = yum::primary("fuzz", text.as_bytes(), &mut |package| read.push(package.evr()));
+    assert!(reading.is_ok() && read == [file.package.evr()], "{text}");
 }
 
 /// Reads keyrings, and verifies with them what follows after an empty line of

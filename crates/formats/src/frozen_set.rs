@@ -5,6 +5,7 @@
 //! lists every other file with length and SHA-256 and is signed beside it, so
 //! that one signature covers indices, packages and evidence.
 
+use crate::packages::apt::repository::Publisher;
 use crate::protocol::digest;
 use jiff::Timestamp;
 use plimsoll_core::model::artefact::Artefact;
@@ -69,8 +70,13 @@ pub struct Tree {
     pub kind: TreeKind,
     /// Its folder within the set.
     pub folder: String,
-    /// Suite that apt's sources name; the set's name for yum.
+    /// Suite that apt's sources name; for yum the name of the repository. Own
+    /// packages are in one of the set's name.
     pub suite: String,
+    /// What the publisher's `Release` calls itself, which that of a selection
+    /// says again; none for yum, whole suites and own packages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publisher: Option<Publisher>,
     /// Components that apt's sources name.
     #[serde(default)]
     pub components: Vec<String>,
@@ -253,6 +259,7 @@ mod tests {
                 kind: TreeKind::Apt,
                 folder: "debian-12".into(),
                 suite: "2026-11".into(),
+                publisher: None,
                 components: vec!["main".into()],
                 architectures: vec!["amd64".into()],
                 upstream_signed: false,

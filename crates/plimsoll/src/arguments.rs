@@ -4,7 +4,7 @@ mod acquire;
 mod fleet;
 mod server;
 
-pub use acquire::{AcquireCommand, Export, Freeze, ImportSet, Key, Set, VerifySet, What};
+pub use acquire::{AcquireCommand, Export, Freeze, ImportSet, Key, Set, Sweep, VerifySet, What};
 pub use fleet::{Agent, Collect, Import, ListFormat, Remote, Rows};
 pub use server::{Backup, EvidenceCommand, Kept, PersonCommand, Restore, RootCommand, RootInit, Serve, Up};
 

@@ -6,11 +6,13 @@
 
 use crate::error::{ErrorKind, Result, StoreError};
 use data_encoding::HEXLOWER;
-use futures_util::StreamExt;
+use futures_util::{StreamExt, TryStreamExt};
+use jiff::Timestamp;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Key;
 use object_store::{ObjectStore, ObjectStoreExt, WriteMultipart};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -18,6 +20,22 @@ use std::sync::Arc;
 
 /// Bytes read and sent at a time; S3 takes no smaller parts.
 const PART: usize = 8 << 20;
+
+/// Where artefacts lie within the store.
+pub const FOLDER: &str = "sha256";
+
+/// What sweeping came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Swept {
+    /// Artefacts that stay because somebody marks them.
+    pub marked: u64,
+    /// Artefacts that nobody marks and that stay because they are young.
+    pub young: u64,
+    /// What was removed.
+    pub removed: u64,
+    /// Bytes of what was removed.
+    pub bytes: u64,
+}
 
 /// Files by digest.
 #[derive(Clone, Debug)]
@@ -120,6 +138,40 @@ impl Artefacts {
             Err(error) => Err(failed(digest, &error)),
         }
     }
+
+    /// Removes every artefact that nobody marks and that was kept before a
+    /// moment; `dry` removes nothing and counts.
+    ///
+    /// Marks are digests. The moment covers what is kept already and marked only
+    /// soon; the caller sees to it that nothing is acquired meanwhile. What lies
+    /// there under any other name is none of ours and stays.
+    ///
+    /// # Errors
+    /// The store cannot be read or written; what was removed until then is
+    /// gone.
+    pub async fn sweep(&self, marked: &BTreeSet<String>, before: Timestamp, dry: bool) -> Result<Swept> {
+        let prefix = Key::from(FOLDER);
+        let all: Vec<_> = self.store.list(Some(&prefix)).try_collect().await.map_err(|error| failed(FOLDER, &error))?;
+        let mut swept = Swept::default();
+        for about in all {
+            let digest = about.location.filename().unwrap_or_default();
+            if key(digest).ok().as_ref() != Some(&about.location) {
+                continue;
+            }
+            if marked.contains(digest) {
+                swept.marked += 1;
+            } else if about.last_modified.timestamp() >= before.as_second() {
+                swept.young += 1;
+            } else {
+                if !dry {
+                    self.remove(digest).await?;
+                }
+                swept.removed += 1;
+                swept.bytes += about.size;
+            }
+        }
+        Ok(swept)
+    }
 }
 
 /// Writes what was found, and holds it against its name.
@@ -142,7 +194,7 @@ async fn pour(digest: &str, found: object_store::GetResult, mut file: std::fs::F
 fn key(digest: &str) -> Result<Key> {
     let right = digest.len() == 64 && digest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     match digest.get(..2).filter(|_| right) {
-        Some(first) => Ok(Key::from(format!("sha256/{first}/{digest}"))),
+        Some(first) => Ok(Key::from(format!("{FOLDER}/{first}/{digest}"))),
         None => Err(StoreError::invalid("artefact", format!("{digest:?} is no SHA-256."))),
     }
 }

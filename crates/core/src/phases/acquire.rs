@@ -8,7 +8,11 @@
 //! of the package system chooses, it says so instead of choosing.
 
 mod closure;
+mod conflicts;
+mod exact;
 pub mod freshness;
+
+pub use exact::{Exact, exactly};
 
 use crate::model::artefact::Artefact;
 use crate::model::because::{Because, BecauseKind, Explained};
@@ -43,6 +47,8 @@ pub struct Offer<'a> {
     /// Names it stands for, besides its own; with a version where the operator
     /// is [`Operator::Equal`](crate::model::dependency::Operator::Equal).
     pub provides: Vec<Requirement<'a>>,
+    /// What must not be there beside it (`Conflicts` and `Breaks`).
+    pub conflicts: Vec<Requirement<'a>>,
 }
 
 /// A repository whose index was verified.
@@ -118,6 +124,15 @@ impl<'a> Offers<'a> {
     fn better(&self, left: &Offer<'_>, right: &Offer<'_>) -> Ordering {
         let automatic = self.automatic(left).cmp(&self.automatic(right));
         automatic.then_with(|| self.order(left.version, right.version)).then_with(|| right.repository.cmp(&left.repository))
+    }
+
+    /// Whether an offer satisfies a requirement, by its name or by what it provides.
+    fn satisfies(&self, offer: &Offer<'_>, wanted: &Requirement<'_>) -> bool {
+        (offer.name == wanted.name && wanted.admits(self.scheme, Some(offer.version)))
+            || offer.provides.iter().any(|provided| {
+                let version = Some(provided.version).filter(|version| !version.is_empty());
+                provided.name == wanted.name && wanted.admits(self.scheme, version)
+            })
     }
 
     fn artefact(&self, offer: &Offer<'_>) -> Artefact {
@@ -244,12 +259,12 @@ pub fn decide(input: &Input<'_>) -> Explained<Decision> {
     for need in input.needs {
         for update in need.updates.iter().filter(|update| update.held_by.is_none()) {
             let purpose = if update.new { Purpose::Dependency } else { Purpose::Asked };
-            match exact(input, &update.package, &update.arch, &update.candidate, update.sha256.as_deref()) {
+            match exact::find(input.offers, &asked(update, &update.candidate, update.sha256.as_deref())) {
                 Ok((offer, why)) => take(input, &mut taken, offer, purpose, Some(need.host), why),
                 Err(problem) => note(&mut problems, problem),
             }
             let Some(installed) = update.installed.as_deref().filter(|_| input.way_back) else { continue };
-            match exact(input, &update.package, &update.arch, installed, None) {
+            match exact::find(input.offers, &asked(update, installed, None)) {
                 Ok((offer, why)) => take(input, &mut taken, offer, Purpose::WayBack, Some(need.host), why),
                 Err(_) => note(&mut problems, no_way_back(update, installed)),
             }
@@ -274,6 +289,10 @@ pub fn decide(input: &Input<'_>) -> Explained<Decision> {
         ),
     )];
     Explained { decision, because }
+}
+
+fn asked<'a>(update: &'a Update, version: &'a str, sha256: Option<&'a str>) -> Exact<'a> {
+    Exact { name: &update.package, version, arch: &update.arch, repository: None, sha256 }
 }
 
 fn take(
@@ -312,57 +331,6 @@ fn no_way_back(update: &Update, installed: &str) -> Problem {
         format!("version {} is installed and no repository offers it any more, so hosts cannot go back to it from here", printable(installed)),
         "upload the old package, or approve the change without a way back for it",
     )
-}
-
-/// The one offer of exactly this package, and why it is the one.
-fn exact<'o>(
-    input: &Input<'o>,
-    name: &str,
-    arch: &str,
-    version: &str,
-    sha256: Option<&str>,
-) -> Result<(&'o Offer<'o>, Because), Problem> {
-    let place = format!("{name} {version} [{arch}]");
-    let fits = |offer: &Offer<'_>| offer.version == version && (offer.arch == arch || is_every(offer.arch) || is_every(arch));
-    let found: Vec<&'o Offer<'o>> = input.offers.named(name).map(|(_, offer)| offer).filter(|offer| fits(offer)).collect();
-    let Some(first) = found.first() else {
-        return Err(Problem::new(
-            "E-NOT-OFFERED",
-            &place,
-            "is what a host would install, and no repository given here offers it",
-            "add the host's repository, or scan the host again: archives drop versions when newer ones appear",
-        ));
-    };
-    let stated = sha256.map(str::to_ascii_lowercase);
-    let chosen = match &stated {
-        Some(digest) => found.iter().find(|offer| offer.sha256 == digest),
-        None => Some(first),
-    };
-    let Some(chosen) = chosen else {
-        return Err(Problem::new(
-            "E-OTHER-BYTES",
-            &place,
-            format!(
-                "has SHA-256 {} in the host's index and {} in {}: the same version with other bytes",
-                stated.unwrap_or_default(),
-                first.sha256,
-                input.offers.repository(first)
-            ),
-            "find out which of the two is right before either is installed anywhere",
-        ));
-    };
-    let others = found.iter().filter(|offer| offer.sha256 != chosen.sha256).count();
-    if stated.is_none() && others > 0 {
-        return Err(Problem::new(
-            "E-OTHER-BYTES",
-            &place,
-            format!("is offered with {} different contents, and the host does not say which it means", others + 1),
-            "leave out the repository that is not meant",
-        ));
-    }
-    let proof = if stated.is_some() { "with the digest that the host's own index states" } else { "" };
-    let text = format!("{} offers version {version} {proof}", input.offers.repository(chosen));
-    Ok((chosen, Because::new(BecauseKind::Origin, text.trim_end())))
 }
 
 /// Whether packages of this architecture install on every other.

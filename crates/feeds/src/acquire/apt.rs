@@ -10,6 +10,7 @@ use plimsoll_formats::frozen_set::ProofKind;
 use plimsoll_formats::openpgp::Signer;
 use plimsoll_formats::packages::apt::release::{self, Contents, Listed, Release};
 use plimsoll_formats::packages::apt::index;
+use plimsoll_formats::packages::apt::repository::Publisher;
 use plimsoll_formats::protocol::digest;
 use std::collections::BTreeSet;
 
@@ -69,6 +70,7 @@ pub(super) fn read(files: &Files<'_>, repository: &AptRepository, memory: &mut M
     Ok(Verified {
         offering: Offering { name, automatic: !stated.not_automatic },
         url: repository.url.clone(),
+        publisher: Some(Publisher::of(&stated)),
         kind: ProofKind::Release,
         signed,
         signature,

@@ -1,8 +1,10 @@
-//! What was last seen of each suite, so that none goes back in time.
+//! What was last seen of each suite, so that none goes back in time; and who
+//! has the folder of artefacts open.
 
 use crate::cache::{io_problem, write_durably};
 use plimsoll_core::model::problem::{Problem, printable};
 use plimsoll_core::phases::acquire::freshness::Seen;
+use rustix::fs::FlockOperation;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -21,6 +23,44 @@ pub struct Memory {
     _lock: File,
 }
 
+/// A folder of artefacts that is in use: by many who acquire, or by one who
+/// sweeps.
+#[derive(Debug)]
+pub struct Lock(#[allow(dead_code, reason = "held, not read")] File);
+
+impl Lock {
+    /// Keeps sweepers away.
+    ///
+    /// # Errors
+    ///
+    /// `E-BUSY` while somebody sweeps.
+    pub fn shared(folder: &Path) -> Result<Self, Problem> {
+        held(folder, "artefacts.lock", FlockOperation::NonBlockingLockShared).map(Self)
+    }
+
+    /// Keeps everybody away.
+    ///
+    /// # Errors
+    ///
+    /// `E-BUSY` while somebody acquires or sweeps.
+    pub fn sole(folder: &Path) -> Result<Self, Problem> {
+        held(folder, "artefacts.lock", FlockOperation::NonBlockingLockExclusive).map(Self)
+    }
+}
+
+/// Opens and locks a file of a folder, which is made where it is missing.
+fn held(folder: &Path, name: &str, operation: FlockOperation) -> Result<File, Problem> {
+    std::fs::create_dir_all(folder).map_err(|error| io_problem(folder, "cannot be made", &error))?;
+    let path = folder.join(name);
+    let opened = File::options().create(true).truncate(false).write(true).open(&path);
+    let lock = opened.map_err(|error| io_problem(&path, "cannot be opened", &error))?;
+    rustix::fs::flock(&lock, operation).map_err(|error| match error {
+        rustix::io::Errno::WOULDBLOCK => Problem::new("E-BUSY", path.to_string_lossy(), "another acquisition is running", "wait for it to end, or stop that process"),
+        error => io_problem(&path, "cannot be locked", &error.into()),
+    })?;
+    Ok(lock)
+}
+
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Document {
@@ -36,18 +76,7 @@ impl Memory {
     /// `E-BUSY` while another process has it; `E-MEMORY` where it cannot be
     /// read: forgetting silently would let an old index pass.
     pub fn open(folder: &Path) -> Result<Self, Problem> {
-        std::fs::create_dir_all(folder).map_err(|error| io_problem(folder, "cannot be made", &error))?;
-        let lock_path = folder.join("suites.lock");
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&lock_path)
-            .map_err(|error| io_problem(&lock_path, "cannot be opened", &error))?;
-        rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive).map_err(|error| match error {
-            rustix::io::Errno::WOULDBLOCK => Problem::new("E-BUSY", lock_path.to_string_lossy(), "another acquisition is running", "wait for it to end, or stop that process"),
-            error => io_problem(&lock_path, "cannot be locked", &error.into()),
-        })?;
+        let lock = held(folder, "suites.lock", FlockOperation::NonBlockingLockExclusive)?;
         let path = folder.join("suites.json");
         let mut bytes = Vec::new();
         match File::open(&path) {

@@ -12,7 +12,7 @@ mod memory;
 mod packages;
 mod yum;
 
-pub use memory::Memory;
+pub use memory::{Lock, Memory};
 pub use packages::{Uploaded, signed_package, upload};
 
 use crate::fetch::{Files, below};
@@ -22,6 +22,7 @@ use plimsoll_core::model::problem::Problem;
 use plimsoll_core::phases::acquire::{Offer, Offering, freshness};
 use plimsoll_formats::frozen_set::ProofKind;
 use plimsoll_formats::openpgp::Keyring;
+use plimsoll_formats::packages::apt::repository::Publisher;
 use std::path::Path;
 use url::Url;
 
@@ -41,6 +42,8 @@ pub struct Verified {
     pub offering: Offering,
     /// Its address.
     pub url: Url,
+    /// What its `Release` calls itself; none for yum.
+    pub publisher: Option<Publisher>,
     /// Kind of what was signed.
     pub kind: ProofKind,
     /// The signed file as fetched.

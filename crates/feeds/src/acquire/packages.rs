@@ -7,6 +7,7 @@ use crate::fetch::integrity;
 use jiff::Timestamp;
 use plimsoll_core::model::artefact::Artefact;
 use plimsoll_core::model::problem::Problem;
+use plimsoll_formats::frozen_set::TreeKind;
 use plimsoll_formats::openpgp::{Keyring, Signer};
 use plimsoll_formats::packages::{deb, rpm};
 use plimsoll_formats::protocol::encode_hex;
@@ -18,31 +19,40 @@ use std::path::Path;
 /// A package of one's own.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Uploaded {
+    /// Whose tools install it.
+    pub kind: TreeKind,
     /// Which bytes.
     pub artefact: Artefact,
     /// Its record for an index.
     pub record: String,
 }
 
-/// Reads a `.deb` of one's own; nothing in it is run.
+/// Reads a `.deb` or `.rpm` of one's own; the content tells which. Nothing in it
+/// is run.
 ///
 /// # Errors
 ///
-/// `E-FORMAT` or `E-LIMIT` for what dpkg would not take.
+/// `E-FORMAT` or `E-LIMIT` for what dpkg or rpm would not take.
 pub fn upload(file: &Path) -> Result<Uploaded, Problem> {
     let place = file.to_string_lossy();
-    if file.extension().is_some_and(|extension| extension == "rpm") {
-        return Err(Problem::new("E-FORMAT", &place, "is an rpm, and own packages are .deb only so far", "put rpm packages into a repository with createrepo_c and name that"));
-    }
-    let head = head(file, deb::HEAD as u64)?;
-    let read = deb::read(&place, &head)?;
     let size = std::fs::metadata(file).map_err(|error| io_problem(file, "cannot be read", &error))?.len();
     let sha256 = integrity::sha256(file)?;
+    let head = head(file, rpm::file::HEAD as u64)?;
+    if head.starts_with(&rpm::file::START) {
+        let read = rpm::file::read(&place, &head)?;
+        let package = &read.package;
+        let path = format!("{}-{}-{}.{}.rpm", package.name, package.version, package.release, package.arch);
+        let record = rpm::primary::element(&place, &head, &read, &sha256, size, &path)?;
+        let artefact = Artefact { name: package.name.clone(), version: package.evr(), arch: package.arch.clone(), sha256, size, path, repository: UPLOAD.to_owned() };
+        return Ok(Uploaded { kind: TreeKind::Yum, artefact, record });
+    }
+    let head = head.get(..deb::HEAD).unwrap_or(&head);
+    let read = deb::read(&place, head)?;
     let record = format!("{}Size: {size}\nSHA256: {sha256}\n", read.paragraph);
     let without_epoch = read.version.split_once(':').map_or(read.version.as_str(), |(_, rest)| rest);
     let path = format!("{}_{without_epoch}_{}.deb", read.name, read.arch);
     let artefact = Artefact { name: read.name, version: read.version, arch: read.arch, sha256, size, path, repository: UPLOAD.to_owned() };
-    Ok(Uploaded { artefact, record })
+    Ok(Uploaded { kind: TreeKind::Apt, artefact, record })
 }
 
 /// Judges an rpm package by its own signature: the header is signed, the

@@ -91,6 +91,7 @@ pub(super) fn read(files: &Files<'_>, repository: &YumRepository, memory: &mut M
     Ok(Verified {
         offering: Offering { name, automatic: true },
         url: repository.url.clone(),
+        publisher: None,
         kind: ProofKind::Repomd,
         signers: certificates(&signers),
         package_keyring: signers.is_empty().then_some(keyring),
@@ -159,6 +160,7 @@ impl Packages {
                 repository,
                 needs: plain.into_iter().map(|entry| vec![entry]).collect(),
                 provides: package.provides.iter().map(plimsoll_formats::packages::yum::Entry::requirement).collect(),
+                conflicts: package.conflicts.iter().map(plimsoll_formats::packages::yum::Entry::requirement).filter(|entry| !entry.name.starts_with('(')).collect(),
             });
         }
         problems.truncate(20);

@@ -2,15 +2,18 @@
 //!
 //! ```text
 //! SET/set.json, set.json.asc        what is in it, signed
-//! SET/debian-12/dists/…, pool/…     what apt installs from
-//! SET/rocky-9/repodata/…, pool/…    what dnf installs from
+//! SET/debian-12/dists/…, pool/…     what apt installs from, one suite a publisher's suite
+//! SET/rocky-9-baseos/repodata/…      what dnf installs from, with its pool/
 //! SET/evidence/…                    what the publishers signed, as it was fetched
 //! ```
 //!
 //! A publisher's signature covers whole indices, so a selection needs a
 //! signature of one's own; what the publisher signed stays beside it as the
-//! proof of origin. A whole suite keeps the publisher's own index and signature.
+//! proof of origin. Its `Release` says again what the publisher's calls itself
+//! (origin, label, suite, codename), so that hosts' rules hold and a security
+//! update stays one. A whole suite keeps the publisher's own index and signature.
 
+mod pen;
 mod transfer;
 mod verify;
 mod write;

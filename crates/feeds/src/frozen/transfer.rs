@@ -2,7 +2,7 @@
 //! `set.json` first, its signature second, then every listed file.
 
 use super::verify::{Opened, SIGNATURE_LIMIT, document};
-use super::write::{Incoming, new_file};
+use super::pen::{Incoming, new_file};
 use super::{DOCUMENT, SIGNATURE};
 use crate::cache::io_problem;
 use jiff::Timestamp;

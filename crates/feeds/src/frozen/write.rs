@@ -1,22 +1,25 @@
 //! Writing a set: into a new folder beside its place, which is put there as a
 //! whole when every byte is on the disk.
 
+use super::pen::{Incoming, Pen};
 use super::{DOCUMENT, SIGNATURE};
 use crate::acquire::Verified;
-use crate::cache::io_problem;
 use jiff::Timestamp;
 use plimsoll_core::model::artefact::Artefact;
 use plimsoll_core::model::problem::Problem;
 use plimsoll_core::model::stream::Stream;
-use plimsoll_formats::frozen_set::{FileEntry, FrozenSet, Kept, Parent, Proof, ProofKind, Tree, TreeKind, is_name, is_path};
+use plimsoll_formats::frozen_set::{FrozenSet, Kept, Parent, Proof, ProofKind, Tree, TreeKind, is_name};
 use plimsoll_formats::openpgp::RepositoryKey;
-use plimsoll_formats::packages::apt::{index, repository};
+use plimsoll_formats::packages::apt::index;
+use plimsoll_formats::packages::apt::repository::{self, Publisher};
 use plimsoll_formats::packages::yum;
 use plimsoll_formats::protocol::digest;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+/// Origin and label of own packages.
+const OWN: &str = "Plimsoll";
 
 /// What is to become a set.
 pub struct Draft {
@@ -36,6 +39,10 @@ pub struct DraftTree {
     pub stream: Stream,
     /// Whose tools install from it.
     pub kind: TreeKind,
+    /// Suite that apt's sources name, or the name of a yum repository.
+    pub suite: String,
+    /// What the publisher's `Release` calls itself; own packages have none.
+    pub publisher: Option<Publisher>,
     /// Architectures.
     pub architectures: Vec<String>,
     /// Its packages.
@@ -49,8 +56,6 @@ pub struct DraftTree {
 
 /// A publisher's own index.
 pub struct Upstream {
-    /// Suite as the publisher names it.
-    pub suite: String,
     /// Components that are here.
     pub components: Vec<String>,
     /// Files below the tree's folder.
@@ -138,7 +143,7 @@ pub fn write(
     let folder = Incoming::beside(to)?;
     let mut pen = Pen { root: folder.path.clone(), files: BTreeMap::new() };
     let mut trees = Vec::new();
-    let mut taken = BTreeSet::new();
+    let mut taken = Folders::default();
     for tree in draft.trees {
         trees.push(one_tree(&mut pen, &mut taken, &draft.name, tree, key, now, place)?);
     }
@@ -164,20 +169,14 @@ pub fn write(
 
 fn one_tree(
     pen: &mut Pen,
-    taken: &mut BTreeSet<String>,
+    taken: &mut Folders,
     name: &str,
     mut tree: DraftTree,
     key: &RepositoryKey<'_>,
     now: Timestamp,
     place: &dyn Fn(&Artefact, &Path) -> Result<(), Problem>,
 ) -> Result<Tree, Problem> {
-    let base: String = tree.stream.as_str().chars().map(|sign| if sign.is_ascii_alphanumeric() || sign == '.' { sign } else { '-' }).collect();
-    let mut folder = base.clone();
-    let mut count = 1;
-    while !taken.insert(folder.clone()) {
-        count += 1;
-        folder = format!("{base}-{count}");
-    }
+    let folder = taken.take(&tree);
     tree.entries.sort_by(|left, right| sorted(&left.artefact).cmp(&sorted(&right.artefact)));
     tree.entries.dedup_by(|later, first| {
         let same = later.artefact.sha256 == first.artefact.sha256;
@@ -186,7 +185,7 @@ fn one_tree(
     });
     let mut artefacts = Vec::new();
     let mut records: Vec<(String, String)> = Vec::new();
-    for entry in tree.entries {
+    for entry in std::mem::take(&mut tree.entries) {
         let below = match tree.upstream {
             Some(_) => entry.artefact.path.trim_start_matches("./").to_owned(),
             None => stored_name(&entry.artefact),
@@ -202,32 +201,62 @@ fn one_tree(
         }
         artefacts.push(Kept { artefact: entry.artefact, file, asked: entry.asked });
     }
-    let (suite, components) = match (&tree.upstream, tree.kind) {
+    let components = match (&tree.upstream, tree.kind) {
         (Some(upstream), _) => {
             for (path, bytes) in &upstream.files {
                 pen.put(&format!("{folder}/{path}"), bytes)?;
             }
-            (upstream.suite.clone(), upstream.components.clone())
+            upstream.components.clone()
         }
         (None, TreeKind::Apt) => {
-            apt_index(pen, &folder, name, &tree.architectures, &records, key, now)?;
-            (name.to_owned(), vec!["main".to_owned()])
+            apt_index(pen, &folder, name, &tree, &records, key, now)?;
+            vec!["main".to_owned()]
         }
         (None, TreeKind::Yum) => {
             yum_index(pen, &folder, &records, &tree.extras, key, now)?;
-            (name.to_owned(), Vec::new())
+            Vec::new()
         }
     };
     Ok(Tree {
         stream: tree.stream,
         kind: tree.kind,
         folder,
-        suite,
+        suite: tree.suite,
+        publisher: tree.publisher,
         components,
         architectures: tree.architectures,
         upstream_signed: tree.upstream.is_some(),
         artefacts,
     })
+}
+
+/// Folders of trees: suites of one stream share one, as archives have it; a
+/// publisher's own files and `repodata` have one to themselves.
+#[derive(Default)]
+struct Folders(BTreeMap<String, BTreeSet<String>>);
+
+impl Folders {
+    fn take(&mut self, tree: &DraftTree) -> String {
+        let clean = |text: &str| -> String { text.chars().map(|sign| if sign.is_ascii_alphanumeric() || sign == '.' { sign } else { '-' }).collect() };
+        let mut base = clean(tree.stream.as_str());
+        if tree.kind == TreeKind::Yum {
+            base = format!("{base}-{}", clean(&tree.suite));
+        }
+        let shared = tree.kind == TreeKind::Apt && tree.upstream.is_none();
+        let mut folder = base.clone();
+        let mut count = 1;
+        loop {
+            let suites = self.0.entry(folder.clone()).or_default();
+            // An empty name stands for a tree that shares with nobody.
+            let free = suites.is_empty() || shared && !suites.contains("") && !suites.contains(&tree.suite);
+            if free {
+                suites.insert(if shared { tree.suite.clone() } else { String::new() });
+                return folder;
+            }
+            count += 1;
+            folder = format!("{base}-{count}");
+        }
+    }
 }
 
 fn sorted(artefact: &Artefact) -> (&str, &str, &str, &str, &str) {
@@ -248,12 +277,13 @@ fn stored_name(artefact: &Artefact) -> String {
 fn apt_index(
     pen: &mut Pen,
     folder: &str,
-    name: &str,
-    architectures: &[String],
+    set: &str,
+    tree: &DraftTree,
     records: &[(String, String)],
     key: &RepositoryKey<'_>,
     now: Timestamp,
 ) -> Result<(), Problem> {
+    let (name, architectures) = (&tree.suite, &tree.architectures);
     let mut files: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     for arch in architectures {
         let own = records.iter().filter(|(stated, _)| stated == arch || stated == "all").map(|(_, record)| record.as_str());
@@ -261,7 +291,9 @@ fn apt_index(
         files.insert(format!("main/binary-{arch}/Packages.gz"), gzip(&plain)?);
         files.insert(format!("main/binary-{arch}/Packages"), plain);
     }
-    let suite = repository::Suite { origin: "Plimsoll", name, description: "A frozen set: never changed, newer ones have other names", architectures, date: now };
+    let named = tree.publisher.clone().unwrap_or_else(|| Publisher::own(OWN, name));
+    let description = format!("Plimsoll\u{2019}s frozen set {set}: a selection, signed by whoever made it, and never changed");
+    let suite = repository::Suite { named: &named, description: &description, architectures, date: now };
     let release = repository::release(&suite, &files);
     for (path, bytes) in &files {
         pen.put(&format!("{folder}/dists/{name}/{path}"), bytes)?;
@@ -300,103 +332,4 @@ fn yum_index(
 fn gzip(bytes: &[u8]) -> Result<Vec<u8>, Problem> {
     let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     packer.write_all(bytes).and_then(|()| packer.finish()).map_err(|error| Problem::new("E-WRITE", "index", error.to_string(), "check the memory of this machine"))
-}
-
-/// Writes files of a set and keeps their list.
-pub(super) struct Pen {
-    root: PathBuf,
-    files: BTreeMap<String, FileEntry>,
-}
-
-impl Pen {
-    fn target(&self, path: &str) -> Result<PathBuf, Problem> {
-        if !is_path(path) {
-            return Err(Problem::new("E-FORMAT", path, "is a path that a set cannot hold", "leave the package out, or ask its repository's owner"));
-        }
-        let target = self.root.join(path);
-        if let Some(folder) = target.parent() {
-            std::fs::create_dir_all(folder).map_err(|error| io_problem(folder, "cannot be made", &error))?;
-        }
-        Ok(target)
-    }
-
-    fn put(&mut self, path: &str, bytes: &[u8]) -> Result<(), Problem> {
-        let target = self.target(path)?;
-        new_file(&target, bytes)?;
-        self.files.insert(path.to_owned(), FileEntry { sha256: digest(bytes), size: bytes.len() as u64 });
-        Ok(())
-    }
-
-    fn artefact(&mut self, path: &str, artefact: &Artefact, place: &dyn Fn(&Artefact, &Path) -> Result<(), Problem>) -> Result<(), Problem> {
-        if self.files.contains_key(path) {
-            return Ok(());
-        }
-        let target = self.target(path)?;
-        place(artefact, &target)?;
-        self.files.insert(path.to_owned(), FileEntry { sha256: artefact.sha256.clone(), size: artefact.size });
-        Ok(())
-    }
-}
-
-/// Writes a new file, readable by all and writable by nobody.
-pub(super) fn new_file(target: &Path, bytes: &[u8]) -> Result<(), Problem> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let put = || -> std::io::Result<()> {
-        let mut file = File::options().write(true).create_new(true).mode(0o444).open(target)?;
-        file.write_all(bytes)?;
-        file.sync_all()
-    };
-    put().map_err(|error| io_problem(target, "cannot be written", &error))
-}
-
-/// A folder that becomes a set, or goes away.
-pub(super) struct Incoming {
-    pub(super) path: PathBuf,
-    done: bool,
-}
-
-impl Incoming {
-    /// Makes it beside the place that the set will have.
-    pub(super) fn beside(to: &Path) -> Result<Self, Problem> {
-        if std::fs::symlink_metadata(to).is_ok() {
-            return Err(Problem::new("E-EXISTS", to.to_string_lossy(), "is there already, and a set is never changed", "name another folder; a fix is added by a new set whose parent is the old one"));
-        }
-        let parent = match to.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        std::fs::create_dir_all(parent).map_err(|error| io_problem(parent, "cannot be made", &error))?;
-        let made = tempfile::Builder::new().prefix(".incoming-").tempdir_in(parent).map_err(|error| io_problem(parent, "cannot be written", &error))?;
-        Ok(Self { path: made.keep(), done: false })
-    }
-
-    /// Puts it into its place.
-    pub(super) fn finish(mut self, to: &Path) -> Result<(), Problem> {
-        use std::os::unix::fs::PermissionsExt;
-        let fail = |error: std::io::Error| io_problem(to, "cannot be put into place", &error);
-        sync_folders(&self.path).map_err(fail)?;
-        std::fs::set_permissions(&self.path, std::fs::Permissions::from_mode(0o755)).map_err(fail)?;
-        rustix::fs::renameat_with(rustix::fs::CWD, &self.path, rustix::fs::CWD, to, rustix::fs::RenameFlags::NOREPLACE).map_err(|error| fail(error.into()))?;
-        self.done = true;
-        let parent = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-        File::open(parent).and_then(|parent| parent.sync_all()).map_err(fail)
-    }
-}
-
-impl Drop for Incoming {
-    fn drop(&mut self) {
-        if !self.done {
-            let _ = std::fs::remove_dir_all(&self.path);
-        }
-    }
-}
-
-fn sync_folders(folder: &Path) -> std::io::Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            sync_folders(&entry.path())?;
-        }
-    }
-    File::open(folder)?.sync_all()
 }

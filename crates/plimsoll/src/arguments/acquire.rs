@@ -21,6 +21,8 @@ pub enum AcquireCommand {
     Export(Export),
     /// Read a frozen set from one file
     Import(ImportSet),
+    /// Remove kept artefacts that no set and no list names any more
+    Sweep(Sweep),
     /// Make a key to sign frozen sets with
     Key(Key),
 }
@@ -100,12 +102,12 @@ pub struct Freeze {
     /// Make it from this set, with everything that is in it
     #[arg(long, value_name = "DIR")]
     pub parent: Option<PathBuf>,
-    /// Add a package of your own (.deb)
+    /// Add a package of your own (.deb or .rpm)
     #[arg(long, value_name = "FILE")]
     pub upload: Vec<PathBuf>,
-    /// Stream of the uploaded packages (debian:12)
-    #[arg(long, value_name = "STREAM")]
-    pub upload_stream: Option<String>,
+    /// Stream of the uploaded packages (debian:12, rocky:9); one for each kind of package
+    #[arg(long, value_name = "STREAM", value_delimiter = ',')]
+    pub upload_stream: Vec<String>,
     /// Keep each suite's own index and signature; without names every package of it
     #[arg(long)]
     pub whole: bool,
@@ -183,4 +185,30 @@ pub struct Key {
     /// Leave the key open, for an evaluation
     #[arg(long, conflicts_with = "passphrase_file")]
     pub no_passphrase: bool,
+}
+
+/// Arguments of `acquire sweep`.
+#[derive(Args, Debug)]
+pub struct Sweep {
+    /// Keep what is in this frozen set
+    #[arg(long, value_name = "DIR", requires = "keyring")]
+    pub set: Vec<PathBuf>,
+    /// Certificate that must have signed the sets
+    #[arg(long, value_name = "FILE")]
+    pub keyring: Option<PathBuf>,
+    /// Keep the SHA-256 digests of this file, one a line
+    #[arg(long, value_name = "FILE")]
+    pub keep: Vec<PathBuf>,
+    /// Keep what came within so many days
+    #[arg(long, default_value_t = 30)]
+    pub days: u32,
+    /// Only say what would be removed
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Folder that keeps artefacts
+    #[arg(long, value_name = "DIR", env = "PLIMSOLL_ARTEFACTS")]
+    pub artefacts: Option<PathBuf>,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t = PlainFormat::Text)]
+    pub format: PlainFormat,
 }

@@ -2,6 +2,8 @@
 
 mod freeze;
 mod gathered;
+mod sweep;
+mod trees;
 
 use crate::arguments::{AcquireCommand, Export, ImportSet, Key, PlainFormat, Set, VerifySet, What};
 use crate::places;
@@ -26,6 +28,7 @@ pub fn run(command: AcquireCommand, printer: &Printer) -> Result<Outcome, Failur
         AcquireCommand::Verify(arguments) => verify(&arguments, printer),
         AcquireCommand::Export(arguments) => export(&arguments, printer),
         AcquireCommand::Import(arguments) => import(&arguments, printer),
+        AcquireCommand::Sweep(arguments) => sweep::run(&arguments, printer),
         AcquireCommand::Key(arguments) => key(&arguments, printer),
     }
 }
@@ -51,7 +54,9 @@ fn fetch(what: &What, printer: &Printer) -> Result<Outcome, Failure> {
     if !what.incomplete && !decisions.iter().all(Decision::complete) {
         return Ok(Outcome::No);
     }
-    let came = gathered.fetch(what, decisions.iter().flat_map(|decision| decision.artefacts.iter().map(|wanted| &wanted.artefact)), printer)?;
+    let (runtime, store) = (super::runtime()?, gathered::artefacts(&kept(what))?);
+    let wanted = decisions.iter().flat_map(|decision| decision.artefacts.iter().map(|wanted| &wanted.artefact));
+    let came = gathered.fetch(what, wanted, &store, runtime.handle(), printer)?;
     match what.format {
         PlainFormat::Json => super::json(printer, &json!({ "wanted": came.wanted, "fetched": came.fetched, "bytes": came.bytes }))?,
         PlainFormat::Text => printer.data(&format!("{} artefacts are kept, {} of them fetched now ({} bytes)\n", came.wanted, came.fetched, came.bytes))?,

@@ -3,12 +3,16 @@
 
 #[path = "acquire/hostile.rs"]
 mod hostile;
+#[path = "acquire/hosts.rs"]
+mod hosts;
+#[path = "acquire/keeping.rs"]
+mod keeping;
 #[path = "acquire/rpm.rs"]
 mod rpm;
 #[path = "acquire/upstream.rs"]
 mod upstream;
 
-use crate::sandbox::{Ran, plimsoll, put, text, word};
+use crate::sandbox::{Ran, put, text, word};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::path::Path;
@@ -74,14 +78,14 @@ fn apt_installs_from_a_frozen_set_and_refuses_a_changed_one() {
     let fetched = upstream.asked.lock().expect("a log").clone();
     assert!(!fetched.iter().any(|path| path.contains("other_7")), "only what is needed was fetched: {fetched:?}");
 
-    let line = format!("deb [signed-by={certificate}] file:{set}/debian-12 2026-11 main\n");
+    let line = format!("deb [signed-by={certificate}] file:{set}/debian-12 stable main\n");
     let root = AptRoot::new(&line);
     let said = root.must(&["update"]);
     assert!(!said.contains("W: ") && !said.contains("E: "), "{said}");
     let said = root.must(&["-s", "install", "app"]);
-    assert!(said.contains("Inst app (1.0-1 Plimsoll:2026-11 [amd64])") && said.contains("Inst lib (1:0.5-1"), "{said}");
+    assert!(said.contains("Inst app (1.0-1 Test:stable [amd64])") && said.contains("Inst lib (1:0.5-1"), "{said}");
     // Over the network apt copies and verifies; a folder of the disk it uses in place.
-    let over = format!("deb [signed-by={certificate}] copy:{set}/debian-12 2026-11 main\n");
+    let over = format!("deb [signed-by={certificate}] copy:{set}/debian-12 stable main\n");
     let root = AptRoot::new(&over);
     root.must(&["update"]);
     root.must(&["--download-only", "install", "app"]);
@@ -171,10 +175,13 @@ fn an_urgent_fix_makes_a_new_set_and_own_packages_come_along() {
     assert_eq!(before, after, "the parent is what it was");
 
     let shown = frozen(&acquire(&upstream, &["show", &second, "--keyring", &certificate, "--format", "json"])).json();
-    let names: Vec<String> = shown["set"]["trees"][0]["artefacts"].as_array().expect("packages").iter().map(|kept| format!("{} {}", word(kept, "/artefact/name"), word(kept, "/artefact/version"))).collect();
+    let trees = shown["set"]["trees"].as_array().expect("trees");
+    let suites: Vec<String> = trees.iter().map(|tree| format!("{} {}", word(tree, "/folder"), word(tree, "/suite"))).collect();
+    assert_eq!(suites, ["debian-12 stable", "debian-12 base-fix-1"], "own packages claim no publisher");
+    let names: Vec<String> = trees.iter().flat_map(|tree| tree["artefacts"].as_array().expect("packages")).map(|kept| format!("{} {}", word(kept, "/artefact/name"), word(kept, "/artefact/version"))).collect();
     assert_eq!(names, ["app 1.0-1", "app 1.0-1+fix1", "lib 1:0.5-1", "own 3"]);
     assert_eq!(shown["set"]["proofs"].as_array().map(Vec::len), Some(2), "both indices stay as proofs");
-    let root = AptRoot::new(&format!("deb [signed-by={certificate}] file:{second}/debian-12 base-fix-1 main\n"));
+    let root = AptRoot::new(&format!("deb [signed-by={certificate}] file:{second}/debian-12 stable main\ndeb [signed-by={certificate}] file:{second}/debian-12 base-fix-1 main\n"));
     root.must(&["update"]);
     let said = root.must(&["-s", "install", "own"]);
     assert!(said.contains("Inst app (1.0-1+fix1") && said.contains("Inst own (3"), "{said}");
@@ -220,22 +227,16 @@ fn what_a_real_host_plans_is_what_is_frozen() {
     upstream.deb("helper", "1", "", "a new dependency");
     upstream.publish("publisher", &ago(540), "");
     let root = AptRoot::new(&format!("deb [signed-by={keyring}] {} stable main\n", upstream.url("/debian")));
-    put(&root.folder.path().join("etc/os-release"), "ID=debian\nVERSION_ID=\"12\"\nVERSION_CODENAME=bookworm\nPRETTY_NAME=\"Debian GNU/Linux 12\"\n");
-    let installed = |name: &str, version: &str, more: &str| format!("Package: {name}\nStatus: install ok installed\nMaintainer: A <a@example.org>\nArchitecture: amd64\nVersion: {version}\n{more}Description: {name}\n\n");
-    put(&root.folder.path().join("var/lib/dpkg/status"), installed("app", "1.0-1", "Depends: lib (>= 1.0)\n") + &installed("lib", "1:0.5-1", ""));
-    put(&root.folder.path().join("var/lib/dpkg/arch"), "amd64\n");
+    root.has(&[("app", "1.0-1", "Depends: lib (>= 1.0)\n"), ("lib", "1:0.5-1", "")]);
     root.must(&["update"]);
-    let scan = plimsoll(&["scan", "--root", &text(root.folder.path()), "--format", "json"]);
-    scan.finished();
-    let file = text(&upstream.at("scan.json"));
-    put(Path::new(&file), &scan.out);
+    let file = root.scan(&upstream);
     let repositories = upstream.repositories(&keyring, "stable", "");
     let resolved = acquire(&upstream, &["resolve", "--repositories", &repositories, "--scan", &file, "--format", "json"]);
     let decisions = frozen(&resolved).json();
     let shown: Vec<String> = decisions[0]["artefacts"].as_array().expect("artefacts").iter().map(|wanted| format!("{} {} {}", word(wanted, "/purpose"), word(wanted, "/artefact/name"), word(wanted, "/artefact/version"))).collect();
     assert_eq!(shown, ["way-back app 1.0-1", "asked app 1.0-1+fix1", "dependency helper 1"]);
     let why = word(&decisions, "/0/artefacts/1/because/0/text");
-    assert!(why.ends_with("offers version 1.0-1+fix1 with the digest that the host's own index states"), "{why}");
+    assert!(why.ends_with("offers version 1.0-1+fix1 with the digest that was named"), "{why}");
     // Ahead of time, each content once.
     let fetch = || frozen(&acquire(&upstream, &["fetch", "--repositories", &repositories, "--scan", &file, "--format", "json"])).json();
     assert_eq!(fetch()["fetched"].as_u64(), Some(3));
@@ -323,7 +324,7 @@ fn live_debian() {
     let ran = acquire(&upstream, &["freeze", "--allow-http", "--repositories", &text(&file), "--packages", "openssl", "--key", &key, "--to", &set, "--format", "json"]);
     let made: Value = frozen(&ran).json();
     eprintln!("{made:#}");
-    let root = AptRoot::new(&format!("deb [signed-by={certificate}] copy:{set}/debian-12 live main\n"));
+    let root = AptRoot::new(&["bookworm", "bookworm-security"].map(|suite| format!("deb [signed-by={certificate}] copy:{set}/debian-12 {suite} main\n")).concat());
     root.must(&["update"]);
     root.must(&["--download-only", "--no-install-recommends", "install", "openssl"]);
     assert!(root.archives().iter().any(|name| name.starts_with("openssl_")));

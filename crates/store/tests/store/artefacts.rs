@@ -1,6 +1,6 @@
 //! Artefacts come out as what their digest names, or not at all.
 
-use plimsoll_store::artefacts::Artefacts;
+use plimsoll_store::artefacts::{Artefacts, Swept};
 use sha2::{Digest, Sha256};
 use std::os::unix::fs::PermissionsExt;
 
@@ -38,4 +38,36 @@ async fn content_is_checked_on_the_way_in_and_out() {
     store.remove(&digest).await.expect("removed");
     store.remove(&digest).await.expect("none is no error");
     assert_eq!(store.place(&digest, &at("never")).await.expect_err("gone").problem.code, "E-NOT-FOUND");
+}
+
+#[tokio::test]
+async fn a_sweep_removes_what_is_old_and_marked_by_nobody() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Artefacts::in_folder(&folder.path().join("store")).expect("a store");
+    let mut digests = Vec::new();
+    for content in ["marked", "old", "young"] {
+        let file = folder.path().join(content);
+        std::fs::write(&file, content).expect("a file");
+        let digest = data_encoding::HEXLOWER.encode(&Sha256::digest(content));
+        store.keep(&digest, &file).await.expect("kept");
+        digests.push(digest);
+    }
+    let at = |digest: &str| folder.path().join("store/sha256").join(&digest[..2]).join(digest);
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(40 * 86_400);
+    for digest in &digests[..2] {
+        std::fs::File::options().write(true).open(at(digest)).expect("a file").set_modified(long_ago).expect("its time");
+    }
+    // Somebody else's file is not ours to remove.
+    let foreign = folder.path().join("store/sha256/notes");
+    std::fs::write(&foreign, "x").expect("a file");
+    std::fs::File::options().write(true).open(&foreign).expect("a file").set_modified(long_ago).expect("its time");
+    let before = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second() - 86_400).expect("a time");
+    let marks = std::collections::BTreeSet::from([digests[0].clone()]);
+    let expected = Swept { marked: 1, young: 1, removed: 1, bytes: 3 };
+    assert_eq!(store.sweep(&marks, before, true).await, Ok(expected));
+    assert!(at(&digests[1]).exists(), "a dry run removes nothing");
+    assert_eq!(store.sweep(&marks, before, false).await, Ok(expected));
+    let there: Vec<bool> = digests.iter().map(|digest| at(digest).exists()).collect();
+    assert_eq!((there, foreign.exists()), (vec![true, false, true], true));
+    assert_eq!(store.sweep(&marks, before, false).await, Ok(Swept { removed: 0, bytes: 0, ..expected }));
 }

@@ -1,5 +1,6 @@
 //! Following dependencies of what was asked for by name.
 
+use super::conflicts::{self, Chosen};
 use super::{Input, Offer, Pick, Purpose, is_every};
 use crate::model::because::{Because, BecauseKind};
 use crate::model::dependency::Requirement;
@@ -20,10 +21,12 @@ pub(super) struct Closed<'o> {
 /// there, was installed before, or is named as missing.
 ///
 /// Of alternatives the first that is offered is taken, as apt does. A name that
-/// several packages provide is not decided. `Conflicts` and `Breaks` are not
-/// looked at: a repository may hold what cannot be installed together.
+/// several packages provide is not decided. What `Conflicts` with or `Breaks` a
+/// package that hosts have brings that package's newest version along, where
+/// that one escapes; conflicts within what was chosen are told
+/// ([`super::conflicts`]).
 pub(super) fn close<'o>(input: &Input<'o>) -> Closed<'o> {
-    let mut walk = Walk { input, chosen: BTreeMap::new(), provided: BTreeMap::new(), queue: VecDeque::new(), problems: Vec::new() };
+    let mut walk = Walk { input, chosen: BTreeMap::new(), provided: BTreeMap::new(), queue: VecDeque::new(), problems: Vec::new(), edges: BTreeSet::new(), looked_at: BTreeSet::new() };
     for pick in input.picks {
         walk.pick(pick);
     }
@@ -37,10 +40,13 @@ pub(super) fn close<'o>(input: &Input<'o>) -> Closed<'o> {
             }
         } else if let Some((place, group)) = later.pop_front() {
             walk.choose(place, group);
-        } else {
+        } else if !walk.renew() {
             break;
         }
     }
+    let roots = walk.chosen.iter().filter(|(_, (purpose, _))| *purpose == Purpose::Asked).map(|(place, _)| *place).collect();
+    let told = conflicts::within(&Chosen { offers: input.offers, places: walk.chosen.keys().copied().collect(), roots, edges: &walk.edges });
+    told.into_iter().for_each(|problem| super::note(&mut walk.problems, problem));
     let chosen = walk.chosen.into_iter().filter_map(|(place, (purpose, why))| Some((input.offers.at(place)?, purpose, why)));
     Closed { chosen: chosen.collect(), problems: walk.problems }
 }
@@ -53,6 +59,10 @@ struct Walk<'i, 'o> {
     /// Offer and which of its needs.
     queue: VecDeque<(usize, usize)>,
     problems: Vec<Problem>,
+    /// Who needs whom, among the chosen.
+    edges: BTreeSet<(usize, usize)>,
+    /// Chosen offers that were held against what hosts have.
+    looked_at: BTreeSet<usize>,
 }
 
 impl<'o> Walk<'_, 'o> {
@@ -110,29 +120,52 @@ impl<'o> Walk<'_, 'o> {
         Some((offer, offer.needs.get(group)?))
     }
 
-    /// Whether an offer satisfies a requirement, by its name or by what it provides.
-    fn satisfies(&self, offer: &Offer<'_>, wanted: &Requirement<'_>) -> bool {
-        let scheme = self.input.offers.scheme;
-        (offer.name == wanted.name && wanted.admits(scheme, Some(offer.version)))
-            || offer.provides.iter().any(|provided| {
-                let version = Some(provided.version).filter(|version| !version.is_empty());
-                provided.name == wanted.name && wanted.admits(scheme, version)
-            })
-    }
-
     /// Whether a package of this architecture may serve one of the other.
     fn reaches(&self, offer: &Offer<'_>, by: &Offer<'_>, wanted: &Requirement<'_>) -> bool {
         is_every(offer.arch) || is_every(by.arch) || offer.arch == by.arch || wanted.arch.is_some()
     }
 
-    fn is_satisfied(&self, by: &Offer<'_>, group: &[Requirement<'_>]) -> bool {
-        let scheme = self.input.offers.scheme;
-        group.iter().any(|wanted| {
-            let chosen = self.provided.get(wanted.name).into_iter().flatten().filter_map(|place| self.input.offers.at(*place));
-            let mut chosen = chosen.filter(|offer| self.reaches(offer, by, wanted));
-            chosen.any(|offer| self.satisfies(offer, wanted))
-                || self.input.installed.iter().any(|there| there.name == wanted.name && wanted.admits(scheme, Some(there.version)))
-        })
+    /// Whether a need is satisfied; remembers by which of the chosen.
+    fn is_satisfied(&mut self, place: usize, by: &Offer<'_>, group: &[Requirement<'_>]) -> bool {
+        let offers = self.input.offers;
+        for wanted in group {
+            let found = self.provided.get(wanted.name).into_iter().flatten().copied().find(|found| {
+                offers.at(*found).is_some_and(|offer| self.reaches(offer, by, wanted) && offers.satisfies(offer, wanted))
+            });
+            if let Some(found) = found {
+                self.edges.insert((place, found));
+                return true;
+            }
+            if self.input.installed.iter().any(|there| there.name == wanted.name && wanted.admits(offers.scheme, Some(there.version))) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Brings newer versions of what hosts have and the chosen will not stand;
+    /// false where nothing came of it.
+    fn renew(&mut self) -> bool {
+        let offers = self.input.offers;
+        let fresh: Vec<usize> = self.chosen.keys().copied().filter(|place| !self.looked_at.contains(place)).collect();
+        for place in &fresh {
+            self.looked_at.insert(*place);
+            let Some(by) = offers.at(*place) else { continue };
+            for clash in &by.conflicts {
+                let there = self.input.installed.iter().find(|there| there.name == clash.name && there.name != by.name && clash.admits(offers.scheme, Some(there.version)));
+                let Some(there) = there else { continue };
+                let escapes = |offer: &Offer<'_>| !clash.admits(offers.scheme, Some(offer.version));
+                if self.provided.get(clash.name).into_iter().flatten().filter_map(|known| offers.at(*known)).any(|known| known.name == clash.name && escapes(known)) {
+                    continue;
+                }
+                let newest = offers.named(clash.name).filter(|(_, offer)| escapes(offer) && self.wanted_arch(offer) && self.reaches(offer, by, clash));
+                match newest.max_by(|left, right| offers.better(left.1, right.1).then_with(|| right.0.cmp(&left.0))) {
+                    Some((found, _)) => self.take(found, Purpose::Dependency, format!("{} {} does not stand {clash}, and hosts have {}", by.name, by.version, there.version)),
+                    None => super::note(&mut self.problems, conflicts::removes(by, clash, there)),
+                }
+            }
+        }
+        !self.queue.is_empty()
     }
 
     /// The best offer with the name itself.
@@ -148,7 +181,7 @@ impl<'o> Walk<'_, 'o> {
         let offers = self.input.offers;
         let mut best: BTreeMap<&'o str, usize> = BTreeMap::new();
         for (place, offer) in offers.providing(wanted.name) {
-            if !self.satisfies(offer, wanted) || !self.wanted_arch(offer) || !self.reaches(offer, by, wanted) {
+            if !offers.satisfies(offer, wanted) || !self.wanted_arch(offer) || !self.reaches(offer, by, wanted) {
                 continue;
             }
             let known = best.entry(offer.name).or_insert(place);
@@ -162,11 +195,12 @@ impl<'o> Walk<'_, 'o> {
     /// Follows a need that leaves no choice; false where it does.
     fn simple(&mut self, place: usize, group: usize) -> bool {
         let Some((by, alternatives)) = self.group(place, group) else { return true };
-        if self.is_satisfied(by, alternatives) {
+        if self.is_satisfied(place, by, alternatives) {
             return true;
         }
         let [wanted] = alternatives else { return false };
         let Some(found) = self.real(by, wanted) else { return false };
+        self.edges.insert((place, found));
         self.take(found, Purpose::Dependency, format!("{} {} needs {wanted}", by.name, by.version));
         true
     }
@@ -174,11 +208,12 @@ impl<'o> Walk<'_, 'o> {
     /// Decides a need that leaves a choice, or says that it cannot.
     fn choose(&mut self, place: usize, group: usize) {
         let Some((by, alternatives)) = self.group(place, group) else { return };
-        if self.is_satisfied(by, alternatives) {
+        if self.is_satisfied(place, by, alternatives) {
             return;
         }
         let text = alternatives.iter().map(ToString::to_string).collect::<Vec<_>>().join(" | ");
         if let Some((wanted, found)) = alternatives.iter().find_map(|wanted| Some((wanted, self.real(by, wanted)?))) {
+            self.edges.insert((place, found));
             self.take(found, Purpose::Dependency, format!("{} {} needs {text}; {} is the first of these on offer", by.name, by.version, wanted.name));
             return;
         }
@@ -188,6 +223,7 @@ impl<'o> Walk<'_, 'o> {
         }
         let problem = match candidates.iter().next() {
             Some((name, found)) if candidates.len() == 1 => {
+                self.edges.insert((place, *found));
                 self.take(*found, Purpose::Dependency, format!("{} {} needs {text}, which only {name} provides", by.name, by.version));
                 return;
             }

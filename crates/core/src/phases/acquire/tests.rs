@@ -32,6 +32,7 @@ fn offer(name: &'static str, version: &'static str, needs: &[&'static str]) -> O
         repository: 0,
         needs: needs.iter().map(|group| group.split(" | ").map(requirement).collect()).collect(),
         provides: Vec::new(),
+        conflicts: Vec::new(),
     }
 }
 
@@ -135,6 +136,65 @@ fn a_choice_that_no_rule_makes_is_not_made() {
     assert_eq!(codes(&named), ["E-UNMET"], "what is asked for by name makes the choice");
     let nothing = ask(&all(true), &[Pick { name: "typo", version: None }], &[]);
     assert_eq!(codes(&nothing), ["E-NOT-OFFERED"]);
+}
+
+#[test]
+fn conflicts_are_told_and_what_hosts_have_is_renewed() {
+    let against = |mut offer: Offer<'static>, names: &[&'static str]| {
+        offer.conflicts = names.iter().map(|name| requirement(name)).collect();
+        offer
+    };
+    let named = |name| Pick { name, version: None };
+    // Two that exclude each other, both asked for: a repository may hold both.
+    let all = || vec![against(offer("a", "1", &[]), &["b", "a"]), offer("b", "1", &[]), offer("c", "1", &["a", "b"])];
+    let both = ask(&offers(all()), &[A[0], named("b")], &[]);
+    assert_eq!((names(&both).len(), codes(&both)), (2, vec!["W-CONFLICT"]));
+    assert_eq!(both.problems[0].text, "a 1 cannot be installed beside b, and b 1 is among what was chosen");
+    // One that needs both can be installed nowhere.
+    let torn = ask(&offers(all()), &[named("c")], &[]);
+    assert_eq!((codes(&torn), torn.problems[0].place.as_str(), torn.complete()), (vec!["E-CONFLICT"], "c", false));
+    // By what it provides as well.
+    let mut provider = offer("d", "1", &[]);
+    provider.provides = vec![requirement("b")];
+    let virtual_one = ask(&offers(vec![against(offer("a", "1", &["d"]), &["b"]), provider]), A, &[]);
+    assert_eq!(codes(&virtual_one), ["E-CONFLICT"]);
+    // What it breaks on hosts comes along in a version that escapes, with what that needs.
+    let all = |versions: &[&'static str]| {
+        let mut all = vec![against(offer("a", "2", &[]), &["b << 2"]), offer("c", "1", &[])];
+        all.extend(versions.iter().map(|version| offer("b", version, &["c"])));
+        offers(all)
+    };
+    let there = [Installed { name: "b", version: "1" }];
+    let renewed = ask(&all(&["1", "2", "3"]), A, &there);
+    assert_eq!((names(&renewed), codes(&renewed)), (vec!["a 2".to_owned(), "b 3".to_owned(), "c 1".to_owned()], vec![]));
+    assert_eq!(renewed.artefacts[1].because[0].text, "a 2 does not stand b (<< 2), and hosts have 1; main offers it");
+    assert_eq!(codes(&ask(&all(&["1"]), A, &there)), ["W-CONFLICT"], "apt would remove it");
+    assert_eq!(names(&ask(&all(&["3"]), A, &[])), ["a 2"], "nothing is there to renew");
+    // An older version beside a newer one that escapes is no conflict.
+    let old = Pick { name: "b", version: Some("1") };
+    assert_eq!(codes(&ask(&all(&["1", "2"]), &[A[0], old, named("b")], &[])), Vec::<&str>::new());
+    assert_eq!(codes(&ask(&all(&["1", "2"]), &[A[0], old], &[])), ["W-CONFLICT"]);
+}
+
+#[test]
+fn a_package_named_exactly_is_one_file() {
+    let mut elsewhere = offer("a", "1", &[]);
+    elsewhere.repository = 1;
+    let mut other = offer("b", "1", &[]);
+    (other.repository, other.sha256) = (1, digest("b", "other"));
+    let offers = offers(vec![offer("a", "1", &[]), elsewhere, offer("b", "1", &[]), other]);
+    let find = |name: &str, version: &str, repository: Option<&str>, sha256: Option<&str>| {
+        exactly(&offers, &Exact { name, version, arch: "amd64", repository, sha256 }).map(|found| found.decision.repository).map_err(|problem| problem.code)
+    };
+    assert_eq!(find("a", "1", None, None), Ok("main".into()));
+    assert_eq!(find("a", "1", Some("backports"), None), Ok("backports".into()));
+    for (name, version, repository) in [("a", "1", Some("third")), ("a", "2", None), ("x", "1", None)] {
+        assert_eq!(find(name, version, repository, None), Err("E-NOT-OFFERED".into()));
+    }
+    assert_eq!(find("b", "1", Some("main"), None), Err("E-OTHER-BYTES".into()), "a repository that is named does not make two contents one");
+    assert_eq!(find("b", "1", Some("main"), Some(digest("b", "1"))), Ok("main".into()));
+    assert_eq!(find("b", "1", Some("main"), Some(digest("b", "other"))), Err("E-NOT-OFFERED".into()));
+    assert_eq!(find("a", "1", None, Some(digest("b", "1"))), Err("E-OTHER-BYTES".into()));
 }
 
 proptest! {

@@ -134,6 +134,7 @@ pub fn offers<'a>(place: &str, text: &'a str, repository: usize, out: &mut Vec<O
                 repository,
                 needs: relation::requirements(&[record.relations.pre_depends, record.relations.depends]),
                 provides: relation::requirements(&[record.relations.provides]).into_iter().flatten().collect(),
+                conflicts: relation::requirements(&[record.relations.conflicts, record.relations.breaks]).into_iter().flatten().collect(),
             }),
             None => {
                 unproven += 1;

@@ -11,7 +11,9 @@ use plimsoll_core::model::problem::Problem;
 
 /// Largest head of a file that is looked at: lead and both headers.
 pub const HEAD: usize = 64 << 20;
-const LEAD: usize = 96;
+/// The first bytes of every rpm.
+pub const START: [u8; 4] = [0xed, 0xab, 0xee, 0xdb];
+pub(super) const LEAD: usize = 96;
 const MAGIC: &[u8] = &[0x8e, 0xad, 0xe8, 0x01];
 /// Tags of OpenPGP signatures over the header proper.
 ///
@@ -44,7 +46,7 @@ pub struct RpmFile<'a> {
 /// headers.
 pub fn read<'a>(place: &str, head: &'a [u8]) -> Result<RpmFile<'a>, Problem> {
     let refuse = |text: &str| Problem::new("E-FORMAT", place, text, "give a package that `rpm -qp --info` reads");
-    if !head.starts_with(&[0xed, 0xab, 0xee, 0xdb]) {
+    if !head.starts_with(&START) {
         return Err(refuse("does not start like an rpm"));
     }
     let first = section(head, LEAD).ok_or_else(|| refuse("is cut within its signatures"))?;
@@ -62,13 +64,13 @@ pub fn read<'a>(place: &str, head: &'a [u8]) -> Result<RpmFile<'a>, Problem> {
 }
 
 /// One header with its magic.
-struct Section<'a> {
+pub(super) struct Section<'a> {
     index: &'a [u8],
     data: &'a [u8],
-    end: usize,
+    pub(super) end: usize,
 }
 
-fn section(bytes: &[u8], start: usize) -> Option<Section<'_>> {
+pub(super) fn section(bytes: &[u8], start: usize) -> Option<Section<'_>> {
     let whole = bytes.get(start..)?;
     if !whole.starts_with(MAGIC) {
         return None;
@@ -87,6 +89,32 @@ impl<'a> Section<'a> {
         let entry = self.index.chunks_exact(16).find(|entry| number(entry, 0) == Some(tag))?;
         let rest = self.data.get(number(entry, 8)? as usize..)?;
         if number(entry, 4)? == BINARY { rest.get(..number(entry, 12)? as usize) } else { Some(rest) }
+    }
+
+    fn entry(&self, tag: u32) -> Option<(u32, &'a [u8], usize)> {
+        let entry = self.index.chunks_exact(16).find(|entry| number(entry, 0) == Some(tag))?;
+        Some((number(entry, 4)?, self.data.get(number(entry, 8)? as usize..)?, number(entry, 12)? as usize))
+    }
+
+    /// The strings of a tag, at most as many as `limit`; none where it is
+    /// absent. Of texts in several languages the first is the untranslated one.
+    pub(super) fn strings(&self, tag: u32, limit: usize) -> Vec<String> {
+        const STRINGS: [u32; 3] = [6, 8, 9];
+        let Some((_, data, count)) = self.entry(tag).filter(|(kind, ..)| STRINGS.contains(kind)) else { return Vec::new() };
+        data.split(|byte| *byte == 0).take(count.min(limit)).map(|text| String::from_utf8_lossy(text).into_owned()).collect()
+    }
+
+    /// The whole numbers of a tag of 16, 32 or 64 bits.
+    pub(super) fn numbers(&self, tag: u32, limit: usize) -> Vec<u64> {
+        let Some((kind, data, count)) = self.entry(tag) else { return Vec::new() };
+        let width = match kind {
+            3 => 2,
+            4 => 4,
+            5 => 8,
+            _ => return Vec::new(),
+        };
+        let value = |bytes: &[u8]| bytes.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+        data.chunks_exact(width).take(count.min(limit)).map(value).collect()
     }
 }
 

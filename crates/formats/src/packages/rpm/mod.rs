@@ -8,6 +8,7 @@
 pub mod file;
 pub mod header;
 pub mod ndb;
+pub mod primary;
 pub mod sqlite;
 
 use super::{control, purl};

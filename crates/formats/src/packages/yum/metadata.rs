@@ -105,6 +105,8 @@ pub struct PrimaryPackage {
     pub requires: Vec<Entry>,
     /// What it stands for, files that others may ask for among it.
     pub provides: Vec<Entry>,
+    /// What must not be there beside it.
+    pub conflicts: Vec<Entry>,
 }
 
 /// One capability: a name, and a range of versions where one is stated.
@@ -174,6 +176,7 @@ pub fn primary(
             let list = match path.get(3).map(String::as_str) {
                 Some("requires") => &mut current.requires,
                 Some("provides") => &mut current.provides,
+                Some("conflicts") => &mut current.conflicts,
                 _ => return,
             };
             if list.len() < ENTRY_LIMIT

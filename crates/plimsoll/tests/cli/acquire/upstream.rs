@@ -137,17 +137,25 @@ impl Upstream {
 
     /// Writes and signs the index of everything in the pool.
     pub fn publish(&self, key: &str, date: &str, more: &str) {
+        self.suite(key, "stable", date, more, &|_| true);
+    }
+
+    /// Writes and signs the index of some files of the pool, by their names.
+    pub fn suite(&self, key: &str, suite: &str, date: &str, more: &str, takes: &dyn Fn(&str) -> bool) {
         let mut packages = String::new();
         let mut files: Vec<PathBuf> = std::fs::read_dir(self.www("debian/pool")).expect("a pool").map(|entry| entry.expect("an entry").path()).collect();
         files.sort();
         for file in files {
+            let name = file.file_name().and_then(|name| name.to_str()).expect("a name");
+            if !takes(name) {
+                continue;
+            }
             let bytes = std::fs::read(&file).expect("a package");
             let control = run(Command::new("dpkg-deb").args(["--field", &text(&file)])).stdout;
             packages.push_str(&String::from_utf8(control).expect("a control file"));
-            let name = file.file_name().and_then(|name| name.to_str()).expect("a name");
             packages.push_str(&format!("Filename: pool/{name}\nSize: {}\nMD5sum: {}\nSHA256: {}\n\n", bytes.len(), "0".repeat(32), digest(&bytes)));
         }
-        self.index(key, "stable", date, more, packages.as_bytes());
+        self.index(key, suite, date, more, packages.as_bytes());
     }
 
     /// Writes and signs this index.
@@ -156,7 +164,12 @@ impl Upstream {
         let plain = suite_folder.join("main/binary-amd64/Packages");
         put(&plain, packages);
         run(Command::new("gzip").args(["-nkf", &text(&plain)]));
-        let mut release = format!("Origin: Test\nLabel: Test\nSuite: {suite}\nCodename: {suite}\nDate: {date}\n{more}Architectures: amd64\nComponents: main\nAcquire-By-Hash: yes\nSHA256:\n");
+        // A security suite is named as Debian names it.
+        let named = match suite.strip_suffix("-security") {
+            Some(_) => format!("Origin: Debian\nLabel: Debian-Security\nSuite: oldstable-security\nVersion: 12\nCodename: {suite}\n"),
+            None => format!("Origin: Test\nLabel: Test\nSuite: {suite}\nCodename: {suite}\n"),
+        };
+        let mut release = format!("{named}Date: {date}\n{more}Architectures: amd64\nComponents: main\nAcquire-By-Hash: yes\nSHA256:\n");
         for name in ["Packages", "Packages.gz"] {
             let bytes = std::fs::read(plain.with_file_name(name)).expect("an index");
             release.push_str(&format!(" {} {} main/binary-amd64/{name}\n", digest(&bytes), bytes.len()));
@@ -202,6 +215,33 @@ impl AptRoot {
             text(root)
         ));
         Self { folder }
+    }
+
+    /// Makes it a Debian 12 that has these packages: name, version, relations.
+    pub fn has(&self, packages: &[(&str, &str, &str)]) {
+        let root = self.folder.path();
+        put(&root.join("etc/os-release"), "ID=debian\nVERSION_ID=\"12\"\nVERSION_CODENAME=bookworm\nPRETTY_NAME=\"Debian GNU/Linux 12\"\n");
+        let status = packages.iter().map(|(name, version, more)| {
+            format!("Package: {name}\nStatus: install ok installed\nMaintainer: A <a@example.org>\nArchitecture: amd64\nVersion: {version}\n{more}Description: {name}\n\n")
+        });
+        put(&root.join("var/lib/dpkg/status"), status.collect::<String>());
+        put(&root.join("var/lib/dpkg/arch"), "amd64\n");
+    }
+
+    /// What `plimsoll scan` says of it, in a file of the publisher's folder.
+    pub fn scan(&self, upstream: &Upstream) -> String {
+        let scan = crate::sandbox::plimsoll(&["scan", "--root", &text(self.folder.path()), "--format", "json"]);
+        scan.finished();
+        let file = upstream.at(&format!("scan-{}.json", digest(scan.out.as_bytes())));
+        put(&file, &scan.out);
+        text(&file)
+    }
+
+    /// Runs `apt-cache`.
+    pub fn cache(&self, words: &[&str]) -> String {
+        let mut command = Command::new("apt-cache");
+        let output = run(command.env("APT_CONFIG", self.folder.path().join("apt.conf")).env("LC_ALL", "C").args(words));
+        String::from_utf8(output.stdout).expect("text")
     }
 
     pub fn apt(&self, words: &[&str]) -> Output {
