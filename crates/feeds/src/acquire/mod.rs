@@ -108,6 +108,12 @@ impl Verified {
     }
 }
 
+/// What kind of metadata a file of `repodata` is, by its name without a digest:
+/// one of those that sets carry along.
+pub fn metadata_kind(name: &str) -> &'static str {
+    yum::EXTRAS.into_iter().find(|kind| name.starts_with(kind)).unwrap_or("updateinfo")
+}
+
 /// Reads a suite of apt.
 ///
 /// # Errors

@@ -16,8 +16,9 @@ use plimsoll_formats::packages::yum::{self, Metadata, PrimaryPackage};
 use plimsoll_formats::protocol::digest;
 
 /// Metadata that hosts want besides the list of packages: which update fixes
-/// what, and which module streams there are.
-const EXTRAS: [&str; 2] = ["updateinfo", "modules"];
+/// what, which module streams there are, and every file of every package, since
+/// packages may need any of them.
+pub(super) const EXTRAS: [&str; 3] = ["updateinfo", "modules", "filelists"];
 
 /// Packages of a repository, and their versions as the rest of Plimsoll writes
 /// them.

@@ -65,8 +65,7 @@ pub(super) fn add(trees: &mut Vec<DraftTree>, source: &Source, entries: Vec<Entr
         let name = path.rsplit('/').next().unwrap_or_default();
         // createrepo's own digest before the name goes; ours is put there.
         let name = name.split_once('-').filter(|(digest, _)| digest.len() >= 32).map_or(name, |(_, rest)| rest);
-        let kind = if name.starts_with("modules") { "modules" } else { "updateinfo" };
-        (kind.to_owned(), name.to_owned(), bytes.clone())
+        (acquire::metadata_kind(name).to_owned(), name.to_owned(), bytes.clone())
     });
     let publisher = source.verified.publisher.clone();
     // apt takes the part before a slash (`buster/updates`) for the suite's name.
@@ -177,8 +176,7 @@ pub(super) fn carry(
                     let text = index::text(path, &bytes)?;
                     records.extend(yum::elements(path, &text, &digests)?.into_iter().map(|(digest, element)| (digest, element.to_owned())));
                 } else if let Some((_, name)) = inner.strip_prefix("repodata/").and_then(|name| name.split_once('-')) {
-                    let kind = if name.starts_with("modules") { "modules" } else { "updateinfo" };
-                    extras.push((kind.to_owned(), name.to_owned(), load(path)?));
+                    extras.push((acquire::metadata_kind(name).to_owned(), name.to_owned(), load(path)?));
                 }
             }
         }

@@ -32,6 +32,11 @@ pub fn run(command: &mut Command) -> Output {
     output
 }
 
+fn md5(file: &Path) -> String {
+    let said = run(Command::new("md5sum").arg(file)).stdout;
+    String::from_utf8(said).expect("text").split(' ').next().expect("a digest").to_owned()
+}
+
 /// Content that the server gives instead of a file; none is a 404.
 type Lies = Arc<Mutex<BTreeMap<String, Option<Vec<u8>>>>>;
 
@@ -153,7 +158,7 @@ impl Upstream {
             let bytes = std::fs::read(&file).expect("a package");
             let control = run(Command::new("dpkg-deb").args(["--field", &text(&file)])).stdout;
             packages.push_str(&String::from_utf8(control).expect("a control file"));
-            packages.push_str(&format!("Filename: pool/{name}\nSize: {}\nMD5sum: {}\nSHA256: {}\n\n", bytes.len(), "0".repeat(32), digest(&bytes)));
+            packages.push_str(&format!("Filename: pool/{name}\nSize: {}\nMD5sum: {}\nSHA256: {}\n\n", bytes.len(), md5(&file), digest(&bytes)));
         }
         self.index(key, suite, date, more, packages.as_bytes());
     }
@@ -211,7 +216,7 @@ impl AptRoot {
         put(&root.join("etc/apt/sources.list"), sources);
         put(&root.join("var/lib/dpkg/status"), "");
         put(&root.join("apt.conf"), format!(
-            "Dir \"{}\";\nDir::State::status \"{0}/var/lib/dpkg/status\";\nDir::Etc::parts \"/nonexistent\";\nDir::Etc::main \"/nonexistent\";\nAPT::Architecture \"amd64\";\nAPT::Architectures {{ \"amd64\"; }};\nAPT::Sandbox::User \"root\";\nAcquire::Languages \"none\";\n",
+            "Dir \"{}\";\nDir::State::status \"{0}/var/lib/dpkg/status\";\nDir::Etc::parts \"{0}/etc/apt/apt.conf.d\";\nDir::Etc::main \"{0}/etc/apt/none\";\nAPT::Architecture \"amd64\";\nAPT::Architectures {{ \"amd64\"; }};\nAPT::Sandbox::User \"root\";\nAcquire::Languages \"none\";\n",
             text(root)
         ));
         Self { folder }
