@@ -205,7 +205,7 @@ fn may_sign(binding: &Signature) -> bool {
     !stated || binding.key_flags().sign()
 }
 
-fn expired(key: &(impl KeyDetails + VerifyingKey), binding: &Signature, now: u32) -> Option<String> {
+fn expired(key: &impl VerifyingKey, binding: &Signature, now: u32) -> Option<String> {
     let created = key.created_at().as_secs();
     if created > now {
         return Some(format!("was made in the future, on {}", day(created)));

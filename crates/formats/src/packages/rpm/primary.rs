@@ -2,7 +2,7 @@
 //!
 //! Source: createrepo_c, which the tests hold this against. One difference is
 //! meant: every file is listed and not only those of a few folders, because a
-//! set has no `filelists.xml` and other packages may need any of them.
+//! set's own packages have no `filelists.xml`, and others may need any of them.
 
 use super::file::{LEAD, RpmFile, Section, section};
 use plimsoll_core::model::problem::Problem;

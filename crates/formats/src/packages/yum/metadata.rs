@@ -166,10 +166,8 @@ pub fn primary(
                 sink(package);
             }
         }
-        (4, Node::Close("file", text)) => {
-            if current.provides.len() < ENTRY_LIMIT {
-                current.provides.push(Entry { name: text.to_owned(), ..Entry::default() });
-            }
+        (4, Node::Close("file", text)) if current.provides.len() < ENTRY_LIMIT => {
+            current.provides.push(Entry { name: text.to_owned(), ..Entry::default() });
         }
         (3 | 4, node) => take(&mut current, node),
         (5, Node::Open("entry", start)) => {
