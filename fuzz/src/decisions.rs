@@ -2,6 +2,7 @@
 //! configuration of feeds.
 
 use plimsoll_feeds::catalogue::Catalogue;
+use plimsoll_feeds::repositories::Repositories;
 use plimsoll_feeds::fetch::NetworkOptions;
 use plimsoll_feeds::fetch::additions::Additions;
 use plimsoll_formats::advisory_db::read::Database;
@@ -38,6 +39,14 @@ pub fn feeds_sources_toml(data: &[u8]) {
             let parts = entry.path.split('/');
             assert!(!entry.path.starts_with('/') && parts.clone().all(|part| part != ".."), "{}", entry.path);
         }
+    }
+}
+
+/// Reads an operator's repositories.
+pub fn feeds_repositories_toml(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(repositories) = Repositories::parse("fuzz", text) {
+        assert!(repositories.urls().iter().all(|url| url.username().is_empty() && url.host().is_some()));
     }
 }
 

@@ -7,7 +7,9 @@ use plimsoll_formats::packages::apt::preferences::{self, Candidate};
 use plimsoll_formats::packages::apt::release::{self, Release};
 use plimsoll_formats::packages::apt::{index, sources};
 use plimsoll_formats::packages::rpm::{self, header, ndb, sqlite};
-use plimsoll_formats::packages::{alpine, control, dpkg, os_release, pacman, yum};
+use plimsoll_formats::frozen_set::FrozenSet;
+use plimsoll_formats::openpgp::Keyring;
+use plimsoll_formats::packages::{alpine, control, deb, dpkg, os_release, pacman, yum};
 
 /// Reads apk's installed database, index and repositories.
 pub fn apk_installed(data: &[u8]) {
@@ -26,6 +28,16 @@ pub fn apt_packages(data: &[u8]) {
     let _ = index::records("fuzz", &text, &mut |record| {
         black_box(record);
     });
+    let mut offers = Vec::new();
+    let _ = index::offers("fuzz", &text, 0, &mut offers);
+    let wanted = offers.iter().map(|offer| offer.sha256).collect();
+    for (digest, stanza) in index::stanzas(&text, &wanted) {
+        // What was copied is read as what was meant, and no second record hides in it.
+        let moved = index::moved(stanza, "pool/x.deb");
+        let mut again = Vec::new();
+        let _ = index::offers("fuzz", &moved, 0, &mut again);
+        assert!(again.len() <= 1 && again.iter().all(|offer| offer.sha256 == digest && offer.path == "pool/x.deb"));
+    }
 }
 
 /// Reads pins of apt and matches with them.
@@ -50,6 +62,10 @@ pub fn apt_preferences(data: &[u8]) {
 /// Reads Release and InRelease files.
 pub fn apt_release(data: &[u8]) {
     let _ = release::parse("fuzz", data);
+    let Ok((text, _)) = control::text("fuzz", data) else { return };
+    if let Ok(contents) = release::contents("fuzz", &text) {
+        assert!(contents.files.keys().all(|path| !path.split('/').any(|part| part == "..")));
+    }
 }
 
 /// Reads sources of apt in both forms.
@@ -119,4 +135,41 @@ pub fn updateinfo(data: &[u8]) {
     let _ = plimsoll_formats::packages::yum::updateinfo("fuzz", data, &stream, Some("repo"), &mut |fact| {
         drop(black_box(fact));
     });
+}
+
+/// Reads `.deb` files.
+pub fn deb(data: &[u8]) {
+    let _ = deb::read("fuzz", data);
+}
+
+/// Reads `.rpm` files; what is written of one for an index reads back as the
+/// same package.
+pub fn rpm_file(data: &[u8]) {
+    let Ok(file) = rpm::file::read("fuzz", data) else { return };
+    assert!(file.payload <= data.len());
+    let Ok(element) = rpm::primary::element("fuzz", data, &file, &"a".repeat(64), 1, "pool/x.rpm") else { return };
+    let mut read = Vec::new();
+    let text = format!("<metadata>{element}</metadata>");
+    let reading = yum::primary("fuzz", text.as_bytes(), &mut |package| read.push(package.evr()));
+    assert!(reading.is_ok() && read == [file.package.evr()], "{text}");
+}
+
+/// Reads keyrings, and verifies with them what follows after an empty line of
+/// three dashes; random bytes must never count as signed.
+pub fn openpgp(data: &[u8]) {
+    let at = data.windows(5).position(|window| window == b"\n---\n").unwrap_or(data.len());
+    let (ring, rest) = data.split_at(at);
+    let Ok(keyring) = Keyring::read("fuzz", ring) else { return };
+    let rest = rest.get(5..).unwrap_or_default();
+    let now = jiff::Timestamp::UNIX_EPOCH;
+    // Every key was made after 1970, so that nothing may ever pass.
+    assert!(keyring.verify_clear("fuzz", rest, now).is_err());
+    assert!(keyring.verify_detached("fuzz", b"text", rest, now).is_err());
+}
+
+/// Reads the description of a frozen set.
+pub fn frozen_set(data: &[u8]) {
+    if let Ok((set, _)) = FrozenSet::read("fuzz", data) {
+        assert!(set.files.keys().all(|path| !path.starts_with('/') && !path.split('/').any(|part| part == "..")));
+    }
 }

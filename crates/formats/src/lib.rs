@@ -10,9 +10,12 @@ pub mod advisories;
 pub mod advisory_db;
 pub mod bounded;
 pub mod components;
+pub mod frozen_set;
 #[cfg(test)]
 mod hostile_tests;
 mod lenient;
+#[cfg(feature = "openpgp")]
+pub mod openpgp;
 pub mod packages;
 pub mod policy;
 pub mod protocol;

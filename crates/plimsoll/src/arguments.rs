@@ -1,9 +1,11 @@
 //! The words of the command line.
 
+mod acquire;
 mod fleet;
 mod lab;
 mod server;
 
+pub use acquire::{AcquireCommand, Export, Freeze, ImportSet, Key, Set, Sweep, VerifySet, What};
 pub use fleet::{Agent, Collect, Import, ListFormat, Remote, Rows};
 pub use lab::Lab;
 pub use server::{Backup, EvidenceCommand, Kept, PersonCommand, Restore, RootCommand, RootInit, Serve, Up};
@@ -54,6 +56,9 @@ pub enum Command {
     /// The advisory database
     #[command(subcommand)]
     Db(Db),
+    /// Artefacts and frozen sets of repositories
+    #[command(subcommand)]
+    Acquire(Box<AcquireCommand>),
     /// The written policy and its presets
     #[command(subcommand)]
     Policy(Policy),

@@ -34,3 +34,8 @@ pub fn cache() -> PathBuf {
 pub fn server() -> PathBuf {
     data_folder().join("server")
 }
+
+/// Artefacts, and what was last seen of each suite.
+pub fn artefacts() -> PathBuf {
+    data_folder().join("artefacts")
+}

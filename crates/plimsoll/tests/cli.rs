@@ -1,5 +1,7 @@
 //! The command line as its users meet it: whole processes, real data.
 
+#[path = "cli/acquire.rs"]
+mod acquire;
 #[path = "cli/answers.rs"]
 mod answers;
 #[path = "cli/certificates.rs"]

@@ -14,6 +14,7 @@
 pub mod alerts;
 pub mod answers;
 pub mod applications;
+pub mod artefacts;
 pub mod backup;
 pub mod change;
 pub mod clients;

@@ -6,9 +6,11 @@
 //! change.
 
 pub mod advisory;
+pub mod artefact;
 pub mod assignment;
 pub mod because;
 pub mod component;
+pub mod dependency;
 pub mod deployment_package;
 pub mod finding;
 pub mod host;

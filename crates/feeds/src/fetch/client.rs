@@ -10,7 +10,7 @@ use plimsoll_core::model::problem::{Problem, printable};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig};
 use ureq::unversioned::transport::DefaultConnector;
 use url::Url;
@@ -59,6 +59,9 @@ pub struct NetworkLimits {
     pub pause: Duration,
     /// Longest `Retry-After` that is waited for.
     pub longest_pause: Duration,
+    /// Most bytes a second over all connections of a run; none leaves it to
+    /// the line.
+    pub most_rate: Option<u64>,
 }
 
 impl Default for NetworkLimits {
@@ -74,6 +77,7 @@ impl Default for NetworkLimits {
             retries: 3,
             pause: Duration::from_secs(1),
             longest_pause: Duration::from_secs(120),
+            most_rate: None,
         }
     }
 }
@@ -183,6 +187,7 @@ pub(crate) struct Client {
     host_mirrors: BTreeMap<String, Url>,
     allow_hosts: BTreeSet<String>,
     pub(crate) limits: NetworkLimits,
+    pace: Mutex<Option<Instant>>,
     /// Hosts that could not be reached at all in this run: one time-out for
     /// each of sixty sources helps nobody.
     unreachable: Mutex<BTreeSet<String>>,
@@ -229,6 +234,7 @@ impl Client {
             host_mirrors,
             allow_hosts,
             limits: options.limits,
+            pace: Mutex::default(),
             unreachable: Mutex::default(),
         })
     }
@@ -303,6 +309,18 @@ impl Client {
         let response = request.call().map_err(|error| failure(url, error))?;
         let (parts, body) = response.into_parts();
         Ok(Reply { status: parts.status.as_u16(), url: url.clone(), headers: parts.headers, body })
+    }
+
+    /// How long to wait after so many bytes, so that all connections together
+    /// stay below the greatest rate.
+    pub(crate) fn breath(&self, bytes: u64) -> Option<Duration> {
+        let rate = self.limits.most_rate.filter(|rate| *rate > 0)?;
+        let now = Instant::now();
+        let mut free_at = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        let from = free_at.filter(|at| *at > now).unwrap_or(now);
+        let until = from + Duration::from_secs_f64(bytes as f64 / rate as f64);
+        *free_at = Some(until);
+        Some(until - now)
     }
 
     /// Remembers that a host cannot be reached at all.

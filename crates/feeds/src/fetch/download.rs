@@ -187,7 +187,7 @@ fn attempt(client: &Client, request: &Request<'_>, wire: &mut u64, answered: &mu
 /// Text is sent compressed; what is compressed already is sent as it is.
 fn accepted(target: &Path) -> &'static str {
     match target.extension().and_then(|extension| extension.to_str()) {
-        Some("gz" | "xz" | "zip" | "zst" | "bz2") => "identity",
+        Some("gz" | "xz" | "zip" | "zst" | "bz2" | "deb" | "rpm") => "identity",
         _ => "gzip",
     }
 }
@@ -359,6 +359,11 @@ fn pour(
         }
         file.write_all(bytes).map_err(disk)?;
         request.progress.bytes(request.source, done, total);
+        if let Some(wait) = client.breath(count as u64) {
+            sleep(wait, request.cancel).map_err(Failure::fatal)?;
+            // Waiting on purpose is no slow line.
+            rate.pause(wait);
+        }
         if let Some(slow) = rate.too_slow(count as u64, &client.limits) {
             return Err(Failure::passing(Problem::new(
                 "E-SLOW",
@@ -381,6 +386,10 @@ struct Rate {
 impl Rate {
     fn new() -> Self {
         Self { since: Instant::now(), bytes: 0 }
+    }
+
+    fn pause(&mut self, wait: Duration) {
+        self.since += wait;
     }
 
     /// The rate, where a period has passed and it was below the least.

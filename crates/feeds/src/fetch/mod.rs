@@ -8,19 +8,23 @@
 //! ```
 //!
 //! One failing source never stops the others, and its last good file stays in
-//! use. What is not done: OpenPGP signatures are not verified (see
-//! [`integrity`]), and nothing walks the paged NVD API.
+//! use. What is not done: OpenPGP signatures of sources are not verified (see
+//! [`integrity`]), and nothing walks the paged NVD API. [`Files`] fetches what
+//! [`crate::acquire`] asks for, whose signatures are.
 
 mod address;
 pub mod additions;
 mod client;
 mod csaf;
 mod download;
+mod files;
 pub mod integrity;
 mod one;
 mod progress;
 
 pub use address::inward;
+pub(crate) use address::shown;
+pub use files::{Exact, Files, below};
 pub use client::{NetworkLimits, NetworkOptions, ProxySettings, roots};
 pub use plimsoll_core::phases::monitor::Measured;
 pub use progress::{Progress, Silent};

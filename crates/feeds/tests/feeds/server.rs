@@ -198,6 +198,7 @@ pub fn network() -> NetworkOptions {
             retries: 2,
             pause: Duration::from_millis(10),
             longest_pause: Duration::from_secs(3),
+            most_rate: None,
         },
         ..NetworkOptions::default()
     }

@@ -6,11 +6,13 @@
 pub mod alpine;
 pub mod apt;
 pub mod control;
+pub mod deb;
 pub mod dpkg;
 pub mod ini;
 pub mod os_release;
 pub mod pacman;
 pub mod purl;
+pub mod relation;
 pub mod rpm;
 pub mod yum;
 

@@ -5,7 +5,7 @@
 //! show` sizes and digests. None needs rights or a lock. Reading the lists
 //! ourselves would cost more of our own time than the rest of a scan.
 
-use super::relation::order;
+use plimsoll_formats::packages::relation::order;
 use super::simulate::{self, Change};
 use super::updates::{Pending, label, sort};
 use super::{Lists, Repository};

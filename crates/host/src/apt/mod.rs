@@ -6,7 +6,6 @@
 
 pub mod live;
 mod policy;
-mod relation;
 mod resolve;
 pub mod simulate;
 mod universe;

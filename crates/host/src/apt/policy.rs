@@ -7,7 +7,7 @@
 //! itself only.
 
 use super::Repository;
-use super::relation::order;
+use plimsoll_formats::packages::relation::order;
 use super::universe::{Index, PackageId, Universe, VersionId};
 use plimsoll_formats::packages::apt::preferences::{Candidate, Pin, Preference};
 use plimsoll_formats::packages::dpkg::source_of;

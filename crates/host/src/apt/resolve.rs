@@ -12,7 +12,8 @@
 //! (`MarkInstall`), apt-pkg/algorithms.cc (`pkgProblemResolver`).
 
 use super::policy::Policy;
-use super::relation::{Operator, Relation, groups};
+use plimsoll_core::model::dependency::Operator;
+use plimsoll_formats::packages::relation::{Relation, groups};
 use super::universe::{Index, MultiArch, PackageId, Universe, VersionId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

@@ -5,7 +5,8 @@
 //! hundred. So the lists are only cut into paragraphs and indexed by name;
 //! fields are read when a name is first asked for.
 
-use super::relation::{self, Relation, order};
+use plimsoll_core::model::dependency::Operator;
+use plimsoll_formats::packages::relation::{self, Relation, order};
 use plimsoll_core::model::problem::Problem;
 use plimsoll_formats::packages::control::{self, Paragraph};
 use std::collections::hash_map::Entry;
@@ -272,7 +273,7 @@ impl<'a> Universe<'a> {
             let mut provided = Vec::new();
             relation::parse(fields.provides, &mut provided);
             for relation in provided {
-                let version = (relation.operator == relation::Operator::Equal).then_some(relation.version);
+                let version = (relation.operator == Operator::Equal).then_some(relation.version);
                 self.provides.entry(relation.name).or_default().push((id, version));
             }
         }

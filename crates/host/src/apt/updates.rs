@@ -1,7 +1,7 @@
 //! From a plan to updates: origin, security class, sizes, what was held back.
 
 use super::policy::Policy;
-use super::relation::order;
+use plimsoll_formats::packages::relation::order;
 use super::resolve::{Outcome, Plan, Resolver};
 use super::universe::{PackageId, Universe, VersionId};
 use super::{Lists, Repository};

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod acquire;
 mod agent;
 mod basis;
 mod database;
@@ -28,6 +29,7 @@ pub fn run(command: Command, printer: &Printer) -> Result<Outcome, Failure> {
         Command::Explain(arguments) => explain::run(&arguments, printer),
         Command::Diff(arguments) => diff::run(&arguments, printer),
         Command::Db(command) => database::run(command, printer),
+        Command::Acquire(command) => acquire::run(*command, printer),
         Command::Policy(command) => policy::run(command, printer),
         Command::Version(command) => version::run(command, printer),
         Command::Up(arguments) => serve::up(&arguments, printer),

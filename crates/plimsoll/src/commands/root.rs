@@ -29,7 +29,7 @@ fn init(arguments: &RootInit, printer: &Printer) -> Result<Outcome, Failure> {
     let passphrases = if arguments.no_passphrase {
         arguments.person.iter().map(|_| None).collect()
     } else {
-        arguments.person.iter().map(|person| passphrase(person, arguments).map(Some)).collect::<Result<Vec<_>, _>>()?
+        arguments.person.iter().map(|person| passphrase(person, arguments.passphrase_file.as_deref()).map(Some)).collect::<Result<Vec<_>, _>>()?
     };
     let made = make(&arguments.to, &arguments.person, &passphrases, arguments.threshold, arguments.days)?;
     match arguments.format {
@@ -106,7 +106,8 @@ fn failed(path: &Path, error: &std::io::Error) -> Failure {
     Failure::unfinished(Problem::new("E-WRITE", path.display().to_string(), format!("cannot be written: {error}"), next))
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+/// Writes a new file that only its owner reads.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let put = || {
         let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
         file.write_all(bytes)?;
@@ -115,8 +116,9 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     put().map_err(|error| failed(path, &error))
 }
 
-fn passphrase(person: &str, arguments: &RootInit) -> Result<String, Failure> {
-    let text = match &arguments.passphrase_file {
+/// A new passphrase, from a file or asked for twice.
+pub fn passphrase(person: &str, file: Option<&Path>) -> Result<String, Failure> {
+    let text = match file {
         Some(path) => std::fs::read_to_string(path)
             .map(|text| text.trim_end_matches(['\r', '\n']).to_owned())
             .map_err(|error| {

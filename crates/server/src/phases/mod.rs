@@ -2,5 +2,6 @@
 //! what was decided and publishes it. None takes input, so running one twice
 //! is harmless.
 
+pub mod acquire;
 pub mod evaluate;
 pub mod monitor;

@@ -1,5 +1,6 @@
 //! The store on both engines.
 
+mod artefacts;
 mod backups;
 mod changes;
 mod databases;

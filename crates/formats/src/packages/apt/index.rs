@@ -1,9 +1,12 @@
 //! `Packages` indices.
 
-use super::super::control;
+use super::super::{control, relation};
+use super::release::is_sha256;
 use super::super::dpkg::{self, MultiArch, Relations};
 use crate::bounded::{self, Limits};
 use plimsoll_core::model::problem::Problem;
+use plimsoll_core::phases::acquire::Offer;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Problems kept of one index.
 const PROBLEM_LIMIT: usize = 20;
@@ -108,6 +111,91 @@ pub fn records<'a>(place: &str, text: &'a str, sink: &mut dyn FnMut(IndexRecord<
         }
     }
     reading
+}
+
+/// Reads what an index offers for acquisition, in the order of the file.
+///
+/// A record that states no SHA-256, length or path is rejected: its file could
+/// not be verified. `repository` is the place of its repository in the list of
+/// them.
+pub fn offers<'a>(place: &str, text: &'a str, repository: usize, out: &mut Vec<Offer<'a>>) -> IndexReading {
+    let mut unproven = 0;
+    let mut problems = Vec::new();
+    let mut reading = records(place, text, &mut |record| {
+        let proven = record.sha256.filter(|digest| is_sha256(digest)).zip(record.size).filter(|_| is_inside(record.filename));
+        match proven {
+            Some((sha256, size)) => out.push(Offer {
+                name: record.name,
+                version: record.version,
+                arch: record.arch,
+                sha256,
+                size,
+                path: record.filename,
+                repository,
+                needs: relation::requirements(&[record.relations.pre_depends, record.relations.depends]),
+                provides: relation::requirements(&[record.relations.provides]).into_iter().flatten().collect(),
+                conflicts: relation::requirements(&[record.relations.conflicts, record.relations.breaks]).into_iter().flatten().collect(),
+            }),
+            None => {
+                unproven += 1;
+                if problems.len() < PROBLEM_LIMIT {
+                    problems.push(Problem::new(
+                        "E-FORMAT",
+                        format!("{place}:{}", record.line),
+                        "the record states no SHA-256, no length, or a path that leaves the repository",
+                        "ask the repository's owner; the package was left out",
+                    ));
+                }
+            }
+        }
+    });
+    reading.records -= unproven;
+    reading.rejected += unproven;
+    reading.problems.extend(problems);
+    reading.problems.truncate(PROBLEM_LIMIT);
+    reading
+}
+
+/// Whether a path stays below the repository's address.
+pub fn is_inside(path: &str) -> bool {
+    let parts = path.strip_prefix("./").unwrap_or(path);
+    !parts.is_empty() && parts.len() <= 1024 && parts.split('/').all(|part| !part.is_empty() && part != "." && part != ".." && !part.contains('\\'))
+}
+
+/// The records of an index as written, by the SHA-256 of their files; of two
+/// records of one file the first.
+pub fn stanzas<'a>(text: &'a str, wanted: &BTreeSet<&str>) -> BTreeMap<&'a str, &'a str> {
+    let mut found = BTreeMap::new();
+    for paragraph in control::paragraphs(text) {
+        if let Some(digest) = paragraph.field("SHA256").filter(|digest| wanted.contains(digest)) {
+            found.entry(digest).or_insert(paragraph.text());
+        }
+    }
+    found
+}
+
+/// Rewrites a record for another place of the file; digests weaker than
+/// SHA-256 are left out.
+pub fn moved(stanza: &str, filename: &str) -> String {
+    let mut out = String::with_capacity(stanza.len() + filename.len());
+    let mut dropped = false;
+    for line in stanza.lines() {
+        if line.starts_with([' ', '\t']) {
+            if !dropped {
+                out.push_str(line);
+                out.push('\n');
+            }
+            continue;
+        }
+        let name = line.split(':').next().unwrap_or_default();
+        dropped = ["Filename", "MD5sum", "SHA1"].iter().any(|known| name.eq_ignore_ascii_case(known));
+        if !dropped && !line.trim().is_empty() {
+            out.push_str(line);
+            out.push('\n');
+        }
+    }
+    out.push_str(&format!("Filename: {filename}\n"));
+    out
 }
 
 fn record(paragraph: control::Paragraph<'_>) -> IndexRecord<'_> {

@@ -2,8 +2,9 @@
 
 use super::super::control;
 use jiff::Timestamp;
-use plimsoll_core::model::problem::Problem;
+use plimsoll_core::model::problem::{Problem, printable};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// The header of a Release file.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -68,7 +69,7 @@ pub fn parse(place: &str, bytes: &[u8]) -> Result<(Release, Vec<Problem>), Probl
                 None => problems.push(Problem::new(
                     "W-DATE",
                     format!("{place}:{}", field.line),
-                    format!("{} is no date: \"{}\"", field.name, plimsoll_core::model::problem::printable(value)),
+                    format!("{} is no date: \"{}\"", field.name, printable(value)),
                     "ask the repository's owner; its age cannot be judged",
                 )),
             },
@@ -79,8 +80,88 @@ pub fn parse(place: &str, bytes: &[u8]) -> Result<(Release, Vec<Problem>), Probl
     if seen { Ok((release, problems)) } else { Err(refuse(place, "holds no field of a Release file")) }
 }
 
-fn refuse(place: &str, text: &str) -> Problem {
+fn refuse(place: &str, text: impl Into<String>) -> Problem {
     Problem::new("E-FORMAT", place, text, "run `apt-get update`")
+}
+
+/// Most files that a Release file may list: Debian's has 1,500.
+const LISTED_LIMIT: usize = 200_000;
+
+/// The files that a Release file vouches for.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Contents {
+    /// Files by their path below the suite's folder.
+    pub files: BTreeMap<String, Listed>,
+    /// `Acquire-By-Hash: yes`: an index can be asked for by its digest, so that
+    /// an update of the archive in between does no harm.
+    pub by_hash: bool,
+}
+
+/// What a Release file says of one file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Listed {
+    /// SHA-256, lower-case hexadecimal.
+    pub sha256: String,
+    /// Length in bytes.
+    pub size: u64,
+}
+
+/// Reads which files a Release file vouches for; the text is the signed one.
+///
+/// # Errors
+///
+/// `E-WEAK-HASH` where it states MD5 or SHA-1 only; `E-FORMAT` for a line that
+/// is no file, a path that leaves the suite's folder, or one path with two
+/// digests; `E-LIMIT` for more than 200,000 files.
+pub fn contents(place: &str, text: &str) -> Result<Contents, Problem> {
+    let mut contents = Contents::default();
+    let Some(paragraph) = control::paragraphs(text).next() else {
+        return Err(refuse(place, "holds no field"));
+    };
+    let mut stated = false;
+    for field in paragraph.fields().flatten() {
+        match field.name {
+            "Acquire-By-Hash" => contents.by_hash = control::flag(field.value) == Some(true),
+            "SHA256" => {
+                stated = true;
+                for line in control::lines(field.value) {
+                    let (path, listed) = listed(line).ok_or_else(|| {
+                        refuse(&format!("{place}:{}", field.line), format!("lists a file in a way that cannot be read: {}", printable(line)))
+                    })?;
+                    if contents.files.len() == LISTED_LIMIT {
+                        return Err(Problem::new("E-LIMIT", place, format!("lists more than {LISTED_LIMIT} files, which is the limit"), "check the address"));
+                    }
+                    if contents.files.insert(path.to_owned(), listed.clone()).is_some_and(|known| known != listed) {
+                        return Err(refuse(place, format!("lists {} twice, with two digests", printable(path))));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    if !stated {
+        return Err(Problem::new(
+            "E-WEAK-HASH",
+            place,
+            "states no SHA-256 of its indices; MD5 and SHA-1 prove nothing any more",
+            "ask the repository's owner to publish SHA256, or leave the repository out",
+        ));
+    }
+    Ok(contents)
+}
+
+fn listed(line: &str) -> Option<(&str, Listed)> {
+    let mut words = line.split_ascii_whitespace();
+    let (sha256, size, path) = (words.next()?, words.next()?, words.next()?);
+    let inside = !path.starts_with('/') && !path.split('/').any(|part| part == "..") && path.len() <= 1024;
+    (words.next().is_none() && inside && is_sha256(sha256))
+        .then(|| Some((path, Listed { sha256: sha256.to_owned(), size: size.parse().ok()? })))
+        .flatten()
+}
+
+/// Whether a text is a SHA-256 in its one spelling.
+pub fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// Reads an RFC 2822 date whose zone is written `UTC`, `GMT`, `Z` or as an offset.
@@ -212,6 +293,25 @@ mod tests {
         for cut in (0..bytes.len()).step_by(997) {
             let _ = parse("InRelease", &bytes[..cut]);
         }
+    }
+
+    #[test]
+    fn what_a_release_vouches_for() {
+        let Some(bytes) = data("repos/debian-security/dists/bookworm-security/InRelease") else { return };
+        let text = String::from_utf8(bytes).unwrap();
+        let (text, _) = clear_text("InRelease", &text).unwrap();
+        let found = contents("InRelease", &text).unwrap();
+        assert!(found.by_hash);
+        let index = &found.files["main/binary-amd64/Packages.xz"];
+        assert!(index.size > 100_000 && is_sha256(&index.sha256), "{index:?}");
+        let wrong = |text: &str| contents("R", text).unwrap_err().code;
+        let digest = "a".repeat(64);
+        assert_eq!(wrong("Origin: x\nMD5Sum:\n d41d8cd98f00b204e9800998ecf8427e 0 main/x\n"), "E-WEAK-HASH");
+        assert_eq!(wrong(&format!("SHA256:\n {} 0 main/x\n", "A".repeat(64))), "E-FORMAT");
+        assert_eq!(wrong(&format!("SHA256:\n {digest} 0 ../../etc/passwd\n")), "E-FORMAT");
+        assert_eq!(wrong(&format!("SHA256:\n {digest} -1 x\n")), "E-FORMAT");
+        assert_eq!(wrong(&format!("SHA256:\n {digest} 1 x\n {digest} 2 x\n")), "E-FORMAT");
+        assert!(contents("R", &format!("SHA256:\n {digest} 1 x\n {digest} 1 x\n")).is_ok());
     }
 
     #[test]

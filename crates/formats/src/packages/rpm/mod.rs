@@ -5,8 +5,10 @@
 //! ([`parse_query`]). Berkeley DB (RHEL 8 and older) has no reader that is
 //! kept, so [`refuse_berkeley`] says what to do instead.
 
+pub mod file;
 pub mod header;
 pub mod ndb;
+pub mod primary;
 pub mod sqlite;
 
 use super::{control, purl};

@@ -5,10 +5,15 @@
 use super::xml::{self, Node, attribute};
 use crate::advisories::Reading;
 use jiff::Timestamp;
+use plimsoll_core::model::dependency::{Operator, Requirement};
 use plimsoll_core::model::problem::Problem;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Most entries of one `repomd.xml`.
 const METADATA_LIMIT: usize = 1_000;
+
+/// Most capabilities kept of one package: texlive provides 6,000.
+const ENTRY_LIMIT: usize = 50_000;
 
 /// One file of metadata, as `repomd.xml` names it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -96,6 +101,30 @@ pub struct PrimaryPackage {
     pub vendor: Option<String>,
     /// When it was built.
     pub built: Option<Timestamp>,
+    /// What it needs.
+    pub requires: Vec<Entry>,
+    /// What it stands for, files that others may ask for among it.
+    pub provides: Vec<Entry>,
+    /// What must not be there beside it.
+    pub conflicts: Vec<Entry>,
+}
+
+/// One capability: a name, and a range of versions where one is stated.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Entry {
+    /// Name, file, or a rich dependency in parentheses.
+    pub name: String,
+    /// How the version is compared.
+    pub operator: Option<Operator>,
+    /// `epoch:version-release`, as far as stated.
+    pub version: String,
+}
+
+impl Entry {
+    /// As acquisition looks at it.
+    pub fn requirement(&self) -> Requirement<'_> {
+        Requirement { name: &self.name, arch: None, operator: self.operator.unwrap_or(Operator::Any), version: &self.version }
+    }
 }
 
 impl PrimaryPackage {
@@ -137,10 +166,73 @@ pub fn primary(
                 sink(package);
             }
         }
+        (4, Node::Close("file", text)) if current.provides.len() < ENTRY_LIMIT => {
+            current.provides.push(Entry { name: text.to_owned(), ..Entry::default() });
+        }
         (3 | 4, node) => take(&mut current, node),
+        (5, Node::Open("entry", start)) => {
+            let list = match path.get(3).map(String::as_str) {
+                Some("requires") => &mut current.requires,
+                Some("provides") => &mut current.provides,
+                Some("conflicts") => &mut current.conflicts,
+                _ => return,
+            };
+            if list.len() < ENTRY_LIMIT
+                && let Some(name) = attribute(start, "name")
+            {
+                let operator = match attribute(start, "flags").as_deref() {
+                    Some("LT") => Some(Operator::Less),
+                    Some("LE") => Some(Operator::LessEqual),
+                    Some("EQ") => Some(Operator::Equal),
+                    Some("GE") => Some(Operator::GreaterEqual),
+                    Some("GT") => Some(Operator::Greater),
+                    _ => None,
+                };
+                let mut version = attribute(start, "ver").unwrap_or_default();
+                if let Some(release) = attribute(start, "rel") {
+                    version = format!("{version}-{release}");
+                }
+                if let Some(epoch) = attribute(start, "epoch").filter(|epoch| epoch != "0") {
+                    version = format!("{epoch}:{version}");
+                }
+                list.push(Entry { name, operator: operator.filter(|_| !version.is_empty()), version });
+            }
+        }
         _ => {}
     })?;
     Ok(reading)
+}
+
+/// The packages of `primary.xml` as written, by the SHA-256 of their files; of
+/// two of one file the first.
+pub fn elements<'a>(place: &str, text: &'a str, wanted: &BTreeSet<&str>) -> Result<BTreeMap<String, &'a str>, Problem> {
+    let mut found: BTreeMap<String, &'a str> = BTreeMap::new();
+    let mut start = 0;
+    let mut digest = None;
+    let number = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
+    xml::walk(place, text.as_bytes(), &mut |path, node, at| match (path.len(), node) {
+        (2, Node::Open("package", _)) => {
+            start = text.get(..number(at)).and_then(|before| before.rfind('<')).unwrap_or(0);
+            digest = None;
+        }
+        (3, Node::Close("checksum", text)) => digest = wanted.get(text).map(|_| text.to_owned()),
+        (2, Node::Close("package", _)) => {
+            if let Some((digest, element)) = digest.take().zip(text.get(start..number(at))) {
+                found.entry(digest).or_insert(element);
+            }
+        }
+        _ => {}
+    })?;
+    Ok(found)
+}
+
+/// Rewrites a package of `primary.xml` for another place of its file.
+pub fn moved(element: &str, location: &str) -> String {
+    let Some(start) = element.find("<location") else { return element.to_owned() };
+    let Some(length) = element.get(start..).and_then(|rest| rest.find('>')) else { return element.to_owned() };
+    let (before, after) = (element.get(..start).unwrap_or_default(), element.get(start + length + 1..).unwrap_or_default());
+    let after = after.trim_start().strip_prefix("</location>").unwrap_or(after);
+    format!("{before}<location href=\"{}\"/>{after}", quick_xml::escape::escape(location))
 }
 
 fn take(package: &mut PrimaryPackage, node: Node<'_, '_>) {
@@ -198,6 +290,8 @@ mod tests {
         let reading = primary("primary.xml", &bytes, &mut |package| packages.push(package)).unwrap();
         assert_eq!((reading.records, reading.rejected), (35, 0));
         let duck = packages.iter().find(|package| package.name == "duck" && package.version == "0.6").unwrap();
+        assert_eq!(duck.provides.iter().map(|entry| format!("{} {:?} {}", entry.name, entry.operator, entry.version)).collect::<Vec<_>>(), ["duck Some(Equal) 0.6-1"]);
+        let duck = &PrimaryPackage { requires: Vec::new(), provides: Vec::new(), ..duck.clone() };
         insta::assert_debug_snapshot!(duck, @r#"
         PrimaryPackage {
             name: "duck",
@@ -218,6 +312,8 @@ mod tests {
             built: Some(
                 2012-03-15T17:09:33Z,
             ),
+            requires: [],
+            provides: [],
         }
         "#);
         assert!(packages.iter().all(|package| package.checksum.len() == 64 && package.size.is_some() && package.location.ends_with(".rpm")));

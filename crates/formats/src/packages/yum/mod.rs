@@ -4,8 +4,10 @@
 pub mod metadata;
 pub mod repository;
 pub mod updateinfo;
+mod write;
 mod xml;
 
-pub use metadata::{Metadata, PrimaryPackage, primary, repomd};
+pub use metadata::{Entry, Metadata, PrimaryPackage, elements, moved, primary, repomd};
+pub use write::{primary as write_primary, repomd as write_repomd};
 pub use repository::{ModuleState, YumRepository, modules, repositories};
 pub use updateinfo::updateinfo;

@@ -1,61 +1,39 @@
 //! Relations between Debian packages: `Depends`, `Conflicts`, `Provides`.
 
+use plimsoll_core::model::dependency::{Operator, Requirement};
 use plimsoll_version::{Scheme, compare};
 use std::cmp::Ordering;
 
-/// How a version is compared.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Operator {
-    Any,
-    Less,
-    LessEqual,
-    Equal,
-    GreaterEqual,
-    Greater,
-}
-
 /// One alternative of a dependency, or one item of another relation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Relation<'a> {
+pub struct Relation<'a> {
+    /// Package name, or a name that packages provide.
     pub name: &'a str,
     /// What stands after the colon: `any`, `native` or an architecture.
     pub arch: Option<&'a str>,
+    /// How the version is compared.
     pub operator: Operator,
+    /// The version it is compared with; empty for [`Operator::Any`].
     pub version: &'a str,
     /// Whether the next relation is an alternative to this one.
     pub or: bool,
 }
 
-impl Relation<'_> {
+impl<'a> Relation<'a> {
     /// Whether a version satisfies the relation.
-    pub(crate) fn admits(&self, version: &str) -> bool {
-        let order = || order(version, self.version);
-        match self.operator {
-            Operator::Any => true,
-            Operator::Less => order() == Ordering::Less,
-            Operator::LessEqual => order() != Ordering::Greater,
-            Operator::Equal => order() == Ordering::Equal,
-            Operator::GreaterEqual => order() != Ordering::Less,
-            Operator::Greater => order() == Ordering::Greater,
-        }
+    pub fn admits(&self, version: &str) -> bool {
+        self.operator == Operator::Any || self.operator.admits(order(version, self.version))
+    }
+
+    /// The relation without its place among alternatives.
+    pub fn requirement(&self) -> Requirement<'a> {
+        Requirement { name: self.name, arch: self.arch, operator: self.operator, version: self.version }
     }
 }
 
 impl std::fmt::Display for Relation<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(self.name)?;
-        if let Some(arch) = self.arch {
-            write!(formatter, ":{arch}")?;
-        }
-        let sign = match self.operator {
-            Operator::Any => return Ok(()),
-            Operator::Less => "<<",
-            Operator::LessEqual => "<=",
-            Operator::Equal => "=",
-            Operator::GreaterEqual => ">=",
-            Operator::Greater => ">>",
-        };
-        write!(formatter, " ({sign} {})", self.version)
+        self.requirement().fmt(formatter)
     }
 }
 
@@ -63,7 +41,7 @@ impl std::fmt::Display for Relation<'_> {
 ///
 /// A version that cannot be read is ordered by its bytes: some order is needed
 /// to go on, and the inventory reports such a version elsewhere.
-pub(crate) fn order(left: &str, right: &str) -> Ordering {
+pub fn order(left: &str, right: &str) -> Ordering {
     if left == right {
         return Ordering::Equal;
     }
@@ -74,7 +52,7 @@ pub(crate) fn order(left: &str, right: &str) -> Ordering {
 ///
 /// Source: Debian Policy 7.1. What is not readable as a relation is left out;
 /// apt refuses the whole index then, and the caller compares plans with it.
-pub(crate) fn parse<'a>(field: &'a str, out: &mut Vec<Relation<'a>>) {
+pub fn parse<'a>(field: &'a str, out: &mut Vec<Relation<'a>>) {
     for group in field.split(',') {
         let mut alternatives = group.split('|').peekable();
         while let Some(text) = alternatives.next() {
@@ -126,8 +104,15 @@ fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
     Some((text.get(..place)?, text.get(place + 1..)?))
 }
 
+/// Reads relation fields into groups of alternatives.
+pub fn requirements<'a>(fields: &[&'a str]) -> Vec<Vec<Requirement<'a>>> {
+    let mut read = Vec::new();
+    fields.iter().for_each(|field| parse(field, &mut read));
+    groups(&read).map(|group| group.iter().map(Relation::requirement).collect()).collect()
+}
+
 /// Splits relations into groups of alternatives.
-pub(crate) fn groups<'r, 'a>(relations: &'r [Relation<'a>]) -> impl Iterator<Item = &'r [Relation<'a>]> {
+pub fn groups<'r, 'a>(relations: &'r [Relation<'a>]) -> impl Iterator<Item = &'r [Relation<'a>]> {
     relations.split_inclusive(|relation| !relation.or)
 }
 
