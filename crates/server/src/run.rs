@@ -511,6 +511,8 @@ mod tests {
             advisories_key: None,
             policies: None,
             root: None,
+            online_key: None,
+            artefacts: None,
             evaluation: true,
             check_in_seconds: Configuration::CHECK_IN_SECONDS,
             silence_seconds: Configuration::SILENCE_SECONDS,

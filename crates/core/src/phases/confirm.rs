@@ -25,6 +25,8 @@ pub struct Input<'a> {
     pub stream: &'a Stream,
     /// What it said of its attempt; none where it said nothing.
     pub outcome: Option<&'a Outcome>,
+    /// When that arrived, by the clock of [`Report::arrived`].
+    pub ended: Timestamp,
     /// Its newest report; none where there is none.
     pub report: Option<Report<'a>>,
 }
@@ -125,8 +127,8 @@ fn judge(input: &Input<'_>, because: &mut Vec<Because>) -> Confirmed {
             return Confirmed::Unknown;
         }
     }
-    let Some(report) = input.report.filter(|report| report.arrived > outcome.observed) else {
-        say(BecauseKind::Assumed, format!("no report of the host is younger than the end of the attempt, {}", outcome.observed));
+    let Some(report) = input.report.filter(|report| report.arrived > input.ended) else {
+        say(BecauseKind::Assumed, format!("no report of the host is younger than what it said of the attempt at {}", input.ended));
         return Confirmed::Unknown;
     };
     let Some(found) = versions(input, outcome, &report, because) else { return Confirmed::NotApplicable };
@@ -245,7 +247,7 @@ mod tests {
         let component = |version: &str| Component { name: "openssl".to_owned(), version: version.to_owned(), arch: Some("amd64".to_owned()), stream: Some(stream.clone()), ..Component::default() };
         let components: Vec<Component> = version.map(component).into_iter().collect();
         let report = Report { arrived: at(arrived), components: &components, reboot_pending };
-        decide(&Input { plan: &plan(), stream: &stream, outcome, report: Some(report) }).decision.word()
+        decide(&Input { plan: &plan(), stream: &stream, outcome, ended: at("2026-11-22T10:00:00Z"), report: Some(report) }).decision.word()
     }
 
     #[test]

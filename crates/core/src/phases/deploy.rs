@@ -105,8 +105,6 @@ pub struct Standing {
 pub enum Barred {
     /// It is at work on an earlier package and takes this one afterwards.
     Earlier,
-    /// It was given a later package and takes no earlier one any more.
-    Later,
     /// It is no managed host any more.
     Gone,
 }
@@ -155,7 +153,7 @@ impl Standing {
             Some(state) if state.is_terminal() || state == State::Unknown => return Phase::Failed,
             _ => {}
         }
-        if matches!(self.barred, Some(Barred::Later | Barred::Gone)) {
+        if self.barred == Some(Barred::Gone) {
             return Phase::LeftOut;
         }
         let began = matches!(self.outcome, Some(State::Executing | State::Rebooting));

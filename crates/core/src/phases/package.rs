@@ -21,6 +21,7 @@ use crate::model::policy::HostFacts;
 use crate::model::stream::Stream;
 use jiff::{SignedDuration, Timestamp};
 use rings::Rings;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use targets::Targets;
 
@@ -169,7 +170,7 @@ impl Artefacts {
 }
 
 /// Hosts that do the same work, so that never two of them may change at once.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct Apart {
     /// What they are, `label cluster = db1`.
     pub name: String,
@@ -194,7 +195,7 @@ pub struct Decision {
 }
 
 /// A host that was chosen and is not in the package.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct LeftOut {
     /// The host.
     pub host: HostId,

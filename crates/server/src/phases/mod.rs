@@ -2,5 +2,9 @@
 //! what was decided and publishes it. None takes input, so running one twice
 //! is harmless.
 
+pub mod certify;
+pub mod confirm;
+pub mod deploy;
 pub mod evaluate;
 pub mod monitor;
+pub mod package;

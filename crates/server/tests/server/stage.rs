@@ -86,6 +86,8 @@ impl Stage {
             advisories_key: None,
             policies: None,
             root: None,
+            online_key: None,
+            artefacts: None,
             evaluation: false,
             check_in_seconds: 60,
             silence_seconds: 660,

@@ -114,13 +114,13 @@ fn a_ring_opens_after_success_soak_and_time_lock() {
     scene.package.rings[1].opens = at(90);
     assert_eq!(scene.step(0).gate, Gate::Open);
     assert_eq!(scene.given(Go::Apply), 2);
-    assert!(texts(&scene.look(1)).contains("ring broad: ring canary needs 1000 of 1000"), "{}", texts(&scene.look(1)));
+    assert!(texts(&scene.look(1)).contains("ring second: ring canary needs 1000 of 1000"), "{}", texts(&scene.look(1)));
     scene.say(0, 5, State::Succeeded);
     scene.step(10);
     assert!(texts(&scene.look(69)).contains("ring canary is watched until 2026-11-22T11:10:00Z"), "{}", texts(&scene.look(69)));
     scene.step(71);
     assert_eq!(scene.given(Go::Apply), 2, "the time-lock holds whatever the results are");
-    assert_eq!(texts(&scene.look(89)), "ring broad: it opens at 2026-11-22T11:30:00Z, as people signed\n");
+    assert_eq!(texts(&scene.look(89)), "ring second: it opens at 2026-11-22T11:30:00Z, as people signed\n");
     scene.step(90);
     assert_eq!(scene.given(Go::Apply), 5);
     scene.say(1, 91, State::AlreadySatisfied);
@@ -267,7 +267,7 @@ proptest! {
             if !standing.silent {
                 standing.seen = Some(at(minutes));
             }
-            let may = standing.given == Some(Go::Apply);
+            let may = standing.given == Some(Go::Apply) && standing.outcome.is_none_or(|state| !state.is_terminal());
             match event {
                 0 | 1 if may => standing.outcome = Some(State::Succeeded),
                 2 if may => standing.outcome = Some(State::Executing),

@@ -8,13 +8,15 @@ use crate::model::deployment_package::Place;
 use crate::model::identifier::HostId;
 use crate::model::policy::rollout::RingRule;
 use crate::model::stream::Stream;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Names that a reason lists before it only counts.
 const NAMED: usize = 10;
 
 /// Why a host is in its ring.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Why {
     /// What people say of it names the ring.
     Named,
