@@ -44,10 +44,13 @@ pub async fn run(app: Shared, mut stopped: watch::Receiver<bool>) {
             tracing::warn!(code = error.problem.code, "rollouts are not moved on and will be looked at again: {}", error.problem.text);
             lease = None;
         }
-        tokio::select! {
-            () = tokio::time::sleep(LOOK) => {}
-            () = app.rollouts.wake.notified() => tokio::time::sleep(PACE).await,
+        let woken = tokio::select! {
+            () = tokio::time::sleep(LOOK) => false,
+            () = app.rollouts.wake.notified() => true,
             _ = stopped.wait_for(|stopped| *stopped) => break,
+        };
+        if woken {
+            tokio::time::sleep(PACE).await;
         }
     }
     if let Some(lease) = lease {

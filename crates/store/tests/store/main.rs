@@ -9,5 +9,6 @@ mod hosts;
 mod kills;
 mod outbox;
 mod people;
+mod rollouts;
 mod tokens;
 mod values;
