@@ -50,7 +50,7 @@ pub fn judge(app: &Shared, signed: &SignedPackage) -> Result<Explained<Decision>
 ///
 /// # Errors
 ///
-/// 400 `E-SIGNATURE` where it is not one of the root's people over this
+/// 403 `E-SOD` for the author's own; 400 `E-SIGNATURE` where it is not one of the root's people over this
 /// package; 409 `E-STATE` where the package takes none any more.
 pub async fn submit(app: &Shared, allowed: &Allowed, package: &PackageRow, given: Signature) -> Result<PackageRow, Refusal> {
     let root = root(app)?;
@@ -61,6 +61,10 @@ pub async fn submit(app: &Shared, allowed: &Allowed, package: &PackageRow, given
         let text = "the signature is not one of the root document's people over exactly this package";
         return Err(Refusal::new(StatusCode::BAD_REQUEST, "E-SIGNATURE", text, "sign it with `plimsoll package sign` and a key of the root document in force").at(format!("package:{}", package.digest)));
     };
+    if person == package.author && !root.is_evaluation() {
+        let text = format!("author {person} cannot approve {} {}", package.name, package.version);
+        return Err(Refusal::new(StatusCode::FORBIDDEN, "E-SOD", text, "have somebody else sign it").at(format!("package:{}", package.digest)));
+    }
     let now = Timestamp::now();
     let row = PackageSignature { keyid, person, signature, added: now };
     let actor = crate::api::acts::actor(allowed);
