@@ -15,7 +15,7 @@ use plimsoll_formats::protocol::{
     self, ArtefactRequest, CheckIn, CheckInAnswer, Enrol, Enrolled, LogKey, PackageAnswer, PackageRequest, SignedRequest, headers, read_message, write_message,
 };
 use plimsoll_formats::trust::{SignedAssignment, SignedPackage, SignedRoot, check_place};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub const OLD: &str = "3.0.1-1";
 pub const NEW: &str = "3.0.2-1";
@@ -40,6 +40,7 @@ pub struct Agent {
     root: SignedRoot,
     server: String,
     done: BTreeMap<String, State>,
+    staged: BTreeSet<String>,
 }
 
 impl Agent {
@@ -76,6 +77,7 @@ impl Agent {
             root: root.clone(),
             server: server.to_owned(),
             done: BTreeMap::new(),
+            staged: BTreeSet::new(),
         };
         agent.report();
         agent
@@ -171,7 +173,9 @@ impl Agent {
         assert_eq!(rest.len() as u64, plan.install[0].size - 3);
         let ring = &package.rings[assignment.place.ring as usize];
         if assignment.go != Go::Apply || Timestamp::now() < ring.opens {
-            self.say(assignment, &attempt, State::Staged);
+            if self.staged.insert(attempt.clone()) {
+                self.say(assignment, &attempt, State::Staged);
+            }
             return;
         }
         self.effects += 1;
