@@ -84,6 +84,11 @@ pub struct RolloutPage {
 }
 
 impl RolloutPage {
+    /// Whether any host failed or went silent.
+    pub fn has_failures(&self) -> bool {
+        self.rings.iter().any(|ring| ring.failed + ring.silent > 0)
+    }
+
     /// Whether it can still be stopped.
     pub fn is_under_way(&self) -> bool {
         self.item.state == "running" || self.item.state == "paused"
