@@ -105,6 +105,12 @@ pub enum Command {
     /// Where a server sends its events
     #[command(subcommand)]
     Webhooks(remote::webhooks::Command),
+    /// Deployment packages: drafted on a server, signed here
+    #[command(subcommand)]
+    Package(remote::package::Command),
+    /// Rollouts of deployment packages
+    #[command(subcommand)]
+    Rollout(remote::rollout::Command),
     /// What was done on a server
     #[command(subcommand)]
     Activity(remote::activity::Command),

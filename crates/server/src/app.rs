@@ -11,13 +11,16 @@ use crate::metrics::Metrics;
 use crate::notices::Notices;
 use crate::phases::monitor::Advisories;
 use crate::policy::Policies;
+use crate::rollouts::Rollouts;
 use axum::extract::FromRef;
 use jiff::Timestamp;
 use plimsoll_core::model::identifier::HostId;
 use plimsoll_core::model::policy::PolicySet;
 use plimsoll_core::model::problem::Problem;
+use plimsoll_formats::trust::SignedRoot;
 use plimsoll_store::Store;
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use tokio::sync::{Semaphore, broadcast};
 
@@ -41,6 +44,12 @@ pub struct App {
     pub advisories: Advisories,
     /// The evidence log as hosts see it.
     pub witnessed: Witnessed,
+    /// The root document: whose keys count for what.
+    pub root: Option<SignedRoot>,
+    /// Deployment packages under way.
+    pub rollouts: Rollouts,
+    /// Folder that keeps artefacts by their SHA-256.
+    pub artefacts: PathBuf,
     /// SHA-256 of the root document, hex; every join command carries it.
     pub root_digest: Option<String>,
     /// Counters and timings.

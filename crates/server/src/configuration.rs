@@ -30,6 +30,12 @@ pub struct Configuration {
     pub policies: Option<Given>,
     /// The root document, byte for byte; every join command carries its digest.
     pub root: Option<Vec<u8>>,
+    /// The online key that the root document names (PEM), which signs
+    /// assignments; without it no rollout can be started.
+    pub online_key: Option<OnlineKey>,
+    /// Folder that keeps artefacts by their SHA-256; none for `artefacts` in
+    /// `data`.
+    pub artefacts: Option<PathBuf>,
     /// Whether a root key lies on this machine, which an evaluation may do and
     /// every page then says.
     pub evaluation: bool,
@@ -45,6 +51,16 @@ pub struct Configuration {
     pub tls: Option<tls::Files>,
     /// Identity providers that people may sign in by.
     pub sign_in: SignIn,
+}
+
+/// A private key on its way in; it shows nothing of itself.
+#[derive(Clone)]
+pub struct OnlineKey(pub String);
+
+impl std::fmt::Debug for OnlineKey {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("OnlineKey")
+    }
 }
 
 impl Configuration {

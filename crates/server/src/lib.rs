@@ -5,7 +5,7 @@
 //! can be thrown away.
 #![forbid(unsafe_code)]
 // The document of the API is one `json!`.
-#![recursion_limit = "256"]
+#![recursion_limit = "512"]
 
 pub mod agents;
 pub mod api;
@@ -25,6 +25,7 @@ pub mod notices;
 pub mod outward;
 pub mod phases;
 pub mod policy;
+pub mod rollouts;
 pub mod run;
 pub mod settings;
 pub mod setup;

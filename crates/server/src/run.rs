@@ -8,7 +8,8 @@ use crate::metrics::Metrics;
 use crate::outward::Outward;
 use crate::notices::{self, Notices};
 use crate::phases::monitor::{Advisories, Look};
-use crate::phases::{evaluate, monitor};
+use crate::phases::{self, evaluate, monitor};
+use crate::rollouts::{Rollouts, Signer};
 use crate::policy::Policies;
 use crate::http::address::Proxies;
 use crate::http::gate::Gate;
@@ -72,10 +73,8 @@ pub struct Running {
 ///
 /// What prevents it: the store, the root document, the address.
 pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
-    let root_digest = match &configuration.root {
-        Some(bytes) => Some(SignedRoot::read("root document", bytes)?.digest()),
-        None => None,
-    };
+    let root = configuration.root.as_ref().map(|bytes| SignedRoot::read("root document", bytes)).transpose()?;
+    let signer = configuration.online_key.as_ref().zip(root.clone()).map(|(key, root)| Signer::open(key, root)).transpose()?;
     let store = open_store(&configuration).await.map_err(|error| *error.problem)?;
     let listener = TcpListener::bind(configuration.listen).await.map_err(|error| cannot_listen(&configuration, &error))?;
     let tls = configuration.tls.clone().map(Tls::open).transpose()?.map(Arc::new);
@@ -99,7 +98,10 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
         fleet: Fleet::default(),
         advisories,
         witnessed: Witnessed::default(),
-        root_digest,
+        root_digest: root.as_ref().map(SignedRoot::digest),
+        root,
+        rollouts: Rollouts::new(signer),
+        artefacts: configuration.artefacts.clone().unwrap_or_else(|| configuration.data.join("artefacts")),
         metrics: Metrics::new(),
         judging: Semaphore::new(cores),
         late: Default::default(),
@@ -114,6 +116,7 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
     }
     let position = follow::position(&app.store).await.map_err(|error| *error.problem)?;
     load(&app).await.map_err(|error| *error.problem)?;
+    crate::rollouts::refresh(&app).await.map_err(|error| *error.problem)?;
     let first: Option<String> = app.store.setting(FIRST_DATABASE).await.map_err(|error| *error.problem)?;
     app.notices.judged_before.store(first.is_some(), Ordering::Release);
     let proxies = Proxies::new(app.configuration.trusted_proxies.iter().map(|address| IpNet::from(*address)).collect());
@@ -136,6 +139,7 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
         tasks.spawn(follow::follow(Arc::clone(&app), position, stopped.clone()));
     }
     tasks.spawn(keep_evidence(Arc::clone(&app), stopped.clone()));
+    tasks.spawn(phases::deploy::run(Arc::clone(&app), stopped.clone()));
     tasks.spawn(crate::exposure::run(Arc::clone(&app), stopped.clone()));
     tasks.spawn(notices::publish::run(Arc::clone(&app), stopped.clone()));
     tasks.spawn(notices::send::run(Arc::clone(&app), stopped));
@@ -511,6 +515,8 @@ mod tests {
             advisories_key: None,
             policies: None,
             root: None,
+            online_key: None,
+            artefacts: None,
             evaluation: true,
             check_in_seconds: Configuration::CHECK_IN_SECONDS,
             silence_seconds: Configuration::SILENCE_SECONDS,

@@ -80,6 +80,8 @@ impl Trial {
             advisories_key: None,
             policies: None,
             root: None,
+            online_key: None,
+            artefacts: None,
             evaluation: false,
             check_in_seconds: Configuration::CHECK_IN_SECONDS,
             silence_seconds: Configuration::SILENCE_SECONDS,

@@ -32,6 +32,7 @@ pub(crate) const TABLES: &[&str] = &[
     "evidence_checkpoints", "clients", "host_groups", "hosts", "presence", "group_members", "reports",
     "transitions", "applications", "application_hosts", "people", "grants", "second_factors", "api_tokens",
     "enrolment_tokens", "webhooks", "deliveries", "alerts", "notice_marks", "notices_told", "exposure_hosts", "exposure_clients",
+    "acquired", "deployment_packages", "package_signatures", "rollouts", "assignments", "outcomes", "confirmations",
 ];
 
 /// Tables that a new database fills by itself.
@@ -146,6 +147,9 @@ impl Store {
     /// Restores a backup into an empty database of either engine, all of it or
     /// nothing, and gives the opened store.
     ///
+    /// The store begins another life: hosts may have seen plans that are younger
+    /// than the backup.
+    ///
     /// Keys in the backup are put into the folder for keys unless they are
     /// there.
     ///
@@ -164,6 +168,7 @@ impl Store {
             sqlx::query(AssertSqlSafe(format!("DELETE FROM {table}"))).execute(&mut *transaction).await?;
         }
         insert_all(&mut transaction, path).await?;
+        crate::rollouts::next_epoch(&mut transaction).await?;
         store.check_restored_log(&mut transaction).await?;
         store.commit(transaction).await?;
         Ok(store)

@@ -11,6 +11,7 @@
 //! Times and actors are passed in; the store reads no clock for what it
 //! stores.
 
+pub mod acquired;
 pub mod alerts;
 pub mod answers;
 pub mod applications;
@@ -20,6 +21,7 @@ pub mod change;
 pub mod clients;
 mod columns;
 pub mod deliveries;
+pub mod deployment_packages;
 pub mod engine;
 pub mod error;
 pub mod evidence;
@@ -32,6 +34,7 @@ pub mod leases;
 pub mod notices;
 pub mod people;
 pub mod reports;
+pub mod rollouts;
 mod schema;
 pub mod scope;
 pub mod seal;

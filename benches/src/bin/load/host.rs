@@ -155,6 +155,7 @@ impl Host {
             report: digest,
             checkpoint: self.checkpoint.clone(),
             alarms: Vec::new(),
+            assigned: Vec::new(),
         };
         let body = write_message(&message).unwrap_or_default();
         let id = self.id.clone().unwrap_or_default();

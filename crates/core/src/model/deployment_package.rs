@@ -76,6 +76,25 @@ pub enum ChangeType {
     Emergency,
 }
 
+impl ChangeType {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Standard, Self::Normal, Self::Emergency];
+
+    /// The word in packages and policies.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Normal => "normal",
+            Self::Emergency => "emergency",
+        }
+    }
+
+    /// Reads that word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+}
+
 /// The policy that a package follows.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -7,11 +7,16 @@
 
 pub mod classes;
 pub mod length;
+pub mod recurrence;
+pub mod rollout;
 pub mod table;
 pub mod when;
 
+pub use super::deployment_package::ChangeType;
 pub use classes::{ClassFrom, ComponentClass, ComponentClasses};
 pub use length::Length;
+pub use recurrence::Recurrence;
+pub use rollout::RolloutRules;
 pub use table::{DecisionPoint, DecisionTable, PointValue, TableFault};
 pub use when::{Answers, Attribute, Comparison, Condition, EpssModel, Field, Number};
 
@@ -32,6 +37,8 @@ pub struct PolicySet {
     pub policies: Vec<Policy>,
     /// Oldest a feed may be before answers that rest on it carry a warning.
     pub max_feed_age: FeedAge,
+    /// How changes reach hosts: the file's own rules.
+    pub rollout: RolloutRules,
     /// Things that were accepted and have less effect than their writer may
     /// think.
     pub problems: Vec<Problem>,
@@ -453,29 +460,6 @@ impl Done {
             Self::Effective => "effective",
             Self::Verified => "verified",
             Self::VerifiedBySecondSource => "verified-by-second-source",
-        }
-    }
-}
-
-/// How a change is handled.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ChangeType {
-    /// Pre-authorised.
-    Standard,
-    /// Assessed and authorised singly.
-    Normal,
-    /// As soon as possible.
-    Emergency,
-}
-
-impl ChangeType {
-    /// The policy's word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Standard => "standard",
-            Self::Normal => "normal",
-            Self::Emergency => "emergency",
         }
     }
 }

@@ -4,6 +4,7 @@
 //! other parts of Plimsoll enforce are kept loose and named by
 //! [`Document::not_enforced`], so that nobody takes their presence for effect.
 
+use super::rollout::{ApproveSection, FreezeSection, RebootSection, RingSection, Sections, TestSection, WindowSection};
 use plimsoll_core::model::advisory::Rating;
 use plimsoll_core::model::policy::{
     ChangeType, Clock, Done, Exposure, Impact, SeveritySource, Status, WaiverKind,
@@ -34,16 +35,19 @@ pub(super) struct Document {
     #[serde(default)]
     pub tier: BTreeMap<String, Spanned<Impact>>,
     pub waiver: Option<WaiverSection>,
+    #[serde(default)]
+    window: Vec<WindowSection>,
+    #[serde(default)]
+    freeze: Vec<FreezeSection>,
+    #[serde(default)]
+    ring: Vec<RingSection>,
+    test: Option<TestSection>,
+    approve: Option<ApproveSection>,
+    reboot: Option<RebootSection>,
     // From here on: read by others.
     roles: Option<Table>,
     cycle: Option<Table>,
-    window: Option<Vec<Table>>,
-    freeze: Option<Vec<Table>>,
-    ring: Option<Vec<Table>>,
-    test: Option<Table>,
-    approve: Option<Table>,
     client: Option<Table>,
-    reboot: Option<Table>,
     verify: Option<Table>,
     forensics: Option<Table>,
     notify: Option<Table>,
@@ -66,13 +70,7 @@ impl Document {
             ("waiver", self.waiver.is_some()),
             ("roles", self.roles.is_some()),
             ("cycle", self.cycle.is_some()),
-            ("window", self.window.is_some()),
-            ("freeze", self.freeze.is_some()),
-            ("ring", self.ring.is_some()),
-            ("test", self.test.is_some()),
-            ("approve", self.approve.is_some()),
             ("client", self.client.is_some()),
-            ("reboot", self.reboot.is_some()),
             ("verify", self.verify.is_some()),
             ("forensics", self.forensics.is_some()),
             ("notify", self.notify.is_some()),
@@ -80,7 +78,20 @@ impl Document {
             ("targets", self.targets.is_some()),
             ("cost", self.cost.is_some()),
         ];
-        present.into_iter().filter(|(_, is)| *is).map(|(name, _)| name.to_owned()).collect()
+        let sections = present.into_iter().filter(|(_, is)| *is).map(|(name, _)| name.to_owned());
+        sections.chain(self.rollout().not_enforced()).collect()
+    }
+
+    /// What it says of rollouts.
+    pub(super) fn rollout(&self) -> Sections<'_> {
+        Sections {
+            rings: &self.ring,
+            windows: &self.window,
+            freezes: &self.freeze,
+            test: self.test.as_ref(),
+            approve: self.approve.as_ref(),
+            reboot: self.reboot.as_ref(),
+        }
     }
 }
 

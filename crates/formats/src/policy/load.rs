@@ -9,7 +9,7 @@ use jiff::tz::{TimeZone, TimeZoneDatabase};
 use plimsoll_core::model::advisory::Rating;
 use plimsoll_core::model::policy::{
     Classify, Clock, ComponentClass, ComponentClasses, FeedAge, HostFacts, Impact, Length, OnNoFix, Policy,
-    PolicySet, PriorityModel, Rule, SeveritySource, Unknown, WaiverRules, Within,
+    PolicySet, PriorityModel, RolloutRules, Rule, SeveritySource, Unknown, WaiverRules, Within,
 };
 use plimsoll_core::model::problem::{Problem, printable};
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,7 +39,7 @@ pub fn load(
     text: &str,
     others: &dyn Fn(&str) -> Option<String>,
 ) -> Result<PolicySet, Vec<Problem>> {
-    let mut loading = Loading { others, set: Vec::new(), problems: Vec::new(), warnings: Vec::new() };
+    let mut loading = Loading { others, set: Vec::new(), rollout: None, problems: Vec::new(), warnings: Vec::new() };
     let inherited = Inherited { zone: None, host: HostFacts::default(), tiers: BTreeMap::new() };
     let document = loading.policy(place, text, &inherited, &mut Vec::new());
     let Some(document) = document.filter(|_| loading.problems.is_empty()) else {
@@ -53,6 +53,7 @@ pub fn load(
     Ok(PolicySet {
         policies: loading.set,
         max_feed_age: FeedAge { limit, stated: stated.is_some() },
+        rollout: loading.rollout.unwrap_or_default(),
         problems: loading.warnings,
         not_enforced: document.not_enforced(),
     })
@@ -84,6 +85,8 @@ struct Inherited {
 struct Loading<'a> {
     others: &'a dyn Fn(&str) -> Option<String>,
     set: Vec<Policy>,
+    /// What the first file, and no other, says of rollouts.
+    rollout: Option<RolloutRules>,
     problems: Vec<Problem>,
     warnings: Vec<Problem>,
 }
@@ -101,6 +104,9 @@ impl Loading<'_> {
         };
         let mut ledger = Ledger::new(place, text);
         let policy = build(&document, from, self.others, &mut ledger, &mut self.warnings);
+        if self.rollout.is_none() {
+            self.rollout = Some(document.rollout().rules(&policy.zone_name, &policy.zone, &mut ledger, &mut self.warnings));
+        }
         let next = Inherited {
             zone: Some((policy.zone_name.clone(), policy.zone.clone())),
             host: policy.host.clone(),
@@ -166,7 +172,7 @@ fn unknown_zone(place: &str, name: &str) -> Problem {
 }
 
 /// Finds a zone in the bundled database: the same on every machine.
-fn zone(name: &str) -> Option<TimeZone> {
+pub(super) fn zone(name: &str) -> Option<TimeZone> {
     if name == "UTC" {
         return Some(TimeZone::UTC);
     }
@@ -283,7 +289,7 @@ fn date(day: &toml::Spanned<toml::value::Datetime>, what: &str, ledger: &mut Led
     written
 }
 
-fn length(text: &Text, what: &str, ledger: &mut Ledger<'_>) -> Option<Length> {
+pub(super) fn length(text: &Text, what: &str, ledger: &mut Ledger<'_>) -> Option<Length> {
     match Length::parse(text.get_ref()) {
         Ok(length) => Some(length),
         Err(wrong) => {

@@ -142,6 +142,31 @@ fn other(name: &str, value: &Value, at: &Range<usize>, ledger: &mut Ledger<'_>) 
     if allowed.is_empty() { Vec::new() } else { vec![Condition::Words(attribute, allowed)] }
 }
 
+/// One entry of a `select`: what hosts are chosen by.
+pub(super) fn attribute(name: &str, value: &Value, at: &Range<usize>, ledger: &mut Ledger<'_>) -> Vec<(Attribute, Vec<String>)> {
+    let attribute = match name {
+        "environment" | "env" => Attribute::Environment,
+        "tier" => Attribute::Tier,
+        "client" => Attribute::Client,
+        // The label that most fleets name their rings with.
+        "ring" => Attribute::Label("ring".to_owned()),
+        "labels" => {
+            let conditions = labels(value, at, ledger);
+            let words = |condition| match condition {
+                Condition::Words(attribute, words) => Some((attribute, words)),
+                _ => None,
+            };
+            return conditions.into_iter().filter_map(words).collect();
+        }
+        _ => {
+            ledger.error(at, format!("`select` has no field `{}`", printable(name)), "use one of: environment, tier, client, ring, labels");
+            return Vec::new();
+        }
+    };
+    let allowed = words(name, value, at, ledger);
+    if allowed.is_empty() { Vec::new() } else { vec![(attribute, allowed)] }
+}
+
 fn labels(value: &Value, at: &Range<usize>, ledger: &mut Ledger<'_>) -> Vec<Condition> {
     let Some(table) = value.as_table() else {
         ledger.error(at, "`labels` is not a table", "write it as labels = { name = [\"a\", \"b\"] }");

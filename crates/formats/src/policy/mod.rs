@@ -8,6 +8,7 @@ mod document;
 mod load;
 mod matchers;
 pub mod presets;
+mod rollout;
 pub mod tables;
 
 pub use load::{load, load_preset};

@@ -3,6 +3,7 @@
 mod decide;
 mod golden;
 mod hostile;
+mod rollout;
 
 use super::*;
 use plimsoll_core::model::policy::PolicySet;
@@ -30,8 +31,10 @@ fn the_full_policy_file_parses_as_written() {
     assert_eq!(
         set.not_enforced_here().join(" "),
         "policy.owner policy.approved_by policy.review_every monitor.sources monitor.discovery_every \
-         monitor.scan_every waiver roles cycle window freeze ring test approve client reboot verify forensics \
-         notify baseline targets cost"
+         monitor.scan_every waiver roles cycle client verify forensics notify baseline targets cost \
+         test.require_signature test.post_deploy approve.standard.auto_if approve.normal.on_timeout \
+         approve.emergency.retro_within approve.emergency.after_action_review reboot.grace reboot.max_pending \
+         reboot.pending_counts_as"
     );
     let own = &set.policies[0];
     assert_eq!(own.waiver.as_ref().expect("waiver").kinds.len(), 6);

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use plimsoll_core::model::assignment::Assignment;
 use plimsoll_core::model::deployment_package::DeploymentPackage;
 use plimsoll_core::model::problem::Problem;
+use std::collections::BTreeMap;
 
 /// Largest package: a release upgrade of five streams has some 2 MiB.
 const PACKAGE_LIMIT: usize = 8 << 20;
@@ -76,6 +77,14 @@ impl SignedPackage {
         self.envelope.signatures.retain(|other| other.keyid != signature.keyid);
         self.envelope.signatures.push(signature);
         self.envelope.signatures.sort();
+    }
+
+    /// Whose signatures hold, by key: people of the root's `targets` role, the
+    /// author among them where they signed.
+    pub fn signed_by(&self, root: &Root) -> BTreeMap<String, String> {
+        let message = self.envelope.message();
+        let signers = root.signers(Role::Targets, &message, &self.envelope.signatures);
+        signers.into_iter().map(|id| (id.to_owned(), root.person_of(id).unwrap_or(id).to_owned())).collect()
     }
 
     /// Checks that enough distinct people of the root's `targets` role signed

@@ -80,6 +80,12 @@ pub struct Serve {
     /// Root document that hosts pin (see `plimsoll root init`)
     #[arg(long, value_name = "FILE")]
     pub root: Option<PathBuf>,
+    /// The root's online key, which signs assignments [default: online.pem beside the root document, where it is]
+    #[arg(long, value_name = "FILE")]
+    pub online_key: Option<PathBuf>,
+    /// Folder that keeps artefacts by their SHA-256, as `plimsoll acquire` fills it [default: artefacts/ in the data folder]
+    #[arg(long, value_name = "DIR", env = "PLIMSOLL_ARTEFACTS")]
+    pub artefacts: Option<PathBuf>,
     /// Advisory database, watched for newer ones [default: in the data folder]
     #[arg(long, value_name = "FILE", env = "PLIMSOLL_DB")]
     pub db: Option<PathBuf>,

@@ -46,6 +46,8 @@ pub fn run(command: Command, printer: &Printer) -> Result<Outcome, Failure> {
         Command::People(command) => remote::people::run(&command, printer),
         Command::Tokens(command) => remote::tokens::run(&command, printer),
         Command::Webhooks(command) => remote::webhooks::run(&command, printer),
+        Command::Package(command) => remote::package::run(&command, printer),
+        Command::Rollout(command) => remote::rollout::run(&command, printer),
         Command::Activity(command) => remote::activity::run(&command, printer),
         Command::Agent(arguments) => agent::run(&arguments, printer),
         Command::AgentNetwork(arguments) => agent::network(&arguments),

@@ -11,6 +11,7 @@ use plimsoll_server::notices::Settings;
 use plimsoll_server::notices::mail::Smtp;
 use plimsoll_server::policy::Given;
 use plimsoll_server::outward::{Allowed, host_and_port};
+use plimsoll_server::configuration::OnlineKey;
 use plimsoll_server::setup::{self, FirstSteps};
 use plimsoll_server::{Configuration, Running};
 use serde_json::json;
@@ -36,7 +37,8 @@ pub fn serve(arguments: &Serve, printer: &Printer) -> Result<Outcome, Failure> {
     log(printer);
     let data = folder(arguments.data.as_deref())?;
     let root = arguments.root.as_deref().map(|file| root::read(file).map(|root| root.bytes().to_vec())).transpose()?;
-    let configuration = configuration(arguments, &data, root, false)?;
+    let online = online_key(arguments.online_key.as_deref(), arguments.root.as_deref())?;
+    let configuration = Configuration { online_key: online, ..configuration(arguments, &data, root, false)? };
     runtime()?.block_on(async {
         let running = plimsoll_server::start(configuration).await?;
         printer.say(&format!("Plimsoll listens at {}", running.app.url));
@@ -59,7 +61,8 @@ pub fn up(arguments: &Up, printer: &Printer) -> Result<Outcome, Failure> {
         return Err(Failure::input(Problem::new("E-USAGE", "--tls-client-ca", "needs a certificate on each host, which `up` does not make", "use `plimsoll serve`")));
     }
     let root = evaluation_root(&data)?;
-    let configuration = configuration(&arguments.serve, &data, Some(root), true)?;
+    let online = online_key(arguments.serve.online_key.as_deref(), Some(&data.join("root/root.json")))?;
+    let configuration = Configuration { online_key: online, ..configuration(&arguments.serve, &data, Some(root), true)? };
     runtime()?.block_on(async {
         let running = plimsoll_server::start(configuration).await?;
         let steps = setup::first_steps(&running.app).await?;
@@ -139,6 +142,8 @@ fn configuration(arguments: &Serve, data: &Path, root: Option<Vec<u8>>, evaluati
             None => None,
         },
         root,
+        online_key: None,
+        artefacts: arguments.artefacts.clone(),
         evaluation,
         check_in_seconds: arguments.check_in,
         silence_seconds: Configuration::SILENCE_SECONDS.max(arguments.check_in.saturating_mul(11)),
@@ -151,6 +156,16 @@ fn configuration(arguments: &Serve, data: &Path, root: Option<Vec<u8>>, evaluati
             _ => None,
         },
         sign_in: plimsoll_server::settings::find(arguments.settings.as_deref(), data).map_err(Failure::input)?.sign_in,
+    })
+}
+
+/// The root's online key: the file that is named, else the one that `root
+/// init` laid beside the root document.
+fn online_key(named: Option<&Path>, root: Option<&Path>) -> Result<Option<OnlineKey>, Failure> {
+    let beside = root.and_then(Path::parent).map(|folder| folder.join("online.pem")).filter(|file| file.is_file());
+    let Some(file) = named.map(Path::to_path_buf).or(beside) else { return Ok(None) };
+    std::fs::read_to_string(&file).map(|pem| Some(OnlineKey(pem))).map_err(|error| {
+        Failure::input(Problem::new("E-READ", file.display().to_string(), error.to_string(), "name the online.pem that `plimsoll root init` made, with `--online-key`"))
     })
 }
 

@@ -46,7 +46,14 @@ pub async fn check_in(State(app): State<Shared>, allowed: Allowed, body: Bytes) 
         _ => Some(Want::Full),
     };
     let news = app.witnessed.news(&app.store, said.checkpoint.as_ref()).await?;
-    if want.is_none() && news.is_none() {
+    let now = Timestamp::now();
+    let mut assigned = said.assigned;
+    assigned.sort();
+    let assignments = (app.rollouts.assigned(&app, id, now) != assigned).then(|| {
+        let issued = app.rollouts.documents(&app, id, now);
+        issued.into_iter().map(|issued| issued.document).collect::<Vec<_>>()
+    });
+    if want.is_none() && news.is_none() && assignments.is_none() {
         tracing::trace!(host = %name, "nothing new");
         return Ok((StatusCode::NO_CONTENT, [(headers::NEXT, next.to_string())]).into_response());
     }
@@ -58,6 +65,7 @@ pub async fn check_in(State(app): State<Shared>, allowed: Allowed, body: Bytes) 
         checkpoint,
         consistency: consistency.unwrap_or_default(),
         rotate_key: false,
+        assignments,
     })
 }
 

@@ -9,6 +9,7 @@ mod check_in;
 mod enrol;
 mod report;
 mod rotate;
+pub mod work;
 
 pub use check::Signatures;
 
@@ -33,6 +34,9 @@ pub fn routes() -> Routes<Shared> {
         .route_up_to(report, Method::POST, protocol::REPORT, Access::Host, report::whole)
         .route_up_to(report, Method::POST, protocol::REPORT_DELTA, Access::Host, report::delta)
         .route_up_to(message, Method::POST, protocol::ROTATE, Access::Host, rotate::rotate)
+        .route_up_to(message, Method::POST, protocol::PACKAGE, Access::Host, work::package)
+        .route_up_to(message, Method::POST, protocol::ARTEFACT, Access::Host, work::artefact)
+        .route_up_to(Limits::OUTCOME.compressed, Method::POST, protocol::OUTCOME, Access::Host, work::outcome)
 }
 
 /// Reads a message or refuses it.

@@ -4,6 +4,7 @@ pub mod acts;
 pub mod alerts;
 pub mod applications;
 pub mod clients;
+pub mod deployment_packages;
 pub mod findings;
 pub mod groups;
 pub mod history;
@@ -11,6 +12,7 @@ pub mod hosts;
 pub mod knowledge;
 mod openapi;
 pub mod packages;
+pub mod rollouts;
 mod routes;
 pub mod webhooks;
 

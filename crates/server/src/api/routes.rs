@@ -1,6 +1,6 @@
 //! Every route of the API with who may use it.
 
-use super::{acts, alerts, applications, clients, findings, groups, history, hosts, knowledge, packages, webhooks};
+use super::{acts, alerts, applications, clients, deployment_packages, findings, groups, history, hosts, knowledge, packages, rollouts, webhooks};
 use crate::app::Shared;
 use crate::http::json::Json;
 use crate::http::routes::{Access, Routes};
@@ -14,11 +14,14 @@ use serde_json::json;
 /// Largest request with a policy: a mebibyte of text, written as JSON.
 const POLICY: usize = 4 << 20;
 
+/// Largest list of what was acquired: five thousand entries of some 300 bytes.
+const ACQUIRED: usize = 4 << 20;
+
 /// The routes.
 pub fn routes() -> Routes<Shared> {
     use Access::{Needs, Public};
     let (get, post, patch) = (Method::GET, Method::POST, Method::PATCH);
-    Routes::new()
+    deploying()
         .route(get.clone(), "/healthz", Public, health)
         .route(get.clone(), "/readyz", Public, ready)
         .route(get.clone(), "/metrics", Needs(Permission::ReadMetrics), metrics)
@@ -85,6 +88,29 @@ pub fn routes() -> Routes<Shared> {
         .route(post.clone(), "/api/v1/webhooks/{webhook}/test", Needs(Permission::EditNotifications), webhooks::test)
         .route(Method::GET, "/api/v1/webhooks/{webhook}/deliveries", Needs(Permission::ReadNotifications), webhooks::deliveries)
         .route(post, "/api/v1/deliveries/{delivery}/send-again", Needs(Permission::EditNotifications), webhooks::send_again)
+}
+
+/// Routes of packages and rollouts.
+fn deploying() -> Routes<Shared> {
+    use Access::Needs;
+    let (get, post) = (Method::GET, Method::POST);
+    let read = Needs(Permission::ReadFleet);
+    Routes::new()
+        .route_up_to(ACQUIRED, post.clone(), "/api/v1/acquired", Needs(Permission::DraftPackages), deployment_packages::acquire)
+        .route(get.clone(), "/api/v1/deployment-packages", read, deployment_packages::list)
+        .route(post.clone(), "/api/v1/deployment-packages", Needs(Permission::DraftPackages), deployment_packages::draft)
+        .route(get.clone(), "/api/v1/deployment-packages/{package}", read, deployment_packages::show)
+        .route(get.clone(), "/api/v1/deployment-packages/{package}/document", read, deployment_packages::document)
+        .route(get.clone(), "/api/v1/deployment-packages/{package}/hosts", read, deployment_packages::hosts)
+        .route(post.clone(), "/api/v1/deployment-packages/{package}/signatures", Needs(Permission::SubmitSignatures), deployment_packages::sign)
+        .route(post.clone(), "/api/v1/deployment-packages/{package}/withdraw", Needs(Permission::DraftPackages), deployment_packages::withdraw)
+        .route(get.clone(), "/api/v1/rollouts", read, rollouts::list)
+        .route(post.clone(), "/api/v1/rollouts", Needs(Permission::RunRollouts), rollouts::start)
+        .route(get.clone(), "/api/v1/rollouts/{package}", read, rollouts::show)
+        .route(get, "/api/v1/rollouts/{package}/hosts", read, rollouts::hosts)
+        .route(post.clone(), "/api/v1/rollouts/{package}/pause", Needs(Permission::StopRollouts), rollouts::pause)
+        .route(post.clone(), "/api/v1/rollouts/{package}/resume", Needs(Permission::RunRollouts), rollouts::resume)
+        .route(post, "/api/v1/rollouts/{package}/abort", Needs(Permission::StopRollouts), rollouts::abort)
 }
 
 async fn health() -> Json<serde_json::Value> {

@@ -30,6 +30,7 @@ pub mod pages;
 mod people;
 mod policy;
 pub mod query;
+mod rollouts;
 pub mod views;
 mod webhooks;
 pub mod why;
@@ -46,6 +47,7 @@ pub fn routes() -> crate::http::routes::Routes<crate::app::Shared> {
         .merge(groups::routes())
         .merge(people::routes())
         .merge(policy::routes())
+        .merge(rollouts::routes())
         .merge(webhooks::routes())
 }
 

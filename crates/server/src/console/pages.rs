@@ -13,6 +13,7 @@ pub const SECTIONS: &[(&str, &str, &str)] = &[
     ("findings", "/console/findings", "Findings"),
     ("advisories", "/console/advisories", "Advisories"),
     ("packages", "/console/packages", "Packages"),
+    ("rollouts", "/console/rollouts", "Rollouts"),
     ("applications", "/console/applications", "Applications"),
     ("groups", "/console/groups", "Groups"),
     ("sources", "/console/sources", "Sources"),
@@ -98,6 +99,12 @@ pages! {
     enrolment, EnrolmentTemplate, "enrolment.html", "enrolment", Enrolment, lists::HOSTS;
     /// Asks for a fresh proof of who sits there.
     fresh_proof, FreshProofTemplate, "fresh_proof.html", "account", FreshProof, lists::HOSTS;
+    /// Draws what is rolled out, and what waits for it.
+    rollouts, RolloutsTemplate, "rollouts.html", "rollouts", Rollouts, lists::HOSTS;
+    /// Draws one rollout.
+    rollout, RolloutTemplate, "rollout.html", "rollouts", RolloutPage, lists::HOSTS;
+    /// Draws one deployment package.
+    deployment, DeploymentTemplate, "deployment.html", "rollouts", DeploymentPage, lists::HOSTS;
     /// Draws one's own account.
     account, AccountTemplate, "account.html", "account", Account, lists::HOSTS;
     /// Draws what a search found, as a page of its own.

@@ -8,6 +8,7 @@ mod administration;
 mod fleet;
 mod findings;
 mod knowledge;
+mod rollouts;
 
 use super::query::{ListForm, ListQuery};
 use super::views::*;
@@ -20,6 +21,7 @@ pub(super) use administration::*;
 pub(super) use findings::*;
 pub(super) use fleet::*;
 pub(super) use knowledge::*;
+pub(super) use rollouts::*;
 
 /// Where texts come from.
 pub(super) struct Words {

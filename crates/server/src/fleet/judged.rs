@@ -144,6 +144,10 @@ pub struct Judged {
 pub struct Pending {
     /// Package.
     pub package: Name,
+    /// Architecture.
+    pub arch: Name,
+    /// Installed version; the empty name where it would be new to the host.
+    pub installed: Name,
     /// Candidate version.
     pub candidate: Name,
     /// Where the candidate is.
@@ -158,6 +162,8 @@ pub struct Pending {
     pub reboot: bool,
     /// Whether somebody holds it back.
     pub held: bool,
+    /// Whether the host does not have the package yet.
+    pub new: bool,
 }
 
 fn is_open(finding: &&Finding) -> bool {
@@ -235,6 +241,8 @@ fn place(open: &Open) -> (Name, Name, Name) {
 fn pending(update: &Update, names: &mut Names) -> Pending {
     Pending {
         package: names.keep(&update.package),
+        arch: names.keep(&update.arch),
+        installed: names.keep(update.installed.as_deref().unwrap_or("")),
         candidate: names.keep(&update.candidate),
         origin: names.keep(&update.origin),
         advisories: update.advisories.iter().map(|advisory| names.keep(advisory)).collect(),
@@ -242,6 +250,7 @@ fn pending(update: &Update, names: &mut Names) -> Pending {
         security: update.security,
         reboot: update.reboot,
         held: update.held_by.is_some(),
+        new: update.new || update.installed.is_none(),
     }
 }
 

@@ -14,7 +14,7 @@ pub enum Role {
     Viewer,
     /// Looks after hosts: enrols, labels, groups, retires them.
     Operator,
-    /// Signs what others prepared; changes nothing else.
+    /// Signs what others prepared, and stops it; starts nothing.
     Approver,
     /// Writes the policy.
     PolicyAuthor,
@@ -112,6 +112,14 @@ permissions! {
     EditPolicy "edit-policy" Everything Ordinary: PolicyAuthor | Administrator;
     /// Records an exception or a statement on a finding.
     EditExceptions "edit-exceptions" Client Ordinary: PolicyAuthor | Operator;
+    /// Drafts deployment packages and says what was acquired for them.
+    DraftPackages "draft-packages" Client Ordinary: Operator | Administrator;
+    /// Hands in signatures that were made elsewhere; each proves itself.
+    SubmitSignatures "submit-signatures" Client Ordinary: Operator | Approver;
+    /// Starts rollouts of accepted packages and lets them go on.
+    RunRollouts "run-rollouts" Client Ordinary: Operator | Administrator;
+    /// Pauses and aborts rollouts: less is needed to stop than to start.
+    StopRollouts "stop-rollouts" Client Ordinary: Operator | Approver | Administrator;
     /// Approves what somebody else prepared.
     Approve "approve" Client StepUp: Approver;
     /// Sees webhooks and their delivery log.
@@ -342,6 +350,10 @@ mod tests {
         close-alerts         . x . . . x Client Ordinary
         edit-policy          . . . x . x Everything Ordinary
         edit-exceptions      . x . x . . Client Ordinary
+        draft-packages       . x . . . x Client Ordinary
+        submit-signatures    . x x . . . Client Ordinary
+        run-rollouts         . x . . . x Client Ordinary
+        stop-rollouts        . x x . . x Client Ordinary
         approve              . . x . . . Client StepUp
         read-notifications   . x . . x x Client Ordinary
         edit-notifications   . . . . . x Client Ordinary
@@ -355,7 +367,7 @@ mod tests {
     fn nobody_both_writes_and_approves_or_audits_and_changes() {
         let changes = |role| Permission::ALL.iter().filter(move |p| p.roles().contains(&role) && !p.word().starts_with("read-"));
         assert_eq!(changes(Role::Viewer).count() + changes(Role::Auditor).count(), 0);
-        assert_eq!(changes(Role::Approver).collect::<Vec<_>>(), [&Permission::Approve]);
+        assert_eq!(changes(Role::Approver).collect::<Vec<_>>(), [&Permission::SubmitSignatures, &Permission::StopRollouts, &Permission::Approve]);
         assert_eq!(Permission::Approve.roles(), [Role::Approver]);
         for role in Role::ALL {
             assert_eq!(Role::parse(role.word()), Some(role));

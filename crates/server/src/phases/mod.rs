@@ -3,5 +3,9 @@
 //! is harmless.
 
 pub mod acquire;
+pub mod certify;
+pub mod confirm;
+pub mod deploy;
 pub mod evaluate;
 pub mod monitor;
+pub mod package;

@@ -8,5 +8,6 @@ mod mail;
 mod notices;
 mod receiver;
 mod repeats;
+mod rollout;
 mod smtp;
 mod stage;

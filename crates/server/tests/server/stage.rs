@@ -40,6 +40,10 @@ pub struct Stage {
     pub token: String,
     settings: Settings,
     database: Option<String>,
+    /// Root document and online key, from the next start on.
+    pub root: Option<(Vec<u8>, String)>,
+    /// Seconds without a word after which a host is silent.
+    pub silence: u32,
 }
 
 impl Stage {
@@ -67,7 +71,7 @@ impl Stage {
         std::fs::create_dir_all(folder.join("sources/advisories")).unwrap();
         let inward = ports.iter().map(|port| ("127.0.0.1".to_owned(), *port)).collect();
         let settings = Settings { allowed: Allowed { inward, authorities, ..Allowed::default() }, smtp, pace };
-        let mut stage = Self { folder, kept: Some(kept), runtime: None, running: None, token: String::new(), settings, database };
+        let mut stage = Self { folder, kept: Some(kept), runtime: None, running: None, token: String::new(), settings, database, root: None, silence: 660 };
         stage.advisory("before", "TEST-2025-1", "unrelated", "low", "9");
         stage.build();
         stage.start();
@@ -85,10 +89,12 @@ impl Stage {
             advisories: self.folder.join("advisories.plimsolldb"),
             advisories_key: None,
             policies: None,
-            root: None,
+            root: self.root.as_ref().map(|(root, _)| root.clone()),
+            online_key: self.root.as_ref().map(|(_, key)| plimsoll_server::configuration::OnlineKey(key.clone())),
+            artefacts: None,
             evaluation: false,
             check_in_seconds: 60,
-            silence_seconds: 660,
+            silence_seconds: self.silence,
             trusted_proxies: Vec::new(),
             notices: self.settings.clone(),
             tls: None,

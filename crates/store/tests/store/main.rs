@@ -10,5 +10,6 @@ mod hosts;
 mod kills;
 mod outbox;
 mod people;
+mod rollouts;
 mod tokens;
 mod values;

@@ -2,7 +2,7 @@
 
 use jiff::fmt::temporal::SpanParser;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Span, Timestamp, ToSpan};
+use jiff::{SignedDuration, Span, Timestamp, ToSpan, Zoned};
 
 /// A length of time: `PT48H` is absolute, `P14D` and `P1M` count calendar days
 /// and months in the policy's zone.
@@ -51,6 +51,20 @@ impl Length {
             || span.get_days() != 0;
         let exact = if calendar { None } else { SignedDuration::try_from(span).ok() };
         Ok(Self { text: text.to_owned(), span, exact })
+    }
+
+    /// No time at all.
+    pub fn zero() -> Self {
+        Self { text: "PT0S".to_owned(), span: Span::new(), exact: Some(SignedDuration::ZERO) }
+    }
+
+    /// The instant this long after one in a zone; days are those of its
+    /// calendar. None when it leaves the calendar.
+    pub fn after(&self, start: &Zoned) -> Option<Timestamp> {
+        match self.exact {
+            Some(exact) => start.timestamp().checked_add(exact).ok(),
+            None => start.checked_add(self.span).ok().map(|end| end.timestamp()),
+        }
     }
 
     /// As written in the policy.

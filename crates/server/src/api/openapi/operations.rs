@@ -193,6 +193,26 @@ pub const OPERATIONS: &[Operation] = &[
     post("/api/v1/enrolment-tokens", "Make a token with which hosts join; its secret is shown once", One("TokenMade"))
         .takes("TokenWish")
         .such_as(r#"{"uses": 10, "hours": 8, "note": "the new rack"}"#),
+    // Packages and rollouts.
+    post("/api/v1/acquired", "Say which bytes among the artefacts are which version of a package", One("AcquiredAnswer")).takes("AcquiredList").such_as(
+        r#"{"entries": [{"stream": "debian:12", "name": "openssl", "arch": "amd64", "version": "3.0.17-1~deb12u3", "sha256": "9f2c…", "size": 1430000, "repository": "https://deb.debian.org/debian-security bookworm-security"}]}"#,
+    ),
+    get("/api/v1/deployment-packages", "Deployment packages, newest first", List("PackageAnswer")),
+    post("/api/v1/deployment-packages", "Draft a deployment package from what hosts have pending and what was acquired", One("PackageDetail"))
+        .takes("DraftWish")
+        .such_as(r#"{"name": "openssl-2026-11", "title": "OpenSSL, known exploited", "reason": "DSA-6001-1", "hosts": "environment = prod", "updates": "advisories", "of": ["DSA-6001-1"]}"#),
+    get("/api/v1/deployment-packages/{package}", "One deployment package: why it is as it is, and what is missing before it is accepted", One("PackageDetail")),
+    get("/api/v1/deployment-packages/{package}/document", "The bytes that people sign, with the signatures so far", One("PackageDocument")),
+    get("/api/v1/deployment-packages/{package}/hosts", "The whole list of hosts, whose root hash is signed", List("PackageHost")),
+    post("/api/v1/deployment-packages/{package}/signatures", "Hand in a signature; the one that was missing accepts the package", One("PackageDetail")).takes("SignatureGiven"),
+    post("/api/v1/deployment-packages/{package}/withdraw", "Withdraw a package that was not rolled out", One("PackageDetail")).takes("Reason"),
+    get("/api/v1/rollouts", "Rollouts, newest first", List("RolloutAnswer")),
+    post("/api/v1/rollouts", "Start the rollout of an accepted package", One("RolloutDetail")).takes("RolloutWish"),
+    get("/api/v1/rollouts/{package}", "One rollout with its rings, and why it stands as it does", One("RolloutDetail")),
+    get("/api/v1/rollouts/{package}/hosts", "Hosts of a rollout", Page("RolloutHost")).asked(&[("phase", "only hosts in this phase: waits, at-work, succeeded, failed, silent, away, left-out"), SKIP, TAKE]),
+    post("/api/v1/rollouts/{package}/pause", "Let nothing more start; what runs ends", One("RolloutDetail")).takes("Reason"),
+    post("/api/v1/rollouts/{package}/resume", "Let a paused rollout go on, or hosts that failed try again", One("RolloutDetail")).takes("ResumeWish"),
+    post("/api/v1/rollouts/{package}/abort", "Let nothing more start ever; what runs ends", One("RolloutDetail")).takes("Reason"),
     // Notices.
     get("/api/v1/webhooks", "Webhooks and mail", List("WebhookRow")),
     post("/api/v1/webhooks", "Make a webhook; its signing secret is shown once", One("WebhookMade"))
@@ -261,4 +281,7 @@ pub const OPERATIONS: &[Operation] = &[
     post("/agent/v1/report", "A host's whole report (zstd)", Any).takes_bytes(&["application/zstd"]),
     post("/agent/v1/report/delta", "What changed since the report before (zstd)", Any).takes_bytes(&["application/zstd"]),
     post("/agent/v1/rotate", "A host changes its key", Nothing).takes_bytes(&[JSON]),
+    post("/agent/v1/package", "A deployment package that an assignment names, with the proof that the evidence log has it", Any).takes_bytes(&[JSON]),
+    post("/agent/v1/artefact", "The bytes of an artefact from an offset on", Any).takes_bytes(&[JSON]),
+    post("/agent/v1/outcome", "What came of an attempt; durable before it is answered", Nothing).takes_bytes(&[JSON]),
 ];

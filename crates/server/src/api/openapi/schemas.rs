@@ -6,12 +6,14 @@ use crate::api::acts::{Edit, ManualHost, Reason, TokenMade, TokenWish};
 use crate::api::alerts::AlertRow;
 use crate::api::applications::{ApplicationAnswer, ApplicationFindings, ApplicationWish};
 use crate::api::clients::{ClientAnswer, ClientEdit, NewClient};
+use crate::api::deployment_packages::{AcquiredAnswer, AcquiredList, DraftWish, PackageAnswer, PackageDetail, PackageDocument, PackageHost, SignatureGiven};
 use crate::api::findings::AdvisoryAnswer;
 use crate::api::groups::{GroupAnswer, GroupEdit, NamedHosts, NewGroup};
 use crate::api::history::{Entry, Moment};
 use crate::api::hosts::HostAnswer;
 use crate::api::knowledge::SourcesAnswer;
 use crate::api::packages::{PackageRow, VersionRow};
+use crate::api::rollouts::{ResumeWish, RolloutAnswer, RolloutDetail, RolloutHost, RolloutWish};
 use crate::api::{PAGE_LIMIT, SKIP_LIMIT};
 use crate::exposure::Exposure;
 use crate::fleet::question::{AdvisoryRow, FindingRow, HostOrder, HostRow, Standing, Standings};
@@ -41,6 +43,7 @@ pub fn parameter(name: &str) -> Value {
         "take" => json!({ "type": "integer", "minimum": 1, "maximum": PAGE_LIMIT }),
         "overdue" | "exploited" | "fix" => json!({ "type": "boolean" }),
         "severity" => json!({ "type": "string", "enum": crate::api::findings::RATINGS.map(Rating::as_str) }),
+        "phase" => json!({ "type": "string", "enum": ["waits", "at-work", "succeeded", "failed", "silent", "away", "left-out"] }),
         "state" => json!({ "type": "string", "enum": Standing::ALL.map(Standing::word) }),
         "order" => json!({ "type": "string", "enum": HostOrder::ALL.map(|(word, _)| word) }),
         _ => json!({ "type": "string" }),
@@ -82,6 +85,8 @@ fn own() -> Map<String, Value> {
         NamedHosts, NewApp, NewGroup, PolicyChange, PolicyCheck, PolicyDraft, PolicyFile, PolicyPreview, PolicyWish, NewPasskey, NewPerson, NewToken, PackageRow, PasskeyQuestion, Password,
         PersonView, Proof, ProofsView, Proven, ProviderView, Question, Reason, Registered, SecretView,
         SessionView, SourcesAnswer, Standings, StepView, TokenMade, TokenView, TokenWish, VersionRow,
+        AcquiredAnswer, AcquiredList, DraftWish, PackageAnswer, PackageDetail, PackageDocument, PackageHost, SignatureGiven,
+        ResumeWish, RolloutAnswer, RolloutDetail, RolloutHost, RolloutWish,
         WebhookEdit, WebhookMade, WebhookRow, WebhookWish, WhoView,
     ];
     let words = |all: Vec<&str>| json!({ "type": "string", "enum": all });

@@ -1,0 +1,185 @@
+//! The **rollout rules** of a policy: rings, windows, freezes, tests,
+//! approvals and reboots.
+
+mod calendar;
+
+pub use calendar::{Calendar, outside};
+
+use super::length::Length;
+use super::recurrence::Recurrence;
+use super::when::Attribute;
+use super::HostFacts;
+use crate::model::deployment_package::{ChangeType, RebootRule};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use std::collections::BTreeMap;
+
+/// How changes reach hosts.
+#[derive(Clone, PartialEq, Debug)]
+pub struct RolloutRules {
+    /// Rings in their order; the last takes every host that no other took.
+    pub rings: Vec<RingRule>,
+    /// Windows; a host has the first that fits it, and without one it may
+    /// change at any time.
+    pub windows: Vec<WindowRule>,
+    /// Times at which nothing starts.
+    pub freezes: Vec<FreezeRule>,
+    /// What must be tested, by how the change is authorised.
+    pub test: BTreeMap<ChangeType, TestRule>,
+    /// How changes are approved.
+    pub approve: ApproveRules,
+    /// What is done where a reboot is needed.
+    pub reboot: RebootRule,
+}
+
+impl Default for RolloutRules {
+    /// Plimsoll's own where a policy is silent: a twentieth of the hosts goes
+    /// first and is watched for a day, and none of it may fail.
+    fn default() -> Self {
+        let day = |text: &str| Length::parse(text).unwrap_or_else(|_| Length::zero());
+        let ring = |id: &str, percent, soak: &str, failed_per_mille| RingRule {
+            id: id.to_owned(),
+            select: Select::default(),
+            percent: Some(percent),
+            soak: day(soak),
+            failed_per_mille,
+            health_failed: None,
+        };
+        Self {
+            rings: vec![ring("canary", 5, "PT24H", 0), ring("broad", 100, "PT0S", 20)],
+            windows: Vec::new(),
+            freezes: Vec::new(),
+            test: BTreeMap::new(),
+            approve: ApproveRules::default(),
+            reboot: RebootRule::IfNeeded,
+        }
+    }
+}
+
+/// Hosts by what people say of them: every attribute has one of its words.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Select(pub BTreeMap<Attribute, Vec<String>>);
+
+impl Select {
+    /// Whether it names nothing.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a host fits; an unknown attribute fits nothing.
+    pub fn fits(&self, host: &HostFacts) -> bool {
+        self.0.iter().all(|(attribute, words)| {
+            let word = match attribute {
+                Attribute::Environment => host.environment.as_deref(),
+                Attribute::Tier => host.tier.as_deref(),
+                Attribute::Client => host.client.as_deref(),
+                Attribute::Label(name) => host.labels.get(name).map(String::as_str),
+            };
+            word.is_some_and(|word| words.iter().any(|known| known == word))
+        })
+    }
+
+    /// As people read it, `environment is prod`.
+    pub fn words(&self) -> String {
+        let parts: Vec<String> = self.0.iter().map(|(attribute, words)| format!("{attribute} is {}", words.join(" or "))).collect();
+        parts.join(" and ")
+    }
+}
+
+/// A share of hosts that goes together.
+#[derive(Clone, PartialEq, Debug)]
+pub struct RingRule {
+    /// Name.
+    pub id: String,
+    /// Hosts that always belong to it.
+    pub select: Select,
+    /// Share of all hosts that it is filled up to by lot, in percent; none for
+    /// the named ones alone.
+    pub percent: Option<u8>,
+    /// How long its results are watched.
+    pub soak: Length,
+    /// Share of its hosts that may fail or go silent, in thousandths.
+    pub failed_per_mille: u32,
+    /// Hosts whose health check fails at which the gate shuts.
+    pub health_failed: Option<u32>,
+}
+
+/// When hosts may change.
+#[derive(Clone, PartialEq, Debug)]
+pub struct WindowRule {
+    /// Name.
+    pub id: String,
+    /// Hosts that it is for.
+    pub select: Select,
+    /// Its zone.
+    pub zone: TimeZone,
+    /// Name of that zone.
+    pub zone_name: String,
+    /// First beginning on the clock of that zone.
+    pub start: DateTime,
+    /// On which days it begins.
+    pub rule: Recurrence,
+    /// How long it lasts.
+    pub duration: Length,
+    /// How long before its end nothing is started any more.
+    pub stop_starting: Length,
+    /// Whether a host may reboot in it.
+    pub reboot: bool,
+    /// Changes that need not wait for it.
+    pub break_for: Vec<ChangeType>,
+}
+
+/// A time at which nothing starts.
+#[derive(Clone, PartialEq, Debug)]
+pub struct FreezeRule {
+    /// Name.
+    pub id: String,
+    /// Hosts that it is for; everybody where it names none.
+    pub select: Select,
+    /// The first instant.
+    pub from: Timestamp,
+    /// The first instant after it.
+    pub to: Timestamp,
+    /// Changes that need not wait for it.
+    pub break_for: Vec<ChangeType>,
+}
+
+/// What must be tested.
+#[derive(Clone, PartialEq, Debug)]
+pub struct TestRule {
+    /// How much.
+    pub suite: Suite,
+    /// How long the first ring is watched at least.
+    pub min_soak: Length,
+}
+
+/// How much is tested.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Suite {
+    /// Nothing beyond what every host observes of itself.
+    None,
+    /// What every host observes of itself, seen in the first ring.
+    Smoke,
+    /// At least one check of the package's own beside that.
+    Full,
+}
+
+/// How changes are approved.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ApproveRules {
+    /// Whether the author's signature counts for nothing. Hosts hold to it
+    /// whatever a policy says, but in an evaluation.
+    pub separation_of_duties: bool,
+    /// How many people must sign, by how the change is authorised; never fewer
+    /// than hosts ask for.
+    pub quorum: BTreeMap<ChangeType, u32>,
+    /// How long signatures may be gathered, by how the change is authorised.
+    pub timeout: BTreeMap<ChangeType, Length>,
+}
+
+impl Default for ApproveRules {
+    fn default() -> Self {
+        Self { separation_of_duties: true, quorum: BTreeMap::new(), timeout: BTreeMap::new() }
+    }
+}

@@ -1,0 +1,306 @@
+use super::*;
+use crate::model::deployment_package::{ChangeType, ConfigurationFiles, HostList, Interval, PolicyNamed, RebootRule, Ring, Window};
+use crate::model::identifier::ClientId;
+use jiff::SignedDuration;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+fn at(minutes: i64) -> Timestamp {
+    "2026-11-22T10:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_mins(minutes)
+}
+
+/// A rollout as the server would carry it: what was decided is applied, and
+/// hosts do as the test says.
+#[derive(Clone)]
+struct Scene {
+    package: DeploymentPackage,
+    places: Vec<Place>,
+    standings: Vec<Standing>,
+    rings: Vec<Progress>,
+    wanted: Wanted,
+    holds: Vec<String>,
+    apart: Vec<Vec<usize>>,
+}
+
+fn ring(name: &str, opens: i64, soak_minutes: u64, success_per_mille: u32, failures: u32) -> Ring {
+    Ring { name: name.to_owned(), opens: at(opens), soak_seconds: soak_minutes * 60, success_per_mille, failures }
+}
+
+impl Scene {
+    fn new(sizes: &[usize]) -> Self {
+        let places: Vec<Place> = sizes
+            .iter()
+            .enumerate()
+            .flat_map(|(ring, size)| std::iter::repeat_n(ring, *size))
+            .enumerate()
+            .map(|(number, ring)| Place { host: HostId::from_bits(number as u128), ring: ring as u32, window: None })
+            .collect();
+        let rings = sizes.iter().enumerate().map(|(number, _)| ring(["canary", "second", "broad"][number], number as i64 * 60, 60, 1000, 0)).collect();
+        let package = DeploymentPackage {
+            schema: DeploymentPackage::SCHEMA.to_owned(),
+            name: "p".to_owned(),
+            version: 1,
+            client: ClientId::from_bits(1),
+            title: String::new(),
+            reason: String::new(),
+            advisories: Vec::new(),
+            author: "anna".to_owned(),
+            created: at(0),
+            expires: at(10_000),
+            change: ChangeType::Normal,
+            policy: PolicyNamed { id: String::new(), version: String::new(), sha256: String::new() },
+            streams: BTreeMap::new(),
+            hosts: HostList { count: places.len() as u64, root: String::new() },
+            rings,
+            windows: BTreeMap::new(),
+            checks: Vec::new(),
+            reboot: RebootRule::IfNeeded,
+            configuration_files: ConfigurationFiles::Keep,
+            at_once: 0,
+        };
+        let standings = vec![Standing { seen: Some(at(0)), ..Standing::default() }; places.len()];
+        Self { package, places, standings, rings: Vec::new(), wanted: Wanted::Running, holds: Vec::new(), apart: Vec::new() }
+    }
+
+    fn look(&self, minutes: i64) -> Explained<Decision> {
+        decide(&Input {
+            now: at(minutes),
+            package: &self.package,
+            places: &self.places,
+            standings: &self.standings,
+            wanted: self.wanted,
+            rings: &self.rings,
+            holds: &self.holds,
+            apart: &self.apart,
+        })
+    }
+
+    /// Decides and does what was decided.
+    fn step(&mut self, minutes: i64) -> Decision {
+        let decision = self.look(minutes).decision;
+        for (number, go) in &decision.changes {
+            let standing = &mut self.standings[*number];
+            standing.given = *go;
+            if *go == Some(Go::Apply) {
+                standing.applied.get_or_insert(at(minutes));
+            }
+        }
+        self.rings.clone_from(&decision.rings);
+        self.wanted = decision.wanted;
+        decision
+    }
+
+    /// Everybody of a ring who may apply is heard of and says this.
+    fn say(&mut self, ring: u32, minutes: i64, state: State) {
+        for (place, standing) in self.places.iter().zip(&mut self.standings) {
+            if place.ring == ring && standing.given == Some(Go::Apply) {
+                (standing.outcome, standing.seen) = (Some(state), Some(at(minutes)));
+            }
+        }
+    }
+
+    fn given(&self, go: Go) -> usize {
+        self.standings.iter().filter(|standing| standing.given == Some(go)).count()
+    }
+}
+
+fn texts(explained: &Explained<Decision>) -> String {
+    explained.because.iter().map(|because| format!("{}\n", because.text)).collect()
+}
+
+#[test]
+fn a_ring_opens_after_success_soak_and_time_lock() {
+    let mut scene = Scene::new(&[2, 3]);
+    scene.package.rings[1].opens = at(90);
+    assert_eq!(scene.step(0).gate, Gate::Open);
+    assert_eq!(scene.given(Go::Apply), 2);
+    assert!(texts(&scene.look(1)).contains("ring second: ring canary needs 1000 of 1000"), "{}", texts(&scene.look(1)));
+    scene.say(0, 5, State::Succeeded);
+    scene.step(10);
+    assert!(texts(&scene.look(69)).contains("ring canary is watched until 2026-11-22T11:10:00Z"), "{}", texts(&scene.look(69)));
+    scene.step(71);
+    assert_eq!(scene.given(Go::Apply), 2, "the time-lock holds whatever the results are");
+    assert_eq!(texts(&scene.look(89)), "ring second: it opens at 2026-11-22T11:30:00Z, as people signed\n");
+    scene.step(90);
+    assert_eq!(scene.given(Go::Apply), 5);
+    scene.say(1, 91, State::AlreadySatisfied);
+    assert_eq!(scene.step(92).wanted, Wanted::Done);
+}
+
+#[test]
+fn silent_canaries_shut_the_gate_at_the_number_and_not_below() {
+    // Ten canaries of which two may be lost; three go dark after taking it.
+    for (dark, shut) in [(3, true), (2, false)] {
+        let mut scene = Scene::new(&[10, 20]);
+        scene.package.rings[0] = ring("canary", 0, 0, 800, 2);
+        scene.step(0);
+        scene.say(0, 5, State::Succeeded);
+        for standing in scene.standings.iter_mut().take(dark) {
+            (standing.outcome, standing.seen, standing.silent) = (None, Some(at(3)), true);
+        }
+        let decision = scene.step(61);
+        assert_eq!((decision.standings[0].silent, decision.gate == Gate::Shut), (dark as u64, shut));
+        assert_eq!(decision.standings[0].against, (0..dark as u128).map(HostId::from_bits).collect::<Vec<_>>());
+        assert_eq!(scene.given(Go::Apply) > 10, !shut);
+        if shut {
+            // A stop told to somebody dark does not make the loss undone.
+            assert_eq!(scene.step(62).gate, Gate::Shut);
+            assert!(texts(&scene.look(63)).starts_with("ring canary: 0 failed and 3 went silent after taking the change, of 10 hosts; at most 2 may"));
+        }
+    }
+}
+
+#[test]
+fn who_was_silent_before_is_away_and_catches_up() {
+    let mut scene = Scene::new(&[3, 1]);
+    scene.package.rings[0].soak_seconds = 0;
+    (scene.standings[0].silent, scene.standings[0].seen) = (true, Some(at(-100)));
+    scene.step(0);
+    scene.say(0, 5, State::Succeeded);
+    (scene.standings[0].outcome, scene.standings[0].seen) = (None, Some(at(-100)));
+    let decision = scene.step(61);
+    assert_eq!((decision.standings[0].away, decision.standings[0].counted()), (1, 2));
+    assert_eq!(scene.given(Go::Apply), 4, "the others do not wait for it");
+    (scene.standings[0].silent, scene.standings[0].seen) = (false, Some(at(70)));
+    assert_eq!(scene.step(71).standings[0].at_work, 1);
+    // A ring of nobody but the absent has shown nothing.
+    let mut scene = Scene::new(&[1, 1]);
+    (scene.standings[0].silent, scene.standings[0].seen) = (true, None);
+    scene.step(0);
+    scene.step(500);
+    assert_eq!(scene.look(500).decision.standings[1].waits, ["ring canary needs 1000 of 1000 of its hosts to have succeeded"]);
+}
+
+#[test]
+fn a_failure_stops_whoever_has_not_begun_and_lets_the_rest_end() {
+    let mut scene = Scene::new(&[4]);
+    scene.step(0);
+    scene.standings[0].outcome = Some(State::RolledBack);
+    scene.standings[1].outcome = Some(State::Executing);
+    let decision = scene.step(2);
+    assert_eq!(decision.gate, Gate::Shut);
+    assert_eq!(scene.standings.iter().map(|standing| standing.given.unwrap()).collect::<Vec<_>>(), [Go::Apply, Go::Apply, Go::Stop, Go::Stop]);
+    assert_eq!(scene.step(3).changes, [], "it comes to rest");
+}
+
+#[test]
+fn pause_resume_and_abort() {
+    let mut scene = Scene::new(&[4]);
+    scene.step(0);
+    scene.standings[0].outcome = Some(State::Executing);
+    scene.wanted = Wanted::Paused;
+    scene.step(1);
+    assert_eq!((scene.given(Go::Apply), scene.given(Go::Stop)), (1, 3));
+    scene.standings[0].outcome = Some(State::Succeeded);
+    scene.wanted = Wanted::Running;
+    scene.step(2);
+    assert_eq!((scene.given(Go::Apply), scene.given(Go::Stop)), (4, 0), "resumed exactly where it stood");
+    scene.wanted = Wanted::Aborted;
+    assert_eq!(scene.step(3).gate, Gate::Done);
+    assert_eq!(scene.given(Go::Stop), 3);
+}
+
+#[test]
+fn what_stands_in_the_way_shuts_the_gate_and_expiry_ends_it() {
+    let mut scene = Scene::new(&[2]);
+    scene.holds = vec!["advisory DSA-1 was withdrawn".to_owned()];
+    assert_eq!(scene.step(0).gate, Gate::Shut);
+    assert_eq!(scene.given(Go::Apply), 0);
+    scene.holds.clear();
+    scene.step(1);
+    scene.package.expires = at(5);
+    scene.standings[0].outcome = Some(State::Executing);
+    assert_eq!(scene.step(6).wanted, Wanted::Running, "somebody is at work");
+    assert_eq!(scene.standings[1].given, Some(Go::Stop));
+    scene.standings[0].outcome = Some(State::Succeeded);
+    assert_eq!(scene.step(7).wanted, Wanted::Done);
+}
+
+#[test]
+fn few_at_once_only_in_their_windows_and_never_two_of_a_pair() {
+    let mut scene = Scene::new(&[6]);
+    scene.package.at_once = 2;
+    let interval = Interval { from: at(10), to: at(60), last_start: at(50) };
+    scene.package.windows.insert("night".to_owned(), Window { shown: String::new(), intervals: vec![interval], reboot: true });
+    scene.places[0].window = Some("night".to_owned());
+    scene.apart = vec![vec![1, 2]];
+    scene.step(0);
+    let given = |scene: &Scene| scene.standings.iter().map(|standing| standing.given == Some(Go::Apply)).collect::<Vec<_>>();
+    assert_eq!(given(&scene), [false, true, false, true, false, false]);
+    scene.say(0, 5, State::Succeeded);
+    scene.step(11);
+    assert_eq!(given(&scene), [true, true, true, true, false, false]);
+    // One of the pair failed before: its partner carries the work.
+    let mut scene = Scene::new(&[4]);
+    scene.package.rings[0] = ring("canary", 0, 0, 500, 2);
+    scene.apart = vec![vec![0, 1]];
+    scene.step(0);
+    scene.standings[0].outcome = Some(State::FailedClean);
+    scene.step(1);
+    assert_eq!(given(&scene), [true, false, true, true]);
+}
+
+proptest! {
+    /// Whatever hosts say, whoever goes dark and whatever people want: no ring
+    /// opens before its time-lock or before the one in front of it succeeded,
+    /// limits hold, and a decision that was followed is not changed again.
+    #[test]
+    fn limits_hold_over_any_history(
+        sizes in prop::collection::vec(1usize..6, 1..4),
+        at_once in 0u32..3,
+        pairs in any::<bool>(),
+        events in prop::collection::vec((0usize..18, 0u8..9, 1i64..40), 0..80),
+    ) {
+        let mut scene = Scene::new(&sizes);
+        scene.package.at_once = at_once;
+        for ring in &mut scene.package.rings {
+            (ring.soak_seconds, ring.success_per_mille, ring.failures) = (600, 600, 1);
+        }
+        if pairs {
+            scene.apart = (0..scene.places.len() / 2).map(|pair| vec![pair * 2, pair * 2 + 1]).collect();
+        }
+        let mut minutes = 0;
+        for (number, event, pass) in events {
+            minutes += pass;
+            let number = number % scene.places.len();
+            let standing = &mut scene.standings[number];
+            if !standing.silent {
+                standing.seen = Some(at(minutes));
+            }
+            let may = standing.given == Some(Go::Apply) && standing.outcome.is_none_or(|state| !state.is_terminal());
+            match event {
+                0 | 1 if may => standing.outcome = Some(State::Succeeded),
+                2 if may => standing.outcome = Some(State::Executing),
+                3 if may => standing.outcome = Some(State::FailedClean),
+                4 => standing.silent = true,
+                5 => (standing.silent, standing.seen) = (false, Some(at(minutes))),
+                6 if scene.wanted == Wanted::Running => scene.wanted = Wanted::Paused,
+                7 if scene.wanted == Wanted::Paused => scene.wanted = Wanted::Running,
+                _ => {}
+            }
+            let before = scene.standings.clone();
+            let decision = scene.step(minutes);
+            for (number, go) in &decision.changes {
+                if *go != Some(Go::Apply) {
+                    continue;
+                }
+                let ring = scene.places[*number].ring as usize;
+                prop_assert!(at(minutes) >= scene.package.rings[ring].opens, "time-lock");
+                prop_assert_eq!(decision.gate, Gate::Open);
+                if ring > 0 {
+                    prop_assert!(decision.rings[ring].opened.is_some());
+                }
+                prop_assert!(before[*number].outcome.is_none_or(|state| !state.is_terminal()), "nobody twice");
+            }
+            let at_work = |standing: &Standing| standing.given == Some(Go::Apply) && matches!(standing.phase(), Phase::AtWork | Phase::Silent | Phase::Away);
+            for ring in 0..sizes.len() {
+                let busy = scene.places.iter().zip(&scene.standings).filter(|(place, standing)| place.ring as usize == ring && at_work(standing)).count();
+                prop_assert!(at_once == 0 || busy <= at_once as usize, "{busy} of {at_once}");
+            }
+            for pair in &scene.apart {
+                prop_assert!(pair.iter().filter(|number| at_work(&scene.standings[**number])).count() < 2, "a pair");
+            }
+            prop_assert_eq!(scene.look(minutes).decision.changes, []);
+        }
+    }
+}

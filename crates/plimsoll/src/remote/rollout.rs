@@ -1,0 +1,107 @@
+//! `plimsoll rollout`: accepted packages under way.
+
+use super::{Remote, Rows, all, body, client, get, given, post, segment, shown, text, whole};
+use crate::answer::sheet::Kind::{Count, Text, Time};
+use crate::printer::{Failure, Outcome, Printer};
+use clap::{Args, Subcommand};
+
+const PATH: &str = "/api/v1/rollouts";
+
+/// Commands on rollouts.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Start the rollout of an accepted package
+    Start(Act),
+    /// List rollouts, newest first; exits 1 when the gate of a running one is shut
+    List {
+        #[command(flatten)]
+        remote: Remote,
+        #[command(flatten)]
+        rows: Rows,
+    },
+    /// Show one with its rings and why it stands as it does, as JSON
+    Show(One),
+    /// List its hosts
+    Hosts {
+        #[command(flatten)]
+        one: One,
+        #[command(flatten)]
+        rows: Rows,
+        /// waits, at-work, succeeded, failed, silent, away or left-out
+        #[arg(long)]
+        phase: Option<String>,
+    },
+    /// Let nothing more start until it is resumed; what runs ends
+    Pause(Act),
+    /// Let a paused rollout go on
+    Resume {
+        #[command(flatten)]
+        act: Act,
+        /// Have hosts that failed try again
+        #[arg(long)]
+        retry: bool,
+    },
+    /// Let nothing more start ever; what runs ends
+    Abort(Act),
+}
+
+/// Which rollout.
+#[derive(Args, Debug)]
+pub struct One {
+    #[command(flatten)]
+    pub remote: Remote,
+    /// Digest of its package
+    pub package: String,
+}
+
+impl One {
+    fn path(&self, more: &str) -> String {
+        format!("{PATH}/{}{more}", segment(&self.package))
+    }
+}
+
+/// Something done to a rollout, and why.
+#[derive(Args, Debug)]
+pub struct Act {
+    #[command(flatten)]
+    pub one: One,
+    /// Why
+    #[arg(long)]
+    pub reason: Option<String>,
+}
+
+impl Act {
+    fn post(&self, more: &str, printer: &Printer) -> Result<Outcome, Failure> {
+        post(&self.one.remote, &self.one.path(more), &body([("reason", text(&self.reason))]), printer)
+    }
+}
+
+/// Runs one.
+pub fn run(command: &Command, printer: &Printer) -> Result<Outcome, Failure> {
+    match command {
+        Command::Start(act) => {
+            let wish = body([("package", Some(act.one.package.as_str().into())), ("reason", text(&act.reason))]);
+            post(&act.one.remote, PATH, &wish, printer)
+        }
+        Command::List { remote, rows } => {
+            let found = whole(&client(remote)?, PATH, rows.limit)?;
+            let columns = [("name", "/name", Text), ("version", "/version", Count), ("state", "/state", Text), ("gate", "/gate", Text), ("started", "/started", Time), ("title", "/title", Text), ("package", "/package", Text)];
+            shown(printer, rows, &found, &columns)?;
+            let shut = found.iter().any(|row| row["state"] == "running" && row["gate"] == "shut");
+            Ok(if shut { Outcome::No } else { Outcome::Clean })
+        }
+        Command::Show(one) => get(&one.remote, &one.path(""), printer),
+        Command::Hosts { one, rows, phase } => {
+            let query = given([("phase", phase.clone())]);
+            let found = all(&client(&one.remote)?, &one.path("/hosts"), &query, rows.limit)?;
+            let columns = [("host", "/name", Text), ("ring", "/ring", Text), ("window", "/window", Text), ("phase", "/phase", Text), ("outcome", "/outcome", Text), ("confirmed", "/confirmed", Text), ("observed", "/observed", Time), ("id", "/host", Text)];
+            shown(printer, rows, &found, &columns)
+        }
+        Command::Pause(act) => act.post("/pause", printer),
+        Command::Resume { act, retry } => {
+            let wish = body([("retry", retry.then(|| true.into())), ("reason", text(&act.reason))]);
+            post(&act.one.remote, &act.one.path("/resume"), &wish, printer)
+        }
+        Command::Abort(act) => act.post("/abort", printer),
+    }
+}

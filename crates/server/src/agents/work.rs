@@ -1,0 +1,146 @@
+//! Deployment packages, their artefacts, and what came of them.
+
+use super::check_in::{host, raise};
+use super::{actor, answer, read, refuse};
+use crate::app::Shared;
+use crate::http::gate::Allowed;
+use crate::http::problem::Refusal;
+use crate::rollouts::state_word;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use data_encoding::BASE64;
+use futures_util::stream;
+use jiff::Timestamp;
+use plimsoll_core::model::outcome::Outcome;
+use plimsoll_core::model::problem::Problem;
+use plimsoll_formats::protocol::{ArtefactRequest, PackageAnswer, PackageRequest, code, encode_hex};
+use plimsoll_store::Intent;
+use plimsoll_store::rollouts::OutcomeRow;
+use std::path::{Path, PathBuf};
+use tokio::io::{AsyncReadExt, AsyncSeekExt};
+
+/// Bytes read of an artefact at a time.
+const PART: usize = 256 << 10;
+/// Seconds after which a host asks again for a package whose leaf is not in
+/// the log's tree yet.
+const SOON: u32 = 2;
+
+fn unknown(what: &str, place: &str) -> Refusal {
+    let text = format!("no rollout of this host has {what}");
+    Refusal::new(StatusCode::NOT_FOUND, if what == "this package" { "E-PACKAGE" } else { "E-ARTEFACT" }, text, "check in again for what is assigned").at(place)
+}
+
+/// Gives a package with the proof that the evidence log has it.
+pub async fn package(State(app): State<Shared>, allowed: Allowed, body: Bytes) -> Result<Response, Refusal> {
+    let asked: PackageRequest = read(&body)?;
+    let content = app.rollouts.content_for(&asked.digest, host(&allowed)?).ok_or_else(|| unknown("this package", &asked.digest))?;
+    let (leaf, position) = app.store.acceptance(&asked.digest).await?;
+    let checkpoint = app.store.checkpoint().await?;
+    let Some((position, checkpoint)) = position.zip(checkpoint).filter(|(position, checkpoint)| checkpoint.size > *position) else {
+        let text = "the package was accepted a moment ago and the log's next checkpoint does not show it yet";
+        return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "E-LOG-LATE", text, "ask again in some seconds").retry_after(SOON));
+    };
+    let proof = app.store.inclusion_proof(position, checkpoint.size).await?;
+    answer(&PackageAnswer {
+        package: content.signed.clone(),
+        leaf: BASE64.encode(&leaf),
+        position,
+        size: checkpoint.size,
+        proof: proof.iter().map(|hash| encode_hex(hash)).collect(),
+        checkpoint: checkpoint.note,
+    })
+}
+
+/// Where the file of an artefact lies: two digits first, so that no folder gets
+/// too full.
+pub fn artefact_file(folder: &Path, sha256: &str) -> Option<PathBuf> {
+    let is_digest = sha256.len() == 64 && sha256.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let first = sha256.get(..2).filter(|_| is_digest)?;
+    Some(folder.join("sha256").join(first).join(sha256))
+}
+
+/// Length of an artefact that is kept here; none where there is none.
+pub async fn artefact_length(folder: &Path, sha256: &str) -> Option<u64> {
+    let about = tokio::fs::metadata(artefact_file(folder, sha256)?).await.ok()?;
+    about.is_file().then(|| about.len())
+}
+
+/// Gives the bytes of an artefact from an offset on. Hosts hold them against
+/// the digest that people signed.
+pub async fn artefact(State(app): State<Shared>, allowed: Allowed, body: Bytes) -> Result<Response, Refusal> {
+    let asked: ArtefactRequest = read(&body)?;
+    let missing = || unknown("this artefact", &asked.sha256);
+    if !app.rollouts.may_fetch(host(&allowed)?, &asked.sha256) {
+        return Err(missing());
+    }
+    let path = artefact_file(&app.artefacts, &asked.sha256).ok_or_else(missing)?;
+    let mut file = tokio::fs::File::open(&path).await.map_err(|error| {
+        tracing::error!(sha256 = asked.sha256, "an artefact of a rollout cannot be opened: {error}");
+        missing()
+    })?;
+    let unreadable = |error: std::io::Error| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "E-READ", error.to_string(), "try again later").retry_after(SOON);
+    let length = file.metadata().await.map_err(unreadable)?.len();
+    if asked.offset > length {
+        let text = format!("byte {} was asked for, there are {length}", asked.offset);
+        return Err(refuse(Problem::new("E-ARTEFACT", asked.sha256, text, "fetch it from its beginning")));
+    }
+    file.seek(std::io::SeekFrom::Start(asked.offset)).await.map_err(unreadable)?;
+    let rest = length - asked.offset;
+    // Bounded by the length that was said, whatever is added meanwhile.
+    let parts = stream::try_unfold((file.take(rest), vec![0; PART]), |(mut file, mut buffer)| async move {
+        let count = file.read(&mut buffer).await?;
+        let part = buffer.get(..count).map(Bytes::copy_from_slice).unwrap_or_default();
+        Ok::<_, std::io::Error>((count > 0).then_some((part, (file, buffer))))
+    });
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream")),
+        (header::CONTENT_LENGTH, HeaderValue::from(rest)),
+    ];
+    Ok((headers, Body::from_stream(parts)).into_response())
+}
+
+/// Takes what came of an attempt; it is durable before this is answered, and
+/// the same word again changes nothing.
+pub async fn outcome(State(app): State<Shared>, allowed: Allowed, body: Bytes) -> Result<Response, Refusal> {
+    let said: Outcome = read(&body)?;
+    let id = host(&allowed)?;
+    if said.host != id {
+        return Err(refuse(Problem::new(code::HOST, "outcome", "is of another host", "send a host's own outcomes")));
+    }
+    let (client, epoch, generation) = {
+        let live = app.rollouts.read();
+        let own = live.get(&said.package).filter(|own| own.content.place_of(id).is_some()).ok_or_else(|| unknown("this package", &said.package))?;
+        (own.content.package.client, own.rollout.epoch, own.rollout.generation)
+    };
+    if (said.epoch, said.generation) > (epoch, generation) {
+        let words = format!("it knows plan {}.{} of {}, this server knows {epoch}.{generation}: an older backup may have been taken up", said.epoch, said.generation, said.package);
+        raise(&app, &allowed, id, &words).await?;
+        return Err(Refusal::new(StatusCode::CONFLICT, "E-ASSIGN-EPOCH", words, "look at how this server was restored"));
+    }
+    let now = Timestamp::now();
+    let row = OutcomeRow {
+        attempt: said.attempt.clone(),
+        package: said.package.clone(),
+        host: id,
+        generation: said.generation,
+        state: state_word(said.state),
+        observed: said.observed,
+        received: now,
+    };
+    let intent = Intent::new(actor(id, &allowed), now, "outcome.report", format!("outcome:{}", said.attempt));
+    let (kept, document) = (row.clone(), body.clone());
+    let done = app.store.submit(intent, move |change| Box::pin(async move { change.put_outcome(&kept, client, &document).await })).await;
+    match done {
+        Err(error) if error.problem.code == "E-NO-CHANGE" => {}
+        done => {
+            done?;
+        }
+    }
+    let news = app.rollouts.write().get_mut(&said.package).is_some_and(|live| live.hear(&row, said.state));
+    if news {
+        app.rollouts.wake.notify_one();
+    }
+    Ok(StatusCode::NO_CONTENT.into_response())
+}

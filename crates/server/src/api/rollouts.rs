@@ -1,0 +1,402 @@
+//! **Rollouts**: accepted packages under way.
+
+use super::acts::{Reason, actor};
+use super::deployment_packages::seen;
+use super::{Answer, missing, stored, window};
+use crate::app::{News, Shared};
+use crate::fleet::question::Page;
+use crate::http::gate::Allowed;
+use crate::http::json::Json;
+use crate::http::parameters::{Path, Query};
+use crate::http::problem::Refusal;
+use crate::identity::role::Scope;
+use crate::phases::{certify, deploy};
+use crate::rollouts::{self, Live};
+use axum::extract::State;
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use plimsoll_core::model::identifier::{ClientId, HostId};
+use plimsoll_core::model::outcome::State as Outcome;
+use plimsoll_core::phases::confirm::Confirmed;
+use plimsoll_core::phases::deploy::{Gate, Phase, Progress, RingStanding, Wanted};
+use plimsoll_store::Intent;
+use plimsoll_store::deployment_packages::PackageState;
+use plimsoll_store::rollouts::Rollout;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// One rollout.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct RolloutAnswer {
+    /// Digest of its package, which names it.
+    pub package: String,
+    /// Short name of the package.
+    pub name: String,
+    /// Number of the package.
+    pub version: u64,
+    /// One line.
+    pub title: String,
+    /// Client whose hosts they are.
+    #[schema(value_type = String)]
+    pub client: ClientId,
+    /// `running`, `paused`, `aborted` or `done`.
+    #[schema(value_type = String)]
+    pub state: Wanted,
+    /// `open`, `waiting`, `shut` or `done`: whether more hosts may start.
+    #[schema(value_type = String)]
+    pub gate: Gate,
+    /// Why it stands as it does.
+    pub reasons: Vec<String>,
+    /// When it was started.
+    #[schema(value_type = String, format = DateTime)]
+    pub started: Timestamp,
+    /// When it last moved.
+    #[schema(value_type = String, format = DateTime)]
+    pub changed: Timestamp,
+}
+
+/// One ring of a rollout.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct RingAnswer {
+    /// Name.
+    pub name: String,
+    /// Before this instant none of its hosts starts, whatever a server says.
+    #[schema(value_type = String, format = DateTime)]
+    pub opens: Timestamp,
+    /// When it was opened.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub opened: Option<Timestamp>,
+    /// Since when enough of its hosts have succeeded.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub succeeded_since: Option<Timestamp>,
+    /// How its hosts stand.
+    #[schema(value_type = Object)]
+    pub hosts: RingStanding,
+    /// Names of failed and silent hosts.
+    pub against: Vec<String>,
+}
+
+/// One rollout with its rings.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct RolloutDetail {
+    /// What lists show.
+    pub rollout: RolloutAnswer,
+    /// Its rings; empty where it ended too long ago.
+    pub rings: Vec<RingAnswer>,
+    /// How the change stands on hosts, by what was seen later: how many by
+    /// state.
+    #[schema(value_type = Object)]
+    pub confirmed: BTreeMap<String, u64>,
+}
+
+/// One host of a rollout.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct RolloutHost {
+    /// Id.
+    #[schema(value_type = String)]
+    pub host: HostId,
+    /// Name.
+    pub name: String,
+    /// Ring.
+    pub ring: String,
+    /// Window; none for any time.
+    pub window: Option<String>,
+    /// `waits`, `at-work`, `succeeded`, `failed`, `silent`, `away` or
+    /// `left-out`.
+    #[schema(value_type = String)]
+    pub phase: Phase,
+    /// What it said last of its attempt.
+    #[schema(value_type = Option<String>)]
+    pub outcome: Option<Outcome>,
+    /// When it said that.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub observed: Option<Timestamp>,
+    /// Id of its attempt.
+    pub attempt: Option<String>,
+    /// How the change stands by what was seen later.
+    #[schema(value_type = Option<String>)]
+    pub confirmed: Option<Confirmed>,
+}
+
+async fn seen_rollout(app: &Shared, scope: &Scope, digest: &str) -> Result<Rollout, Refusal> {
+    let found = app.store.rollout(digest).await;
+    found.ok().filter(|rollout| scope.holds(rollout.client)).ok_or_else(|| missing("rollout", digest))
+}
+
+async fn answer(app: &Shared, rollout: &Rollout) -> Result<RolloutAnswer, Refusal> {
+    let package = app.store.deployment_package(&rollout.package).await?;
+    Ok(RolloutAnswer {
+        package: rollout.package.clone(),
+        name: package.name,
+        version: package.version,
+        title: package.title,
+        client: rollout.client,
+        state: rollout.wanted,
+        gate: rollout.gate,
+        reasons: rollout.reasons.clone(),
+        started: rollout.started,
+        changed: rollout.changed,
+    })
+}
+
+async fn detail(app: &Shared, rollout: Rollout) -> Result<RolloutDetail, Refusal> {
+    let shown = answer(app, &rollout).await?;
+    let holds = deploy::holds(app, &rollout.package);
+    let live = app.rollouts.read();
+    let Some(own) = live.get(&rollout.package) else { return Ok(RolloutDetail { rollout: shown, rings: Vec::new(), confirmed: BTreeMap::new() }) };
+    let decided = deploy::decision(app, &live, own, &holds).decision;
+    let mut confirmed: BTreeMap<String, u64> = BTreeMap::new();
+    for known in &own.known {
+        let state = known.confirmed.as_ref().map_or(Confirmed::Unknown, |(state, _)| *state);
+        *confirmed.entry(state.word().to_owned()).or_default() += 1;
+    }
+    let progress = rollout.rings.into_iter().chain(std::iter::repeat(Progress::default()));
+    let rings = own.content.package.rings.iter().zip(decided.standings).zip(progress).map(|((ring, hosts), progress)| RingAnswer {
+        name: ring.name.clone(),
+        opens: ring.opens,
+        opened: progress.opened,
+        succeeded_since: progress.succeeded,
+        against: hosts.against.iter().map(|host| super::deployment_packages::name_of(app, *host)).collect(),
+        hosts,
+    });
+    Ok(RolloutDetail { rollout: shown, rings: rings.collect(), confirmed })
+}
+
+/// Lists rollouts, newest first.
+pub async fn list(State(app): State<Shared>, allowed: Allowed) -> Answer<Vec<RolloutAnswer>> {
+    let mut rows = Vec::new();
+    for rollout in app.store.rollouts(&stored(&allowed.scope)).await? {
+        rows.push(answer(&app, &rollout).await?);
+    }
+    Ok(Json(rows))
+}
+
+/// One rollout.
+pub async fn show(State(app): State<Shared>, allowed: Allowed, Path(digest): Path<String>) -> Answer<RolloutDetail> {
+    let rollout = seen_rollout(&app, &allowed.scope, &digest).await?;
+    Ok(Json(detail(&app, rollout).await?))
+}
+
+/// Which part of a list.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Which {
+    /// Only hosts in this phase.
+    pub phase: Option<String>,
+    /// Rows left out at the front.
+    pub skip: Option<usize>,
+    /// Rows wanted.
+    pub take: Option<usize>,
+}
+
+/// Hosts of a rollout, by id.
+pub async fn hosts(State(app): State<Shared>, allowed: Allowed, Path(digest): Path<String>, Query(which): Query<Which>) -> Answer<Page<RolloutHost>> {
+    let (skip, take) = window(which.skip, which.take)?;
+    let rollout = seen_rollout(&app, &allowed.scope, &digest).await?;
+    let live = app.rollouts.read();
+    let Some(own) = live.get(&rollout.package) else { return Ok(Json(Page { rows: Vec::new(), total: 0 })) };
+    let fleet = app.fleet.read();
+    let standings = rollouts::standings(&live, &rollout.package, &fleet, app.clock());
+    let all: Vec<usize> = (0..standings.len())
+        .filter(|place| which.phase.as_deref().is_none_or(|phase| standings.get(*place).is_some_and(|standing| standing.phase().word() == phase)))
+        .collect();
+    let name = |host: HostId| fleet.host(host).map(|managed| managed.registration.name.clone()).unwrap_or_default();
+    let rows = all.iter().skip(skip).take(take).filter_map(|place| row(own, *place, standings.get(*place)?.phase(), &name)).collect();
+    Ok(Json(Page { rows, total: all.len() }))
+}
+
+fn row(own: &Live, place: usize, phase: Phase, name: &dyn Fn(HostId) -> String) -> Option<RolloutHost> {
+    let (line, known) = (own.content.tree.places().get(place)?, own.known.get(place)?);
+    let heard = known.heard.as_ref();
+    Some(RolloutHost {
+        host: line.host,
+        name: name(line.host),
+        ring: own.content.package.rings.get(line.ring as usize).map(|ring| ring.name.clone()).unwrap_or_default(),
+        window: line.window.clone(),
+        phase,
+        outcome: heard.map(|heard| heard.state),
+        observed: heard.map(|heard| heard.observed),
+        attempt: heard.map(|heard| heard.attempt.clone()),
+        confirmed: known.confirmed.as_ref().map(|(state, _)| *state),
+    })
+}
+
+/// Which package is rolled out, and why.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RolloutWish {
+    /// Digest of an accepted package.
+    pub package: String,
+    /// Why; kept beside the evidence.
+    pub reason: Option<String>,
+}
+
+fn conflict(code: &'static str, text: impl AsRef<str>, next: &'static str) -> Refusal {
+    Refusal::new(StatusCode::CONFLICT, code, text, next)
+}
+
+/// Starts the rollout of an accepted package.
+///
+/// # Errors
+///
+/// 404; 409 `E-STATE` where it is not accepted, `E-SIG-THRESHOLD` or `E-SOD`
+/// where its signatures do not hold under the root document in force,
+/// `E-EXPIRED`, `E-ROLLBACK` where a later package of the client was started
+/// already, `E-NO-KEY` without an online key, `E-TAKEN` where it was started.
+pub async fn start(State(app): State<Shared>, allowed: Allowed, Json(wish): Json<RolloutWish>) -> Answer<RolloutDetail> {
+    let package = seen(&app, &allowed.scope, &wish.package).await?;
+    if package.state != PackageState::Accepted {
+        return Err(conflict("E-STATE", format!("the package is {}, not accepted", package.state.word()), "have enough people sign it: `plimsoll package sign`"));
+    }
+    if app.rollouts.signer().is_none() {
+        return Err(conflict("E-NO-KEY", "this server has no online key and can assign nothing", "start it with `--root` and `--online-key`"));
+    }
+    let now = Timestamp::now();
+    if now >= package.expires {
+        return Err(conflict("E-EXPIRED", format!("the package expired at {}", package.expires), "draft it again"));
+    }
+    let signed = rollouts::signed(&app, &package.digest).await?;
+    signed.approved("package", certify::root(&app)?).map_err(|problem| Refusal::new(StatusCode::CONFLICT, problem.code, problem.text, problem.next).at(problem.place))?;
+    not_backwards(&app, &package).await?;
+    let epoch = app.store.epoch().await?;
+    let mut change = app.store.begin(Intent::new(actor(&allowed), now, "rollout.start", format!("rollout:{}", package.digest))).await?;
+    let generation = change.next_generation().await?;
+    let rollout = Rollout {
+        package: package.digest.clone(),
+        client: package.client,
+        epoch,
+        generation,
+        revision: 1,
+        wanted: Wanted::Running,
+        gate: Gate::Waiting,
+        rings: Vec::new(),
+        reasons: Vec::new(),
+        retried: 0,
+        started: now,
+        changed: now,
+    };
+    change.start_rollout(&rollout).await?;
+    change.commit(wish.reason.as_deref()).await?;
+    follow_up(&app).await;
+    Ok(Json(detail(&app, rollout).await?))
+}
+
+/// A host goes back to no package below one it has seen.
+async fn not_backwards(app: &Shared, package: &plimsoll_store::deployment_packages::PackageRow) -> Result<(), Refusal> {
+    let all = app.store.rollouts(&plimsoll_store::Scope::client(package.client)).await?;
+    for rollout in all {
+        let other = app.store.deployment_package(&rollout.package).await?;
+        if other.version > package.version {
+            let text = format!("package {} of this client was rolled out already, and hosts take no {} any more", other.version, package.version);
+            return Err(conflict("E-ROLLBACK", text, "draft it again"));
+        }
+    }
+    Ok(())
+}
+
+async fn follow_up(app: &Shared) {
+    if let Err(error) = rollouts::refresh(app).await {
+        tracing::warn!(code = error.problem.code, "a rollout is taken up with the next look: {}", error.problem.text);
+    }
+    app.rollouts.wake.notify_one();
+    let _ = app.news.send(News::Other);
+}
+
+/// Moves a rollout by a person's word; tries again where the reconciler was
+/// first.
+async fn turn(app: &Shared, allowed: &Allowed, digest: &str, verb: &str, reason: Option<&str>, to: Turn) -> Result<RolloutDetail, Refusal> {
+    for _ in 0..5 {
+        let before = seen_rollout(app, &allowed.scope, digest).await?;
+        if !to.may(before.wanted) {
+            return Err(conflict("E-STATE", format!("the rollout is {}", before.wanted.word()), "look at it and decide again"));
+        }
+        let mut change = app.store.begin(Intent::new(actor(allowed), Timestamp::now(), verb, format!("rollout:{digest}"))).await?;
+        // Hosts take what goes on for a new plan.
+        let generation = if matches!(to, Turn::Resume { .. }) { change.next_generation().await? } else { before.generation };
+        let edit = move |rollout: &mut Rollout| {
+            rollout.wanted = to.wanted();
+            rollout.generation = generation;
+            if to == (Turn::Resume { retry: true }) {
+                rollout.retried = generation;
+            }
+        };
+        match change.move_rollout(&before, edit).await {
+            Err(error) if error.problem.code == "E-RACE" => continue,
+            moved => {
+                let after = moved?;
+                change.commit(reason).await?;
+                follow_up(app).await;
+                return detail(app, after).await;
+            }
+        }
+    }
+    Err(conflict("E-RACE", "others move this rollout at the same time", "try again"))
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Pause,
+    Resume { retry: bool },
+    Abort,
+}
+
+impl Turn {
+    fn wanted(self) -> Wanted {
+        match self {
+            Self::Pause => Wanted::Paused,
+            Self::Resume { .. } => Wanted::Running,
+            Self::Abort => Wanted::Aborted,
+        }
+    }
+
+    fn may(self, from: Wanted) -> bool {
+        match self {
+            Self::Pause => from == Wanted::Running,
+            Self::Resume { retry: false } => from == Wanted::Paused,
+            Self::Resume { retry: true } | Self::Abort => matches!(from, Wanted::Running | Wanted::Paused),
+        }
+    }
+}
+
+/// Lets nothing more start until somebody says so; what runs ends.
+///
+/// # Errors
+///
+/// 404, 409 `E-STATE`.
+pub async fn pause(State(app): State<Shared>, allowed: Allowed, Path(digest): Path<String>, Json(why): Json<Reason>) -> Answer<RolloutDetail> {
+    Ok(Json(turn(&app, &allowed, &digest, "rollout.pause", why.reason.as_deref(), Turn::Pause).await?))
+}
+
+/// How a rollout goes on.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResumeWish {
+    /// Whether hosts that failed try again.
+    #[serde(default)]
+    pub retry: bool,
+    /// Why; kept beside the evidence.
+    pub reason: Option<String>,
+}
+
+/// Lets a paused rollout go on, or hosts that failed try again.
+///
+/// # Errors
+///
+/// 404, 409 `E-STATE`, 409 `E-ROLLBACK` where a later package was started
+/// meanwhile.
+pub async fn resume(State(app): State<Shared>, allowed: Allowed, Path(digest): Path<String>, Json(wish): Json<ResumeWish>) -> Answer<RolloutDetail> {
+    let package = seen(&app, &allowed.scope, &digest).await?;
+    not_backwards(&app, &package).await?;
+    let to = Turn::Resume { retry: wish.retry };
+    Ok(Json(turn(&app, &allowed, &digest, "rollout.resume", wish.reason.as_deref(), to).await?))
+}
+
+/// Lets nothing more start ever; what runs ends.
+///
+/// # Errors
+///
+/// 404, 409 `E-STATE`.
+pub async fn abort(State(app): State<Shared>, allowed: Allowed, Path(digest): Path<String>, Json(why): Json<Reason>) -> Answer<RolloutDetail> {
+    Ok(Json(turn(&app, &allowed, &digest, "rollout.abort", why.reason.as_deref(), Turn::Abort).await?))
+}

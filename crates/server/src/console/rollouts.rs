@@ -1,0 +1,308 @@
+//! The pages of **rollouts** and deployment packages; each act is the API's.
+//!
+//! Nothing is signed here: a page can be made to lie by whoever holds the
+//! server, so people sign on the command line what they rendered themselves.
+
+use super::handlers::{Page, Visit, filled, written};
+use super::pages;
+use super::views::{
+    DeploymentPage, PackageItem, PackageRing, RingItem, RolloutHostItem, RolloutItem, RolloutPage, Rollouts, StreamItem, TargetItem,
+};
+use crate::api::acts::Reason;
+use crate::api::deployment_packages::{self, PackageAnswer, seen};
+use crate::api::rollouts::{self, ResumeWish, RingAnswer, RolloutAnswer, RolloutHost, RolloutWish, Which};
+use crate::app::Shared;
+use crate::http::gate::Allowed;
+use crate::http::json::Json;
+use crate::http::parameters::{Path, Query};
+use crate::http::problem::Refusal;
+use crate::http::routes::{Access, Routes};
+use crate::identity::role::Permission;
+use crate::rollouts::signed;
+use axum::extract::{Form, State};
+use axum::http::Method;
+use axum::response::{IntoResponse, Redirect};
+use jiff::SignedDuration;
+use plimsoll_core::model::deployment_package::{
+    Check, ConfigurationFiles, DeploymentPackage, LooksAt, RebootRule, ServiceState, Step, StreamPlan, Tool,
+};
+use plimsoll_core::model::stream::Stream;
+use serde::{Deserialize, Serialize};
+
+const PAGE: &str = "/console/rollouts";
+/// Hosts shown at a time.
+const SHOWN: usize = 200;
+
+/// The routes of the pages.
+pub(super) fn routes() -> Routes<Shared> {
+    let (read, run, stop) = (Access::Needs(Permission::ReadFleet), Access::Needs(Permission::RunRollouts), Access::Needs(Permission::StopRollouts));
+    let (get, post) = (Method::GET, Method::POST);
+    Routes::new()
+        .route(get.clone(), PAGE, read, list)
+        .route(get.clone(), "/console/rollouts/{package}", read, show)
+        .route(post.clone(), "/console/rollouts/{package}/pause", stop, pause)
+        .route(post.clone(), "/console/rollouts/{package}/resume", run, resume)
+        .route(post.clone(), "/console/rollouts/{package}/abort", stop, abort)
+        .route(get, "/console/deployment-packages/{package}", read, package)
+        .route(post.clone(), "/console/deployment-packages/{package}/start", run, start)
+        .route(post, "/console/deployment-packages/{package}/withdraw", Access::Needs(Permission::DraftPackages), withdraw)
+}
+
+/// The word that a value has in the API.
+fn word(value: &impl Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn rollout_item(answer: RolloutAnswer) -> RolloutItem {
+    RolloutItem {
+        digest: answer.package,
+        name: format!("{} {}", answer.name, answer.version),
+        title: answer.title,
+        state: word(&answer.state),
+        gate: word(&answer.gate),
+        reasons: answer.reasons,
+        started: answer.started,
+        changed: answer.changed,
+    }
+}
+
+fn package_item(answer: PackageAnswer) -> PackageItem {
+    PackageItem {
+        digest: answer.digest,
+        name: format!("{} {}", answer.name, answer.version),
+        title: answer.title,
+        author: answer.author,
+        state: word(&answer.state),
+        created: answer.created,
+        expires: answer.expires,
+    }
+}
+
+async fn list(State(app): State<Shared>, allowed: Allowed) -> Page {
+    let visit = Visit::new(&app, &allowed);
+    let view = async {
+        let Json(under_way) = rollouts::list(State(app.clone()), allowed.clone()).await?;
+        let rows: Vec<RolloutItem> = under_way.into_iter().map(rollout_item).collect();
+        let Json(packages) = deployment_packages::list(State(app.clone()), allowed.clone()).await?;
+        let waiting = packages.into_iter().filter(|package| !rows.iter().any(|row| row.digest == package.digest));
+        let packages = waiting.map(package_item).collect();
+        Ok(Rollouts { rows, packages })
+    };
+    let view = view.await.map_err(|refusal: Refusal| visit.refused(refusal))?;
+    Ok(written(pages::rollouts(&visit.shell, &view)))
+}
+
+#[derive(Default, Deserialize)]
+struct Shown {
+    #[serde(default)]
+    phase: String,
+}
+
+async fn show(State(app): State<Shared>, allowed: Allowed, Path(digest): Path<String>, Query(shown): Query<Shown>) -> Page {
+    let visit = Visit::new(&app, &allowed);
+    let view = async {
+        let Json(detail) = rollouts::show(State(app.clone()), allowed.clone(), Path(digest.clone())).await?;
+        let which = Which { phase: filled(shown.phase.clone()), skip: None, take: Some(SHOWN) };
+        let Json(hosts) = rollouts::hosts(State(app.clone()), allowed.clone(), Path(digest.clone()), Query(which)).await?;
+        Ok(RolloutPage {
+            item: rollout_item(detail.rollout),
+            rings: detail.rings.into_iter().map(ring_item).collect(),
+            confirmed: detail.confirmed.into_iter().collect(),
+            total: hosts.total,
+            hosts: hosts.rows.into_iter().map(host_item).collect(),
+            phase: shown.phase,
+            stops: allowed.principal.may(Permission::StopRollouts),
+            runs: allowed.principal.may(Permission::RunRollouts),
+        })
+    };
+    let view = view.await.map_err(|refusal: Refusal| visit.refused(refusal))?;
+    Ok(written(pages::rollout(&visit.shell, &view)))
+}
+
+fn ring_item(ring: RingAnswer) -> RingItem {
+    let RingAnswer { name, opens, opened, succeeded_since, hosts, against } = ring;
+    RingItem {
+        name,
+        opens,
+        opened,
+        succeeded_since,
+        succeeded: hosts.succeeded,
+        at_work: hosts.at_work,
+        waiting: hosts.waiting,
+        away: hosts.away,
+        failed: hosts.failed,
+        silent: hosts.silent,
+        against,
+        waits: hosts.waits,
+    }
+}
+
+fn host_item(host: RolloutHost) -> RolloutHostItem {
+    RolloutHostItem {
+        id: host.host.to_string(),
+        name: host.name,
+        ring: host.ring,
+        window: host.window,
+        phase: word(&host.phase),
+        outcome: host.outcome.as_ref().map(word),
+        observed: host.observed,
+        confirmed: host.confirmed.as_ref().map(word),
+    }
+}
+
+async fn package(State(app): State<Shared>, allowed: Allowed, Path(digest): Path<String>) -> Page {
+    let visit = Visit::new(&app, &allowed);
+    let view = deployment(&app, &allowed, &digest).await.map_err(|refusal| visit.refused(refusal))?;
+    Ok(written(pages::deployment(&visit.shell, &view)))
+}
+
+async fn deployment(app: &Shared, allowed: &Allowed, digest: &str) -> Result<DeploymentPage, Refusal> {
+    let Json(detail) = deployment_packages::show(State(app.clone()), allowed.clone(), Path(digest.to_owned())).await?;
+    let Json(hosts) = deployment_packages::hosts(State(app.clone()), allowed.clone(), Path(digest.to_owned())).await?;
+    let row = seen(app, &allowed.scope, digest).await?;
+    let document = signed(app, &row.digest).await?;
+    let package = document.package();
+    let in_ring = |ring: usize| hosts.iter().filter(|host| host.place.ring as usize == ring).count() as u64;
+    let rings = package.rings.iter().enumerate().map(|(place, ring)| PackageRing {
+        name: ring.name.clone(),
+        opens: ring.opens,
+        soak: SignedDuration::from_secs(i64::try_from(ring.soak_seconds).unwrap_or(i64::MAX)),
+        hosts: in_ring(place),
+    });
+    let in_window = |name: &String| hosts.iter().filter(|host| host.place.window.as_ref() == Some(name)).count() as u64;
+    let named = |host| app.fleet.read().host(host).map(|managed| managed.registration.name.clone()).unwrap_or_default();
+    let certification = detail.certification;
+    Ok(DeploymentPage {
+        item: package_item(detail.package),
+        reason: package.reason.clone(),
+        change: package.change.as_str().to_owned(),
+        policy: format!("{} {}", package.policy.id, package.policy.version),
+        advisories: package.advisories.clone(),
+        streams: package.streams.iter().map(stream_item).collect(),
+        rings: rings.collect(),
+        windows: package.windows.iter().map(|(name, window)| (name.clone(), window.shown.clone(), in_window(name))).collect(),
+        checks: package.checks.iter().map(check_words).collect(),
+        reboot: reboot_words(package),
+        configuration_files: match package.configuration_files {
+            ConfigurationFiles::Keep => "files that their owner changed stay; the vendor's lie beside them",
+            ConfigurationFiles::Replace => "the vendor's files replace those that their owner changed, which lie beside them",
+        },
+        at_once: package.at_once,
+        signed_by: detail.signed_by,
+        needed: certification.as_ref().map(|found| found.needed),
+        missing: certification.map(|found| found.missing).unwrap_or_default(),
+        because: detail.because.into_iter().map(|because| because.text).collect(),
+        left_out: detail.left_out.into_iter().map(|left| (named(left.host), left.reason)).collect(),
+        rolled_out: app.store.rollout(digest).await.is_ok(),
+        runs: allowed.principal.may(Permission::RunRollouts),
+        drafts: allowed.principal.may(Permission::DraftPackages),
+    })
+}
+
+fn reboot_words(package: &DeploymentPackage) -> &'static str {
+    match package.reboot {
+        RebootRule::Never => "never; a host that needs one stays pending",
+        RebootRule::IfNeeded => "where it is needed, within the window",
+        RebootRule::Always => "always, within the window",
+    }
+}
+
+fn stream_item((stream, plan): (&Stream, &StreamPlan)) -> StreamItem {
+    let target = |target: &plimsoll_core::model::deployment_package::Target| TargetItem {
+        name: format!("{} {}", target.name, target.arch),
+        version: target.version.clone(),
+        size: target.size,
+        sha256: target.sha256.clone(),
+        repository: target.repository.clone(),
+        new: target.new,
+    };
+    StreamItem {
+        stream: stream.to_string(),
+        tool: match plan.tool {
+            Tool::Apt => "apt",
+            Tool::Dnf => "dnf",
+        },
+        install: plan.install.iter().map(target).collect(),
+        remove: plan.remove.iter().map(|gone| format!("{} {}", gone.name, gone.arch)).collect(),
+        way_back: plan.way_back.iter().map(|former| format!("{} {} {}", former.name, former.arch, former.version)).collect(),
+        no_way_back: plan.no_way_back.iter().map(|none| (none.name.clone(), none.reason.clone())).collect(),
+        steps: plan.steps.iter().map(step_words).collect(),
+    }
+}
+
+fn step_words(step: &Step) -> String {
+    match step {
+        Step::File { path, sha256, size, mode } => format!("{path} gets {size} bytes with the digest {sha256}, mode {mode}"),
+        Step::Setting { path, key, separator, value } => format!("{path} says {key}{separator}{value}"),
+        Step::Service { unit, state } => {
+            let what = match state {
+                ServiceState::Enabled => "runs now and after a boot",
+                ServiceState::Disabled => "does not run, now and after a boot",
+                ServiceState::Restarted => "is started again if it runs",
+                ServiceState::Reloaded => "reads its configuration again if it runs",
+            };
+            format!("{unit} {what}")
+        }
+    }
+}
+
+fn check_words(check: &Check) -> String {
+    let what = match &check.looks_at {
+        LooksAt::Service { unit } => format!("{unit} runs"),
+        LooksAt::Tcp { port } => format!("port {port} accepts connections"),
+        LooksAt::Http { port, path, status, contains } if contains.is_empty() => format!("port {port} answers {path} with {status}"),
+        LooksAt::Http { port, path, status, contains } => format!("port {port} answers {path} with {status} and {contains:?}"),
+        LooksAt::Tls { port, days } => format!("port {port} has a certificate for {days} more days"),
+        LooksAt::Command { name } => format!("the host's own check {name} ends with 0"),
+    };
+    let when = if check.before { "before and after" } else { "after" };
+    format!("{}: {what}; looked at {when}, for {} s at most", check.name, check.timeout_seconds)
+}
+
+#[derive(Default, Deserialize)]
+struct WhyForm {
+    #[serde(default)]
+    reason: String,
+    #[serde(default)]
+    retry: String,
+}
+
+fn to(path: &str, digest: &str) -> Redirect {
+    Redirect::to(&format!("{path}/{}", super::query::segment(digest)))
+}
+
+async fn start(State(app): State<Shared>, allowed: Allowed, Path(digest): Path<String>, Form(form): Form<WhyForm>) -> Page {
+    let visit = Visit::new(&app, &allowed);
+    let wish = RolloutWish { package: digest.clone(), reason: filled(form.reason) };
+    rollouts::start(State(app), allowed, Json(wish)).await.map(drop).map_err(|refusal| visit.refused(refusal))?;
+    Ok(to(PAGE, &digest).into_response())
+}
+
+async fn withdraw(State(app): State<Shared>, allowed: Allowed, Path(digest): Path<String>, Form(form): Form<WhyForm>) -> Page {
+    let visit = Visit::new(&app, &allowed);
+    let why = Reason { reason: filled(form.reason) };
+    let done = deployment_packages::withdraw(State(app), allowed, Path(digest.clone()), Json(why)).await;
+    done.map(drop).map_err(|refusal| visit.refused(refusal))?;
+    Ok(to("/console/deployment-packages", &digest).into_response())
+}
+
+async fn pause(State(app): State<Shared>, allowed: Allowed, Path(digest): Path<String>, Form(form): Form<WhyForm>) -> Page {
+    let visit = Visit::new(&app, &allowed);
+    let why = Reason { reason: filled(form.reason) };
+    rollouts::pause(State(app), allowed, Path(digest.clone()), Json(why)).await.map(drop).map_err(|refusal| visit.refused(refusal))?;
+    Ok(to(PAGE, &digest).into_response())
+}
+
+async fn resume(State(app): State<Shared>, allowed: Allowed, Path(digest): Path<String>, Form(form): Form<WhyForm>) -> Page {
+    let visit = Visit::new(&app, &allowed);
+    let wish = ResumeWish { retry: form.retry == "yes", reason: filled(form.reason) };
+    rollouts::resume(State(app), allowed, Path(digest.clone()), Json(wish)).await.map(drop).map_err(|refusal| visit.refused(refusal))?;
+    Ok(to(PAGE, &digest).into_response())
+}
+
+async fn abort(State(app): State<Shared>, allowed: Allowed, Path(digest): Path<String>, Form(form): Form<WhyForm>) -> Page {
+    let visit = Visit::new(&app, &allowed);
+    let why = Reason { reason: filled(form.reason) };
+    rollouts::abort(State(app), allowed, Path(digest.clone()), Json(why)).await.map(drop).map_err(|refusal| visit.refused(refusal))?;
+    Ok(to(PAGE, &digest).into_response())
+}

@@ -1,0 +1,163 @@
+use super::*;
+
+const DIGEST: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+
+fn item(words: &Words, name: &str, title: &str, state: &str, gate: &str, reasons: &[&str]) -> RolloutItem {
+    RolloutItem {
+        digest: words.say(DIGEST),
+        name: words.say(name),
+        title: words.say(title),
+        // The server's own words, which no host can change.
+        state: state.to_owned(),
+        gate: gate.to_owned(),
+        reasons: words.all(reasons),
+        started: ago(30),
+        changed: ago(1),
+    }
+}
+
+fn package(words: &Words, name: &str, title: &str, state: &str) -> PackageItem {
+    PackageItem { digest: words.say(DIGEST), name: words.say(name), title: words.say(title), author: words.say("anna"), state: state.to_owned(), created: ago(40), expires: ahead(24 * 12) }
+}
+
+pub(in crate::console) fn rollouts(words: &Words) -> Rollouts {
+    Rollouts {
+        rows: vec![
+            item(words, "openssl-2026-11 12", "OpenSSL on the web servers", "running", "waiting", &["canary is watched until 2026-11-22 10:00", "broad opens at 2026-11-23 10:00"]),
+            item(words, "kernel-2026-11 11", "November's kernel, and everything that was built against it, for all of production", "running", "shut", &["2 of 5 hosts of canary count against it"]),
+            item(words, "curl-2026-10 10", "curl", "done", "done", &[]),
+        ],
+        packages: vec![package(words, "nginx-2026-11 13", "nginx, with the new TLS settings", "draft"), package(words, "sudo-2026-11 14", "sudo", "accepted")],
+    }
+}
+
+pub(in crate::console) fn no_rollouts() -> Rollouts {
+    Rollouts { rows: vec![], packages: vec![] }
+}
+
+fn ring(words: &Words, name: &str, counts: [u64; 6], opened: Option<i64>) -> RingItem {
+    let [succeeded, at_work, waiting, away, failed, silent] = counts;
+    RingItem {
+        name: words.say(name),
+        opens: ahead(20),
+        opened: opened.map(ago),
+        succeeded_since: opened.filter(|_| at_work + waiting + failed + silent == 0).map(|hours| ago(hours - 1)),
+        succeeded,
+        at_work,
+        waiting,
+        away,
+        failed,
+        silent,
+        against: if failed + silent > 0 { words.all(&["db-03.nordwerft.example", "web-11.nordwerft.example"]) } else { vec![] },
+        waits: if opened.is_none() { words.all(&["canary is watched until 2026-11-22 10:00 UTC"]) } else { vec![] },
+    }
+}
+
+fn host(words: &Words, place: usize, phase: &str, outcome: Option<&str>, confirmed: Option<&str>) -> RolloutHostItem {
+    RolloutHostItem {
+        id: words.say("01kh0st00000000000000000000"),
+        name: words.say(["web-01.nordwerft.example", "web-02.nordwerft.example", "a-host-with-a-name-that-does-not-want-to-end.intern.nordwerft.example"][place % 3]),
+        ring: words.say(if place < 2 { "canary" } else { "broad" }),
+        window: (place > 2).then(|| words.say("prod-night")),
+        phase: phase.to_owned(),
+        outcome: outcome.map(str::to_owned),
+        observed: outcome.map(|_| ago(2)),
+        confirmed: confirmed.map(str::to_owned),
+    }
+}
+
+pub(in crate::console) fn rollout(words: &Words) -> RolloutPage {
+    RolloutPage {
+        item: item(words, "openssl-2026-11 12", "OpenSSL on the web servers", "running", "waiting", &["canary is watched until 2026-11-22 10:00 UTC"]),
+        rings: vec![ring(words, "canary", [5, 0, 0, 0, 0, 0], Some(3)), ring(words, "broad", [0, 0, 83, 4, 0, 0], None)],
+        confirmed: vec![("installed".to_owned(), 4), ("installed-pending-reboot".to_owned(), 1), ("unknown".to_owned(), 87)],
+        hosts: vec![
+            host(words, 0, "succeeded", Some("succeeded"), Some("installed")),
+            host(words, 1, "at-work", Some("executing"), None),
+            host(words, 2, "waits", Some("staged"), None),
+            host(words, 3, "away", None, None),
+        ],
+        total: 92,
+        phase: String::new(),
+        stops: true,
+        runs: true,
+    }
+}
+
+pub(in crate::console) fn shut_rollout(words: &Words) -> RolloutPage {
+    RolloutPage {
+        item: item(words, "kernel-2026-11 11", "November's kernel", "paused", "shut", &["2 of 5 hosts of canary count against it, at most 0 may", "paused by ingrid"]),
+        rings: vec![ring(words, "canary", [3, 0, 0, 0, 1, 1], Some(6)), ring(words, "broad", [0, 0, 87, 0, 0, 0], None)],
+        hosts: vec![host(words, 0, "failed", Some("rolled-back"), Some("other-version")), host(words, 1, "silent", Some("executing"), Some("unknown"))],
+        total: 2,
+        phase: "failed".to_owned(),
+        ..rollout(words)
+    }
+}
+
+pub(in crate::console) fn old_rollout(words: &Words) -> RolloutPage {
+    RolloutPage {
+        item: item(words, "curl-2026-10 10", "curl", "aborted", "done", &[]),
+        rings: vec![],
+        confirmed: vec![],
+        hosts: vec![],
+        total: 0,
+        stops: false,
+        runs: false,
+        ..rollout(words)
+    }
+}
+
+pub(in crate::console) fn deployment(words: &Words) -> DeploymentPage {
+    let target = |name: &str, version: &str, new| TargetItem { name: words.say(name), version: words.say(version), size: words.figure(1_430_000), sha256: words.say(DIGEST), repository: words.say("https://deb.example/debian-security bookworm-security"), new };
+    DeploymentPage {
+        item: package(words, "openssl-2026-11 12", "OpenSSL on the web servers", "signed"),
+        reason: words.say("CVE-2026-1234 is exploited; see the note of the security team."),
+        change: "emergency".to_owned(),
+        policy: words.say("nordwerft 2026.11"),
+        advisories: words.all(&["DSA-5990-1", "CVE-2026-1234"]),
+        streams: vec![StreamItem {
+            stream: words.say("debian:12"),
+            tool: "apt",
+            install: vec![target("openssl amd64", "3.0.22-1~deb12u1", false), target("libssl3 amd64", "3.0.22-1~deb12u1", false), target("libexample-with-a-long-name amd64", "1:2.0+git20261101.abcdef0-1", true)],
+            remove: vec![],
+            way_back: words.all(&["openssl amd64 3.0.20-1~deb12u2", "libssl3 amd64 3.0.20-1~deb12u2"]),
+            no_way_back: vec![(words.say("libexample-with-a-long-name"), words.say("it is new on these hosts"))],
+            steps: words.all(&["nginx.service reads its configuration again if it runs"]),
+        }],
+        rings: vec![
+            PackageRing { name: words.say("canary"), opens: ahead(1), soak: SignedDuration::from_hours(24), hosts: 5 },
+            PackageRing { name: words.say("broad"), opens: ahead(25), soak: SignedDuration::ZERO, hosts: 87 },
+        ],
+        windows: vec![(words.say("prod-night"), words.say("Tue, Thu 22:00 Europe/Oslo, 4 hours"), 61)],
+        checks: words.all(&["website: port 443 answers / with 200; looked at before and after, for 10 s at most"]),
+        reboot: "where it is needed, within the window",
+        configuration_files: "files that their owner changed stay; the vendor's lie beside them",
+        at_once: 10,
+        signed_by: words.all(&["ben"]),
+        needed: Some(2),
+        missing: words.all(&["1 of 2 people signed"]),
+        because: words.all(&["5 of 92 hosts are a twentieth of them, by lot", "broad takes every host that no other ring took"]),
+        left_out: vec![(words.say("db-03.nordwerft.example"), words.say("it has gone silent"))],
+        rolled_out: false,
+        runs: true,
+        drafts: true,
+    }
+}
+
+pub(in crate::console) fn accepted_deployment(words: &Words) -> DeploymentPage {
+    let whole = deployment(words);
+    let streams = whole.streams.iter().map(|stream| StreamItem { way_back: vec![], remove: words.all(&["libold amd64"]), ..stream.clone() }).collect();
+    DeploymentPage {
+        item: package(words, "sudo-2026-11 14", "sudo", "accepted"),
+        streams,
+        signed_by: words.all(&["ben", "carla"]),
+        missing: vec![],
+        reason: String::new(),
+        advisories: vec![],
+        windows: vec![],
+        left_out: vec![],
+        at_once: 0,
+        ..whole
+    }
+}

@@ -1,0 +1,89 @@
+//! **Certify**: takes signatures that people made elsewhere, and accepts a
+//! package once nothing is missing.
+
+use crate::app::{News, Shared};
+use crate::http::gate::Allowed;
+use crate::http::problem::Refusal;
+use crate::rollouts;
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use plimsoll_core::model::because::Explained;
+use plimsoll_core::phases::certify::{Decision, Input, decide};
+use plimsoll_formats::trust::{Role, Root, Signature, SignedPackage};
+use plimsoll_store::Intent;
+use plimsoll_store::deployment_packages::{ACCEPT, PackageRow, PackageSignature, PackageState};
+use std::collections::BTreeSet;
+
+/// The root document in force, where this server has one.
+///
+/// # Errors
+///
+/// 409 `E-ROOT` without one.
+pub fn root(app: &Shared) -> Result<&Root, Refusal> {
+    app.root.as_ref().map(|root| &root.root).ok_or_else(|| {
+        Refusal::new(StatusCode::CONFLICT, "E-ROOT", "this server has no root document, so that it knows nobody's key", "start it with `--root`")
+    })
+}
+
+/// What is missing before a package may be accepted.
+///
+/// # Errors
+///
+/// As [`root`].
+pub fn judge(app: &Shared, signed: &SignedPackage) -> Result<Explained<Decision>, Refusal> {
+    let root = root(app)?;
+    let people: BTreeSet<String> = signed.signed_by(root).into_values().collect();
+    let in_force = app.policies.in_force();
+    Ok(decide(&Input {
+        now: Timestamp::now(),
+        package: signed.package(),
+        rules: &in_force.set.rollout,
+        policy: &in_force.digest(),
+        signed: &people,
+        threshold: u32::try_from(root.keys(Role::Targets).1).unwrap_or(u32::MAX),
+        evaluation: root.is_evaluation(),
+    }))
+}
+
+/// Takes a signature, and accepts the package where it was the last that was
+/// missing.
+///
+/// # Errors
+///
+/// 403 `E-SOD` for the author's own; 400 `E-SIGNATURE` where it is not one of the root's people over this
+/// package; 409 `E-STATE` where the package takes none any more.
+pub async fn submit(app: &Shared, allowed: &Allowed, package: &PackageRow, given: Signature) -> Result<PackageRow, Refusal> {
+    let root = root(app)?;
+    let mut signed = rollouts::signed(app, &package.digest).await?;
+    let (keyid, signature) = (given.keyid.clone(), given.sig.clone());
+    signed.add(given);
+    let Some(person) = signed.signed_by(root).remove(&keyid) else {
+        let text = "the signature is not one of the root document's people over exactly this package";
+        return Err(Refusal::new(StatusCode::BAD_REQUEST, "E-SIGNATURE", text, "sign it with `plimsoll package sign` and a key of the root document in force").at(format!("package:{}", package.digest)));
+    };
+    if person == package.author && !root.is_evaluation() {
+        let text = format!("author {person} cannot approve {} {}", package.name, package.version);
+        return Err(Refusal::new(StatusCode::FORBIDDEN, "E-SOD", text, "have somebody else sign it").at(format!("package:{}", package.digest)));
+    }
+    let now = Timestamp::now();
+    let row = PackageSignature { keyid, person, signature, added: now };
+    let actor = crate::api::acts::actor(allowed);
+    let intent = Intent::new(actor.clone(), now, "package.sign", format!("package-draft:{}", package.digest));
+    let mut change = app.store.begin(intent).await?;
+    change.add_package_signature(&package.digest, &row).await?;
+    change.commit(None).await?;
+    let certified = judge(app, &signed)?.decision.certified && signed.approved("package", root).is_ok();
+    let after = if certified { accept(app, actor, package).await? } else { PackageRow { state: PackageState::Signed, ..package.clone() } };
+    let _ = app.news.send(News::Other);
+    Ok(after)
+}
+
+/// Writes the leaf that hosts look for.
+async fn accept(app: &Shared, actor: plimsoll_store::Actor, package: &PackageRow) -> Result<PackageRow, Refusal> {
+    let intent = Intent::new(actor, Timestamp::now(), ACCEPT, format!("package:{}", package.digest));
+    let mut change = app.store.begin(intent).await?;
+    let row = change.accept_package(&package.digest).await?;
+    change.commit(None).await?;
+    tracing::info!(package = package.digest, name = package.name, "a package was accepted");
+    Ok(row)
+}
