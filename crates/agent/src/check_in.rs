@@ -57,6 +57,7 @@ impl Member {
             report: self.reports.current.clone(),
             checkpoint: self.remembered.clone(),
             alarms: waiting.clone(),
+            assigned: Vec::new(),
         };
         let answer = self.speaker().say(protocol::CHECK_IN, sequence, &message)?;
         self.alarms.delivered(&self.state, waiting.len());
@@ -197,6 +198,7 @@ impl Member {
             report: None,
             checkpoint: None,
             alarms: Vec::new(),
+            assigned: Vec::new(),
         };
         let speaker = Speaker { server: &self.server, state: &self.state, host: &self.joined.host, key: &fresh };
         if speaker.say(protocol::CHECK_IN, sequence, &message).is_ok() {

@@ -278,7 +278,7 @@ fn check_in(hub: &mut Hub, message: CheckIn, sequence: u64) -> Said {
         return Said { status: 204, headers: format!("{}: 1\r\n", headers::NEXT), body: Vec::new() };
     }
     let (checkpoint, consistency) = hub.note.clone().map_or((None, Vec::new()), |(note, proof)| (Some(note), proof));
-    said(&CheckInAnswer { want, base: hub.current.clone(), next_seconds: 1, checkpoint, consistency, rotate_key: hub.rotate })
+    said(&CheckInAnswer { want, base: hub.current.clone(), next_seconds: 1, checkpoint, consistency, rotate_key: hub.rotate, assignments: None })
 }
 
 fn keep(hub: &mut Hub, report: CanonicalReport) -> Said {

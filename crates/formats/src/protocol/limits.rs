@@ -49,4 +49,9 @@ impl Limits {
         depth: 6,
         values: 10_000,
     };
+    /// For a deployment package inside a message: 8 MiB of JSON whose quotes are
+    /// escaped once more.
+    pub const PACKAGE: Self = Self { compressed: 20 << 20, decompressed: 20 << 20, string: 10 << 20, ..Self::MESSAGE };
+    /// For the outcome of an attempt: a release upgrade touches 1,500 packages.
+    pub const OUTCOME: Self = Self { components: 2_000, values: 20_000, ..Self::MESSAGE };
 }

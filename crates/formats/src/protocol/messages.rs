@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 pub trait Message: Serialize + DeserializeOwned {
     /// Name for problems, `enrolment`.
     const PLACE: &'static str;
+    /// What one may hold at most.
+    const LIMITS: Limits = Limits::MESSAGE;
 
     /// Checks what types cannot say.
     ///
@@ -29,8 +31,8 @@ pub trait Message: Serialize + DeserializeOwned {
 ///
 /// `E-LIMIT`, `E-FORMAT`, or what [`Message::check`] finds.
 pub fn read_message<M: Message>(bytes: &[u8]) -> Result<M, Problem> {
-    super::encoding::within(M::PLACE, "bytes", bytes.len(), Limits::MESSAGE.compressed)?;
-    measure(M::PLACE, bytes, &Limits::MESSAGE, true)?;
+    super::encoding::within(M::PLACE, "bytes", bytes.len(), M::LIMITS.compressed)?;
+    measure(M::PLACE, bytes, &M::LIMITS, true)?;
     let message: M = serde_json::from_slice(bytes).map_err(|error| problem(M::PLACE, &error))?;
     message.check()?;
     Ok(message)
@@ -153,6 +155,9 @@ pub struct CheckIn {
     /// What the agent must tell whatever else happens: a forked log, say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alarms: Vec<Problem>,
+    /// SHA-256 of each assignment document that the host holds, hex, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assigned: Vec<String>,
 }
 
 impl Message for CheckIn {
@@ -168,7 +173,9 @@ impl Message for CheckIn {
         if let Some(checkpoint) = &self.checkpoint {
             hexadecimal::<32>(place, "checkpoint.root", &checkpoint.root)?;
         }
-        super::encoding::within(place, "alarms", self.alarms.len(), Limits::MESSAGE.problems)
+        super::encoding::within(place, "alarms", self.alarms.len(), Limits::MESSAGE.problems)?;
+        super::encoding::within(place, "assignments", self.assigned.len(), super::work::ASSIGNMENTS)?;
+        self.assigned.iter().try_for_each(|digest| hexadecimal::<32>(place, "assigned", digest))
     }
 }
 
@@ -203,6 +210,11 @@ pub struct CheckInAnswer {
     /// Whether the host is to change its key now.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rotate_key: bool,
+    /// Every assignment now in force, as signed documents; they replace what
+    /// the host held. None where the host holds the right ones already; an
+    /// empty list lets nothing start any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assignments: Option<Vec<String>>,
 }
 
 impl Message for CheckInAnswer {
@@ -216,6 +228,7 @@ impl Message for CheckInAnswer {
         }
         // A tree of 2^64 leaves has a proof of 64 hashes and one more.
         super::encoding::within(place, "hashes in its consistency proof", self.consistency.len(), 65)?;
+        super::work::check_assignments(place, self.assignments.as_deref().unwrap_or_default())?;
         self.consistency.iter().try_for_each(|hash| hexadecimal::<32>(place, "consistency", hash))
     }
 }
@@ -262,11 +275,11 @@ impl Message for Rotate {
     }
 }
 
-fn wrong(place: &str, text: String) -> Problem {
+pub(super) fn wrong(place: &str, text: String) -> Problem {
     Problem::new("E-FORMAT", place, text, "update the agent, or look at the host that sent it")
 }
 
-fn short(place: &str, field: &str, text: &str, limit: usize) -> Result<(), Problem> {
+pub(super) fn short(place: &str, field: &str, text: &str, limit: usize) -> Result<(), Problem> {
     if text.len() > limit {
         return Err(wrong(place, format!("has a `{field}` of {} bytes, the limit is {limit}", text.len())));
     }
@@ -280,7 +293,7 @@ fn filled(place: &str, field: &str, text: &str) -> Result<(), Problem> {
     if text.trim().is_empty() { Err(wrong(place, format!("has an empty `{field}`"))) } else { Ok(()) }
 }
 
-fn hexadecimal<const LENGTH: usize>(place: &str, field: &str, text: &str) -> Result<(), Problem> {
+pub(super) fn hexadecimal<const LENGTH: usize>(place: &str, field: &str, text: &str) -> Result<(), Problem> {
     match decode_hex::<LENGTH>(text) {
         Some(_) => Ok(()),
         None => Err(wrong(place, format!("has a `{field}` that is not {} lower-case hexadecimal digits", LENGTH * 2))),

@@ -15,6 +15,9 @@
 //! | `POST` [`REPORT`] | canonical report, zstd | [`ReportAnswer`] |
 //! | `POST` [`REPORT_DELTA`] | [`Delta`], zstd | [`ReportAnswer`], or 409 `E-BASE` |
 //! | `POST` [`ROTATE`] | [`Rotate`] | 204 |
+//! | `POST` [`PACKAGE`] | [`PackageRequest`] | [`PackageAnswer`] |
+//! | `POST` [`ARTEFACT`] | [`ArtefactRequest`] | its bytes from the offset on, or 404 `E-ARTEFACT` |
+//! | `POST` [`OUTCOME`] | an outcome | 204 once it is durable |
 //!
 //! Every request is signed, see [`SignedRequest`]. An error is a [`Refusal`].
 
@@ -27,6 +30,7 @@ mod messages;
 mod refusal;
 mod report;
 mod signing;
+mod work;
 
 pub use checkpoint::{Checkpoint, LogKey, consistent};
 pub use delta::{Delta, apply_delta, make_delta, read_delta};
@@ -43,6 +47,7 @@ pub use signing::{
     CLOCK_TOLERANCE_SECONDS, NEW_HOST, SignedRequest, check_clock, rotation_text, sign, sign_rotation, signing_text, verify,
     verify_rotation,
 };
+pub use work::{ASSIGNMENT_BYTES, ASSIGNMENTS, ArtefactRequest, PackageAnswer, PackageRequest, attempt};
 
 /// Version of the protocol that this module speaks; sent at enrolment.
 pub const VERSION: u32 = 1;
@@ -57,6 +62,12 @@ pub const REPORT: &str = "/agent/v1/report";
 pub const REPORT_DELTA: &str = "/agent/v1/report/delta";
 /// Path of the change of a host's key.
 pub const ROTATE: &str = "/agent/v1/rotate";
+/// Path of a deployment package.
+pub const PACKAGE: &str = "/agent/v1/package";
+/// Path of the bytes of an artefact.
+pub const ARTEFACT: &str = "/agent/v1/artefact";
+/// Path of the outcome of an attempt.
+pub const OUTCOME: &str = "/agent/v1/outcome";
 
 /// Names of the protocol's own HTTP headers, lower case.
 pub mod headers {

@@ -96,6 +96,7 @@ impl<'a> Speaker<'a> {
             report: None,
             checkpoint: None,
             alarms: Vec::new(),
+            assigned: Vec::new(),
         };
         self.letter(protocol::CHECK_IN, write_message(&message).expect("a message"), key, date)
     }

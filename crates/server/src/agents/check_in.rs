@@ -58,6 +58,7 @@ pub async fn check_in(State(app): State<Shared>, allowed: Allowed, body: Bytes) 
         checkpoint,
         consistency: consistency.unwrap_or_default(),
         rotate_key: false,
+        assignments: None,
     })
 }
 
