@@ -333,7 +333,9 @@ pub enum LooksAt {
     /// A program that the host's owner put into `/etc/plimsoll/checks.d` ends
     /// with 0.
     Command {
-        /// File name, without any slash.
+        /// File name, without any slash; written as `program`, because a check
+        /// has a name of its own beside it.
+        #[serde(rename = "program")]
         name: String,
     },
 }
