@@ -37,6 +37,7 @@ mod sandbox;
 mod sequence;
 mod server;
 mod state;
+mod work;
 
 pub use apply::{HELPER_STATE, LauncherOptions, RunnerOptions, launcher, pin, run_attempt};
 pub use collect::collect;

@@ -24,7 +24,7 @@ mod steps;
 mod store;
 mod verify;
 
-pub(crate) use desk::{Desk, Next, Receipt};
+pub(crate) use desk::{Artefact, Desk, Next, Receipt};
 pub use launcher::{LauncherOptions, launcher};
 pub(crate) use launcher::Launcher;
 pub use runner::{RunnerOptions, run_attempt};

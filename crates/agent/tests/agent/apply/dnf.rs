@@ -28,12 +28,11 @@ fn install(ground: &Ground, targets: &[&Target]) {
 #[test]
 fn an_upgrade_with_a_new_dependency_keeps_reasons_and_settings() {
     let Some((mut ground, stream)) = ground() else { return };
-    let config = |version: &str| format!("mkdir -p %{{buildroot}}/etc\necho vendor {version} > %{{buildroot}}/etc/alpha.conf\n%files -n alpha\n%config /etc/alpha.conf\n");
-    let (alpha1, beta1) = (rpm(&ground, "alpha", "1", "", &config("1")), rpm(&ground, "beta", "1", "", ""));
+    let (alpha1, beta1) = (rpm(&ground, "alpha", "1", "", "vendor 1", ""), rpm(&ground, "beta", "1", "", "", ""));
     install(&ground, &[&alpha1, &beta1]);
     ground.shell("dnf -y -q mark remove beta; echo mine > /etc/alpha.conf");
-    let (alpha2, beta2) = (rpm(&ground, "alpha", "2", "", &config("2")), rpm(&ground, "beta", "2", "delta", ""));
-    let (delta, unneeded) = (rpm(&ground, "delta", "1", "", ""), rpm(&ground, "epsilon", "1", "", ""));
+    let (alpha2, beta2) = (rpm(&ground, "alpha", "2", "", "vendor 2", ""), rpm(&ground, "beta", "2", "delta", "", ""));
+    let (delta, unneeded) = (rpm(&ground, "delta", "1", "", "", ""), rpm(&ground, "epsilon", "1", "", "", ""));
     ground.join();
     let outcome = ground.apply(package(stream, plan(Tool::Dnf, vec![alpha2, beta2, new(delta), new(unneeded)], vec![alpha1, beta1])));
     assert_eq!((outcome.state, outcome.effects, &outcome.problem), (State::Succeeded, 1, &None), "{outcome:?}");
@@ -45,7 +44,7 @@ fn an_upgrade_with_a_new_dependency_keeps_reasons_and_settings() {
 #[test]
 fn a_failing_check_leads_back() {
     let Some((mut ground, stream)) = ground() else { return };
-    let (one, two) = (rpm(&ground, "alpha", "1", "", ""), rpm(&ground, "alpha", "2", "", ""));
+    let (one, two) = (rpm(&ground, "alpha", "1", "", "", ""), rpm(&ground, "alpha", "2", "", "", ""));
     install(&ground, &[&one]);
     ground.shell("mkdir -p /etc/plimsoll/checks.d; printf '#!/bin/sh\\ngrep -q 1 /opt/alpha/version\\n' > /etc/plimsoll/checks.d/is-one; chmod 755 /etc/plimsoll/checks.d/is-one");
     ground.join();
@@ -64,12 +63,12 @@ fn rpm_killed_in_each_scriptlet_is_repaired_and_never_called_a_success() {
         let kill = if victim == "dnf" { "kill -9 $PPID" } else { "kill -9 0" };
         let text = format!("%{scriptlet}\necho ran >> /exchange/runs\nif [ ! -e /exchange/killed ]; then touch /exchange/killed; {kill}; sleep 5; fi\n");
         let (old, new) = if scriptlet == "preun" { (text.as_str(), "") } else { ("", text.as_str()) };
-        let (one, two) = (rpm(&ground, "alpha", "1", "", old), rpm(&ground, "alpha", "2", "", new));
+        let (one, two) = (rpm(&ground, "alpha", "1", "", "", old), rpm(&ground, "alpha", "2", "", "", new));
         install(&ground, &[&one]);
         ground.shell("rm -f /exchange/runs /exchange/killed");
         ground.join();
         let outcome = ground.apply(package(stream.clone(), plan(Tool::Dnf, vec![two], vec![one])));
-        assert!(ground.path("killed").exists());
+        assert!(ground.path("killed").exists(), "{outcome:?}");
         assert_eq!(outcome.state, State::RepairedTarget, "{scriptlet} {victim}: {outcome:?}");
         assert_eq!((ground.rpm(), ground.shell("rpm -V alpha; cat /opt/alpha/version")), (vec!["alpha 2-1".to_owned()], "2".to_owned()), "{scriptlet} {victim}");
         let runs = std::fs::read_to_string(ground.path("runs")).unwrap_or_default().lines().count();

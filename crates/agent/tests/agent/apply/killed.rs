@@ -43,7 +43,7 @@ fn killed_in(script: &str, victim: &str) {
     assert_eq!(outcome.state, State::RepairedTarget, "{script} {victim}: {outcome:?}");
     assert_eq!(ground.dpkg(), ["alpha 2 ii", "beta 2 ii"], "{script} {victim}");
     assert_eq!(ground.shell("dpkg --audit; find /opt -name '*.dpkg-*' | wc -l"), "0", "{script} {victim}");
-    assert_eq!(ground.shell("cat /opt/alpha/many/* | sort -u; apt-mark showauto"), "2beta".replace("2beta", &"2".repeat(201)).to_owned() + "beta", "{script} {victim}");
+    assert_eq!(ground.shell("cat /opt/alpha/many/*; echo; apt-mark showauto"), "2".repeat(201) + "\nbeta", "{script} {victim}");
     let runs = std::fs::read_to_string(ground.path("runs")).unwrap_or_default().lines().count();
     eprintln!("{script} of {victim} killed: {} effects, the script ran {runs} times", outcome.effects);
 }
@@ -108,7 +108,7 @@ fn a_runner_that_dies_alone_leaves_its_package_manager_to_the_next() {
     ground.join();
     let attempt = ground.hand_over(&deal(package(debian(), plan(Tool::Apt, vec![two], vec![one]))));
     ground.until(&attempt, |outcome| outcome.state == State::Executing && ground.path("runs").exists());
-    ground.shell("pkill -9 -f 'plimsoll-helper run '");
+    ground.shell("pkill -9 -f '[p]limsoll-helper run '");
     assert_eq!(ground.until(&attempt, |_| true).state, State::Executing);
     std::fs::write(ground.path("go"), "").unwrap();
     let outcome = ground.finish(&attempt);
@@ -123,7 +123,8 @@ fn the_helper_killed_after_each_line_of_its_journal_changes_nothing_of_the_end()
     if !possible(&TOOLS) {
         return;
     }
-    for lines in 1..9 {
+    // The runner writes its last two faster than anybody can look.
+    for lines in 1..8 {
         let mut ground = Ground::new();
         let one = Deb { name: "alpha", version: "1", ..Deb::default() }.build(&ground);
         let slow = "echo ran >> /exchange/runs; sleep 1";
@@ -174,8 +175,8 @@ fn a_damaged_journal_leads_to_no_second_effect() {
         ground.shell(&format!("printf X | dd of=/var/lib/plimsoll-helper/journal bs=1 seek=200 conv=notrunc 2>/dev/null; {mend}"));
         let before = ground.dpkg();
         ground.start(&[]);
-        assert!(ground.log().contains("E-JOURNAL"), "{}", ground.log());
         let attempt = ground.hand_over(&deal);
+        assert!(ground.log().contains("E-JOURNAL"), "{}", ground.log());
         let outcome = ground.finish(&attempt);
         assert_eq!((outcome.state, outcome.problem.as_ref().unwrap().code.as_str(), outcome.effects), (state, "E-JOURNAL", 0), "{outcome:?}");
         assert_eq!(ground.dpkg(), before);
