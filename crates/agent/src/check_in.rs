@@ -10,6 +10,7 @@ use crate::reports::Reports;
 use crate::sequence::Sequence;
 use crate::server::{Failure, Server};
 use crate::state::State;
+use crate::work::Work;
 use ed25519_dalek::SigningKey;
 use plimsoll_core::model::problem::Problem;
 use plimsoll_formats::protocol::{
@@ -28,10 +29,11 @@ pub(crate) struct Member {
     pub(crate) reports: Reports,
     pub(crate) alarms: Alarms,
     pub(crate) remembered: Option<Remembered>,
+    pub(crate) work: Work,
 }
 
 impl Member {
-    fn speaker(&self) -> Speaker<'_> {
+    pub(crate) fn speaker(&self) -> Speaker<'_> {
         Speaker { server: &self.server, state: &self.state, host: &self.joined.host, key: &self.key }
     }
 
@@ -57,7 +59,7 @@ impl Member {
             report: self.reports.current.clone(),
             checkpoint: self.remembered.clone(),
             alarms: waiting.clone(),
-            assigned: Vec::new(),
+            assigned: self.work.assigned(),
         };
         let answer = self.speaker().say(protocol::CHECK_IN, sequence, &message)?;
         self.alarms.delivered(&self.state, waiting.len());
@@ -68,6 +70,9 @@ impl Member {
         let answer: CheckInAnswer = read_message(&answer.body)?;
         if let Some(note) = &answer.checkpoint {
             self.witness(note, &answer.consistency);
+        }
+        if let Some(documents) = answer.assignments {
+            self.work.replace(&self.state, documents);
         }
         if answer.rotate_key {
             self.rotate()?;

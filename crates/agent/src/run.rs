@@ -10,6 +10,7 @@ use crate::reports::Reports;
 use crate::sequence::Sequence;
 use crate::server::{Failure, Server};
 use crate::state::State;
+use crate::work::Work;
 use crate::{identity, log, sandbox};
 use jiff::Timestamp;
 use plimsoll_core::model::problem::Problem;
@@ -50,7 +51,11 @@ pub fn run(options: &Options) -> Result<(), Problem> {
 pub fn run_once(options: &Options) -> Result<(), Problem> {
     let mut agent = Agent::start(options, false)?;
     let observed = agent.look();
-    agent.member.check_in(&observed).map(drop).map_err(|failure| failure.problem)
+    agent.member.check_in(&observed).map(drop).map_err(|failure| failure.problem)?;
+    if !matches!(options.helper, HelperAt::Here) {
+        agent.member.advance(&agent.helper);
+    }
+    Ok(())
 }
 
 /// Shortest time between two tries to read a host that cannot be read.
@@ -71,6 +76,9 @@ struct Agent<'a> {
     /// Whether the helper that started this process is gone, which nothing
     /// mends.
     abandoned: bool,
+    /// When the next check-in is due; what is under way may be looked at more
+    /// often.
+    due: Instant,
 }
 
 impl<'a> Agent<'a> {
@@ -100,17 +108,31 @@ impl<'a> Agent<'a> {
             reports: Reports::open(&state),
             alarms: Alarms::open(&state),
             remembered: state.read_json(CHECKPOINT)?,
+            work: Work::open(&state),
             joined,
             server,
             state,
         };
         log::say(&format!("{} speaks for host {} to {}", crate::AGENT, member.joined.host, member.server.address()));
         let last = Observed { fingerprint: String::new(), boot_id: identity::boot_id(), hardware_digest: String::new() };
-        Ok(Self { options, helper, member, pace: Pace::default(), problems, last, failed: None, abandoned: false })
+        Ok(Self { options, helper, member, pace: Pace::default(), problems, last, failed: None, abandoned: false, due: Instant::now() })
     }
 
-    /// Looks, checks in, and says how long to sleep.
+    /// Checks in when it is due, goes on with what is assigned, and says how
+    /// long to sleep.
     fn round(&mut self) -> Duration {
+        if self.due <= Instant::now() {
+            self.due = Instant::now() + self.check_in();
+        }
+        let pause = self.due.saturating_duration_since(Instant::now());
+        match self.options.helper {
+            HelperAt::Here => pause,
+            _ => self.member.advance(&self.helper).map_or(pause, |next| next.min(pause)),
+        }
+    }
+
+    /// Looks, checks in, and says when to do it again.
+    fn check_in(&mut self) -> Duration {
         let observed = self.look();
         match self.member.check_in(&observed) {
             Ok(next) => self.pace.answered(next),

@@ -80,14 +80,15 @@ pub(crate) fn agent(state: &Path, ca_file: Option<&Path>, ports: &[u16]) -> Vec<
     problems
 }
 
-/// Shuts in the helper: everything to read, temporary files and package
-/// managers' caches to write, no network at all.
-pub(crate) fn helper(socket: Option<&Path>) -> Vec<Problem> {
+/// Shuts in the helper: everything to read; temporary files, package managers'
+/// caches and its own folder to write; no network at all.
+pub(crate) fn helper(socket: Option<&Path>, state: Option<&Path>) -> Vec<Problem> {
     const WHO: &str = "plimsoll-helper";
     let mut problems = Vec::new();
     problems.extend(privileges(WHO).err());
     let mut writable: Vec<PathBuf> = HELPER_WRITABLE.iter().map(PathBuf::from).collect();
     writable.extend(socket.and_then(Path::parent).map(Path::to_owned));
+    writable.extend(state.map(Path::to_owned));
     writable.extend(std::env::var_os("TMPDIR").map(PathBuf::from));
     problems.extend(landlock(WHO, &[PathBuf::from("/")], &writable, None).err());
     problems.extend(seccomp(WHO, &helper_filter()).err());

@@ -4,10 +4,12 @@ use crate::options::Options;
 use jiff::Timestamp;
 use plimsoll_core::model::problem::{Problem, printable};
 use plimsoll_formats::protocol::{Refusal, headers};
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use ureq::http::Uri;
+use ureq::Body;
+use ureq::http::{Response, Uri};
 use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig};
 
 /// Longest wait for a connection, names and TLS included.
@@ -17,7 +19,7 @@ const EXCHANGE: Duration = Duration::from_secs(300);
 /// Longest time without a byte of the answer.
 const STALL: Duration = Duration::from_secs(60);
 /// Most bytes of an answer; a root document is the largest part of any.
-const ANSWER: u64 = 256 << 10;
+pub(crate) const ANSWER: u64 = 256 << 10;
 /// Largest certificate file.
 const CA_LIMIT: u64 = 16 << 20;
 
@@ -116,8 +118,33 @@ impl Server {
         &self.base
     }
 
-    /// Sends one request.
-    pub(crate) fn post(&self, path: &str, head: &Head<'_>, body: &[u8]) -> Result<Answer, Failure> {
+    /// Sends one request; the answer may have `limit` bytes.
+    pub(crate) fn post(&self, path: &str, head: &Head<'_>, body: &[u8], limit: u64) -> Result<Answer, Failure> {
+        let mut response = self.send(path, head, body)?;
+        let status = response.status().as_u16();
+        let next = header(&response, headers::NEXT).and_then(|text| text.trim().parse().ok());
+        let body = response.body_mut().with_config().limit(limit).read_to_vec();
+        Ok(Answer { status, next, body: body.map_err(|error| self.unreached(&error))? })
+    }
+
+    /// Sends one request and hands the answer's bytes on as they come; stops
+    /// after `most`, however many there are.
+    pub(crate) fn stream(&self, path: &str, head: &Head<'_>, body: &[u8], most: u64, each: &mut dyn FnMut(&[u8]) -> std::io::Result<()>) -> Result<(), Failure> {
+        let broken = |error: std::io::Error| Problem::new("E-NETWORK", &self.base, printable(&error.to_string()), "the agent goes on from there");
+        let mut response = self.send(path, head, body)?;
+        let mut reader = response.body_mut().as_reader().take(most);
+        let mut chunk = vec![0; 64 << 10];
+        loop {
+            let read = reader.read(&mut chunk).map_err(broken)?;
+            match chunk.get(..read).filter(|part| !part.is_empty()) {
+                Some(part) => each(part).map_err(broken)?,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Sends one request; what is no success is a failure.
+    fn send(&self, path: &str, head: &Head<'_>, body: &[u8]) -> Result<Response<Body>, Failure> {
         let mut request = self
             .agent
             .post(format!("{}{path}", self.base))
@@ -132,17 +159,13 @@ impl Server {
         }
         let mut response = request.send(body).map_err(|error| self.unreached(&error))?;
         let status = response.status().as_u16();
-        let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let next = header(headers::NEXT).and_then(|text| text.trim().parse().ok());
-        let after = header("retry-after").and_then(|text| retry_after(&text, Timestamp::now()));
-        let body = response.body_mut().with_config().limit(ANSWER).read_to_vec();
-        match status {
-            200..=299 => Ok(Answer { status, next, body: body.map_err(|error| self.unreached(&error))? }),
-            _ => {
-                let refusal = Refusal::read(status, &body.unwrap_or_default());
-                Err(Failure { problem: refusal.problem(&self.base), after, status: Some(status) })
-            }
+        if (200..=299).contains(&status) {
+            return Ok(response);
         }
+        let after = header(&response, "retry-after").and_then(|text| retry_after(&text, Timestamp::now()));
+        let body = response.body_mut().with_config().limit(ANSWER).read_to_vec();
+        let refusal = Refusal::read(status, &body.unwrap_or_default());
+        Err(Failure { problem: refusal.problem(&self.base), after, status: Some(status) })
     }
 
     fn unreached(&self, error: &ureq::Error) -> Failure {
@@ -154,6 +177,10 @@ impl Server {
         };
         Problem::new(code, &self.base, printable(&error.to_string()), next).into()
     }
+}
+
+fn header(response: &Response<Body>, name: &str) -> Option<String> {
+    response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
 }
 
 /// Takes an address that may be spoken to.

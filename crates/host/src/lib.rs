@@ -9,6 +9,7 @@
 
 pub mod apk_pacman;
 pub mod apt;
+pub mod apply;
 mod hardware;
 mod kernel;
 mod packages;
@@ -210,6 +211,16 @@ fn operating_system(root: &Root, problems: &mut Vec<Problem>) -> Option<Operatin
         "scan a root that holds an operating system, or a project with --project",
     ));
     None
+}
+
+/// The stream whose packages this host takes, as deployment packages name it.
+///
+/// # Errors
+///
+/// The host's root cannot be opened.
+pub fn own_stream() -> Result<Stream, Problem> {
+    let root = Root::open(Path::new("/"))?;
+    Ok(stream_of(operating_system(&root, &mut Vec::new()).as_ref()))
 }
 
 /// Stream of a system's packages; one of its own where advisories are unknown.

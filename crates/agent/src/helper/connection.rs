@@ -3,8 +3,10 @@
 use super::frames::{read_frame, write_frame};
 use super::verbs::{Inventory, REPLY_LIMIT, Reply, Request};
 use super::{failed, observe_here};
+use crate::apply::{Next, Receipt};
 use crate::options::HelperAt;
 use jiff::Timestamp;
+use plimsoll_core::model::outcome::Outcome;
 use plimsoll_core::model::problem::Problem;
 use plimsoll_formats::protocol::Limits;
 use serde::{Deserialize, Serialize};
@@ -17,6 +19,8 @@ const OBSERVE: Duration = Duration::from_secs(60);
 /// Longest an inventory may take: a package manager on a slow machine may take
 /// three minutes, and language components as long again.
 const INVENTORY: Duration = Duration::from_secs(1200);
+/// Longest the staging of one file may take: a gigabyte on a slow disk.
+const STAGE: Duration = Duration::from_secs(300);
 
 /// What the helper saw at a glance.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -60,7 +64,7 @@ impl Connection {
         match self.ask(&stream, &Request::Observe)? {
             Reply::Observed(observed) => Ok(observed),
             Reply::Problem(problem) => Err(problem),
-            Reply::Inventory { .. } => Err(failed("socket", "gave an answer to another question", &"inventory")),
+            _ => Err(another()),
         }
     }
 
@@ -83,7 +87,54 @@ impl Connection {
                 Ok((booted, read_frame(&mut &stream, limit)?))
             }
             Reply::Problem(problem) => Err(problem),
-            Reply::Observed(_) => Err(failed("socket", "gave an answer to another question", &"observed")),
+            _ => Err(another()),
+        }
+    }
+
+    /// Hands over an assignment and its package.
+    pub(crate) fn receive(&self, assignment: &str, package: &str) -> Result<Receipt, Problem> {
+        match self.about(Request::Receive { assignment: assignment.to_owned(), package: package.to_owned() })? {
+            Reply::Received(receipt) => Ok(receipt),
+            _ => Err(another()),
+        }
+    }
+
+    /// Has a fetched artefact staged; `path` is beneath the agent's folder.
+    pub(crate) fn stage(&self, sha256: &str, path: &str) -> Result<(), Problem> {
+        self.about(Request::Stage { sha256: sha256.to_owned(), path: path.to_owned() }).map(drop)
+    }
+
+    /// Lets an attempt go one step on.
+    pub(crate) fn proceed(&self, attempt: &str) -> Result<Next, Problem> {
+        match self.about(Request::Proceed { attempt: attempt.to_owned() })? {
+            Reply::Next(next) => Ok(*next),
+            _ => Err(another()),
+        }
+    }
+
+    /// Outcomes that the server does not have.
+    pub(crate) fn attempts(&self) -> Result<Vec<Outcome>, Problem> {
+        match self.about(Request::Attempts {})? {
+            Reply::Attempts { outcomes } => Ok(outcomes),
+            _ => Err(another()),
+        }
+    }
+
+    /// Says that the server has an outcome.
+    pub(crate) fn acknowledge(&self, attempt: &str, observed: Timestamp) -> Result<(), Problem> {
+        self.about(Request::Acknowledge { attempt: attempt.to_owned(), observed }).map(drop)
+    }
+
+    /// A question about deployment packages; an agent that reads the host
+    /// itself has nobody who could change it.
+    fn about(&self, request: Request) -> Result<Reply, Problem> {
+        if matches!(self.at, HelperAt::Here) {
+            let text = "is not there, so nothing can be changed on this host";
+            return Err(Problem::new("E-HELPER", "plimsoll-helper", text, "run the agent with its helper"));
+        }
+        match self.ask(&self.open(STAGE)?, &request)? {
+            Reply::Problem(problem) => Err(problem),
+            reply => Ok(reply),
         }
     }
 
@@ -112,6 +163,10 @@ impl Connection {
         }
         outcome
     }
+}
+
+fn another() -> Problem {
+    failed("socket", "gave an answer to another question", &"use an agent and a helper of the same version")
 }
 
 fn ask(mut stream: &UnixStream, request: &Request) -> Result<Reply, Problem> {

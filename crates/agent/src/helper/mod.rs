@@ -1,8 +1,9 @@
 //! The **helper**: privileges and no network.
 //!
 //! It listens on a Unix socket that only the agent's user may open, checks the
-//! peer's user by the kernel's word, and answers two typed verbs. One
-//! connection at a time; it sleeps in `accept` in between.
+//! peer's user by the kernel's word, and answers typed verbs. One connection at
+//! a time; it sleeps in `accept` in between. What it cannot do, because it is
+//! shut in, a runner does that its launcher starts, see [`crate::apply`].
 
 mod connection;
 mod frames;
@@ -12,6 +13,7 @@ mod work;
 pub(crate) use connection::{Connection, Observed};
 pub use work::worker;
 
+use crate::apply::{Desk, Launcher};
 use crate::{identity, log, sandbox};
 use frames::{read_frame, write_frame};
 use plimsoll_core::model::problem::Problem;
@@ -45,6 +47,16 @@ pub struct HelperOptions {
     /// Command line of an agent to start, where no service manager does; the
     /// helper ends when it ends.
     pub agent_command: Option<Vec<OsString>>,
+    /// Folder of the helper's own: trust, journal, staged artefacts; none for a
+    /// helper that only reads.
+    pub state: Option<PathBuf>,
+    /// Folder beneath which the agent puts artefacts.
+    pub agent_state: PathBuf,
+    /// Command line of a launcher to start, [`launcher`](crate::launcher)
+    /// behind it; empty where `launcher_socket` names one, or there is none.
+    pub launcher: Vec<OsString>,
+    /// Socket of a launcher that runs as a unit of its own.
+    pub launcher_socket: Option<PathBuf>,
     /// Whether to give up what is not needed (Landlock, seccomp); only tests
     /// and debuggers say no.
     pub sandbox: bool,
@@ -71,13 +83,20 @@ pub fn helper(options: &HelperOptions) -> Result<(), Problem> {
     let listener = options.socket.as_deref().map(|path| listen(path, options.agent_user)).transpose()?;
     // The agent must not inherit the helper's sandbox: it needs the network.
     let agent = options.agent_command.as_deref().map(|command| start_agent(command, options.agent_user)).transpose()?;
+    // Nor must the launcher, whose runners change the host.
+    let launcher = match &options.launcher_socket {
+        Some(path) => Launcher::Socket(path.clone()),
+        None => Launcher::start(&options.launcher)?,
+    };
+    // Opened before the sandbox, which lets it be written only where it is.
+    let desk = options.state.as_deref().map(|state| Desk::open(state, &options.agent_state, launcher)).transpose()?;
     if options.sandbox {
-        problems.extend(sandbox::helper(options.socket.as_deref()));
+        problems.extend(sandbox::helper(options.socket.as_deref(), options.state.as_deref()));
     }
     for problem in &problems {
         log::problem(problem);
     }
-    let server = Server { options, problems };
+    let server = Server { options, problems, desk };
     match (agent, listener) {
         (Some((mut child, stream)), _) => {
             while server.converse(&stream).is_ok() {}
@@ -126,6 +145,7 @@ struct Server<'a> {
     /// What the helper could not do for its own protection; part of every
     /// report.
     problems: Vec<Problem>,
+    desk: Option<Desk>,
 }
 
 impl Server<'_> {
@@ -157,6 +177,15 @@ impl Server<'_> {
         Err(Problem::new("E-PEER", "socket", format!("was opened by user {user}, who may not ask"), "look for what runs as that user"))
     }
 
+    /// Answers about deployment packages; what is refused is told and logged.
+    fn about(&self, answer: impl FnOnce(&Desk) -> Result<Reply, Problem>) -> Reply {
+        let none = || Problem::new("E-HELPER", "plimsoll-helper", "only reads: it was started without a folder of its own", "start it with --state");
+        self.desk.as_ref().ok_or_else(none).and_then(answer).unwrap_or_else(|problem| {
+            log::problem(&problem);
+            Reply::Problem(problem)
+        })
+    }
+
     /// Answers one request.
     fn converse(&self, mut stream: &UnixStream) -> Result<(), Problem> {
         let bytes = read_frame(&mut stream, verbs::REQUEST_LIMIT)?;
@@ -174,6 +203,11 @@ impl Server<'_> {
                     }
                 }
             }
+            Request::Receive { assignment, package } => (self.about(|desk| desk.receive(&assignment, &package).map(Reply::Received)), None),
+            Request::Stage { sha256, path } => (self.about(|desk| desk.stage(&sha256, &path).map(|()| Reply::Done {})), None),
+            Request::Proceed { attempt } => (self.about(|desk| desk.proceed(&attempt).map(|next| Reply::Next(Box::new(next)))), None),
+            Request::Attempts {} => (self.about(|desk| desk.attempts().map(|outcomes| Reply::Attempts { outcomes })), None),
+            Request::Acknowledge { attempt, observed } => (self.about(|desk| desk.acknowledge(&attempt, observed).map(|()| Reply::Done {})), None),
         };
         let reply = serde_json::to_vec(&reply).map_err(|error| failed("socket", "cannot be answered", &error))?;
         write_frame(&mut stream, &reply)?;

@@ -1,17 +1,19 @@
-//! What the agent may ask: two verbs, typed. Later verbs change the host and
-//! will carry signed plans; none will ever carry a command.
+//! What the agent may ask: typed verbs. Those that lead to a change of the host
+//! carry signed documents, digests and ids; none carries a command.
 
 use super::connection::Observed;
+use crate::apply::{Next, Receipt};
 use crate::{fingerprint, identity};
 use jiff::Timestamp;
+use plimsoll_core::model::outcome::Outcome;
 use plimsoll_core::model::problem::Problem;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// Largest request.
-pub(super) const REQUEST_LIMIT: usize = 64 << 10;
-/// Largest reply, the report apart.
-pub(super) const REPLY_LIMIT: usize = 64 << 10;
+/// Largest request: a deployment package inside a message.
+pub(super) const REQUEST_LIMIT: usize = 20 << 20;
+/// Largest reply, the report apart: outcomes of every attempt.
+pub(super) const REPLY_LIMIT: usize = 5 << 20;
 
 /// A request.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -21,6 +23,34 @@ pub(super) enum Request {
     Observe,
     /// The whole report.
     Inventory(Inventory),
+    /// Take an assignment and its package.
+    Receive {
+        /// The signed assignment, canonical JSON.
+        assignment: String,
+        /// The signed package, canonical JSON.
+        package: String,
+    },
+    /// Stage an artefact that lies beneath the agent's folder.
+    Stage {
+        /// Its digest, hex.
+        sha256: String,
+        /// Its path beneath the agent's folder.
+        path: String,
+    },
+    /// Go one step on with an attempt, if everything allows it.
+    Proceed {
+        /// Id of the attempt.
+        attempt: String,
+    },
+    /// Outcomes that the server does not have.
+    Attempts {},
+    /// The server has an outcome.
+    Acknowledge {
+        /// Id of the attempt.
+        attempt: String,
+        /// Which of its outcomes.
+        observed: Timestamp,
+    },
 }
 
 /// What an inventory is to be like.
@@ -50,6 +80,17 @@ pub(super) enum Reply {
     },
     /// It could not be done.
     Problem(Problem),
+    /// An assignment was taken.
+    Received(Receipt),
+    /// How an attempt stands.
+    Next(Box<Next>),
+    /// Outcomes that the server does not have.
+    Attempts {
+        /// One an attempt.
+        outcomes: Vec<Outcome>,
+    },
+    /// It is done, and there is nothing to say.
+    Done {},
 }
 
 pub(super) fn observe() -> Reply {

@@ -42,7 +42,7 @@ fn talk(child: &mut std::process::Child, inventory: &Inventory) -> Result<(Optio
     match serde_json::from_slice(&bytes).map_err(|error| failed("worker", "gave an answer that is none", &error))? {
         Reply::Inventory { booted, .. } => Ok((booted, read_frame(&mut output, Limits::REPORT.decompressed)?)),
         Reply::Problem(problem) => Err(problem),
-        Reply::Observed(_) => Err(failed("worker", "gave an answer to another question", &"observed")),
+        _ => Err(failed("worker", "gave an answer to another question", &"of the helper")),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The agent as a real process, against a server and a helper made here.
 
+mod apply;
 mod hub;
 mod killed;
 mod real;

@@ -303,8 +303,10 @@ pub struct Interval {
 }
 
 /// Something looked at before and after.
+///
+/// A field that it does not have is refused all the same: a document that is
+/// written anew without it has other bytes.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Check {
     /// Name for results.
     pub name: String,
@@ -352,7 +354,9 @@ pub enum LooksAt {
     /// A program that the host's owner put into `/etc/plimsoll/checks.d` ends
     /// with 0.
     Command {
-        /// File name, without any slash.
+        /// File name, without any slash; written as `program`, because a check
+        /// has a name of its own beside it.
+        #[serde(rename = "program")]
         name: String,
     },
 }

@@ -60,6 +60,12 @@ pub fn run(arguments: &Agent, printer: &Printer) -> Result<Outcome, Failure> {
         agent_user: user,
         worker: vec![SELF.into(), "agent-worker".into()],
         agent_command: Some(command),
+        // This one only reads: changing a host takes the two programs that are
+        // installed for it.
+        state: None,
+        agent_state: arguments.state.clone(),
+        launcher: Vec::new(),
+        launcher_socket: None,
         sandbox: true,
     })?;
     Ok(Outcome::Clean)

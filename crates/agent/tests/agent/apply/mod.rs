@@ -1,0 +1,8 @@
+//! Signed packages applied by the real helper with real package managers.
+
+mod apt;
+mod deal;
+mod dnf;
+mod ground;
+mod killed;
+mod refused;
