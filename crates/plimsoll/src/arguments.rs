@@ -6,8 +6,8 @@ mod lab;
 mod server;
 
 pub use acquire::{AcquireCommand, Export, Freeze, ImportSet, Key, Set, Sweep, VerifySet, What};
-pub use fleet::{Agent, Collect, Import, ListFormat, Remote, Rows};
-pub use lab::Lab;
+pub use fleet::{Agent, AgentHelper, Collect, Import, ListFormat, Remote, Rows};
+pub use lab::{Lab, Scenario};
 pub use server::{Backup, EvidenceCommand, Kept, PersonCommand, Restore, RootCommand, RootInit, Serve, Up};
 
 use crate::remote;
@@ -122,6 +122,15 @@ pub enum Command {
     /// The half of `agent` that reads the host
     #[command(hide = true)]
     AgentWorker,
+    /// Pins the root document for the half that changes the host
+    #[command(hide = true)]
+    AgentPin(AgentHelper),
+    /// Starts runners for the half that changes the host
+    #[command(hide = true)]
+    AgentLaunch(AgentHelper),
+    /// Carries out one attempt
+    #[command(hide = true)]
+    AgentRun(AgentHelper),
     /// Read a host that may never talk into a file
     Collect(Collect),
     /// Bring a collected file to a server

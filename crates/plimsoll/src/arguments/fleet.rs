@@ -76,6 +76,29 @@ pub struct Agent {
     /// Look for language components as well (walks the file system)
     #[arg(long)]
     pub languages: bool,
+    /// Let deployment packages that people of the root document signed change this host; as root
+    #[arg(long, requires = "root_digest")]
+    pub apply: bool,
+    /// Folder of the half that changes the host
+    #[arg(long, value_name = "DIR", default_value = plimsoll_agent::HELPER_STATE)]
+    pub helper_state: PathBuf,
+}
+
+/// Arguments of the halves of `agent` that change the host.
+#[derive(Args, Debug)]
+pub struct AgentHelper {
+    /// Folder of the half that changes the host
+    #[arg(long, value_name = "DIR")]
+    pub helper_state: PathBuf,
+    /// Folder of the agent's key and state
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/plimsoll-agent")]
+    pub state: PathBuf,
+    /// SHA-256 of the root document
+    #[arg(long, value_name = "HEX", default_value = "")]
+    pub root_digest: String,
+    /// Attempt to carry out
+    #[arg(default_value = "")]
+    pub attempt: String,
 }
 
 /// Arguments of `collect`.

@@ -1,7 +1,7 @@
 //! The words of `lab`.
 
 use super::PlainFormat;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
 /// Arguments of `lab`.
@@ -10,6 +10,9 @@ pub struct Lab {
     /// Hosts
     #[arg(long, value_name = "NUMBER", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=200))]
     pub hosts: u16,
+    /// Play this from end to end and say how it went; without it the lab stands until it is told to stop
+    #[arg(long, value_enum, value_name = "SCENARIO")]
+    pub scenario: Option<Scenario>,
     /// Release whose base the hosts run, by its code name
     #[arg(long, value_name = "NAME", default_value = "bookworm")]
     pub release: String,
@@ -25,4 +28,17 @@ pub struct Lab {
     /// Form of the answer
     #[arg(long, value_enum, default_value_t = PlainFormat::Text)]
     pub format: PlainFormat,
+}
+
+/// What the lab plays.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Scenario {
+    /// Security updates go through all ten phases
+    GoodPatch,
+    /// A patch breaks what runs on the canary hosts, which go back; nobody else takes it
+    BadCanary,
+    /// Canary hosts take the change and are never heard of again; nobody else takes it
+    SilentCanary,
+    /// The power of hosts is cut while they install; they mend themselves
+    PowerCut,
 }

@@ -10,6 +10,7 @@ use crate::places;
 use crate::printer::{Failure, Outcome, Printer};
 use gathered::Gathered;
 use jiff::Timestamp;
+use plimsoll_core::model::artefact::Artefact;
 use plimsoll_core::model::problem::Problem;
 use plimsoll_core::phases::acquire::{Decision, Purpose};
 use plimsoll_feeds::{acquire, frozen};
@@ -58,10 +59,25 @@ fn fetch(what: &What, printer: &Printer) -> Result<Outcome, Failure> {
     let wanted = decisions.iter().flat_map(|decision| decision.artefacts.iter().map(|wanted| &wanted.artefact));
     let came = gathered.fetch(what, wanted, &store, runtime.handle(), printer)?;
     match what.format {
-        PlainFormat::Json => super::json(printer, &json!({ "wanted": came.wanted, "fetched": came.fetched, "bytes": came.bytes }))?,
+        PlainFormat::Json => {
+            super::json(printer, &json!({ "wanted": came.wanted, "fetched": came.fetched, "bytes": came.bytes, "acquired": acquired(&decisions) }))?;
+        }
         PlainFormat::Text => printer.data(&format!("{} artefacts are kept, {} of them fetched now ({} bytes)\n", came.wanted, came.fetched, came.bytes))?,
     }
     Ok(Outcome::Clean)
+}
+
+/// Which bytes are which version: what `plimsoll package acquired` takes.
+fn acquired(decisions: &[Decision]) -> Vec<serde_json::Value> {
+    let of = |decision: &Decision| {
+        let stream = decision.stream.clone();
+        let entry = move |wanted: &plimsoll_core::phases::acquire::Wanted| {
+            let Artefact { name, version, arch, sha256, size, repository, .. } = &wanted.artefact;
+            json!({ "stream": stream, "name": name, "arch": arch, "version": version, "sha256": sha256, "size": size, "repository": repository })
+        };
+        decision.artefacts.iter().map(entry).collect::<Vec<_>>()
+    };
+    decisions.iter().flat_map(of).collect()
 }
 
 /// A decision for reading: a line an artefact.

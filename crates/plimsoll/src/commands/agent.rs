@@ -2,19 +2,27 @@
 //! packaged agent and helper, for an evaluation and for hosts that may never
 //! talk.
 
-use crate::arguments::{Agent, Collect, Import};
+use crate::arguments::{Agent, AgentHelper, Collect, Import};
 use crate::client::Client;
 use crate::printer::{Failure, Outcome, Printer};
-use plimsoll_agent::{HelperAt, HelperOptions, Options};
+use plimsoll_agent::{HelperAt, HelperOptions, LauncherOptions, Options, RunnerOptions};
 use plimsoll_core::model::problem::Problem;
 use plimsoll_formats::protocol;
 use std::ffi::OsString;
 use std::os::unix::fs::{DirBuilderExt, chown};
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 /// The user nobody, on every Linux: where no user of its own was made, the
 /// half that talks to the network runs as this one.
 const NOBODY: u32 = 65_534;
+
+/// How often it is looked whether this host has joined.
+const BETWEEN: Duration = Duration::from_millis(500);
+/// After so long a step that still runs is reported: an upgrade of thirty
+/// packages with a kernel takes some five minutes on a slow disk.
+const LATE: Duration = Duration::from_secs(1800);
 
 /// This program, however it is reached: the agent's half runs as another user,
 /// who need not be able to enter the folder it lies in.
@@ -55,16 +63,25 @@ pub fn run(arguments: &Agent, printer: &Printer) -> Result<Outcome, Failure> {
             command.push(name.into());
         }
     }
+    let changes = arguments.apply;
+    if changes {
+        if user.is_none() {
+            return Err(Failure::input(Problem::new("E-ROOT", "--apply", "changes the host, which only root may, beside an agent that is somebody else", "run it as root, with `--state` below /var/lib")));
+        }
+        // Waits until this host has joined; the helper itself has no business
+        // with what the agent's user can write.
+        let mut pinning = changing("agent-pin", arguments).into_iter();
+        let started = Command::new(pinning.next().unwrap_or_default()).args(pinning).stdin(Stdio::null()).spawn();
+        started.map_err(|error| Failure::unfinished(Problem::new("E-RUN", "agent-pin", error.to_string(), "check the limits of processes")))?;
+    }
     plimsoll_agent::helper(&HelperOptions {
         socket: None,
         agent_user: user,
         worker: vec![SELF.into(), "agent-worker".into()],
         agent_command: Some(command),
-        // This one only reads: changing a host takes the two programs that are
-        // installed for it.
-        state: None,
+        state: changes.then(|| arguments.helper_state.clone()),
         agent_state: arguments.state.clone(),
-        launcher: Vec::new(),
+        launcher: if changes { changing("agent-launch", arguments) } else { Vec::new() },
         launcher_socket: None,
         sandbox: true,
     })?;
@@ -89,6 +106,47 @@ pub fn network(arguments: &Agent) -> Result<Outcome, Failure> {
         ..Options::default()
     };
     plimsoll_agent::run(&options)?;
+    Ok(Outcome::Clean)
+}
+
+/// Command line of one of the halves that change the host.
+fn changing(word: &str, arguments: &Agent) -> Vec<OsString> {
+    let digest = arguments.root_digest.clone().unwrap_or_default();
+    let words: [OsString; 8] = [
+        SELF.into(),
+        word.into(),
+        "--helper-state".into(),
+        arguments.helper_state.clone().into(),
+        "--state".into(),
+        arguments.state.clone().into(),
+        "--root-digest".into(),
+        digest.into(),
+    ];
+    words.into()
+}
+
+/// Pins the root document as soon as this host has joined.
+pub fn pin(arguments: &AgentHelper) -> Result<Outcome, Failure> {
+    loop {
+        match plimsoll_agent::pin(&arguments.helper_state, &arguments.state, &arguments.root_digest) {
+            Ok(()) => return Ok(Outcome::Clean),
+            Err(problem) if arguments.state.join("root.json").exists() => return Err(problem.into()),
+            Err(_) => std::thread::sleep(BETWEEN),
+        }
+    }
+}
+
+/// Starts runners: takes ids of attempts, nothing else.
+pub fn launch(arguments: &AgentHelper) -> Result<Outcome, Failure> {
+    let runner = [SELF.into(), "agent-run".into(), "--helper-state".into(), arguments.helper_state.clone().into()];
+    plimsoll_agent::launcher(&LauncherOptions { socket: None, runner: runner.into() })?;
+    Ok(Outcome::Clean)
+}
+
+/// Carries out one attempt, verified again from the helper's own folder.
+pub fn attempt(arguments: &AgentHelper) -> Result<Outcome, Failure> {
+    let (state, attempt) = (arguments.helper_state.clone(), arguments.attempt.clone());
+    plimsoll_agent::run_attempt(&RunnerOptions { state, attempt, late_after: LATE })?;
     Ok(Outcome::Clean)
 }
 

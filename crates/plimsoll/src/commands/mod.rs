@@ -12,7 +12,7 @@ mod lab;
 mod papers;
 mod person;
 mod policy;
-mod root;
+pub mod root;
 mod scan;
 mod serve;
 mod version;
@@ -52,6 +52,9 @@ pub fn run(command: Command, printer: &Printer) -> Result<Outcome, Failure> {
         Command::Agent(arguments) => agent::run(&arguments, printer),
         Command::AgentNetwork(arguments) => agent::network(&arguments),
         Command::AgentWorker => agent::worker(),
+        Command::AgentPin(arguments) => agent::pin(&arguments),
+        Command::AgentLaunch(arguments) => agent::launch(&arguments),
+        Command::AgentRun(arguments) => agent::attempt(&arguments),
         Command::Collect(arguments) => agent::collect(&arguments, printer),
         Command::Import(arguments) => agent::import(&arguments, printer),
         Command::Lab(arguments) => lab::run(&arguments, printer),

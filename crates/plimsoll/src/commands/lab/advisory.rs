@@ -33,7 +33,10 @@ pub struct Drill {
     /// The database that the server serves.
     pub database: PathBuf,
     sources: PathBuf,
-    release: String,
+    /// Release of the distribution, `12`.
+    pub release: String,
+    /// CVE ids that the changelog of the update names.
+    cves: Vec<String>,
 }
 
 impl Drill {
@@ -50,16 +53,16 @@ impl Drill {
         })?;
         let sources = work.join("sources");
         let release = said(Command::new("sh").args(["-c", ". \"$1/etc/os-release\"; printf %s \"$VERSION_ID\"", "sh"]).arg(&base.root))?;
-        let drill = Self { pending, id: format!("DRILL-{package}"), package, fixed, database: work.join("advisories.plimsolldb"), sources, release };
+        let drill = Self { pending, id: format!("DRILL-{package}"), package, fixed, database: work.join("advisories.plimsolldb"), sources, release, cves: Vec::new() };
         drill.write("advisories/none.toml", &drill.text("DRILL-0", "nothing-that-anybody-has", "1", &[]))?;
         drill.build()?;
         Ok(drill)
     }
 
     /// Publishes the advisory: a newer database takes the old one's place.
-    pub fn publish(&self, cves: &[String]) -> Result<(), Failure> {
-        self.write(&format!("advisories/{}.toml", self.id), &self.text(&self.id, &self.package, &self.fixed, cves))?;
-        let exploited = cves.first().map(|cve| {
+    pub fn publish(&self) -> Result<(), Failure> {
+        self.write(&format!("advisories/{}.toml", self.id), &self.text(&self.id, &self.package, &self.fixed, &self.cves))?;
+        let exploited = self.cves.first().map(|cve| {
             json!({
                 "cveID": cve, "vendorProject": "Debian", "product": self.package, "vulnerabilityName": "assumed to be exploited, for this drill",
                 "dateAdded": Timestamp::now().strftime("%Y-%m-%d").to_string(), "shortDescription": "a drill", "requiredAction": "install the update",

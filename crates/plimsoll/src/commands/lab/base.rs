@@ -64,6 +64,8 @@ pub struct Base {
     pub root: PathBuf,
     /// Where its packages come from.
     pub mirrors: Mirrors,
+    /// Proxy through which they come.
+    pub proxy: Option<String>,
 }
 
 impl Base {
@@ -76,7 +78,7 @@ impl Base {
     pub fn prepare(cache: &Path, mirrors: Mirrors, say: &dyn Fn(&str), stopped: &Stopped) -> Result<Self, Failure> {
         let root = cache.join(format!("{}-{RECIPE}", mirrors.codename));
         let ready = cache.join(format!("{}-{RECIPE}.ready", mirrors.codename));
-        let base = Self { root, mirrors };
+        let base = Self { root, mirrors, proxy: proxy() };
         if !ready.exists() {
             say(&format!("making the base root of {} (once on this machine, about a minute)", base.mirrors.codename));
             base.make(cache)?;
@@ -117,10 +119,9 @@ impl Base {
             let _ = std::fs::remove_file(&path);
             std::fs::write(&path, resolver).map_err(|error| failed(&path, &error))?;
         }
-        let proxy = said(Command::new("apt-config").args(["shell", "PROXY", "Acquire::http::Proxy"])).unwrap_or_default();
         let mut update = Command::new("chroot");
         update.arg(&self.root).args(["apt-get", "-q", "update"]);
-        if let Some(address) = proxy.trim().strip_prefix("PROXY='").and_then(|rest| rest.strip_suffix('\'')) {
+        if let Some(address) = &self.proxy {
             update.arg("-o").arg(format!("Acquire::http::Proxy={address}"));
         }
         run(&mut update)
@@ -129,6 +130,22 @@ impl Base {
     fn write(&self, path: &str, text: &str) -> Result<(), Failure> {
         let path = self.root.join(path);
         std::fs::write(&path, text).map_err(|error| failed(&path, &error))
+    }
+
+    /// The repositories as `plimsoll acquire` takes them; each is believed by
+    /// the distribution's own keyring.
+    pub fn repositories(&self, release: &str) -> String {
+        let Mirrors { codename, main, security } = &self.mirrors;
+        let keyring = self.root.join("usr/share/keyrings/debian-archive-keyring.gpg");
+        let suites = [(main, codename.clone()), (main, format!("{codename}-updates")), (security, format!("{codename}-security"))];
+        let one = |(url, suite): (&String, String)| {
+            format!(
+                "[[apt]]\nstream = \"debian:{release}\"\nurl = \"{}\"\nsuite = \"{suite}\"\ncomponents = [\"main\"]\narchitectures = [\"amd64\"]\nkeyring = \"{}\"\n\n",
+                url.trim_end_matches('/'),
+                keyring.display()
+            )
+        };
+        suites.into_iter().map(one).collect()
     }
 
     /// Packages with a newer version in the security repository, `name → newest`,
@@ -144,6 +161,12 @@ impl Base {
         };
         Ok(plan.lines().filter_map(line).collect())
     }
+}
+
+/// The proxy that this machine's apt goes through.
+fn proxy() -> Option<String> {
+    let told = said(Command::new("apt-config").args(["shell", "PROXY", "Acquire::http::Proxy"])).unwrap_or_default();
+    told.trim().strip_prefix("PROXY='").and_then(|rest| rest.strip_suffix('\'')).map(str::to_owned)
 }
 
 /// The tools that a lab needs, with the Debian packages that hold them.

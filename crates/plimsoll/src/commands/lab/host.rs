@@ -165,7 +165,7 @@ impl LabHost {
         let authority = std::fs::read_to_string(&server.authority).map_err(|error| failed(&server.authority, &error))?;
         self.write("/etc/plimsoll-lab/authority.pem", &authority)?;
         let agent = format!(
-            "export PLIMSOLL_TOKEN={token}\nexec plimsoll agent --server {} --root-digest {} --ca /etc/plimsoll-lab/authority.pem\n",
+            "export PLIMSOLL_TOKEN={token}\nexec plimsoll agent --apply --server {} --root-digest {} --ca /etc/plimsoll-lab/authority.pem\n",
             server.url, server.root_digest
         );
         self.write("/etc/plimsoll-lab/agent", &agent)

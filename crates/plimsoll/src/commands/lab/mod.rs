@@ -9,8 +9,10 @@ mod advisory;
 mod base;
 mod host;
 mod network;
+mod scenario;
 mod server;
 mod tools;
+mod walk;
 
 use crate::arguments::{Lab, PlainFormat};
 use crate::printer::{Failure, Outcome, Printer};
@@ -84,6 +86,13 @@ pub fn run(arguments: &Lab, printer: &Printer) -> Result<Outcome, Failure> {
     let place = Place::new(arguments)?;
     let mut lab = LabHosts::start(arguments, place, printer, &stopped)?;
     lab.wait_for_reports(Duration::from_secs(180), &stopped)?;
+    if let Some(scenario) = arguments.scenario {
+        let outcome = scenario::play(scenario, &mut lab, arguments.format, printer, &stopped);
+        if outcome.is_err() {
+            lab.keep_logs(printer);
+        }
+        return outcome;
+    }
     lab.tell(arguments.format, printer)?;
     while stopped.check().is_ok() {
         std::thread::sleep(Duration::from_millis(200));
@@ -124,10 +133,25 @@ struct LabHosts {
     server: Server,
     network: Network,
     advisory: advisory::Drill,
+    base: Base,
     place: Place,
 }
 
 impl LabHosts {
+    /// Hosts as the server lists them.
+    fn hosts_listed(&self) -> Result<Vec<Value>, Failure> {
+        Ok(self.server.plimsoll(&["hosts", "list", "--format", "json"])?.as_array().cloned().unwrap_or_default())
+    }
+
+    /// Says what server and hosts had to say last, before it is gone.
+    fn keep_logs(&self, printer: &Printer) {
+        let tail = |text: String| text.lines().rev().take(12).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n");
+        printer.say(&format!("the server said last:\n{}", tail(std::fs::read_to_string(self.place.0.join("server.log")).unwrap_or_default())));
+        for host in self.hosts.iter().take(2) {
+            printer.say(&format!("{} said last:\n{}", host.name, tail(host.said(&["cat", "/var/log/plimsoll-agent.log"]).unwrap_or_default())));
+        }
+    }
+
     fn start(arguments: &Lab, place: Place, printer: &Printer, stopped: &Stopped) -> Result<Self, Failure> {
         let began = Instant::now();
         let say = |text: &str| printer.say(&format!("{:6.1} s  {text}", began.elapsed().as_secs_f64()));
@@ -146,7 +170,7 @@ impl LabHosts {
             hosts.push(host);
         }
         say(&format!("{} hosts are up", hosts.len()));
-        Ok(Self { hosts, server, network, advisory: drill, place })
+        Ok(Self { hosts, server, network, advisory: drill, base, place })
     }
 
     /// Waits until the server shows every host as it is.
@@ -154,8 +178,7 @@ impl LabHosts {
         let began = Instant::now();
         loop {
             stopped.check()?;
-            let hosts = self.server.plimsoll(&["hosts", "list", "--format", "json"])?;
-            let reported = hosts.as_array().into_iter().flatten().filter(|host| !host["updates"].is_null()).count();
+            let reported = self.hosts_listed()?.into_iter().filter(|host| !host["updates"].is_null()).count();
             if reported >= self.hosts.len() {
                 return Ok(());
             }

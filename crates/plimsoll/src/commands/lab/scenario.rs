@@ -1,0 +1,134 @@
+//! What the lab plays, and how each play must end.
+
+use super::walk::{Change, Walk};
+use super::{LabHosts, Stopped, unfinished};
+use crate::arguments::{PlainFormat, Scenario};
+use crate::printer::{Failure, Outcome, Printer};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Longest a rollout may take: a transaction of some dozen packages takes a
+/// minute where twenty hosts share two cores.
+const ROLLOUT: Duration = Duration::from_secs(1500);
+/// Name of the owner's check that a bad patch breaks.
+const CHECK: &str = "application";
+
+/// Plays a scenario; whether it ended as it must.
+///
+/// # Errors
+///
+/// Where it could not be played to its end.
+pub fn play(scenario: Scenario, lab: &mut LabHosts, format: PlainFormat, printer: &Printer, stopped: &Stopped) -> Result<Outcome, Failure> {
+    let before = versions(lab);
+    let mut booted = Vec::new();
+    let (answer, ended) = {
+        let change = if scenario == Scenario::BadCanary { breaking(lab, &before)? } else { Change::default() };
+        let mut walk = Walk::new(lab, printer, stopped);
+        walk.prepare(&change)?;
+        let ended = match scenario {
+            Scenario::GoodPatch => good(&mut walk)?,
+            Scenario::BadCanary => bad(&mut walk)?,
+            Scenario::SilentCanary | Scenario::PowerCut => dark(&mut walk, scenario, &mut booted)?,
+        };
+        walk.document()?;
+        let name = match scenario {
+            Scenario::GoodPatch => "good-patch",
+            Scenario::BadCanary => "bad-canary",
+            Scenario::SilentCanary => "silent-canary",
+            Scenario::PowerCut => "power-cut",
+        };
+        let rows = told(lab, &walk, &before)?;
+        (walk.answer(name, ended, rows), ended)
+    };
+    match format {
+        PlainFormat::Json => printer.data(&format!("{answer}\n"))?,
+        PlainFormat::Text => printer.data(&format!("{}\n", if ended { "it ended as it must" } else { "it did not end as it must" }))?,
+    }
+    Ok(if ended { Outcome::Clean } else { Outcome::No })
+}
+
+type Versions = BTreeMap<String, BTreeMap<String, Option<String>>>;
+
+/// What each host has of the packages that have updates.
+fn versions(lab: &LabHosts) -> Versions {
+    let of = |host: &super::host::LabHost| lab.advisory.pending.iter().map(|(package, _)| (package.clone(), host.version(package))).collect();
+    lab.hosts.iter().map(|host| (host.name.clone(), of(host))).collect()
+}
+
+fn told(lab: &LabHosts, walk: &Walk<'_>, before: &Versions) -> Result<Vec<Value>, Failure> {
+    let after = versions(lab);
+    let rows = walk.hosts()?;
+    let of = |host: &super::host::LabHost| {
+        let row = rows.iter().find(|row| row["name"] == host.name.as_str()).cloned().unwrap_or_default();
+        json!({
+            "name": host.name, "ring": row["ring"], "phase": row["phase"], "outcome": row["outcome"], "confirmed": row["confirmed"],
+            "before": before.get(&host.name), "after": after.get(&host.name), "effects": effects(host),
+        })
+    };
+    Ok(lab.hosts.iter().map(of).collect())
+}
+
+/// How often a package manager was started as root to change a host, by its
+/// own log.
+fn effects(host: &super::host::LabHost) -> u64 {
+    let log = host.said(&["cat", "/var/log/apt/history.log"]).unwrap_or_default();
+    log.lines().filter(|line| line.starts_with("Start-Date:")).count() as u64
+}
+
+fn good(walk: &mut Walk<'_>) -> Result<bool, Failure> {
+    deploy(walk)?;
+    walk.phase("8 confirm", |walk| {
+        walk.until("confirmation", Duration::from_secs(300), || {
+            let standing = walk.standing()?;
+            let confirmed = standing["confirmed"].as_object().cloned().unwrap_or_default();
+            let unknown = confirmed.get("unknown").and_then(Value::as_u64).unwrap_or(0);
+            let words = Value::from(confirmed).to_string();
+            Ok(if unknown == 0 { Ok(words) } else { Err(words) })
+        })
+    })?;
+    let hosts = walk.hosts()?;
+    Ok(hosts.iter().all(|host| host["phase"] == "succeeded" && host["confirmed"].as_str().is_some_and(|word| word.starts_with("installed"))))
+}
+
+/// Phase 7, to its end or to a shut gate.
+fn deploy(walk: &mut Walk<'_>) -> Result<(), Failure> {
+    walk.phase("7 deploy", |walk| {
+        walk.start()?;
+        walk.until("the rollout", ROLLOUT, || {
+            let standing = walk.standing()?;
+            let rollout = &standing["rollout"];
+            let rings: Vec<String> = standing["rings"].as_array().into_iter().flatten().map(|ring| format!("{}: {} of {} succeeded, {} failed, {} silent", ring["name"].as_str().unwrap_or_default(), ring["hosts"]["succeeded"], ring["hosts"]["hosts"], ring["hosts"]["failed"], ring["hosts"]["silent"])).collect();
+            let words = format!("{} {}; {}", rollout["state"].as_str().unwrap_or_default(), rollout["gate"].as_str().unwrap_or_default(), rings.join("; "));
+            Ok(if rollout["state"] == "done" || rollout["gate"] == "shut" { Ok(words) } else { Err(words) })
+        })
+    })
+}
+
+/// Lays a check of the owner's on every host that holds with the versions
+/// there are, and not with the new ones.
+fn breaking(lab: &LabHosts, before: &Versions) -> Result<Change, Failure> {
+    for host in &lab.hosts {
+        let package = &lab.advisory.package;
+        let version = before.get(&host.name).and_then(|of| of.get(package)).cloned().flatten();
+        let version = version.ok_or_else(|| unfinished(&host.name, &format!("does not have {package}")))?;
+        let path = format!("/etc/plimsoll/checks.d/{CHECK}");
+        host.write(&path, &format!("#!/bin/sh\n# An application that works with this version alone.\ntest \"$(dpkg-query -W -f '${{Version}}' {package})\" = '{version}'\n"))?;
+        host.run(&["chmod", "755", &path])?;
+    }
+    Ok(Change { checks: json!([{ "name": "application", "check": "command", "command": CHECK, "timeout_seconds": 30, "before": true }]) })
+}
+
+fn bad(walk: &mut Walk<'_>) -> Result<bool, Failure> {
+    deploy(walk)?;
+    let hosts = walk.hosts()?;
+    let (canary, others): (Vec<&Value>, Vec<&Value>) = hosts.iter().partition(|host| host["ring"] == "canary");
+    let back = canary.iter().filter(|host| host["outcome"] == "rolled-back").count();
+    let touched = others.iter().filter(|host| host["phase"] != "waits").count();
+    walk.phase("9 clean up", |_| Ok(format!("{back} of {} canary hosts are back at their former versions; {touched} of {} others were touched", canary.len(), others.len())))?;
+    Ok(!canary.is_empty() && back == canary.len() && touched == 0)
+}
+
+fn dark(_: &mut Walk<'_>, _: Scenario, _: &mut Vec<u16>) -> Result<bool, Failure> {
+    Err(unfinished("the scenario", "is not there"))
+}
