@@ -97,6 +97,8 @@ impl Server {
         let policy = work.join("policy.toml");
         std::fs::write(&policy, POLICY).map_err(|error| failed(&policy, &error))?;
         server.token = server.first_token()?;
+        // A server closes what it writes to others; hosts are for all their users.
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
         server.run(stopped)?;
         Ok(server)
     }
@@ -213,6 +215,8 @@ fn certificates(work: &Path) -> Result<PathBuf, Failure> {
     let own = KeyPair::generate().map_err(trouble)?;
     let certificate = CertificateParams::new(vec![SERVER.to_owned()]).and_then(|params| params.signed_by(&own, &issuer)).map_err(trouble)?;
     write("server.pem", certificate.pem())?;
-    write("server.key", own.serialize_pem())?;
+    let key = write("server.key", own.serialize_pem())?;
+    let closed = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(&key, closed).map_err(|error| failed(&key, &error))?;
     Ok(authority)
 }
