@@ -96,7 +96,7 @@ impl Member {
 
     /// Remembers a newer checkpoint if it continues the one remembered; raises
     /// the alarm if not, and keeps the old one as evidence.
-    fn witness(&mut self, note: &str, proof: &[String]) {
+    pub(crate) fn witness(&mut self, note: &str, proof: &[String]) {
         let outcome = Checkpoint::read(note, &self.log_key).and_then(|checkpoint| {
             if let Some(old) = &self.remembered {
                 consistent(old, &checkpoint, proof)?;

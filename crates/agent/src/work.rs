@@ -186,7 +186,7 @@ impl Member {
             return Ok(text);
         }
         let sequence = self.sequence.take(&self.state);
-        let request = PackageRequest { digest: wanted.to_owned() };
+        let request = PackageRequest { digest: wanted.to_owned(), checkpoint: self.remembered.clone() };
         let answer = self.speaker().say_for(protocol::PACKAGE, sequence, &request, PACKAGE).map_err(|failure| failure.problem)?;
         let answer: PackageAnswer = read_message(&answer.body)?;
         let package = SignedPackage::read(&name, answer.package.as_bytes())?;
@@ -195,10 +195,9 @@ impl Member {
             return Err(Problem::new("E-FORMAT", self.server.address(), text, "look at the server"));
         }
         let checkpoint = answer.accepted(wanted, &self.log_key)?.remembered();
-        // The check-in just before brought the newest one with its proof; what
-        // shows another tree is looked at again after the next.
-        if self.remembered.as_ref().is_some_and(|remembered| *remembered != checkpoint) {
-            let text = "is shown in another state of the evidence log than the one this host remembers";
+        self.witness(&answer.checkpoint, &answer.consistency);
+        if self.remembered.as_ref() != Some(&checkpoint) {
+            let text = "is shown in a state of the evidence log that does not continue the one this host remembers";
             return Err(Problem::new("W-LOG", format!("package {wanted}"), text, "nothing: it is asked for again after the next check-in"));
         }
         self.state.write(&name, answer.package.as_bytes())?;

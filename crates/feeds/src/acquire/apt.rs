@@ -112,8 +112,12 @@ fn right_suite(repository: &AptRepository, stated: &Release) -> Result<(), Probl
 /// The indices that are wanted, each in its best form.
 fn wanted<'c>(repository: &AptRepository, stated: &Release, contents: &'c Contents) -> Result<Vec<(&'c str, &'c Listed)>, Problem> {
     let mut found = Vec::new();
+    // As apt does: an index of `all` counts only where the suite says that it
+    // has that architecture apart; what else lies there may be older.
+    let apart = stated.architectures.iter().any(|arch| arch == "all") && !contents.all_in_each;
+    let all = apart.then_some(("all", false));
     for component in &repository.components {
-        for (arch, needed) in repository.architectures.iter().map(|arch| (arch.as_str(), true)).chain([("all", false)]) {
+        for (arch, needed) in repository.architectures.iter().map(|arch| (arch.as_str(), true)).chain(all) {
             let base = format!("{component}/binary-{arch}/Packages");
             let best = FORMS.iter().find_map(|form| contents.files.get_key_value(&format!("{base}{form}")));
             match best {

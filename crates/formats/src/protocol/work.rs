@@ -7,7 +7,7 @@
 use super::checkpoint::{Checkpoint, LogKey};
 use super::encoding::{decode_hex, digest, within};
 use super::limits::Limits;
-use super::messages::{Message, hexadecimal, short, wrong};
+use super::messages::{Message, Remembered, hexadecimal, short, wrong};
 use data_encoding::BASE64;
 use plimsoll_core::model::outcome::Outcome;
 use plimsoll_core::model::problem::Problem;
@@ -24,13 +24,18 @@ pub const ASSIGNMENT_BYTES: usize = 16 << 10;
 pub struct PackageRequest {
     /// SHA-256 of its signed bytes, hex.
     pub digest: String,
+    /// Newest evidence checkpoint that the host remembers, which the answer's
+    /// is shown to continue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<Remembered>,
 }
 
 impl Message for PackageRequest {
     const PLACE: &'static str = "request of a package";
 
     fn check(&self) -> Result<(), Problem> {
-        hexadecimal::<32>(Self::PLACE, "digest", &self.digest)
+        hexadecimal::<32>(Self::PLACE, "digest", &self.digest)?;
+        self.checkpoint.as_ref().map_or(Ok(()), |remembered| hexadecimal::<32>(Self::PLACE, "checkpoint.root", &remembered.root))
     }
 }
 
@@ -49,6 +54,10 @@ pub struct PackageAnswer {
     pub proof: Vec<String>,
     /// Signed checkpoint of that tree (C2SP tlog-checkpoint).
     pub checkpoint: String,
+    /// Consistency proof (RFC 6962, 2.1.2) from the checkpoint that the host
+    /// remembers to this one, hex.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub consistency: Vec<String>,
 }
 
 impl Message for PackageAnswer {
@@ -57,6 +66,7 @@ impl Message for PackageAnswer {
 
     fn check(&self) -> Result<(), Problem> {
         within(Self::PLACE, "hashes in its inclusion proof", self.proof.len(), 64)?;
+        within(Self::PLACE, "hashes in its consistency proof", self.consistency.len(), 65)?;
         self.proof.iter().try_for_each(|hash| hexadecimal::<32>(Self::PLACE, "proof", hash))
     }
 }

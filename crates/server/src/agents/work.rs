@@ -43,6 +43,9 @@ pub async fn package(State(app): State<Shared>, allowed: Allowed, body: Bytes) -
         return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "E-LOG-LATE", text, "ask again in some seconds").retry_after(SOON));
     };
     let proof = app.store.inclusion_proof(position, checkpoint.size).await?;
+    let remembered = asked.checkpoint.map_or(0, |remembered| remembered.size);
+    // Whoever remembers more than there is sees that by the size alone.
+    let continued = if (1..checkpoint.size).contains(&remembered) { app.store.consistency_proof(remembered, checkpoint.size).await? } else { Vec::new() };
     answer(&PackageAnswer {
         package: content.signed.clone(),
         leaf: BASE64.encode(&leaf),
@@ -50,6 +53,7 @@ pub async fn package(State(app): State<Shared>, allowed: Allowed, body: Bytes) -
         size: checkpoint.size,
         proof: proof.iter().map(|hash| encode_hex(hash)).collect(),
         checkpoint: checkpoint.note,
+        consistency: continued.iter().map(|hash| encode_hex(hash)).collect(),
     })
 }
 

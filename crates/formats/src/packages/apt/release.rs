@@ -95,6 +95,9 @@ pub struct Contents {
     /// `Acquire-By-Hash: yes`: an index can be asked for by its digest, so that
     /// an update of the archive in between does no harm.
     pub by_hash: bool,
+    /// `No-Support-for-Architecture-all: Packages`: packages of `all` are in
+    /// the index of each architecture.
+    pub all_in_each: bool,
 }
 
 /// What a Release file says of one file.
@@ -122,6 +125,7 @@ pub fn contents(place: &str, text: &str) -> Result<Contents, Problem> {
     for field in paragraph.fields().flatten() {
         match field.name {
             "Acquire-By-Hash" => contents.by_hash = control::flag(field.value) == Some(true),
+            "No-Support-for-Architecture-all" => contents.all_in_each = field.value.split_whitespace().any(|word| word == "Packages"),
             "SHA256" => {
                 stated = true;
                 for line in control::lines(field.value) {
@@ -301,7 +305,9 @@ mod tests {
         let text = String::from_utf8(bytes).unwrap();
         let (text, _) = clear_text("InRelease", &text).unwrap();
         let found = contents("InRelease", &text).unwrap();
-        assert!(found.by_hash);
+        assert!(found.by_hash && !found.all_in_each);
+        let apart = contents("x", "No-Support-for-Architecture-all: Packages\nSHA256:\n").unwrap();
+        assert!(apart.all_in_each);
         let index = &found.files["main/binary-amd64/Packages.xz"];
         assert!(index.size > 100_000 && is_sha256(&index.sha256), "{index:?}");
         let wrong = |text: &str| contents("R", text).unwrap_err().code;

@@ -39,6 +39,7 @@ fn answer(object: &str) -> PackageAnswer {
         size: 2,
         proof: vec![encode_hex(&first)],
         checkpoint: note(2, &root),
+        consistency: Vec::new(),
     }
 }
 

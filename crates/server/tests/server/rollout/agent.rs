@@ -196,7 +196,7 @@ impl Agent {
     /// Fetches a package, and believes it only with people's signatures and
     /// the log's proof; none while the log does not show it yet.
     fn package(&mut self, digest: &str) -> Option<DeploymentPackage> {
-        let (status, body) = self.ask(protocol::PACKAGE, &write_message(&PackageRequest { digest: digest.to_owned() }).unwrap());
+        let (status, body) = self.ask(protocol::PACKAGE, &write_message(&PackageRequest { digest: digest.to_owned(), checkpoint: None }).unwrap());
         if status == 503 {
             return None;
         }
