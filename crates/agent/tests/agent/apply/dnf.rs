@@ -76,3 +76,17 @@ fn rpm_killed_in_each_scriptlet_is_repaired_and_never_called_a_success() {
         eprintln!("{scriptlet} of {victim} killed: {} effects, the scriptlet ran {runs} times", outcome.effects);
     }
 }
+
+#[test]
+fn without_dnf_rpm_does_it_alone() {
+    let Some((mut ground, stream)) = ground() else { return };
+    let (alpha1, beta1) = (rpm(&ground, "alpha", "1", "", "", ""), rpm(&ground, "beta", "1", "", "", ""));
+    install(&ground, &[&alpha1, &beta1]);
+    let (alpha2, beta2) = (rpm(&ground, "alpha", "2", "", "", ""), rpm(&ground, "beta", "2", "delta", "", ""));
+    let (delta, unneeded) = (rpm(&ground, "delta", "1", "", "", ""), rpm(&ground, "epsilon", "1", "", "", ""));
+    ground.shell("rm /usr/bin/dnf");
+    ground.join();
+    let outcome = ground.apply(package(stream, plan(Tool::Dnf, vec![alpha2, beta2, new(delta), new(unneeded)], vec![alpha1, beta1])));
+    assert_eq!((outcome.state, outcome.effects), (State::Succeeded, 1), "{outcome:?}");
+    assert_eq!(ground.rpm(), ["alpha 2-1", "beta 2-1", "delta 1-1"]);
+}
