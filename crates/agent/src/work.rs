@@ -261,6 +261,10 @@ impl Member {
         let mut left = false;
         for outcome in outcomes {
             let told = self.tell(&outcome);
+            if !outcome.state.is_terminal() {
+                left = true;
+                continue;
+            }
             // A refusal of this very outcome is no reason to say it for ever.
             let known = told.as_ref().err().is_some_and(|problem| problem.code == "E-OUTCOME");
             if told.is_ok() || known {

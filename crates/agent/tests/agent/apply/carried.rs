@@ -142,7 +142,7 @@ fn a_server_that_is_gone_changes_nothing_of_what_was_handed_out() {
     server.until("it is staged and waits", |hub| hub.outcomes.iter().any(|outcome| outcome.state == State::Staged));
     // From here on every request fails.
     for path in [plimsoll_formats::protocol::CHECK_IN, plimsoll_formats::protocol::OUTCOME] {
-        server.script(path, &[crate::hub::data::Behaviour::Busy(1); 12]);
+        server.script(path, &[crate::hub::data::Behaviour::Busy(1); 4]);
     }
     server.until("its outcome, when the server is back", |hub| hub.outcomes.iter().any(|outcome| outcome.state == State::Succeeded));
     assert_eq!(ground.dpkg(), ["alpha 2 ii"]);

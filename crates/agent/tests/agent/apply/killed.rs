@@ -159,6 +159,33 @@ fn the_helper_killed_after_each_line_of_its_journal_changes_nothing_of_the_end()
 }
 
 #[test]
+fn after_a_power_cut_the_helper_repairs_before_anybody_asks() {
+    if !possible(&TOOLS) {
+        return;
+    }
+    let mut ground = Ground::new();
+    let one = Deb { name: "alpha", version: "1", ..Deb::default() }.build(&ground);
+    let text = once("everything");
+    let two = Deb { name: "alpha", version: "2", scripts: &[("postinst", &text)], ..Deb::default() }.build(&ground);
+    ground.install(&[&one]);
+    ground.join();
+    let attempt = ground.hand_over(&deal(package(debian(), plan(Tool::Apt, vec![two], vec![one]))));
+    while !ground.path("killed").exists() {
+        ground.proceed(&attempt);
+    }
+    ground.kill_helper();
+    ground.start(&[]);
+    let start = Instant::now();
+    while !ground.journal().contains("repaired-target") {
+        assert!(start.elapsed() < Duration::from_secs(120), "{}", ground.journal());
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    assert_eq!(ground.dpkg(), ["alpha 2 ii"]);
+    let owed = ground.ask(&serde_json::json!({"verb": "attempts"}));
+    assert_eq!(owed["outcomes"][0]["state"], "repaired-target");
+}
+
+#[test]
 fn a_damaged_journal_leads_to_no_second_effect() {
     if !possible(&TOOLS) {
         return;

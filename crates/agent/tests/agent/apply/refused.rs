@@ -118,8 +118,14 @@ fn nothing_starts_before_its_time_or_while_the_owner_holds_it() {
     let ring = Ring { opens: from_now(600), ..good.rings[0].clone() };
     let (_, state, said) = waits(DeploymentPackage { rings: vec![ring], ..good.clone() }, &|_| {});
     assert_eq!((state.as_str(), said.as_str()), ("staged", "E-RING-LOCKED"));
-    let (_, state, said) = waits(good.clone(), &|said| said.go = Go::Stage);
+    let (attempt, state, said) = waits(good.clone(), &|said| said.go = Go::Stage);
     assert_eq!((state.as_str(), said.as_str()), ("staged", "none"));
+    let rehearsed = std::time::Instant::now();
+    while !ground.journal().contains("\"rehearsed\"") {
+        assert!(rehearsed.elapsed().as_secs() < 60, "{}", ground.journal());
+        ground.proceed(&attempt);
+    }
+    assert_eq!(ground.proceed(&attempt)["outcome"]["state"], "staged");
     let (_, _, said) = waits(good.clone(), &|said| said.go = Go::Stop);
     assert_eq!(said, "E-STOPPED");
     let (_, _, said) = waits(good.clone(), &|said| (said.issued, said.expires) = (from_now(400), from_now(900)));
