@@ -8,6 +8,7 @@ use super::stage;
 use super::store::Store;
 use super::verify::{self, Refused, Standing, Work};
 use jiff::Timestamp;
+use plimsoll_core::model::identifier::HostId;
 use plimsoll_core::model::outcome::{Outcome, State};
 use plimsoll_core::model::problem::Problem;
 use plimsoll_formats::protocol::{attempt, decode_hex};
@@ -217,10 +218,6 @@ impl Desk {
         if attempt.stage == Stage::Launched && attempt.runner.is_none() && (0..START).contains(&age) {
             return Ok(says(State::Staged, None, 1));
         }
-        if let Some(other) = ledger.running().filter(|running| *running != id) {
-            let text = format!("waits for attempt {}, which runs", other.get(..12).unwrap_or(other));
-            return Ok(says(State::Deferred, Some(Problem::new("E-BUSY", "host", text, "nothing: it goes on by itself")), 10));
-        }
         if let Some((at, problem)) = attempt.deferred.as_ref().filter(|(at, _)| (0..RETRY).contains(&now.duration_since(*at).as_secs())) {
             let left = RETRY - now.duration_since(*at).as_secs();
             return Ok(says(State::Deferred, Some(problem.clone()), u32::try_from(left).unwrap_or(LOOK).max(1)));
@@ -230,9 +227,17 @@ impl Desk {
             return Ok(says(State::Rebooting, None, 15));
         }
         if attempt.launches >= LAUNCHES {
-            return self.give_up(id, attempt, pinned.host);
+            let text = format!("was started {} times and ended each time before it could say anything", attempt.launches);
+            let problem = Problem::new("E-RUNNER", "runner", text, "look at the host: its disk, its memory, its log");
+            return self.end(id, attempt, pinned.host, State::NeedsOperator, problem);
         }
-        let work = load(&self.store, id, attempt, now)?;
+        let work = match load(&self.store, id, attempt, now) {
+            Ok(work) => work,
+            // It will not begin any more, whatever the server says.
+            Err(problem) if problem.code == "E-EXPIRED" => return self.end(id, attempt, pinned.host, State::Refused, problem),
+            Err(problem) => return Err(problem),
+        };
+        let busy = ledger.running().filter(|running| *running != id);
         if !started && attempt.doubtful.is_none() {
             let wanted = self.wanted(&work)?;
             if !wanted.is_empty() {
@@ -246,12 +251,16 @@ impl Desk {
             if let Some(wait) = gate::barred(&self.store, &work, now)? {
                 // While it only waits for its time, its simulation may show
                 // already what a person must look at.
-                if wait.state == State::Staged && !attempt.rehearsed {
+                if wait.state == State::Staged && !attempt.rehearsed && busy.is_none() {
                     self.launch(id)?;
                     return Ok(says(wait.state, wait.problem, LOOK));
                 }
                 return Ok(says(wait.state, wait.problem, wait.again));
             }
+        }
+        if let Some(other) = busy {
+            let text = format!("waits for attempt {}, which runs", other.get(..12).unwrap_or(other));
+            return Ok(says(State::Deferred, Some(Problem::new("E-BUSY", "host", text, "nothing: it goes on by itself")), 10));
         }
         self.launch(id)?;
         Ok(says(State::Staged, None, 1))
@@ -270,10 +279,9 @@ impl Desk {
         begun.map(|(id, _)| self.proceed(id).map(|next| next.outcome)).collect()
     }
 
-    fn give_up(&self, id: &str, attempt: &Attempt, host: plimsoll_core::model::identifier::HostId) -> Result<Next, Problem> {
-        let text = format!("was started {} times and ended each time before it could say anything", attempt.launches);
-        let problem = Problem::new("E-RUNNER", "runner", text, "look at the host: its disk, its memory, its log");
-        let outcome = Outcome { problem: Some(problem), ..attempt.blank(id, host, State::NeedsOperator) };
+    /// Ends an attempt of which nothing more will come.
+    fn end(&self, id: &str, attempt: &Attempt, host: HostId, state: State, problem: Problem) -> Result<Next, Problem> {
+        let outcome = Outcome { problem: Some(problem), ..attempt.blank(id, host, state) };
         self.journal().append(id, Event::Observed { outcome: Box::new(outcome.clone()) })?;
         Ok(Next { outcome, again: 0, wanted: Vec::new() })
     }

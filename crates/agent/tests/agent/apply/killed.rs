@@ -27,7 +27,7 @@ fn killed_in(script: &str, victim: &str) {
     let many = if script == "unpack" { 1500 } else { 201 };
     let scripts = [(script, text.as_str())];
     // prerm and postrm of the old version run, preinst and postinst of the new.
-    let (old, new): (&[(&str, &str)], &[(&str, &str)]) = if script.ends_with("rm") { (&scripts, &[]) } else { (&[], &scripts) };
+    let (old, new) = if script.ends_with("rm") { (&scripts[..], &[][..]) } else { (&[][..], &scripts[..]) };
     // dpkg unpacks on while its own child waits for a file of the new version.
     let unpack = format!("( while [ ! -e /opt/alpha/many/0005.dpkg-new ]; do :; done; {} ) &", if victim == "dpkg" { "kill -9 $PPID" } else { "kill -9 0" });
     let unpack = format!("if [ ! -e /exchange/killed ]; then touch /exchange/killed; {unpack}\nfi");

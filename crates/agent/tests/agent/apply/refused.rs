@@ -163,4 +163,9 @@ fn a_window_that_is_shut_is_waited_for() {
     }
     let attempt = ground.hand_over(&assign(&sign(good(window(-10, 600, 900)), &[2, 3]), |said| said.generation = 5));
     assert_eq!(ground.finish(&attempt).state, State::Succeeded);
+    // One that ends while it waits is not begun any more.
+    let short = DeploymentPackage { version: 9, expires: from_now(3), ..good(window(300, 600, 900)) };
+    let attempt = ground.hand_over(&assign(&sign(short, &[2, 3]), |said| said.generation = 6));
+    let outcome = ground.finish(&attempt);
+    assert_eq!((outcome.state, outcome.problem.unwrap().code.as_str()), (State::Refused, "E-EXPIRED"));
 }
