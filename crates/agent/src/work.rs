@@ -211,8 +211,17 @@ impl Member {
             let failed = |error: std::io::Error| Problem::new("E-STATE", folder.to_string_lossy(), format!("cannot be written: {error}"), "make room on its file system");
             DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(failed)?;
             let path = folder.join(&artefact.sha256);
-            let there = path.metadata().map_or(0, |metadata| metadata.len());
-            if there < artefact.size {
+            let length = || path.metadata().map_or(0, |metadata| metadata.len());
+            // An answer that ends early, through a proxy's limit say, is gone on
+            // with as long as each brings something.
+            let mut before = None;
+            while length() < artefact.size {
+                let there = length();
+                if before == Some(there) {
+                    let text = format!("ended after {there} of {} bytes", artefact.size);
+                    return Err(Problem::new("E-NETWORK", self.server.address(), text, "the agent goes on from there"));
+                }
+                before = Some(there);
                 let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(&path).map_err(failed)?;
                 let sequence = self.sequence.take(&self.state);
                 let request = ArtefactRequest { sha256: artefact.sha256.clone(), offset: there };
@@ -220,10 +229,6 @@ impl Member {
                 let most = artefact.size - there + 1;
                 let mut keep = |bytes: &[u8]| file.write_all(bytes);
                 self.speaker().stream(protocol::ARTEFACT, sequence, &request, most, &mut keep).map_err(|failure| failure.problem)?;
-            }
-            if path.metadata().map_or(0, |metadata| metadata.len()) < artefact.size {
-                let text = format!("ended after {} of {} bytes", path.metadata().map_or(0, |metadata| metadata.len()), artefact.size);
-                return Err(Problem::new("E-NETWORK", self.server.address(), text, "the agent goes on from there"));
             }
             let staged = helper.stage(&artefact.sha256, &format!("{ARTEFACTS}/{}", artefact.sha256));
             // Staged or unfit: this copy has no further use, but where the
@@ -255,6 +260,10 @@ impl Member {
         let mut left = false;
         for outcome in outcomes {
             let told = self.tell(&outcome);
+            if !outcome.state.is_terminal() {
+                left = true;
+                continue;
+            }
             // A refusal of this very outcome is no reason to say it for ever.
             let known = told.as_ref().err().is_some_and(|problem| problem.code == "E-OUTCOME");
             if told.is_ok() || known {

@@ -8,6 +8,7 @@ use super::stage;
 use super::store::Store;
 use super::verify::{self, Refused, Standing, Work};
 use jiff::Timestamp;
+use plimsoll_core::model::identifier::HostId;
 use plimsoll_core::model::outcome::{Outcome, State};
 use plimsoll_core::model::problem::Problem;
 use plimsoll_formats::protocol::{attempt, decode_hex};
@@ -217,22 +218,26 @@ impl Desk {
         if attempt.stage == Stage::Launched && attempt.runner.is_none() && (0..START).contains(&age) {
             return Ok(says(State::Staged, None, 1));
         }
-        if let Some(other) = ledger.running().filter(|running| *running != id) {
-            let text = format!("waits for attempt {}, which runs", other.get(..12).unwrap_or(other));
-            return Ok(says(State::Deferred, Some(Problem::new("E-BUSY", "host", text, "nothing: it goes on by itself")), 10));
-        }
         if let Some((at, problem)) = attempt.deferred.as_ref().filter(|(at, _)| (0..RETRY).contains(&now.duration_since(*at).as_secs())) {
             let left = RETRY - now.duration_since(*at).as_secs();
             return Ok(says(State::Deferred, Some(problem.clone()), u32::try_from(left).unwrap_or(LOOK).max(1)));
         }
-        let started = attempt.effects > 0 || attempt.before.is_some();
+        let started = attempt.is_started();
         if attempt.reboots.as_deref().is_some_and(|boot| boot == crate::identity::boot_id()) {
             return Ok(says(State::Rebooting, None, 15));
         }
         if attempt.launches >= LAUNCHES {
-            return self.give_up(id, attempt, pinned.host);
+            let text = format!("was started {} times and ended each time before it could say anything", attempt.launches);
+            let problem = Problem::new("E-RUNNER", "runner", text, "look at the host: its disk, its memory, its log");
+            return self.end(id, attempt, pinned.host, State::NeedsOperator, problem);
         }
-        let work = load(&self.store, id, attempt, now)?;
+        let work = match load(&self.store, id, attempt, now) {
+            Ok(work) => work,
+            // It will not begin any more, whatever the server says.
+            Err(problem) if problem.code == "E-EXPIRED" => return self.end(id, attempt, pinned.host, State::Refused, problem),
+            Err(problem) => return Err(problem),
+        };
+        let busy = ledger.running().filter(|running| *running != id);
         if !started && attempt.doubtful.is_none() {
             let wanted = self.wanted(&work)?;
             if !wanted.is_empty() {
@@ -244,27 +249,50 @@ impl Desk {
                 self.journal().append(id, Event::Staged)?;
             }
             if let Some(wait) = gate::barred(&self.store, &work, now)? {
+                // While it only waits for its time, its simulation may show
+                // already what a person must look at.
+                if wait.state == State::Staged && !attempt.rehearsed && busy.is_none() {
+                    self.launch(id)?;
+                    return Ok(says(wait.state, wait.problem, LOOK));
+                }
                 return Ok(says(wait.state, wait.problem, wait.again));
             }
         }
-        self.journal().append(id, Event::Launched)?;
-        self.launcher.launch(id)?;
+        if let Some(other) = busy {
+            let text = format!("waits for attempt {}, which runs", other.get(..12).unwrap_or(other));
+            return Ok(says(State::Deferred, Some(Problem::new("E-BUSY", "host", text, "nothing: it goes on by itself")), 10));
+        }
+        self.launch(id)?;
         Ok(says(State::Staged, None, 1))
     }
 
-    fn give_up(&self, id: &str, attempt: &Attempt, host: plimsoll_core::model::identifier::HostId) -> Result<Next, Problem> {
-        let text = format!("was started {} times and ended each time before it could say anything", attempt.launches);
-        let problem = Problem::new("E-RUNNER", "runner", text, "look at the host: its disk, its memory, its log");
-        let outcome = Outcome { problem: Some(problem), ..attempt.blank(id, host, State::NeedsOperator) };
+    fn launch(&self, id: &str) -> Result<(), Problem> {
+        self.journal().append(id, Event::Launched)?;
+        self.launcher.launch(id)
+    }
+
+    /// Goes on with every attempt that has changed the host and has not ended,
+    /// whoever asks or does not; gives how they stand.
+    pub(crate) fn tend(&self) -> Result<Vec<Outcome>, Problem> {
+        let ledger = self.ledger()?;
+        let begun = ledger.iter().filter(|(_, attempt)| attempt.is_started() && attempt.last_word().is_none());
+        begun.map(|(id, _)| self.proceed(id).map(|next| next.outcome)).collect()
+    }
+
+    /// Ends an attempt of which nothing more will come.
+    fn end(&self, id: &str, attempt: &Attempt, host: HostId, state: State, problem: Problem) -> Result<Next, Problem> {
+        let outcome = Outcome { problem: Some(problem), ..attempt.blank(id, host, state) };
         self.journal().append(id, Event::Observed { outcome: Box::new(outcome.clone()) })?;
         Ok(Next { outcome, again: 0, wanted: Vec::new() })
     }
 
-    /// Outcomes that the server does not have yet.
+    /// Outcomes that the server does not have yet, and those of what is under
+    /// way.
     pub(crate) fn attempts(&self) -> Result<Vec<Outcome>, Problem> {
+        let begun = self.tend()?.into_iter().filter(|outcome| !outcome.state.is_terminal());
         let ledger = self.ledger()?;
-        let owed = ledger.iter().filter_map(|(_, attempt)| attempt.outcome.clone().filter(|outcome| attempt.acknowledged != Some(outcome.observed)));
-        Ok(owed.take(plimsoll_formats::protocol::ASSIGNMENTS).collect())
+        let owed = ledger.iter().filter_map(|(_, attempt)| attempt.outcome.clone().filter(|outcome| outcome.state.is_terminal() && attempt.acknowledged != Some(outcome.observed)));
+        Ok(owed.chain(begun).take(plimsoll_formats::protocol::ASSIGNMENTS).collect())
     }
 
     /// Notes that the server has an outcome; when it was the last of all, what
@@ -311,7 +339,7 @@ pub(super) fn load(store: &Store, id: &str, attempt: &Attempt, now: Timestamp) -
     let lacking = |what: &str| Problem::new("E-STATE", id, format!("has no {what}"), "wait: the agent hands it over again");
     let assignment = store.read(&format!("attempts/{id}/assignment.json"), 64 << 10)?.ok_or_else(|| lacking("assignment"))?;
     let package = store.read(&format!("packages/{}.json", attempt.package), 16 << 20)?.ok_or_else(|| lacking("package"))?;
-    let standing = if attempt.effects > 0 || attempt.before.is_some() { Standing::Started } else { Standing::Known };
+    let standing = if attempt.is_started() { Standing::Started } else { Standing::Known };
     let work = verify::work(store, &assignment, &package, standing, now).map_err(|refused| match refused {
         Refused::Assignment(problem) | Refused::Package(_, problem) => problem,
     })?;

@@ -77,6 +77,8 @@ pub(crate) enum Event {
     Runs { process: Identity },
     /// Nothing was done yet and something stands in the way for now.
     Deferred { problem: Problem },
+    /// The transaction was simulated while it waits, and stays within the plan.
+    Rehearsed,
     /// Everything is ready; the transaction comes next.
     Armed { before: Box<Before> },
     /// A step that changes the host is about to start.

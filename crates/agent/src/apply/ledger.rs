@@ -39,6 +39,8 @@ pub(crate) struct Attempt {
     pub(crate) launched: Option<Timestamp>,
     /// What stood in the way the last time, and when.
     pub(crate) deferred: Option<(Timestamp, Problem)>,
+    /// Whether a simulation while it waits showed nothing outside the plan.
+    pub(crate) rehearsed: bool,
     pub(crate) before: Option<Before>,
     /// Steps that changed the host, the last with its end where it is known.
     pub(crate) effects: u32,
@@ -84,6 +86,11 @@ impl Attempt {
                 self.launches = 0;
                 self.deferred = Some((record.at, problem));
             }
+            Event::Rehearsed => {
+                self.stage = Stage::Staged;
+                self.launches = 0;
+                self.rehearsed = true;
+            }
             Event::Armed { before } => {
                 self.launches = 0;
                 self.deferred = None;
@@ -108,6 +115,11 @@ impl Attempt {
             }
             Event::Acknowledged { observed } => self.acknowledged = Some(observed),
         }
+    }
+
+    /// Whether it may have changed the host: it is ended, not begun.
+    pub(crate) fn is_started(&self) -> bool {
+        self.effects > 0
     }
 
     /// Whether its runner, or the package manager that it started, is alive.

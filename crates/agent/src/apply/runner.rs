@@ -60,7 +60,7 @@ pub fn run_attempt(options: &RunnerOptions) -> Result<(), Problem> {
     if let Err(problem) = &outcome {
         log::problem(problem);
         // Nothing was begun: the helper tries again; otherwise a person looks.
-        let event = if attempt.effects == 0 && attempt.before.is_none() && !Ledger::read(&journal)?.get(&options.attempt).is_some_and(|attempt| attempt.effects > 0) {
+        let event = if Ledger::read(&journal)?.get(&options.attempt).is_none_or(|attempt| !attempt.is_started()) {
             Event::Deferred { problem: problem.clone() }
         } else {
             let (_, pinned) = store.trust()?;
@@ -115,6 +115,7 @@ fn carry_out(store: &Store, options: &RunnerOptions, attempt: &Attempt) -> Resul
             Prepared::Ready(before, simulated) => run.transact(*before, &simulated)?,
             Prepared::Done(outcome) => *outcome,
             Prepared::Later(problem) => return run.journal.append(id, Event::Deferred { problem }),
+            Prepared::Rehearsed => return run.journal.append(id, Event::Rehearsed),
         }
     };
     run.journal.append(id, Event::Observed { outcome: Box::new(outcome.clone()) })?;

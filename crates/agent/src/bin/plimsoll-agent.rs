@@ -1,7 +1,7 @@
 //! The agent as a program of its own.
 
 use clap::{Parser, Subcommand};
-use plimsoll_agent::{HelperAt, Options, Settings, join, run, run_once};
+use plimsoll_agent::{HELPER_STATE, HelperAt, Options, Settings, join, pin, run, run_once};
 use plimsoll_core::model::problem::Problem;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
@@ -59,6 +59,10 @@ enum Verb {
         /// Name to join under, instead of the host's own.
         #[arg(long)]
         name: Option<String>,
+        /// Folder of the helper's own, where root pins the root document; the
+        /// packaged one for the packaged agent.
+        #[arg(long)]
+        helper_state: Option<PathBuf>,
     },
     /// Check in until told to stop.
     Run {
@@ -92,24 +96,45 @@ fn start(arguments: Arguments) -> Result<ExitCode, Problem> {
         ..Options::default()
     };
     match arguments.verb {
-        Verb::Join { server, token, root_digest, name } => {
+        Verb::Join { server, token, root_digest, name, helper_state } => {
             options.server = Some(server);
             options.token = Some(token);
-            options.root_digest = root_digest;
+            options.root_digest = root_digest.clone();
             options.name = name;
+            let helper_state = helper_state.or_else(|| (options.state == Path::new(Options::STATE)).then(|| PathBuf::from(HELPER_STATE)));
             if let Some(code) = as_owner_of(&options.state)? {
+                if code == ExitCode::SUCCESS {
+                    pin_as_root(&options.state, helper_state.as_deref(), root_digest.as_deref())?;
+                }
                 return Ok(code);
             }
             Settings::read(&arguments.settings)?.fill(&mut options);
             let joined = join(&options)?;
             let waits = if joined.pending { "; a person must accept it in the console first" } else { "" };
             println!("joined {} as host {}{waits}", joined.server, joined.host);
+            pin_as_root(&options.state, helper_state.as_deref(), root_digest.as_deref())?;
             Ok(ExitCode::SUCCESS)
         }
         Verb::Run { once } => {
             Settings::read(&arguments.settings)?.fill(&mut options);
             if once { run_once(&options) } else { run(&options) }.map(|()| ExitCode::SUCCESS)
         }
+    }
+}
+
+/// Pins the root document that the join brought, where root calls it: only what
+/// its keys sign may change this host.
+fn pin_as_root(agent: &Path, helper: Option<&Path>, root_digest: Option<&str>) -> Result<(), Problem> {
+    if !rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
+    match (helper, root_digest) {
+        (Some(helper), Some(digest)) => pin(helper, agent, digest),
+        (Some(_), None) => {
+            eprintln!("no root's digest was named, so this host is read and nobody may change it");
+            Ok(())
+        }
+        (None, _) => Ok(()),
     }
 }
 

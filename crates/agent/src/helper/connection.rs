@@ -94,7 +94,7 @@ impl Connection {
     /// Hands over an assignment and its package.
     pub(crate) fn receive(&self, assignment: &str, package: &str) -> Result<Receipt, Problem> {
         match self.about(Request::Receive { assignment: assignment.to_owned(), package: package.to_owned() })? {
-            Reply::Received(receipt) => Ok(receipt),
+            Reply::Received(receipt) => Ok(*receipt),
             _ => Err(another()),
         }
     }

@@ -96,6 +96,10 @@ pub fn helper(options: &HelperOptions) -> Result<(), Problem> {
     for problem in &problems {
         log::problem(problem);
     }
+    // What a crash or a power cut left is gone on with before anybody asks.
+    if let Some(Err(problem)) = desk.as_ref().map(Desk::tend) {
+        log::problem(&problem);
+    }
     let server = Server { options, problems, desk };
     match (agent, listener) {
         (Some((mut child, stream)), _) => {
@@ -203,7 +207,7 @@ impl Server<'_> {
                     }
                 }
             }
-            Request::Receive { assignment, package } => (self.about(|desk| desk.receive(&assignment, &package).map(Reply::Received)), None),
+            Request::Receive { assignment, package } => (self.about(|desk| desk.receive(&assignment, &package).map(|receipt| Reply::Received(Box::new(receipt)))), None),
             Request::Stage { sha256, path } => (self.about(|desk| desk.stage(&sha256, &path).map(|()| Reply::Done {})), None),
             Request::Proceed { attempt } => (self.about(|desk| desk.proceed(&attempt).map(|next| Reply::Next(Box::new(next)))), None),
             Request::Attempts {} => (self.about(|desk| desk.attempts().map(|outcomes| Reply::Attempts { outcomes })), None),

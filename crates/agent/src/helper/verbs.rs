@@ -81,7 +81,7 @@ pub(super) enum Reply {
     /// It could not be done.
     Problem(Problem),
     /// An assignment was taken.
-    Received(Receipt),
+    Received(Box<Receipt>),
     /// How an attempt stands.
     Next(Box<Next>),
     /// Outcomes that the server does not have.

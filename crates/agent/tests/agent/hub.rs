@@ -14,7 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 pub mod data {
-    use plimsoll_formats::protocol::{CanonicalReport, CheckIn};
+    use plimsoll_core::model::outcome::Outcome;
+    use plimsoll_formats::protocol::{CanonicalReport, CheckIn, PackageAnswer};
     use std::collections::{BTreeMap, VecDeque};
     use std::time::Instant;
 
@@ -49,6 +50,16 @@ pub mod data {
         /// Checkpoint and proof of the next answers.
         pub note: Option<(String, Vec<String>)>,
         pub agent: Option<i32>,
+        /// Assignment documents to hand out; none says nothing of them.
+        pub assignments: Option<Vec<String>>,
+        /// Answers with packages, by digest.
+        pub packages: BTreeMap<String, PackageAnswer>,
+        /// Folder of artefacts by digest.
+        pub artefacts: Option<std::path::PathBuf>,
+        /// Cut every answer with an artefact after so many bytes.
+        pub cut_artefacts: Option<usize>,
+        pub offsets: Vec<u64>,
+        pub outcomes: Vec<Outcome>,
     }
 }
 
@@ -243,6 +254,22 @@ fn answer(hub: &mut Hub, asked: &Asked) -> Said {
             hub.rotate = false;
             Said { status: 204, headers: String::new(), body: Vec::new() }
         }
+        PACKAGE => {
+            let request: PackageRequest = read_message(&asked.body).unwrap();
+            hub.packages.get(&request.digest).map_or_else(|| refused(404, "E-PACKAGE", "unknown"), said)
+        }
+        ARTEFACT => {
+            let request: ArtefactRequest = read_message(&asked.body).unwrap();
+            let bytes = std::fs::read(hub.artefacts.as_ref().unwrap().join(&request.sha256)).unwrap();
+            hub.offsets.push(request.offset);
+            let rest = bytes[request.offset as usize..].to_vec();
+            let cut = hub.cut_artefacts.unwrap_or(rest.len()).min(rest.len());
+            Said { status: 200, headers: String::new(), body: rest[..cut].to_vec() }
+        }
+        OUTCOME => {
+            hub.outcomes.push(read_message(&asked.body).unwrap());
+            Said { status: 204, headers: String::new(), body: Vec::new() }
+        }
         other => panic!("{other}"),
     }
 }
@@ -273,12 +300,15 @@ fn check_in(hub: &mut Hub, message: CheckIn, sequence: u64) -> Said {
     assert_eq!(message.sequence, sequence);
     let want = (message.report.is_some() && message.report != hub.current)
         .then_some(if hub.current.is_some() { Want::Delta } else { Want::Full });
+    let mut held: Vec<String> = hub.assignments.iter().flatten().map(|document| digest(document.as_bytes())).collect();
+    held.sort();
+    let assignments = hub.assignments.clone().filter(|_| held != message.assigned);
     hub.check_ins.push(message);
-    if want.is_none() && hub.note.is_none() && !hub.rotate {
+    if want.is_none() && hub.note.is_none() && !hub.rotate && assignments.is_none() {
         return Said { status: 204, headers: format!("{}: 1\r\n", headers::NEXT), body: Vec::new() };
     }
     let (checkpoint, consistency) = hub.note.clone().map_or((None, Vec::new()), |(note, proof)| (Some(note), proof));
-    said(&CheckInAnswer { want, base: hub.current.clone(), next_seconds: 1, checkpoint, consistency, rotate_key: hub.rotate, assignments: None })
+    said(&CheckInAnswer { want, base: hub.current.clone(), next_seconds: 1, checkpoint, consistency, rotate_key: hub.rotate, assignments })
 }
 
 fn keep(hub: &mut Hub, report: CanonicalReport) -> Said {

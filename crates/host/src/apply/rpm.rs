@@ -156,14 +156,15 @@ impl Manager for Rpm {
 
     fn automatic(&self) -> Result<BTreeSet<String>, Problem> {
         let Some(dnf) = &self.dnf else { return Ok(BTreeSet::new()) };
-        let query = ["-q", "--disablerepo=*", "--noplugins", "repoquery", "--installed", "--qf"];
-        let list = |more: &[&str]| -> Result<BTreeSet<String>, Problem> {
-            let arguments: Vec<&str> = query.iter().chain(&["%{name}"]).chain(more).copied().collect();
-            let ran = ask(dnf, &arguments, &[])?;
+        let list = |which: &str| -> Result<BTreeSet<String>, Problem> {
+            let ran = ask(dnf, &["-q", "--disablerepo=*", "--noplugins", "repoquery", which, "--qf", "%{name}\n"], &[])?;
+            if ran.code != Some(0) {
+                return Err(outside("dnf repoquery", format!("cannot tell what was installed automatically: {}", last(&ran.errors))));
+            }
             Ok(ran.output.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect())
         };
-        let by_people = list(&["--userinstalled"])?;
-        Ok(list(&[])?.difference(&by_people).cloned().collect())
+        let by_people = list("--userinstalled")?;
+        Ok(list("--installed")?.difference(&by_people).cloned().collect())
     }
 
     fn audit(&self, touched: &[Target]) -> Result<Vec<String>, Problem> {

@@ -19,6 +19,8 @@ pub(super) enum Prepared {
     Done(Box<Outcome>),
     /// Something is in the way for now.
     Later(Problem),
+    /// It is not its time; what it would do is within the plan.
+    Rehearsed,
 }
 
 impl Run<'_> {
@@ -27,9 +29,9 @@ impl Run<'_> {
     }
 
     pub(super) fn prepare(&mut self) -> Result<Prepared, Problem> {
-        if let Some(wait) = gate::barred(self.store, &self.work, Timestamp::now())? {
-            let text = "may not start any more";
-            return Ok(Prepared::Later(wait.problem.unwrap_or_else(|| Problem::new("E-STOPPED", "assignment", text, "nothing"))));
+        let wait = gate::barred(self.store, &self.work, Timestamp::now())?;
+        if let Some(problem) = wait.as_ref().filter(|wait| wait.state == State::Deferred).and_then(|wait| wait.problem.clone()) {
+            return Ok(Prepared::Later(problem));
         }
         if let Some(holder) = apply::holder(self.work.plan.tool) {
             return Ok(Prepared::Later(locked(&holder)));
@@ -45,6 +47,9 @@ impl Run<'_> {
             let text = format!("is broken before anything was done: {}", broken.join("; ").chars().take(500).collect::<String>());
             let problem = Problem::new("E-HOST-STATE", "package database", text, "mend it by hand: dpkg --configure -a, apt-get -f install, rpm -V");
             return Ok(self.done(State::NeedsOperator, Some(&before), Some(problem)));
+        }
+        if wait.is_some() {
+            return self.rehearse(&installed, &needed, &before);
         }
         if let Some(problem) = self.look(true) {
             return Ok(self.done(State::NeedsOperator, Some(&before), Some(problem)));
@@ -62,6 +67,18 @@ impl Run<'_> {
         let before = Box::new(self.before(&installed, &simulated)?);
         self.journal.append(self.id, Event::Armed { before: before.clone() })?;
         Ok(Prepared::Ready(before, simulated))
+    }
+
+    /// Simulates before its time: what a person must look at shows early.
+    fn rehearse(&self, installed: &Installed, needed: &Needed, before: &Before) -> Result<Prepared, Problem> {
+        if let Err(problem) = self.staged(installed, needed) {
+            return Ok(Prepared::Later(problem));
+        }
+        match self.simulate(needed) {
+            Ok(_) => Ok(Prepared::Rehearsed),
+            Err(problem) if problem.code == "E-HOST-SPACE" => Ok(Prepared::Later(problem)),
+            Err(problem) => Ok(self.done(State::NeedsOperator, Some(before), Some(problem))),
+        }
     }
 
     /// What is not needed is not asked of the package manager.

@@ -246,3 +246,53 @@ fn an_idle_helper_is_small_and_its_programs_too() {
     let start = Instant::now();
     assert!(ground.proceed(&"ab".repeat(32))["code"] == "E-ATTEMPT" && start.elapsed() < Duration::from_secs(5));
 }
+
+#[test]
+fn a_disk_that_fills_during_the_change_leads_back() {
+    if !possible(&TOOLS) {
+        return;
+    }
+    let mut ground = Ground::new();
+    ground.shell("mount -t tmpfs -o size=10m tmpfs /opt");
+    let large = "x".repeat(6 << 20);
+    let files = [("/opt/alpha/large", large.as_str())];
+    let (one, two) = (Deb { files: &files, ..deb("alpha", "1") }.build(&ground), Deb { files: &files, ..deb("alpha", "2") }.build(&ground));
+    let (beta1, beta2) = (deb("beta", "1").build(&ground), deb("beta", "2").build(&ground));
+    ground.install(&[&one, &beta1]);
+    ground.join();
+    let outcome = ground.apply(package(debian(), plan(Tool::Apt, vec![beta2, two], vec![one, beta1])));
+    assert_eq!((outcome.state, outcome.problem.as_ref().unwrap().code.as_str()), (State::FailedClean, "E-APPLY"), "{outcome:?}");
+    assert!(outcome.log.contains("No space left on device"));
+    assert_eq!(ground.dpkg(), ["alpha 1 ii", "beta 1 ii"]);
+    assert_eq!(ground.shell("cat /opt/alpha/version; dpkg --audit; find /opt -name '*.dpkg-*' | wc -l"), "10");
+}
+
+#[test]
+fn steps_follow_the_packages_and_are_taken_back_with_them() {
+    if !possible(&TOOLS) {
+        return;
+    }
+    let mut ground = Ground::new();
+    let (one, two) = (deb("alpha", "1").build(&ground), deb("alpha", "2").build(&ground));
+    ground.install(&[&one]);
+    ground.shell("mkdir -p /etc/plimsoll/checks.d; printf 'a = 1\\n# b\\n' > /etc/alpha.ini; printf '#!/bin/sh\\ntest -e /exchange/well\\n' > /etc/plimsoll/checks.d/well; chmod 755 /etc/plimsoll/checks.d/well");
+    let content = "new\n";
+    let sha256 = plimsoll_formats::protocol::digest(content.as_bytes());
+    std::fs::write(ground.path("agent/artefacts").join(&sha256), content).unwrap();
+    ground.join();
+    let mut with_steps = plan(Tool::Apt, vec![two], vec![one]);
+    with_steps.steps = vec![
+        Step::File { path: "/etc/alpha.new".into(), sha256, size: content.len() as u64, mode: "0640".into() },
+        Step::Setting { path: "/etc/alpha.ini".into(), key: "a".into(), separator: " = ".into(), value: "2".into() },
+    ];
+    let check = Check { name: "well".into(), looks_at: LooksAt::Command { name: "well".into() }, timeout_seconds: 5, before: false };
+    let signed = DeploymentPackage { checks: vec![check], ..package(debian(), with_steps) };
+    let outcome = ground.apply(signed.clone());
+    assert_eq!(outcome.state, State::RolledBack, "{outcome:?}");
+    assert_eq!(ground.dpkg(), ["alpha 1 ii"]);
+    assert_eq!(ground.shell("cat /etc/alpha.ini; ls /etc/alpha.new 2>/dev/null || true"), "a = 1\n# b");
+    std::fs::write(ground.path("well"), "").unwrap();
+    let outcome = ground.apply(DeploymentPackage { version: 8, ..signed });
+    assert_eq!(outcome.state, State::Succeeded, "{outcome:?}");
+    assert_eq!(ground.shell("cat /etc/alpha.ini /etc/alpha.new; stat -c %a /etc/alpha.new"), "a = 2\n# b\nnew\n640");
+}

@@ -91,13 +91,23 @@ impl Deb<'_> {
 /// A tiny .rpm; `settings` is the content of its configuration file, `scripts`
 /// the text of its scriptlets.
 pub fn rpm(ground: &Ground, name: &str, version: &str, requires: &str, settings: &str, scripts: &str) -> Target {
-    let folder = ground.folder.path().join("rpmbuild");
-    fs::create_dir_all(&folder).unwrap();
     let requires = if requires.is_empty() { String::new() } else { format!("Requires: {requires}\n") };
     let (make, own) = if settings.is_empty() { (String::new(), String::new()) } else { (format!("mkdir -p %{{buildroot}}/etc\necho {settings} > %{{buildroot}}/etc/{name}.conf\n"), format!("%config /etc/{name}.conf\n")) };
     let spec = format!(
         "Name: {name}\nVersion: {version}\nRelease: 1\nSummary: test\nLicense: none\nBuildArch: noarch\n{requires}%description\ntest\n%install\nmkdir -p %{{buildroot}}/opt/{name}\necho {version} > %{{buildroot}}/opt/{name}/version\n{make}{scripts}\n%files\n/opt/{name}/version\n{own}"
     );
+    rpm_of(ground, name, version, &spec)
+}
+
+/// What a scriptlet's interpreter comes from.
+pub fn shell(ground: &Ground) -> Target {
+    let spec = "Name: shell\nVersion: 1\nRelease: 1\nSummary: test\nLicense: none\nBuildArch: noarch\nProvides: /bin/sh\n%description\ntest\n%files\n";
+    rpm_of(ground, "shell", "1", spec)
+}
+
+fn rpm_of(ground: &Ground, name: &str, version: &str, spec: &str) -> Target {
+    let folder = ground.folder.path().join("rpmbuild");
+    fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("x.spec"), spec).unwrap();
     let built = Command::new("rpmbuild").args(["--quiet", "--define"]).arg(format!("_topdir {}", folder.display())).args(["--define", "_build_id_links none", "-bb"]).arg(folder.join("x.spec")).output().unwrap();
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));

@@ -37,7 +37,7 @@ fn an_upgrade_with_a_new_dependency_keeps_reasons_and_settings() {
     let outcome = ground.apply(package(stream, plan(Tool::Dnf, vec![alpha2, beta2, new(delta), new(unneeded)], vec![alpha1, beta1])));
     assert_eq!((outcome.state, outcome.effects, &outcome.problem), (State::Succeeded, 1, &None), "{outcome:?}");
     assert_eq!(ground.rpm(), ["alpha 2-1", "beta 2-1", "delta 1-1"]);
-    assert_eq!(ground.shell("dnf -q --disablerepo='*' repoquery --installed --userinstalled --qf '%{name}'"), "alpha");
+    assert_eq!(ground.shell("dnf -q --disablerepo='*' repoquery --userinstalled --qf '%{name}'"), "alpha");
     assert_eq!(ground.shell("cat /etc/alpha.conf /etc/alpha.conf.rpmnew"), "mine\nvendor 2");
 }
 
@@ -64,15 +64,29 @@ fn rpm_killed_in_each_scriptlet_is_repaired_and_never_called_a_success() {
         let text = format!("%{scriptlet}\necho ran >> /exchange/runs\nif [ ! -e /exchange/killed ]; then touch /exchange/killed; {kill}; sleep 5; fi\n");
         let (old, new) = if scriptlet == "preun" { (text.as_str(), "") } else { ("", text.as_str()) };
         let (one, two) = (rpm(&ground, "alpha", "1", "", "", old), rpm(&ground, "alpha", "2", "", "", new));
-        install(&ground, &[&one]);
+        install(&ground, &[&shell(&ground), &one]);
         ground.shell("rm -f /exchange/runs /exchange/killed");
         ground.join();
         let outcome = ground.apply(package(stream.clone(), plan(Tool::Dnf, vec![two], vec![one])));
         assert!(ground.path("killed").exists(), "{outcome:?}");
         assert_eq!(outcome.state, State::RepairedTarget, "{scriptlet} {victim}: {outcome:?}");
-        assert_eq!((ground.rpm(), ground.shell("rpm -V alpha; cat /opt/alpha/version")), (vec!["alpha 2-1".to_owned()], "2".to_owned()), "{scriptlet} {victim}");
+        assert_eq!((ground.rpm(), ground.shell("rpm -V alpha; cat /opt/alpha/version")), (vec!["alpha 2-1".to_owned(), "shell 1-1".to_owned()], "2".to_owned()), "{scriptlet} {victim}");
         let runs = std::fs::read_to_string(ground.path("runs")).unwrap_or_default().lines().count();
         assert!(scriptlet != "post" || runs == 2, "{scriptlet} ran {runs} times");
         eprintln!("{scriptlet} of {victim} killed: {} effects, the scriptlet ran {runs} times", outcome.effects);
     }
+}
+
+#[test]
+fn without_dnf_rpm_does_it_alone() {
+    let Some((mut ground, stream)) = ground() else { return };
+    let (alpha1, beta1) = (rpm(&ground, "alpha", "1", "", "", ""), rpm(&ground, "beta", "1", "", "", ""));
+    install(&ground, &[&alpha1, &beta1]);
+    let (alpha2, beta2) = (rpm(&ground, "alpha", "2", "", "", ""), rpm(&ground, "beta", "2", "delta", "", ""));
+    let (delta, unneeded) = (rpm(&ground, "delta", "1", "", "", ""), rpm(&ground, "epsilon", "1", "", "", ""));
+    ground.shell("rm /usr/bin/dnf");
+    ground.join();
+    let outcome = ground.apply(package(stream, plan(Tool::Dnf, vec![alpha2, beta2, new(delta), new(unneeded)], vec![alpha1, beta1])));
+    assert_eq!((outcome.state, outcome.effects), (State::Succeeded, 1), "{outcome:?}");
+    assert_eq!(ground.rpm(), ["alpha 2-1", "beta 2-1", "delta 1-1"]);
 }

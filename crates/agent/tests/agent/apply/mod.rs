@@ -1,6 +1,7 @@
 //! Signed packages applied by the real helper with real package managers.
 
 mod apt;
+mod carried;
 mod deal;
 mod dnf;
 mod ground;

@@ -118,8 +118,14 @@ fn nothing_starts_before_its_time_or_while_the_owner_holds_it() {
     let ring = Ring { opens: from_now(600), ..good.rings[0].clone() };
     let (_, state, said) = waits(DeploymentPackage { rings: vec![ring], ..good.clone() }, &|_| {});
     assert_eq!((state.as_str(), said.as_str()), ("staged", "E-RING-LOCKED"));
-    let (_, state, said) = waits(good.clone(), &|said| said.go = Go::Stage);
+    let (attempt, state, said) = waits(good.clone(), &|said| said.go = Go::Stage);
     assert_eq!((state.as_str(), said.as_str()), ("staged", "none"));
+    let rehearsed = std::time::Instant::now();
+    while !ground.journal().contains("\"rehearsed\"") {
+        assert!(rehearsed.elapsed().as_secs() < 60, "{}", ground.journal());
+        ground.proceed(&attempt);
+    }
+    assert_eq!(ground.proceed(&attempt)["outcome"]["state"], "staged");
     let (_, _, said) = waits(good.clone(), &|said| said.go = Go::Stop);
     assert_eq!(said, "E-STOPPED");
     let (_, _, said) = waits(good.clone(), &|said| (said.issued, said.expires) = (from_now(400), from_now(900)));
@@ -157,4 +163,9 @@ fn a_window_that_is_shut_is_waited_for() {
     }
     let attempt = ground.hand_over(&assign(&sign(good(window(-10, 600, 900)), &[2, 3]), |said| said.generation = 5));
     assert_eq!(ground.finish(&attempt).state, State::Succeeded);
+    // One that ends while it waits is not begun any more.
+    let short = DeploymentPackage { version: 9, expires: from_now(3), ..good(window(300, 600, 900)) };
+    let attempt = ground.hand_over(&assign(&sign(short, &[2, 3]), |said| said.generation = 6));
+    let outcome = ground.finish(&attempt);
+    assert_eq!((outcome.state, outcome.problem.unwrap().code.as_str()), (State::Refused, "E-EXPIRED"));
 }
