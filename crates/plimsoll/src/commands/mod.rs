@@ -10,7 +10,7 @@ mod gather;
 mod papers;
 mod person;
 mod policy;
-mod root;
+pub mod root;
 mod scan;
 mod serve;
 mod version;
