@@ -54,7 +54,8 @@ fn wanted(input: &Input<'_>, judged: &Judged, number: usize, at_work: &[u32], tu
         // What runs ends by itself; whoever has not begun is stopped.
         return if may || standing.began() { Some(Go::Apply) } else { Some(Go::Stop) };
     }
-    if may && is_its_turn(input, number, at_work.get(ring).copied().unwrap_or(0), turns) {
+    // Who is silent hears nothing anyway, and is asked again when it is back.
+    if may && !standing.silent && is_its_turn(input, number, at_work.get(ring).copied().unwrap_or(0), turns) {
         return Some(Go::Apply);
     }
     match standing.given {
@@ -74,10 +75,8 @@ fn is_its_turn(input: &Input<'_>, number: usize, at_work: u32, turns: &Turns) ->
         return true;
     }
     let Some(place) = input.places.get(number) else { return false };
-    // A silent host would keep the place it cannot use.
-    let awake = input.standings.get(number).is_some_and(|standing| !standing.silent);
     let own = u32::from(input.standings.get(number).is_some_and(super::Standing::may_be_at_work));
-    awake && (limit == 0 || at_work.saturating_sub(own) < limit) && turns.is_free(number) && may_start(input, place.window.as_deref(), input.now)
+    (limit == 0 || at_work.saturating_sub(own) < limit) && turns.is_free(number) && may_start(input, place.window.as_deref(), input.now)
 }
 
 fn may_start(input: &Input<'_>, window: Option<&str>, now: Timestamp) -> bool {
