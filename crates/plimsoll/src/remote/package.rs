@@ -203,7 +203,7 @@ fn entries(value: Value) -> Vec<Value> {
     let Value::Array(rows) = value else { return vec![value] };
     let mut entries = Vec::new();
     for mut row in rows {
-        let Value::Array(wanted) = row["artefacts"].take() else {
+        let Some(Value::Array(wanted)) = row.get_mut("artefacts").map(Value::take) else {
             entries.push(row);
             continue;
         };
