@@ -45,7 +45,7 @@ impl Assignment {
 }
 
 /// How far a host may go.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Go {
     /// Fetch, verify and stage; simulate; change nothing.

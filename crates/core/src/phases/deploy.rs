@@ -172,6 +172,13 @@ impl Standing {
         self.applied.is_some_and(|applied| self.seen.is_some_and(|seen| seen >= applied))
     }
 
+    /// Whether it may be at work, for all that is known: who was told to go and
+    /// then to stop may have gone before it heard of the second.
+    fn may_be_at_work(&self) -> bool {
+        let ended = matches!(self.phase(), Phase::Succeeded | Phase::Failed | Phase::LeftOut);
+        !ended && (self.took() || self.began() || self.given == Some(Go::Apply) && !self.silent)
+    }
+
     /// Whether a transaction may be under way, which nothing interrupts.
     fn began(&self) -> bool {
         matches!(self.outcome, Some(State::Executing | State::Rebooting))
@@ -281,5 +288,7 @@ fn explain(input: &Input<'_>, judged: &gate::Judged) -> Vec<Because> {
     because
 }
 
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 mod tests;

@@ -90,7 +90,7 @@ pub enum Command {
     Acquired {
         #[command(flatten)]
         remote: Remote,
-        /// JSON array of {stream, name, arch, version, sha256, size, repository}
+        /// What `plimsoll acquire resolve --format json` says, or a JSON array of {stream, name, arch, version, sha256, size, repository}
         file: PathBuf,
     },
 }
@@ -196,6 +196,25 @@ fn parsed(path: &Path) -> Result<Value, Failure> {
     })
 }
 
+/// Entries out of a plain list, or out of decisions with a list of artefacts
+/// for each release.
+fn entries(value: Value) -> Vec<Value> {
+    const FIELDS: [&str; 6] = ["name", "arch", "version", "sha256", "size", "repository"];
+    let Value::Array(rows) = value else { return vec![value] };
+    let mut entries = Vec::new();
+    for mut row in rows {
+        let Some(Value::Array(wanted)) = row.get_mut("artefacts").map(Value::take) else {
+            entries.push(row);
+            continue;
+        };
+        for one in wanted {
+            let fields = FIELDS.iter().map(|field| ((*field).to_owned(), one["artefact"][field].clone()));
+            entries.push(Value::Object(fields.chain([("stream".to_owned(), row["stream"].clone())]).collect()));
+        }
+    }
+    entries
+}
+
 /// A package as its bytes say it.
 pub(super) struct Looked {
     pub(super) signed: SignedPackage,
@@ -269,7 +288,7 @@ pub fn run(command: &Command, printer: &Printer) -> Result<Outcome, Failure> {
         Command::Submit { one, file } => post(&one.remote, &one.path("/signatures"), &parsed(file)?, printer),
         Command::Withdraw { one, reason } => post(&one.remote, &one.path("/withdraw"), &body([("reason", text(reason))]), printer),
         Command::Acquired { remote, file } => {
-            let entries = parsed(file)?;
+            let entries = entries(parsed(file)?);
             told(printer, &client(remote)?.change("POST", "/api/v1/acquired", &[], &json!({ "entries": entries }))?, "done")
         }
     }
@@ -313,3 +332,6 @@ fn agree(digest: &str) -> Result<(), Failure> {
     }
     Err(Failure::input(Problem::new("E-USAGE", "the terminal", "something else was typed; nothing was signed", "look at the package again")))
 }
+
+#[cfg(test)]
+mod tests;

@@ -414,7 +414,7 @@ mod tests {
         assert_eq!(excess(&[Grant::everywhere(Role::PolicyAuthor)], &[Grant::everywhere(Role::Operator)]), Some(Permission::EditPolicy));
         assert_eq!(
             excess(&[Grant::everywhere(Role::Approver)], &[Grant::everywhere(Role::Administrator)]),
-            Some(Permission::Approve)
+            Some(Permission::SubmitSignatures)
         );
     }
 }

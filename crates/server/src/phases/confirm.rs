@@ -79,13 +79,11 @@ fn due(app: &App, digest: &str) -> Option<(Arc<Content>, Vec<Due>)> {
         // heard of since is as good, because it would have said otherwise.
         let arrived = if heard.state == State::AlreadySatisfied { managed.last_seen().max(reported) } else { reported };
         let young = arrived.is_some_and(|arrived| arrived > heard.received);
-        let settled = match &known.confirmed {
-            Some((Confirmed::Unknown, _)) => !young,
-            Some((_, Some(seen))) => Some(seen) == report.as_ref() || !young,
-            Some((Confirmed::Failed | Confirmed::Rejected, None)) => true,
-            Some((_, None)) => !young,
-            None => false,
-        };
+        let settled = known.confirmed.as_ref().is_some_and(|(state, seen)| match state {
+            // Somebody may have had it tried again since.
+            Confirmed::Failed | Confirmed::Rejected => !heard.state.is_success(),
+            _ => (heard.state.is_success() || *state == Confirmed::Unknown) && if seen.is_some() { *seen == report || !young } else { !young },
+        });
         if settled {
             continue;
         }
@@ -105,9 +103,11 @@ async fn judge(app: &App, content: &Content, due: &Due) -> Result<Confirmation, 
         None => None,
     };
     let stream = report.as_ref().and_then(|report| report.host.os.as_ref()?.stream.clone());
+    let young = due.arrived.is_some_and(|arrived| arrived > due.received);
+    let shows = due.report.clone().filter(|_| young);
     let found = |state, reasons, report| Confirmation { host: due.host, state, reasons, report };
     let Some((stream, plan)) = stream.and_then(|stream| content.package.streams.get(&stream).map(|plan| (stream.clone(), plan))) else {
-        return Ok(found(Confirmed::Unknown, vec!["its report names no release that the package has a plan for".to_owned()], None));
+        return Ok(found(Confirmed::Unknown, vec!["its report names no release that the package has a plan for".to_owned()], shows));
     };
     let seen = report.as_ref().zip(due.arrived).map(|(report, arrived)| Report {
         arrived,
@@ -115,7 +115,6 @@ async fn judge(app: &App, content: &Content, due: &Due) -> Result<Confirmation, 
         reboot_pending: report.host.reboot.as_ref().and_then(|reboot| reboot.pending),
     });
     let explained = decide(&Input { plan, stream: &stream, outcome: outcome.as_ref(), ended: due.received, report: seen });
-    let young = due.arrived.is_some_and(|arrived| arrived > due.received);
     let reasons = explained.because.into_iter().map(|because| because.text).collect();
-    Ok(found(explained.decision, reasons, due.report.clone().filter(|_| young)))
+    Ok(found(explained.decision, reasons, shows))
 }

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::knowledge::Knowledge;
 use plimsoll_core::model::assignment::Go;
 use plimsoll_core::model::because::Explained;
-use plimsoll_core::phases::deploy::{Decision, Input, Wanted, decide};
+use plimsoll_core::phases::deploy::{Decision, Gate, Input, Wanted, decide};
 use plimsoll_formats::trust::SignedPackage;
 use plimsoll_store::identifier::random;
 use plimsoll_store::leases::Lease;
@@ -31,6 +31,9 @@ const LEASE_LEFT: SignedDuration = SignedDuration::from_secs(15);
 const LOOK: Duration = Duration::from_secs(2);
 /// Shortest time between two looks: a storm of outcomes is one look.
 const PACE: Duration = Duration::from_millis(250);
+
+/// Kind of the alert about a gate that shut by itself.
+const SHUT: &str = "rollout-shut";
 
 /// Looks until the server stops.
 pub async fn run(app: Shared, mut stopped: watch::Receiver<bool>) {
@@ -94,6 +97,10 @@ async fn advance(app: &Shared, lease: &Lease, digest: &str) -> Result<(), StoreE
     let mut change = app.store.begin(Intent::new(Actor::server(), now, "rollout.advance", format!("rollout:{digest}"))).await?;
     change.fence(lease).await?;
     let Decision { rings, gate, wanted, .. } = decision;
+    if gate == Gate::Shut && before.gate != Gate::Shut && wanted == Wanted::Running {
+        let text = format!("The gate of a rollout is shut: {}", reasons.first().map_or("see the rollout", String::as_str));
+        change.raise_alert(Some(before.client), SHUT, &format!("rollout:{digest}"), &text).await?;
+    }
     let edit = move |rollout: &mut Rollout| (rollout.rings, rollout.gate, rollout.wanted, rollout.reasons) = (rings, gate, wanted, reasons);
     let after = change.move_rollout(&before, edit).await?;
     if !assigned.is_empty() {

@@ -4,13 +4,13 @@ use super::gate::Judged;
 use super::{Gate, Input, Phase, Wanted};
 use crate::model::assignment::Go;
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What has to change of the assignments.
 pub(super) fn changes(input: &Input<'_>, judged: &Judged) -> Vec<(usize, Option<Go>)> {
     let mut at_work: Vec<u32> = vec![0; input.package.rings.len()];
     for (place, standing) in input.places.iter().zip(input.standings) {
-        if matches!(standing.phase(), Phase::AtWork | Phase::Silent)
+        if standing.may_be_at_work()
             && let Some(count) = at_work.get_mut(place.ring as usize)
         {
             *count += 1;
@@ -23,6 +23,7 @@ pub(super) fn changes(input: &Input<'_>, judged: &Judged) -> Vec<(usize, Option<
         // An end is reported once; then the assignment is of no use any more.
         if wanted != standing.given {
             if wanted == Some(Go::Apply)
+                && !standing.may_be_at_work()
                 && let Some(count) = at_work.get_mut(place.ring as usize)
             {
                 *count += 1;
@@ -53,7 +54,8 @@ fn wanted(input: &Input<'_>, judged: &Judged, number: usize, at_work: &[u32], tu
         // What runs ends by itself; whoever has not begun is stopped.
         return if may || standing.began() { Some(Go::Apply) } else { Some(Go::Stop) };
     }
-    if may && is_its_turn(input, number, at_work.get(ring).copied().unwrap_or(0), turns) {
+    // Who is silent hears nothing anyway, and is asked again when it is back.
+    if may && !standing.silent && is_its_turn(input, number, at_work.get(ring).copied().unwrap_or(0), turns) {
         return Some(Go::Apply);
     }
     match standing.given {
@@ -73,9 +75,8 @@ fn is_its_turn(input: &Input<'_>, number: usize, at_work: u32, turns: &Turns) ->
         return true;
     }
     let Some(place) = input.places.get(number) else { return false };
-    // A silent host would keep the place it cannot use.
-    let awake = input.standings.get(number).is_some_and(|standing| !standing.silent);
-    awake && (limit == 0 || at_work < limit) && turns.is_free(number) && may_start(input, place.window.as_deref(), input.now)
+    let own = u32::from(input.standings.get(number).is_some_and(super::Standing::may_be_at_work));
+    (limit == 0 || at_work.saturating_sub(own) < limit) && turns.is_free(number) && may_start(input, place.window.as_deref(), input.now)
 }
 
 fn may_start(input: &Input<'_>, window: Option<&str>, now: Timestamp) -> bool {
@@ -87,9 +88,9 @@ fn may_start(input: &Input<'_>, window: Option<&str>, now: Timestamp) -> bool {
 /// Whose turn it is among hosts that do the same work.
 struct Turns {
     of: BTreeMap<usize, Vec<usize>>,
-    /// Whether somebody of the set is at work, failed or silent: then the
-    /// others carry the work and are left alone.
-    busy: Vec<bool>,
+    /// Who of each set may be at work, failed or is silent: then the others
+    /// carry the work and are left alone.
+    busy: Vec<BTreeSet<usize>>,
 }
 
 impl Turns {
@@ -97,13 +98,15 @@ impl Turns {
         let mut of: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         let mut busy = Vec::with_capacity(input.apart.len());
         for (set, members) in input.apart.iter().enumerate() {
-            let mut any = false;
+            let mut here = BTreeSet::new();
             for member in members {
                 of.entry(*member).or_default().push(set);
-                let phase = input.standings.get(*member).map(super::Standing::phase);
-                any |= matches!(phase, Some(Phase::AtWork | Phase::Failed | Phase::Silent));
+                let standing = input.standings.get(*member);
+                if standing.is_some_and(|standing| standing.may_be_at_work() || matches!(standing.phase(), Phase::Failed | Phase::Silent)) {
+                    here.insert(*member);
+                }
             }
-            busy.push(any);
+            busy.push(here);
         }
         Self { of, busy }
     }
@@ -113,14 +116,14 @@ impl Turns {
     }
 
     fn is_free(&self, host: usize) -> bool {
-        let sets = self.of.get(&host);
-        sets.is_none_or(|sets| sets.iter().all(|set| !self.busy.get(*set).copied().unwrap_or(false)))
+        let sets = self.of.get(&host).into_iter().flatten();
+        sets.filter_map(|set| self.busy.get(*set)).all(|busy| busy.iter().all(|member| *member == host))
     }
 
     fn take(&mut self, host: usize) {
         for set in self.of.get(&host).into_iter().flatten() {
             if let Some(busy) = self.busy.get_mut(*set) {
-                *busy = true;
+                busy.insert(host);
             }
         }
     }

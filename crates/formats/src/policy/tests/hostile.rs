@@ -49,7 +49,7 @@ fn one_clear_problem_for_each_mistake() {
     E-POLICY policy.toml:5: there is no time zone `../../etc/passwd`
     E-POLICY policy.toml:5: unknown variant `dreamt`, expected one of `in-force`, `legacy`, `proposed`
     E-POLICY policy.toml:5: as_of is not a day
-    E-POLICY policy.toml:5: unknown field `colour`, expected one of `schema`, `extends`, `combine`, `policy`, `monitor`, `classify`, `priority`, `deadline`, `host`, `tier`, `waiver`, `roles`, `cycle`, `window`, `freeze`, `ring`,…
+    E-POLICY policy.toml:5: unknown field `colour`, expected one of `schema`, `extends`, `combine`, `policy`, `monitor`, `classify`, `priority`, `deadline`, `host`, `tier`, `waiver`, `window`, `freeze`, `ring`, `test`, `approve`…
     E-POLICY policy.toml:7: `when` is empty
     E-POLICY policy.toml:7: `severity` allows no value
     E-POLICY policy.toml:7: `severity` has no value `dire`

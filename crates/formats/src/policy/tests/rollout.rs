@@ -78,6 +78,22 @@ normal = { suite = "some", min_soak = "a day" }
 [approve]
 normal = { quorum = 0 }
 "#
-    ), @"");
+    ), @r#"
+    E-POLICY policy.toml:7: ring `Canary` is not a plain name
+    E-POLICY policy.toml:8: percent is 0
+    E-POLICY policy.toml:11: `select` has no field `role`
+    E-POLICY policy.toml:10: the last ring `broad` does not take the rest of the hosts
+    E-POLICY policy.toml:14: start is not a date and time on the clock of the zone
+    E-POLICY policy.toml:18: there is a window `night` already
+    E-POLICY policy.toml:19: there is no time zone `Europe/Olso`
+    E-POLICY policy.toml:26: rule `FREQ=SECONDLY` has FREQ=SECONDLY, read are DAILY, WEEKLY and MONTHLY
+    E-POLICY policy.toml:33: stop_starting leaves no time to start in
+    E-POLICY policy.toml:34: reboot has no value `perhaps`
+    E-POLICY policy.toml:35: break_for has no value `urgent`
+    E-POLICY policy.toml:39: freeze `back` ends before it begins
+    E-POLICY policy.toml:41: suite has no value `some`
+    E-POLICY policy.toml:41: min_soak `a day` is not an ISO 8601 duration such as PT48H, P14D or P1M
+    E-POLICY policy.toml:43: quorum is 0
+    "#);
     assert!(refused("[[ring]]\nid = \"a\"\npercent = 100\nsoak_time = \"PT1H\"\n").contains("unknown field `soak_time`"));
 }

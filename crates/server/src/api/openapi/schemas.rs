@@ -6,14 +6,14 @@ use crate::api::acts::{Edit, ManualHost, Reason, TokenMade, TokenWish};
 use crate::api::alerts::AlertRow;
 use crate::api::applications::{ApplicationAnswer, ApplicationFindings, ApplicationWish};
 use crate::api::clients::{ClientAnswer, ClientEdit, NewClient};
-use crate::api::deployment_packages::{AcquiredAnswer, AcquiredList, DraftWish, PackageAnswer, PackageDetail, PackageDocument, PackageHost, SignatureGiven};
+use crate::api::deployment_packages::{AcquiredAnswer, AcquiredEntry, AcquiredList, DraftWish, PackageAnswer, PackageDetail, PackageDocument, PackageHost, SignatureGiven};
 use crate::api::findings::AdvisoryAnswer;
 use crate::api::groups::{GroupAnswer, GroupEdit, NamedHosts, NewGroup};
 use crate::api::history::{Entry, Moment};
 use crate::api::hosts::HostAnswer;
 use crate::api::knowledge::SourcesAnswer;
 use crate::api::packages::{PackageRow, VersionRow};
-use crate::api::rollouts::{ResumeWish, RolloutAnswer, RolloutDetail, RolloutHost, RolloutWish};
+use crate::api::rollouts::{ResumeWish, RingAnswer, RolloutAnswer, RolloutDetail, RolloutHost, RolloutWish};
 use crate::api::{PAGE_LIMIT, SKIP_LIMIT};
 use crate::exposure::Exposure;
 use crate::fleet::question::{AdvisoryRow, FindingRow, HostOrder, HostRow, Standing, Standings};
@@ -85,8 +85,8 @@ fn own() -> Map<String, Value> {
         NamedHosts, NewApp, NewGroup, PolicyChange, PolicyCheck, PolicyDraft, PolicyFile, PolicyPreview, PolicyWish, NewPasskey, NewPerson, NewToken, PackageRow, PasskeyQuestion, Password,
         PersonView, Proof, ProofsView, Proven, ProviderView, Question, Reason, Registered, SecretView,
         SessionView, SourcesAnswer, Standings, StepView, TokenMade, TokenView, TokenWish, VersionRow,
-        AcquiredAnswer, AcquiredList, DraftWish, PackageAnswer, PackageDetail, PackageDocument, PackageHost, SignatureGiven,
-        ResumeWish, RolloutAnswer, RolloutDetail, RolloutHost, RolloutWish,
+        AcquiredAnswer, AcquiredEntry, AcquiredList, DraftWish, PackageAnswer, PackageDetail, PackageDocument, PackageHost, SignatureGiven,
+        ResumeWish, RingAnswer, RolloutAnswer, RolloutDetail, RolloutHost, RolloutWish,
         WebhookEdit, WebhookMade, WebhookRow, WebhookWish, WhoView,
     ];
     let words = |all: Vec<&str>| json!({ "type": "string", "enum": all });
