@@ -98,6 +98,9 @@ pub struct Serve {
     /// Seconds between two check-ins of a host
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(5..=86400))]
     pub check_in: u32,
+    /// Seconds without a word after which a host counts as silent [default: eleven check-ins, 660 at least]; never fewer than three check-ins
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(15..=2_592_000))]
+    pub silence: Option<u32>,
     /// Fetch the advisory sources here, every six hours
     #[arg(long)]
     pub update: bool,

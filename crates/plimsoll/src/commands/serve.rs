@@ -146,7 +146,7 @@ fn configuration(arguments: &Serve, data: &Path, root: Option<Vec<u8>>, evaluati
         artefacts: arguments.artefacts.clone(),
         evaluation,
         check_in_seconds: arguments.check_in,
-        silence_seconds: Configuration::SILENCE_SECONDS.max(arguments.check_in.saturating_mul(11)),
+        silence_seconds: arguments.silence.unwrap_or_else(|| Configuration::SILENCE_SECONDS.max(arguments.check_in.saturating_mul(11))).max(arguments.check_in.saturating_mul(3)),
         trusted_proxies: arguments.trusted_proxy.clone(),
         notices: notices(arguments)?,
         tls: match (&arguments.tls_certificate, &arguments.tls_key) {

@@ -6,7 +6,7 @@ use crate::app::{App, News, Shared};
 use crate::rollouts::Content;
 use jiff::Timestamp;
 use plimsoll_core::model::identifier::{ClientId, HostId};
-use plimsoll_core::model::outcome::{Outcome, State};
+use plimsoll_core::model::outcome::Outcome;
 use plimsoll_core::phases::confirm::{Confirmed, Input, Report, decide};
 use plimsoll_formats::protocol::read_message;
 use plimsoll_store::leases::Lease;
@@ -75,9 +75,10 @@ fn due(app: &App, digest: &str) -> Option<(Arc<Content>, Vec<Due>)> {
         let Some(heard) = known.heard.as_ref().filter(|heard| heard.state.is_terminal()) else { continue };
         let Some(managed) = fleet.host(line.host) else { continue };
         let (report, reported) = (managed.registration.report.clone(), managed.registration.reported);
-        // Where nothing was done nothing new is reported: that the host was
-        // heard of since is as good, because it would have said otherwise.
-        let arrived = if heard.state == State::AlreadySatisfied { managed.last_seen().max(reported) } else { reported };
+        // An agent looks at its host before it checks in, and reports what
+        // changed: a report that came before the outcome and that a later word
+        // of the host left standing is as good as a later one.
+        let arrived = managed.last_seen().max(reported);
         let young = arrived.is_some_and(|arrived| arrived > heard.received);
         let settled = known.confirmed.as_ref().is_some_and(|(state, seen)| match state {
             // Somebody may have had it tried again since.

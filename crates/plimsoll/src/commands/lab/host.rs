@@ -6,6 +6,7 @@ use super::server::Server;
 use super::tools::{run, said};
 use super::{failed, unfinished};
 use crate::printer::Failure;
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -54,7 +55,7 @@ pub struct LabHost {
     pub place: u16,
     folder: PathBuf,
     base: PathBuf,
-    init: Option<Child>,
+    init: RefCell<Option<Child>>,
 }
 
 impl LabHost {
@@ -76,13 +77,13 @@ impl LabHost {
         id.retain(|letter| letter != '-');
         let path = folder.join("upper/etc/machine-id");
         std::fs::write(&path, id).map_err(|error| failed(&path, &error))?;
-        let mut host = Self { name, place, folder, base: base.to_owned(), init: None };
+        let host = Self { name, place, folder, base: base.to_owned(), init: RefCell::new(None) };
         host.boot(network)?;
         Ok(host)
     }
 
     /// Boots it: what is on its disk stays, everything else is new.
-    pub fn boot(&mut self, network: &Network) -> Result<(), Failure> {
+    pub fn boot(&self, network: &Network) -> Result<(), Failure> {
         let program = std::env::current_exe().map_err(|error| unfinished("this program", &format!("cannot be found: {error}")))?;
         let mut command = Command::new("ip");
         command
@@ -97,7 +98,7 @@ impl LabHost {
         let log = self.folder.join("init.log");
         let file = std::fs::File::create(&log).map_err(|error| failed(&log, &error))?;
         command.stdout(Stdio::null()).stderr(file);
-        self.init = Some(command.spawn().map_err(|error| unfinished(&self.name, &format!("cannot be started: {error}")))?);
+        *self.init.borrow_mut() = Some(command.spawn().map_err(|error| unfinished(&self.name, &format!("cannot be started: {error}")))?);
         let began = Instant::now();
         while self.leader().is_err() || self.run(&["test", "-e", "/run/up"]).is_err() {
             if began.elapsed() > Duration::from_secs(20) {
@@ -110,11 +111,11 @@ impl LabHost {
     }
 
     /// Cuts its power: every process is gone at once.
-    pub fn power_off(&mut self) {
+    pub fn power_off(&self) {
         if let Ok(leader) = self.leader() {
             let _ = run(Command::new("kill").args(["-9", &leader.to_string()]));
         }
-        if let Some(mut init) = self.init.take() {
+        if let Some(mut init) = self.init.borrow_mut().take() {
             let _ = init.kill();
             let _ = init.wait();
         }
@@ -122,7 +123,8 @@ impl LabHost {
 
     /// The process with number 1 inside, by its number outside.
     fn leader(&self) -> Result<u32, Failure> {
-        let Some(init) = &self.init else { return Err(unfinished(&self.name, "is switched off")) };
+        let init = self.init.borrow();
+        let Some(init) = init.as_ref() else { return Err(unfinished(&self.name, "is switched off")) };
         // `ip netns exec` becomes `unshare`, whose only child is the leader.
         let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", init.id())).unwrap_or_default();
         let leader = children.split_whitespace().next().and_then(|word| word.parse().ok());

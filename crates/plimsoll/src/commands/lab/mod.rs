@@ -84,10 +84,10 @@ pub fn run(arguments: &Lab, printer: &Printer) -> Result<Outcome, Failure> {
     base::check_tools()?;
     let stopped = Stopped::listen()?;
     let place = Place::new(arguments)?;
-    let mut lab = LabHosts::start(arguments, place, printer, &stopped)?;
+    let lab = LabHosts::start(arguments, place, printer, &stopped)?;
     lab.wait_for_reports(Duration::from_secs(180), &stopped)?;
     if let Some(scenario) = arguments.scenario {
-        let outcome = scenario::play(scenario, &mut lab, arguments.format, printer, &stopped);
+        let outcome = scenario::play(scenario, &lab, arguments.format, printer, &stopped);
         if outcome.is_err() {
             lab.keep_logs(printer);
         }

@@ -58,11 +58,6 @@ impl Network {
         ip(&format!("-n {space} addr add {NETWORK}.{high}.{low}/16 dev eth0"))?;
         ip(&format!("-n {space} link set eth0 up"))
     }
-
-    /// Cuts a place off, or joins it again.
-    pub fn link(&self, place: u16, up: bool) -> Result<(), Failure> {
-        ip(&format!("link set pl{}-{place} {}", std::process::id() % 100_000, if up { "up" } else { "down" }))
-    }
 }
 
 impl Drop for Network {

@@ -1,5 +1,6 @@
 //! What the lab plays, and how each play must end.
 
+use super::host::LabHost;
 use super::walk::{Change, Walk};
 use super::{LabHosts, Stopped, unfinished};
 use crate::arguments::{PlainFormat, Scenario};
@@ -19,9 +20,8 @@ const CHECK: &str = "application";
 /// # Errors
 ///
 /// Where it could not be played to its end.
-pub fn play(scenario: Scenario, lab: &mut LabHosts, format: PlainFormat, printer: &Printer, stopped: &Stopped) -> Result<Outcome, Failure> {
+pub fn play(scenario: Scenario, lab: &LabHosts, format: PlainFormat, printer: &Printer, stopped: &Stopped) -> Result<Outcome, Failure> {
     let before = versions(lab);
-    let mut booted = Vec::new();
     let (answer, ended) = {
         let change = if scenario == Scenario::BadCanary { breaking(lab, &before)? } else { Change::default() };
         let mut walk = Walk::new(lab, printer, stopped);
@@ -29,7 +29,8 @@ pub fn play(scenario: Scenario, lab: &mut LabHosts, format: PlainFormat, printer
         let ended = match scenario {
             Scenario::GoodPatch => good(&mut walk)?,
             Scenario::BadCanary => bad(&mut walk)?,
-            Scenario::SilentCanary | Scenario::PowerCut => dark(&mut walk, scenario, &mut booted)?,
+            Scenario::SilentCanary => silent(&mut walk, lab)?,
+            Scenario::PowerCut => cut(&mut walk, lab)?,
         };
         walk.document()?;
         let name = match scenario {
@@ -52,14 +53,14 @@ type Versions = BTreeMap<String, BTreeMap<String, Option<String>>>;
 
 /// What each host has of the packages that have updates.
 fn versions(lab: &LabHosts) -> Versions {
-    let of = |host: &super::host::LabHost| lab.advisory.pending.iter().map(|(package, _)| (package.clone(), host.version(package))).collect();
+    let of = |host: &LabHost| lab.advisory.pending.iter().map(|(package, _)| (package.clone(), host.version(package))).collect();
     lab.hosts.iter().map(|host| (host.name.clone(), of(host))).collect()
 }
 
 fn told(lab: &LabHosts, walk: &Walk<'_>, before: &Versions) -> Result<Vec<Value>, Failure> {
     let after = versions(lab);
     let rows = walk.hosts()?;
-    let of = |host: &super::host::LabHost| {
+    let of = |host: &LabHost| {
         let row = rows.iter().find(|row| row["name"] == host.name.as_str()).cloned().unwrap_or_default();
         json!({
             "name": host.name, "ring": row["ring"], "phase": row["phase"], "outcome": row["outcome"], "confirmed": row["confirmed"],
@@ -71,7 +72,7 @@ fn told(lab: &LabHosts, walk: &Walk<'_>, before: &Versions) -> Result<Vec<Value>
 
 /// How often a package manager was started as root to change a host, by its
 /// own log.
-fn effects(host: &super::host::LabHost) -> u64 {
+fn effects(host: &LabHost) -> u64 {
     let log = host.said(&["cat", "/var/log/apt/history.log"]).unwrap_or_default();
     log.lines().filter(|line| line.starts_with("Start-Date:")).count() as u64
 }
@@ -95,13 +96,18 @@ fn good(walk: &mut Walk<'_>) -> Result<bool, Failure> {
 fn deploy(walk: &mut Walk<'_>) -> Result<(), Failure> {
     walk.phase("7 deploy", |walk| {
         walk.start()?;
-        walk.until("the rollout", ROLLOUT, || {
-            let standing = walk.standing()?;
-            let rollout = &standing["rollout"];
-            let rings: Vec<String> = standing["rings"].as_array().into_iter().flatten().map(|ring| format!("{}: {} of {} succeeded, {} failed, {} silent", ring["name"].as_str().unwrap_or_default(), ring["hosts"]["succeeded"], ring["hosts"]["hosts"], ring["hosts"]["failed"], ring["hosts"]["silent"])).collect();
-            let words = format!("{} {}; {}", rollout["state"].as_str().unwrap_or_default(), rollout["gate"].as_str().unwrap_or_default(), rings.join("; "));
-            Ok(if rollout["state"] == "done" || rollout["gate"] == "shut" { Ok(words) } else { Err(words) })
-        })
+        rolled(walk)
+    })
+}
+
+/// Waits until a rollout is done or its gate shut.
+fn rolled(walk: &mut Walk<'_>) -> Result<String, Failure> {
+    walk.until("the rollout", ROLLOUT, || {
+        let standing = walk.standing()?;
+        let rollout = &standing["rollout"];
+        let rings: Vec<String> = standing["rings"].as_array().into_iter().flatten().map(|ring| format!("{}: {} of {} succeeded, {} failed, {} silent", ring["name"].as_str().unwrap_or_default(), ring["hosts"]["succeeded"], ring["hosts"]["hosts"], ring["hosts"]["failed"], ring["hosts"]["silent"])).collect();
+        let words = format!("{} {}; {}", rollout["state"].as_str().unwrap_or_default(), rollout["gate"].as_str().unwrap_or_default(), rings.join("; "));
+        Ok(if rollout["state"] == "done" || rollout["gate"] == "shut" { Ok(words) } else { Err(words) })
     })
 }
 
@@ -129,6 +135,51 @@ fn bad(walk: &mut Walk<'_>) -> Result<bool, Failure> {
     Ok(!canary.is_empty() && back == canary.len() && touched == 0)
 }
 
-fn dark(_: &mut Walk<'_>, _: Scenario, _: &mut Vec<u16>) -> Result<bool, Failure> {
-    Err(unfinished("the scenario", "is not there"))
+/// Waits until a host of the first ring has begun to install, and gives it.
+fn begun<'l>(walk: &Walk<'_>, lab: &'l LabHosts) -> Result<Vec<&'l LabHost>, Failure> {
+    let mut canary: Vec<String> = Vec::new();
+    walk.until("the first ring", ROLLOUT, || {
+        let hosts = walk.hosts()?;
+        canary = hosts.iter().filter(|host| host["ring"] == "canary").filter_map(|host| host["name"].as_str().map(str::to_owned)).collect();
+        let started = lab.hosts.iter().filter(|host| canary.contains(&host.name) && effects(host) > 0).count();
+        Ok(if started > 0 && started == canary.len() { Ok(String::new()) } else { Err(format!("{started} of {} have begun", canary.len())) })
+    })?;
+    Ok(lab.hosts.iter().filter(|host| canary.contains(&host.name)).collect())
+}
+
+/// The first ring takes the change and is never heard of again.
+fn silent(walk: &mut Walk<'_>, lab: &LabHosts) -> Result<bool, Failure> {
+    walk.phase("7 deploy", |walk| {
+        walk.start()?;
+        let canary = begun(walk, lab)?;
+        canary.iter().for_each(|host| host.power_off());
+        walk.until("the gate", ROLLOUT, || {
+            let standing = walk.standing()?;
+            let words = format!("{}: {}", standing["rollout"]["gate"], standing["rollout"]["reasons"]);
+            Ok(if standing["rollout"]["gate"] == "shut" { Ok(words) } else { Err(words) })
+        })
+    })?;
+    let hosts = walk.hosts()?;
+    let (canary, others): (Vec<&Value>, Vec<&Value>) = hosts.iter().partition(|host| host["ring"] == "canary");
+    Ok(canary.iter().all(|host| host["phase"] == "silent") && others.iter().all(|host| host["phase"] == "waits"))
+}
+
+/// The power of the first ring is cut while it installs.
+fn cut(walk: &mut Walk<'_>, lab: &LabHosts) -> Result<bool, Failure> {
+    let mut was_cut = 0;
+    walk.phase("7 deploy", |walk| {
+        walk.start()?;
+        let canary = begun(walk, lab)?;
+        // Long enough for dpkg to be among the packages.
+        std::thread::sleep(Duration::from_secs(3));
+        canary.iter().for_each(|host| host.power_off());
+        was_cut = canary.len();
+        std::thread::sleep(Duration::from_secs(2));
+        canary.iter().try_for_each(|host| host.boot(&lab.network))?;
+        Ok(format!("the power of {} hosts was cut while dpkg ran, and is back", canary.len()))
+    })?;
+    walk.phase("9 clean up", rolled)?;
+    let hosts = walk.hosts()?;
+    let mended = hosts.iter().filter(|host| host["outcome"] == "repaired-target").count();
+    Ok(hosts.iter().all(|host| host["phase"] == "succeeded") && mended == was_cut)
 }

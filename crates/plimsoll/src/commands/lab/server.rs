@@ -25,6 +25,9 @@ const DAYS: u32 = 30;
 /// Seconds between check-ins: a lab is watched by somebody.
 const CHECK_IN: &str = "5";
 
+/// Seconds after which a host counts as silent.
+const SILENCE: &str = "30";
+
 /// The lab's policy: SAMM's deadlines, a canary ring of a fifth, and so little
 /// watching that somebody who looks on need not wait.
 const POLICY: &str = r#"schema = "patch-policy/1"
@@ -104,7 +107,7 @@ impl Server {
     }
 
     fn words(&self) -> Vec<OsString> {
-        let mut words: Vec<OsString> = ["serve", "--listen", &format!("{SERVER}:{}", self.port), "--public-url", &self.url, "--check-in", CHECK_IN].map(Into::into).into();
+        let mut words: Vec<OsString> = ["serve", "--listen", &format!("{SERVER}:{}", self.port), "--public-url", &self.url, "--check-in", CHECK_IN, "--silence", SILENCE].map(Into::into).into();
         let files = [
             ("--data", self.data.clone()),
             ("--tls-certificate", self.work.join("server.pem")),
