@@ -27,6 +27,8 @@ const PACKAGES: &str = "package-";
 const ARTEFACTS: &str = "artefacts";
 /// Largest answer with a package.
 const PACKAGE: u64 = 20 << 20;
+/// Pause until the next check-in may have brought a later evidence checkpoint.
+const AFTER_LOG: Duration = Duration::from_secs(10);
 /// Pause after something of one assignment went wrong.
 const AFTER_FAILURE: Duration = Duration::from_secs(60);
 
@@ -127,7 +129,7 @@ impl Member {
             match self.carry(helper, one) {
                 Ok(again) => one.due = Instant::now() + again,
                 Err(problem) => {
-                    one.due = Instant::now() + AFTER_FAILURE;
+                    one.due = Instant::now() + if problem.code == "W-LOG" { AFTER_LOG } else { AFTER_FAILURE };
                     self.refused(one, &problem);
                 }
             }
@@ -186,7 +188,8 @@ impl Member {
             return Ok(text);
         }
         let sequence = self.sequence.take(&self.state);
-        let request = PackageRequest { digest: wanted.to_owned() };
+        let size = self.remembered.as_ref().map(|remembered| remembered.size);
+        let request = PackageRequest { digest: wanted.to_owned(), size };
         let answer = self.speaker().say_for(protocol::PACKAGE, sequence, &request, PACKAGE).map_err(|failure| failure.problem)?;
         let answer: PackageAnswer = read_message(&answer.body)?;
         let package = SignedPackage::read(&name, answer.package.as_bytes())?;
@@ -194,12 +197,15 @@ impl Member {
             let text = format!("has the digest {}, {wanted} was asked for", package.digest());
             return Err(Problem::new("E-FORMAT", self.server.address(), text, "look at the server"));
         }
-        let checkpoint = answer.accepted(wanted, &self.log_key)?.remembered();
-        // The check-in just before brought the newest one with its proof; what
-        // shows another tree is looked at again after the next.
-        if self.remembered.as_ref().is_some_and(|remembered| *remembered != checkpoint) {
-            let text = "is shown in another state of the evidence log than the one this host remembers";
-            return Err(Problem::new("W-LOG", format!("package {wanted}"), text, "nothing: it is asked for again after the next check-in"));
+        match &self.remembered {
+            Some(tree) if tree.size == answer.size => answer.accepted_in(wanted, tree)?,
+            // A later tree counts when a check-in has brought it with its proof.
+            Some(_) => {
+                answer.accepted(wanted, &self.log_key)?;
+                let text = "is shown in another state of the evidence log than the one this host remembers";
+                return Err(Problem::new("W-LOG", format!("package {wanted}"), text, "nothing: it is asked for again after the next check-in"));
+            }
+            None => drop(answer.accepted(wanted, &self.log_key)?),
         }
         self.state.write(&name, answer.package.as_bytes())?;
         Ok(answer.package)

@@ -7,7 +7,7 @@
 use super::checkpoint::{Checkpoint, LogKey};
 use super::encoding::{decode_hex, digest, within};
 use super::limits::Limits;
-use super::messages::{Message, hexadecimal, short, wrong};
+use super::messages::{Message, Remembered, hexadecimal, short, wrong};
 use data_encoding::BASE64;
 use plimsoll_core::model::outcome::Outcome;
 use plimsoll_core::model::problem::Problem;
@@ -24,6 +24,10 @@ pub const ASSIGNMENT_BYTES: usize = 16 << 10;
 pub struct PackageRequest {
     /// SHA-256 of its signed bytes, hex.
     pub digest: String,
+    /// Leaves of the evidence tree that the host remembers: the proof is wanted
+    /// for that tree, where it has the package's leaf already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
 }
 
 impl Message for PackageRequest {
@@ -79,13 +83,25 @@ impl PackageAnswer {
     ///
     /// `E-LOG-PROOF` for everything that does not show it.
     pub fn accepted(&self, digest: &str, key: &LogKey) -> Result<Checkpoint, Problem> {
+        let checkpoint = Checkpoint::read(&self.checkpoint, key)?;
+        self.accepted_in(digest, &checkpoint.remembered())?;
+        Ok(checkpoint)
+    }
+
+    /// The same in a tree that the host remembers: its checkpoint was checked
+    /// when it came, so the answer's own is not needed.
+    ///
+    /// # Errors
+    ///
+    /// `E-LOG-PROOF` for everything that does not show it, a proof for another
+    /// tree included.
+    pub fn accepted_in(&self, digest: &str, tree: &Remembered) -> Result<(), Problem> {
         let unproven = |text: &str| {
             let next = "the package is not taken; tell whoever audits the server";
             Problem::new("E-LOG-PROOF", format!("package {digest}"), text, next)
         };
-        let checkpoint = Checkpoint::read(&self.checkpoint, key)?;
-        if checkpoint.size != self.size {
-            return Err(unproven("comes with a checkpoint of another size than its proof"));
+        if tree.size != self.size {
+            return Err(unproven("comes with a proof for a tree of another size"));
         }
         let leaf = BASE64.decode(self.leaf.as_bytes()).map_err(|_| unproven("comes with a leaf that is not base64"))?;
         let about: Leaf = serde_json::from_slice(&leaf).map_err(|_| unproven("comes with a leaf that is none"))?;
@@ -94,10 +110,10 @@ impl PackageAnswer {
         }
         let proof: Option<Vec<_>> = self.proof.iter().map(|hash| decode_hex::<32>(hash).map(tlog_tiles::Hash)).collect();
         let proof = proof.ok_or_else(|| unproven("comes with a proof that is none"))?;
-        let (root, hash) = (tlog_tiles::Hash(checkpoint.root), tlog_tiles::record_hash(&leaf));
+        let root = decode_hex::<32>(&tree.root).ok_or_else(|| unproven("is looked for in a tree whose root is none"))?;
+        let (root, hash) = (tlog_tiles::Hash(root), tlog_tiles::record_hash(&leaf));
         tlog_tiles::check_record(&proof, self.size, root, self.position, hash)
-            .map_err(|_| unproven("comes with a proof that does not show its leaf in the log"))?;
-        Ok(checkpoint)
+            .map_err(|_| unproven("comes with a proof that does not show its leaf in the log"))
     }
 }
 

@@ -47,7 +47,14 @@ fn a_package_is_taken_only_with_its_leaf_in_the_log() {
     let wanted = "ab".repeat(32);
     let good = answer(&format!("package:{wanted}"));
     let good = read_message::<PackageAnswer>(&write_message(&good).unwrap()).unwrap();
-    assert_eq!(good.accepted(&wanted, &log_key()).unwrap().size, 2);
+    let tree = good.accepted(&wanted, &log_key()).unwrap().remembered();
+    assert_eq!(tree.size, 2);
+    // In the tree that the host remembers, whatever note comes along.
+    let bare = PackageAnswer { checkpoint: String::new(), ..good.clone() };
+    assert_eq!(bare.accepted_in(&wanted, &tree), Ok(()));
+    let other = crate::protocol::Remembered { root: "00".repeat(32), ..tree.clone() };
+    let larger = crate::protocol::Remembered { size: 3, ..tree };
+    assert!([other, larger].iter().all(|tree| bare.accepted_in(&wanted, tree).unwrap_err().code == "E-LOG-PROOF"));
     let bad = [
         answer(&format!("package:{}", "cd".repeat(32))),
         PackageAnswer { position: 0, ..good.clone() },
