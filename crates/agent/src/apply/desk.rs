@@ -212,7 +212,9 @@ impl Desk {
         }
         let now = Timestamp::now();
         if attempt.is_running() {
-            return Ok(says(State::Executing, attempt.late.clone(), LOOK));
+            // Until its first effect it only looks.
+            let state = if attempt.is_started() { State::Executing } else { State::Staged };
+            return Ok(says(state, attempt.late.clone(), LOOK));
         }
         let age = attempt.launched.map_or(i64::MAX, |launched| now.duration_since(launched).as_secs());
         if attempt.stage == Stage::Launched && attempt.runner.is_none() && (0..START).contains(&age) {

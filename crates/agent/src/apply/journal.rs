@@ -288,6 +288,11 @@ fn understood(before: &str, line: &[u8]) -> Option<(String, Record)> {
 mod tests {
     use super::*;
 
+    fn private() -> tempfile::TempDir {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        tempfile::Builder::new().permissions(mode).tempdir().unwrap()
+    }
+
     fn records(store: &Store) -> Vec<Record> {
         let mut records = Vec::new();
         Journal::new(store).read(&mut |record| records.push(record)).unwrap();
@@ -295,7 +300,7 @@ mod tests {
     }
 
     fn filled() -> (tempfile::TempDir, Store) {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = private();
         let store = Store::open(folder.path()).unwrap();
         let journal = Journal::new(&store);
         journal.append("a", Event::Received { package: "p".into(), epoch: 1, generation: 2 }).unwrap();

@@ -213,9 +213,13 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
+    fn private() -> tempfile::TempDir {
+        tempfile::Builder::new().permissions(std::fs::Permissions::from_mode(0o700)).tempdir().unwrap()
+    }
+
     #[test]
     fn floors_rise_and_a_new_epoch_begins_its_generations_anew() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = private();
         let store = Store::open(folder.path()).unwrap();
         let client = ClientId::from_bits(1);
         let raise = |epoch, generation, version| store.raise_floors(epoch, generation, Some((client, version)), None).unwrap();
@@ -231,7 +235,7 @@ mod tests {
 
     #[test]
     fn a_folder_that_others_may_enter_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = private();
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
         assert_eq!(Store::open(folder.path()).unwrap_err().code, "E-PATH-OWNER");
         let store = Store::open(&folder.path().join("own")).unwrap();
