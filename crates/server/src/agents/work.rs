@@ -68,7 +68,7 @@ pub fn artefact_file(folder: &Path, sha256: &str) -> Option<PathBuf> {
 /// Length of an artefact that is kept here; none where there is none.
 pub async fn artefact_length(folder: &Path, sha256: &str) -> Option<u64> {
     let about = tokio::fs::metadata(artefact_file(folder, sha256)?).await.ok()?;
-    about.is_file().then(|| about.len())
+    about.is_file().then_some(about.len())
 }
 
 /// Gives the bytes of an artefact from an offset on. Hosts hold them against
