@@ -32,6 +32,8 @@ mod hostile;
 mod hosts;
 #[path = "cli/impostors.rs"]
 mod impostors;
+#[path = "cli/lab.rs"]
+mod lab;
 #[path = "cli/power/mod.rs"]
 mod power;
 #[path = "cli/readme.rs"]

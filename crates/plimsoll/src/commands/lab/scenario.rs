@@ -122,7 +122,7 @@ fn breaking(lab: &LabHosts, before: &Versions) -> Result<Change, Failure> {
         host.write(&path, &format!("#!/bin/sh\n# An application that works with this version alone.\ntest \"$(dpkg-query -W -f '${{Version}}' {package})\" = '{version}'\n"))?;
         host.run(&["chmod", "755", &path])?;
     }
-    Ok(Change { checks: json!([{ "name": "application", "check": "command", "command": CHECK, "timeout_seconds": 30, "before": true }]) })
+    Ok(Change { checks: json!([{ "name": "application", "check": "command", "program": CHECK, "timeout_seconds": 30, "before": true }]) })
 }
 
 fn bad(walk: &mut Walk<'_>) -> Result<bool, Failure> {

@@ -1,0 +1,65 @@
+//! The lab on the live archive of the distribution: real hosts, true pending
+//! updates, from advisory to evidence.
+
+use crate::sandbox::{command, end};
+use serde_json::Value;
+use std::net::{TcpStream, ToSocketAddrs};
+use std::process::Command;
+use std::time::Duration;
+
+/// Where this machine's apt gets packages from; none where that cannot be
+/// reached.
+fn archive() -> Option<String> {
+    let plan = Command::new("apt-get").args(["--print-uris", "-qq", "download", "base-files"]).output().ok()?;
+    let text = String::from_utf8_lossy(&plan.stdout).into_owned();
+    let host = text.split("://").nth(1)?.split('/').next()?.trim_matches('\'').to_owned();
+    let address = if host.contains(':') { host.clone() } else { format!("{host}:80") };
+    let proxy = Command::new("apt-config").args(["shell", "P", "Acquire::http::Proxy"]).output().ok()?;
+    if !proxy.stdout.is_empty() {
+        return Some(host);
+    }
+    let place = address.to_socket_addrs().ok()?.next()?;
+    TcpStream::connect_timeout(&place, Duration::from_secs(5)).ok()?;
+    Some(host)
+}
+
+fn lab(scenario: &str, hosts: u16, port: u16) -> Option<Value> {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: the lab's hosts need root");
+        return None;
+    }
+    if !["/usr/bin/mmdebstrap", "/usr/bin/unshare"].iter().all(|tool| std::path::Path::new(tool).exists()) {
+        eprintln!("skipped: the lab needs mmdebstrap and util-linux");
+        return None;
+    }
+    if archive().is_none() {
+        eprintln!("skipped: the distribution's archive cannot be reached");
+        return None;
+    }
+    let mut lab = command();
+    lab.args(["lab", "--scenario", scenario, "--format", "json", "--hosts", &hosts.to_string(), "--port", &port.to_string()]);
+    let ran = end(lab);
+    assert_eq!(ran.code, Some(0), "{scenario}\n{}\n{}", ran.out, ran.err);
+    Some(ran.json())
+}
+
+/// Both, one after the other: two labs at once would share the machine's
+/// cores, and measure nothing but that.
+#[test]
+fn patches_go_through_all_phases_or_stop_at_the_canary() {
+    let Some(good) = lab("good-patch", 2, 7661) else { return };
+    assert_eq!(good["outcome"], "as it must");
+    let phases: Vec<&str> = good["phases"].as_array().unwrap().iter().filter_map(|phase| phase["phase"].as_str()).collect();
+    assert_eq!(phases, ["1 monitor", "2 acquire", "3 evaluate", "4 prioritize", "6 package", "5 certify", "7 deploy", "8 confirm", "10 document"]);
+    for host in good["hosts"].as_array().unwrap() {
+        assert_ne!(host["before"]["openssl"], host["after"]["openssl"], "{host}");
+        assert_eq!((&host["effects"], &host["phase"]), (&1.into(), &"succeeded".into()), "one transaction, once: {host}");
+    }
+    let Some(bad) = lab("bad-canary", 3, 7662) else { return };
+    for host in bad["hosts"].as_array().unwrap() {
+        assert_eq!(host["before"], host["after"], "{host}");
+        let canary = host["ring"] == "canary";
+        assert_eq!(host["outcome"] == "rolled-back", canary, "{host}");
+        assert_eq!(host["effects"] == 0, !canary, "{host}");
+    }
+}
