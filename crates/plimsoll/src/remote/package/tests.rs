@@ -110,7 +110,7 @@ fn signs_what_was_read_with_a_key_that_the_root_names() {
 #[test]
 fn takes_what_acquire_says() {
     let plain = json!({ "stream": "debian:12", "name": "a", "arch": "amd64", "version": "1", "sha256": "x", "size": 1, "repository": "r" });
-    assert_eq!(entries(json!([plain])), [plain.clone()]);
+    assert_eq!(entries(json!([plain])), std::slice::from_ref(&plain));
     let artefact = json!({ "name": "a", "arch": "amd64", "version": "1", "sha256": "x", "size": 1, "repository": "r", "path": "pool/a.deb" });
     assert_eq!(entries(json!([{ "stream": "debian:12", "artefacts": [{ "artefact": artefact, "purpose": "update" }] }])), [plain]);
 }
