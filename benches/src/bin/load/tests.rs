@@ -97,7 +97,7 @@ impl Stub {
                     return Ok((StatusCode::NO_CONTENT, [(headers::NEXT, "1")]).into_response());
                 }
                 let want = Some(if ours.is_some() { Want::Delta } else { Want::Full });
-                return Ok(answer(&CheckInAnswer { want, base: ours, next_seconds: 1, checkpoint: None, consistency: Vec::new(), rotate_key: false }));
+                return Ok(answer(&CheckInAnswer { want, base: ours, next_seconds: 1, checkpoint: None, consistency: Vec::new(), rotate_key: false, assignments: None }));
             }
             protocol::REPORT => protocol::read_report("report", body),
             protocol::REPORT_DELTA => {
