@@ -34,6 +34,7 @@ fn logged(package: &SignedPackage) -> PackageAnswer {
         size: 1,
         proof: Vec::new(),
         checkpoint: note(1, &root),
+        consistency: Vec::new(),
     }
 }
 
