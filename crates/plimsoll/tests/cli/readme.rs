@@ -40,7 +40,7 @@ fn the_examples_of_the_readme_run() {
     for example in examples() {
         // These go out, ask for a passphrase or run until they are told to stop;
         // they have tests of their own with a server beside them.
-        let elsewhere = ["db update", "up", "serve", "root init", "person invite", "hosts list"];
+        let elsewhere = ["db update", "lab", "up", "serve", "root init", "person invite", "hosts list"];
         if elsewhere.iter().any(|words| example.starts_with(&format!("plimsoll {words}"))) {
             continue;
         }
