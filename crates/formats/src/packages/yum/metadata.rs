@@ -314,6 +314,7 @@ mod tests {
             ),
             requires: [],
             provides: [],
+            conflicts: [],
         }
         "#);
         assert!(packages.iter().all(|package| package.checksum.len() == 64 && package.size.is_some() && package.location.ends_with(".rpm")));
