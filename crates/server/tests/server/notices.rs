@@ -425,6 +425,9 @@ fn silence_flags_and_waiting_hosts_are_told() {
     let seen = |at: jiff::Timestamp| {
         let seen: Vec<_> = hosts.iter().map(|id| (*id, at, 1)).collect();
         stage.run(async { app.store.note_last_seen(&seen).await.unwrap() });
+        // What is stored is heard of twice a minute; this test does not wait.
+        let fleet = app.fleet.read();
+        hosts.iter().for_each(|id| fleet.host(*id).unwrap().presence.hear(at, 1));
     };
     seen(jiff::Timestamp::now() - jiff::SignedDuration::from_hours(1));
     let silent = receiver.wait_for("plimsoll.host.silent").event();
