@@ -19,8 +19,8 @@ use plimsoll_core::model::policy::PolicySet;
 use plimsoll_core::model::problem::Problem;
 use plimsoll_formats::trust::SignedRoot;
 use plimsoll_store::Store;
+use plimsoll_store::artefacts::Artefacts;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use tokio::sync::{Semaphore, broadcast};
 
@@ -48,8 +48,8 @@ pub struct App {
     pub root: Option<SignedRoot>,
     /// Deployment packages under way.
     pub rollouts: Rollouts,
-    /// Folder that keeps artefacts by their SHA-256.
-    pub artefacts: PathBuf,
+    /// Package files by their SHA-256.
+    pub artefacts: Artefacts,
     /// SHA-256 of the root document, hex; every join command carries it.
     pub root_digest: Option<String>,
     /// Counters and timings.

@@ -27,6 +27,7 @@ use jiff::Timestamp;
 use plimsoll_core::model::identifier::HostId;
 use plimsoll_core::model::problem::Problem;
 use plimsoll_formats::trust::SignedRoot;
+use plimsoll_store::artefacts::Artefacts;
 use plimsoll_store::{Actor, Intent, Options, Store, StoreError};
 use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
@@ -101,7 +102,7 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
         root_digest: root.as_ref().map(SignedRoot::digest),
         root,
         rollouts: Rollouts::new(signer),
-        artefacts: configuration.artefacts.clone().unwrap_or_else(|| configuration.data.join("artefacts")),
+        artefacts: Artefacts::in_folder(&configuration.artefacts.clone().unwrap_or_else(|| configuration.data.join("artefacts"))).map_err(|error| *error.problem)?,
         metrics: Metrics::new(),
         judging: Semaphore::new(cores),
         late: Default::default(),

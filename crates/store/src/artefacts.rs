@@ -5,12 +5,14 @@
 //! the digest names, whoever had the disk in between.
 
 use crate::error::{ErrorKind, Result, StoreError};
+use bytes::Bytes;
 use data_encoding::HEXLOWER;
+use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Key;
-use object_store::{ObjectStore, ObjectStoreExt, WriteMultipart};
+use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, WriteMultipart};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -126,6 +128,29 @@ impl Artefacts {
             let _ = std::fs::remove_file(to);
         }
         outcome
+    }
+
+    /// Opens an artefact at an offset: its whole length in bytes, and what
+    /// follows the offset, in parts. None where there is none.
+    ///
+    /// Unlike [`Artefacts::place`] this holds nothing against the digest, which
+    /// a part alone cannot be: whoever puts the parts together does.
+    ///
+    /// # Errors
+    /// `E-RANGE` for an offset behind the end; the store cannot be read;
+    /// `digest` is no SHA-256.
+    pub async fn open(&self, digest: &str, offset: u64) -> Result<Option<(u64, BoxStream<'static, std::io::Result<Bytes>>)>> {
+        let Some(length) = self.length(digest).await? else { return Ok(None) };
+        if offset > length {
+            let text = format!("Byte {offset} was asked for, there are {length}.");
+            return Err(StoreError::new(ErrorKind::Invalid, "E-RANGE", format!("artefact:{digest}"), text, "Fetch it from its beginning."));
+        }
+        if offset == length {
+            return Ok(Some((length, futures_util::stream::empty().boxed())));
+        }
+        let rest = GetOptions { range: Some(GetRange::Bounded(offset..length)), ..GetOptions::default() };
+        let found = self.store.get_opts(&key(digest)?, rest).await.map_err(|error| failed(digest, &error))?;
+        Ok(Some((length, found.into_stream().map_err(std::io::Error::from).boxed())))
     }
 
     /// Removes an artefact; none is no error.

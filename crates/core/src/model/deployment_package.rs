@@ -5,6 +5,8 @@
 //! stands in the signed list of hosts, versions are exact. Whatever a host may
 //! do because of it can be read in it before anybody signs.
 
+mod words;
+
 use super::identifier::{ClientId, HostId};
 use super::stream::Stream;
 use jiff::Timestamp;

@@ -1,8 +1,8 @@
 //! The evidence log's checkpoints as a host checks them: signature and
 //! consistency with what it remembers.
 //!
-//! Sources: C2SP `signed-note` and `tlog-checkpoint`; RFC 6962 section 2.1.4
-//! and RFC 9162 section 2.1.4.2 for the proof.
+//! Sources: C2SP `signed-note` and `tlog-checkpoint`; RFC 9162 section 2.1.4.2
+//! for the proof.
 
 use super::encoding::{decode_hex, encode_hex};
 use super::messages::Remembered;
@@ -10,6 +10,7 @@ use data_encoding::BASE64;
 use ed25519_dalek::{Signature, VerifyingKey};
 use plimsoll_core::model::problem::{Problem, printable};
 use sha2::{Digest, Sha256};
+use tlog_tiles::Hash;
 
 /// Longest checkpoint read, in bytes: with a dozen witnesses it has 2 KiB.
 const LIMIT: usize = 16 << 10;
@@ -157,49 +158,11 @@ pub fn consistent(old: &Remembered, new: &Checkpoint, proof: &[String]) -> Resul
     }
     let mut hashes = Vec::with_capacity(proof.len());
     for hash in proof {
-        hashes.push(decode_hex::<32>(hash).ok_or_else(|| unproven(&new.origin, "gave a proof with a hash that is none"))?);
+        hashes.push(decode_hex::<32>(hash).map(Hash).ok_or_else(|| unproven(&new.origin, "gave a proof with a hash that is none"))?);
     }
     if hashes.is_empty() {
         return Err(unproven(&new.origin, "gave a newer checkpoint without a consistency proof"));
     }
-    if proves(old.size, &old_root, new.size, &new.root, &hashes) {
-        Ok(())
-    } else {
-        Err(fork("shows a history that does not continue the one this host remembers".to_owned()))
-    }
-}
-
-/// RFC 9162, 2.1.4.2; `0 < first < second`.
-fn proves(first: u64, first_root: &[u8; 32], second: u64, second_root: &[u8; 32], proof: &[[u8; 32]]) -> bool {
-    let mut path = proof.iter();
-    let seed = if first.is_power_of_two() { Some(first_root) } else { path.next() };
-    let Some(seed) = seed else { return false };
-    let (mut node, mut last) = (first - 1, second - 1);
-    while node & 1 == 1 {
-        node >>= 1;
-        last >>= 1;
-    }
-    let (mut old, mut new) = (*seed, *seed);
-    for hash in path {
-        if last == 0 {
-            return false;
-        }
-        if node & 1 == 1 || node == last {
-            old = parent(hash, &old);
-            new = parent(hash, &new);
-            while node & 1 == 0 && node != 0 {
-                node >>= 1;
-                last >>= 1;
-            }
-        } else {
-            new = parent(&new, hash);
-        }
-        node >>= 1;
-        last >>= 1;
-    }
-    last == 0 && old == *first_root && new == *second_root
-}
-
-fn parent(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
-    Sha256::new().chain_update([1u8]).chain_update(left).chain_update(right).finalize().into()
+    tlog_tiles::check_tree(&hashes, new.size, Hash(new.root), old.size, Hash(old_root))
+        .map_err(|_| fork("shows a history that does not continue the one this host remembers".to_owned()))
 }

@@ -5,7 +5,7 @@
 //! canonical JSON, key ids that are SHA-256 digests of the keys, thresholds of
 //! distinct keys, a version that never goes back and an expiry.
 
-use super::envelope::{Signature, canonical};
+use super::envelope::{Envelope, Signature, canonical};
 use super::key_file::{KeyFile, PublicKey};
 use crate::protocol::{decode_hex, digest};
 use jiff::Timestamp;
@@ -32,14 +32,6 @@ pub enum Role {
     Snapshot,
     /// Saying that it is fresh; kept online.
     Timestamp,
-}
-
-/// The document with its signatures.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Envelope {
-    signatures: Vec<Signature>,
-    signed: Root,
 }
 
 /// The document itself.
@@ -259,7 +251,7 @@ impl SignedRoot {
     /// of its keys signed it.
     pub fn read(place: &str, bytes: &[u8]) -> Result<Self, Problem> {
         let envelope = parse(place, bytes)?;
-        let message = canonical(&envelope.signed);
+        let message = envelope.message();
         require(place, &envelope.signed, &envelope.signed, &message, &envelope.signatures)?;
         Ok(Self { root: envelope.signed, bytes: bytes.to_vec() })
     }
@@ -280,7 +272,7 @@ impl SignedRoot {
         if new != old + 1 {
             return Err(refused(place, "E-ROOT-GAP", format!("is version {new} after {old}; each version must be seen in turn")));
         }
-        let message = canonical(&envelope.signed);
+        let message = envelope.message();
         require(place, &self.root, &envelope.signed, &message, &envelope.signatures)?;
         require(place, &envelope.signed, &envelope.signed, &message, &envelope.signatures)?;
         Ok(Self { root: envelope.signed, bytes: bytes.to_vec() })
@@ -297,11 +289,13 @@ impl SignedRoot {
     }
 }
 
-fn parse(place: &str, bytes: &[u8]) -> Result<Envelope, Problem> {
+/// Reads a document in any spelling: other tools of the specification write
+/// it too, and what is pinned and compared is the digest of its bytes.
+fn parse(place: &str, bytes: &[u8]) -> Result<Envelope<Root>, Problem> {
     if bytes.len() > LIMIT {
         return Err(refused(place, "E-ROOT-FORMAT", format!("is {} bytes long, the limit is {LIMIT}", bytes.len())));
     }
-    let envelope: Envelope = serde_json::from_slice(bytes)
+    let envelope: Envelope<Root> = serde_json::from_slice(bytes)
         .map_err(|error| refused(place, "E-ROOT-FORMAT", format!("is no root document: {error}")))?;
     envelope.signed.check(place)?;
     Ok(envelope)

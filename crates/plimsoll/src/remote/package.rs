@@ -16,6 +16,7 @@ use plimsoll_core::model::deployment_package::Place;
 use plimsoll_core::model::problem::Problem;
 use plimsoll_formats::trust::{HostTree, KeyFile, SignedPackage, SignedRoot};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -90,7 +91,7 @@ pub enum Command {
     Acquired {
         #[command(flatten)]
         remote: Remote,
-        /// What `plimsoll acquire resolve --format json` says, or a JSON array of {stream, name, arch, version, sha256, size, repository}
+        /// What `plimsoll acquire fetch --format json` says, or any JSON with an `acquired` array of {stream, name, arch, version, sha256, size, repository}
         file: PathBuf,
     },
 }
@@ -189,30 +190,17 @@ impl Wish {
     }
 }
 
-fn parsed(path: &Path) -> Result<Value, Failure> {
+fn parsed<T: DeserializeOwned>(path: &Path) -> Result<T, Failure> {
     let bytes = super::file(path, LIMIT, "name a file with JSON")?;
     serde_json::from_slice(&bytes).map_err(|error| {
-        Failure::input(Problem::new("E-READ", path.display().to_string(), format!("is no JSON: {error}"), "see /openapi.json for its form"))
+        Failure::input(Problem::new("E-READ", path.display().to_string(), format!("does not have the form that is read here: {error}"), "name the file that the command before it printed"))
     })
 }
 
-/// Entries out of a plain list, or out of decisions with a list of artefacts
-/// for each release.
-fn entries(value: Value) -> Vec<Value> {
-    const FIELDS: [&str; 6] = ["name", "arch", "version", "sha256", "size", "repository"];
-    let Value::Array(rows) = value else { return vec![value] };
-    let mut entries = Vec::new();
-    for mut row in rows {
-        let Some(Value::Array(wanted)) = row.get_mut("artefacts").map(Value::take) else {
-            entries.push(row);
-            continue;
-        };
-        for one in wanted {
-            let fields = FIELDS.iter().map(|field| ((*field).to_owned(), one["artefact"][field].clone()));
-            entries.push(Value::Object(fields.chain([("stream".to_owned(), row["stream"].clone())]).collect()));
-        }
-    }
-    entries
+/// What `plimsoll acquire fetch --format json` says that it keeps.
+#[derive(Deserialize)]
+struct Fetched {
+    acquired: Vec<Value>,
 }
 
 /// A package as its bytes say it.
@@ -285,11 +273,11 @@ pub fn run(command: &Command, printer: &Printer) -> Result<Outcome, Failure> {
             }
             post(&one.remote, &one.path("/signatures"), &signature, printer)
         }
-        Command::Submit { one, file } => post(&one.remote, &one.path("/signatures"), &parsed(file)?, printer),
+        Command::Submit { one, file } => post(&one.remote, &one.path("/signatures"), &parsed::<Value>(file)?, printer),
         Command::Withdraw { one, reason } => post(&one.remote, &one.path("/withdraw"), &body([("reason", text(reason))]), printer),
         Command::Acquired { remote, file } => {
-            let entries = entries(parsed(file)?);
-            told(printer, &client(remote)?.change("POST", "/api/v1/acquired", &[], &json!({ "entries": entries }))?, "done")
+            let Fetched { acquired } = parsed(file)?;
+            told(printer, &client(remote)?.change("POST", "/api/v1/acquired", &[], &json!({ "entries": acquired }))?, "done")
         }
     }
 }

@@ -11,18 +11,13 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use data_encoding::BASE64;
-use futures_util::stream;
 use jiff::Timestamp;
 use plimsoll_core::model::outcome::Outcome;
 use plimsoll_core::model::problem::Problem;
 use plimsoll_formats::protocol::{ArtefactRequest, PackageAnswer, PackageRequest, code, encode_hex};
 use plimsoll_store::Intent;
 use plimsoll_store::rollouts::OutcomeRow;
-use std::path::{Path, PathBuf};
-use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
-/// Bytes read of an artefact at a time.
-const PART: usize = 256 << 10;
 /// Seconds after which a host asks again for a package whose leaf is not in
 /// the log's tree yet.
 const SOON: u32 = 2;
@@ -57,20 +52,6 @@ pub async fn package(State(app): State<Shared>, allowed: Allowed, body: Bytes) -
     })
 }
 
-/// Where the file of an artefact lies: two digits first, so that no folder gets
-/// too full.
-pub fn artefact_file(folder: &Path, sha256: &str) -> Option<PathBuf> {
-    let is_digest = sha256.len() == 64 && sha256.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    let first = sha256.get(..2).filter(|_| is_digest)?;
-    Some(folder.join("sha256").join(first).join(sha256))
-}
-
-/// Length of an artefact that is kept here; none where there is none.
-pub async fn artefact_length(folder: &Path, sha256: &str) -> Option<u64> {
-    let about = tokio::fs::metadata(artefact_file(folder, sha256)?).await.ok()?;
-    about.is_file().then_some(about.len())
-}
-
 /// Gives the bytes of an artefact from an offset on. Hosts hold them against
 /// the digest that people signed.
 pub async fn artefact(State(app): State<Shared>, allowed: Allowed, body: Bytes) -> Result<Response, Refusal> {
@@ -79,28 +60,13 @@ pub async fn artefact(State(app): State<Shared>, allowed: Allowed, body: Bytes) 
     if !app.rollouts.may_fetch(host(&allowed)?, &asked.sha256) {
         return Err(missing());
     }
-    let path = artefact_file(&app.artefacts, &asked.sha256).ok_or_else(missing)?;
-    let mut file = tokio::fs::File::open(&path).await.map_err(|error| {
-        tracing::error!(sha256 = asked.sha256, "an artefact of a rollout cannot be opened: {error}");
+    let (length, parts) = app.artefacts.open(&asked.sha256, asked.offset).await?.ok_or_else(|| {
+        tracing::error!(sha256 = asked.sha256, "an artefact of a rollout is not kept");
         missing()
     })?;
-    let unreadable = |error: std::io::Error| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "E-READ", error.to_string(), "try again later").retry_after(SOON);
-    let length = file.metadata().await.map_err(unreadable)?.len();
-    if asked.offset > length {
-        let text = format!("byte {} was asked for, there are {length}", asked.offset);
-        return Err(refuse(Problem::new("E-ARTEFACT", asked.sha256, text, "fetch it from its beginning")));
-    }
-    file.seek(std::io::SeekFrom::Start(asked.offset)).await.map_err(unreadable)?;
-    let rest = length - asked.offset;
-    // Bounded by the length that was said, whatever is added meanwhile.
-    let parts = stream::try_unfold((file.take(rest), vec![0; PART]), |(mut file, mut buffer)| async move {
-        let count = file.read(&mut buffer).await?;
-        let part = buffer.get(..count).map(Bytes::copy_from_slice).unwrap_or_default();
-        Ok::<_, std::io::Error>((count > 0).then_some((part, (file, buffer))))
-    });
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream")),
-        (header::CONTENT_LENGTH, HeaderValue::from(rest)),
+        (header::CONTENT_LENGTH, HeaderValue::from(length - asked.offset)),
     ];
     Ok((headers, Body::from_stream(parts)).into_response())
 }

@@ -5,7 +5,6 @@ use super::acts::{actor, one_client};
 use super::groups::seen_group;
 use super::hosts::visible;
 use super::{Answer, missing, parameter, stored};
-use crate::agents::work::artefact_length;
 use crate::app::Shared;
 use crate::fleet::filter::Filter;
 use crate::http::gate::Allowed;
@@ -320,7 +319,7 @@ async fn apart(app: &Shared, allowed: &Allowed, chosen: &RoaringBitmap, wish: &D
 async fn files(app: &Shared, steps: &[Step]) -> Result<(), Refusal> {
     for step in steps {
         let Step::File { sha256, size, path, .. } = step else { continue };
-        if artefact_length(&app.artefacts, sha256).await != Some(*size) {
+        if app.artefacts.length(sha256).await? != Some(*size) {
             let text = format!("the content of {path} is no artefact of {size} bytes that this server keeps");
             return Err(parameter("steps", text, "put it among the artefacts first"));
         }
@@ -463,7 +462,7 @@ pub async fn acquire(State(app): State<Shared>, allowed: Allowed, Json(list): Js
         if texts.iter().any(|text| text.is_empty() || text.len() > 500 || text.chars().any(char::is_control)) {
             return Err(parameter("entries", format!("{:?} has an empty or unreadable field", entry.name), "send what `plimsoll acquire` says"));
         }
-        if artefact_length(&app.artefacts, &entry.sha256).await != Some(entry.size) {
+        if app.artefacts.length(&entry.sha256).await? != Some(entry.size) {
             let text = format!("{} {} is not kept here with {} bytes", entry.name, entry.version, entry.size);
             return Err(Refusal::new(StatusCode::CONFLICT, "E-ARTEFACT", text, "fetch it into this server's artefacts first, with `plimsoll acquire fetch`").at(entry.sha256));
         }

@@ -23,9 +23,7 @@ use axum::extract::{Form, State};
 use axum::http::Method;
 use axum::response::{IntoResponse, Redirect};
 use jiff::SignedDuration;
-use plimsoll_core::model::deployment_package::{
-    Check, ConfigurationFiles, DeploymentPackage, LooksAt, RebootRule, ServiceState, Step, StreamPlan, Tool,
-};
+use plimsoll_core::model::deployment_package::{Check, Step, StreamPlan, Tool};
 use plimsoll_core::model::stream::Stream;
 use serde::{Deserialize, Serialize};
 
@@ -181,12 +179,9 @@ async fn deployment(app: &Shared, allowed: &Allowed, digest: &str) -> Result<Dep
         streams: package.streams.iter().map(stream_item).collect(),
         rings: rings.collect(),
         windows: package.windows.iter().map(|(name, window)| (name.clone(), window.shown.clone(), in_window(name))).collect(),
-        checks: package.checks.iter().map(check_words).collect(),
-        reboot: reboot_words(package),
-        configuration_files: match package.configuration_files {
-            ConfigurationFiles::Keep => "files that their owner changed stay; the vendor's lie beside them",
-            ConfigurationFiles::Replace => "the vendor's files replace those that their owner changed, which lie beside them",
-        },
+        checks: package.checks.iter().map(Check::to_string).collect(),
+        reboot: package.reboot.to_string(),
+        configuration_files: package.configuration_files.to_string(),
         at_once: package.at_once,
         signed_by: detail.signed_by,
         needed: certification.as_ref().map(|found| found.needed),
@@ -197,14 +192,6 @@ async fn deployment(app: &Shared, allowed: &Allowed, digest: &str) -> Result<Dep
         runs: allowed.principal.may(Permission::RunRollouts),
         drafts: allowed.principal.may(Permission::DraftPackages),
     })
-}
-
-fn reboot_words(package: &DeploymentPackage) -> &'static str {
-    match package.reboot {
-        RebootRule::Never => "never; a host that needs one stays pending",
-        RebootRule::IfNeeded => "where it is needed, within the window",
-        RebootRule::Always => "always, within the window",
-    }
 }
 
 fn stream_item((stream, plan): (&Stream, &StreamPlan)) -> StreamItem {
@@ -226,37 +213,8 @@ fn stream_item((stream, plan): (&Stream, &StreamPlan)) -> StreamItem {
         remove: plan.remove.iter().map(|gone| format!("{} {}", gone.name, gone.arch)).collect(),
         way_back: plan.way_back.iter().map(|former| format!("{} {} {}", former.name, former.arch, former.version)).collect(),
         no_way_back: plan.no_way_back.iter().map(|none| (none.name.clone(), none.reason.clone())).collect(),
-        steps: plan.steps.iter().map(step_words).collect(),
+        steps: plan.steps.iter().map(Step::to_string).collect(),
     }
-}
-
-fn step_words(step: &Step) -> String {
-    match step {
-        Step::File { path, sha256, size, mode } => format!("{path} gets {size} bytes with the digest {sha256}, mode {mode}"),
-        Step::Setting { path, key, separator, value } => format!("{path} says {key}{separator}{value}"),
-        Step::Service { unit, state } => {
-            let what = match state {
-                ServiceState::Enabled => "runs now and after a boot",
-                ServiceState::Disabled => "does not run, now and after a boot",
-                ServiceState::Restarted => "is started again if it runs",
-                ServiceState::Reloaded => "reads its configuration again if it runs",
-            };
-            format!("{unit} {what}")
-        }
-    }
-}
-
-fn check_words(check: &Check) -> String {
-    let what = match &check.looks_at {
-        LooksAt::Service { unit } => format!("{unit} runs"),
-        LooksAt::Tcp { port } => format!("port {port} accepts connections"),
-        LooksAt::Http { port, path, status, contains } if contains.is_empty() => format!("port {port} answers {path} with {status}"),
-        LooksAt::Http { port, path, status, contains } => format!("port {port} answers {path} with {status} and {contains:?}"),
-        LooksAt::Tls { port, days } => format!("port {port} has a certificate for {days} more days"),
-        LooksAt::Command { name } => format!("the host's own check {name} ends with 0"),
-    };
-    let when = if check.before { "before and after" } else { "after" };
-    format!("{}: {what}; looked at {when}, for {} s at most", check.name, check.timeout_seconds)
 }
 
 #[derive(Default, Deserialize)]

@@ -116,7 +116,7 @@ impl<'a> Walk<'a> {
         }
         let answer: Value = serde_json::from_str(&said(&mut fetch)?).map_err(|error| unfinished("acquire", &error.to_string()))?;
         let list = work.join("acquired.json");
-        std::fs::write(&list, answer["acquired"].to_string()).map_err(|error| failed(&list, &error))?;
+        std::fs::write(&list, answer.to_string()).map_err(|error| failed(&list, &error))?;
         lab.server.told(&["package", "acquired", &list.to_string_lossy()])?;
         Ok(format!("{} artefacts, each proved by its publisher's signature; {} bytes fetched", answer["wanted"], answer["bytes"]))
     }

@@ -1,9 +1,7 @@
 //! A deployment package in words, from its own bytes.
 
 use super::Looked;
-use plimsoll_core::model::deployment_package::{
-    Check, ConfigurationFiles, DeploymentPackage, LooksAt, Place, RebootRule, ServiceState, Step, StreamPlan, Target, Window,
-};
+use plimsoll_core::model::deployment_package::{DeploymentPackage, Place, StreamPlan, Target, Window};
 use plimsoll_core::model::problem::printable;
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -79,7 +77,7 @@ fn streams(out: &mut String, plan: &StreamPlan) -> std::fmt::Result {
         writeln!(out, "  NO WAY BACK for {}: {}", printable(&one.name), printable(&one.reason))?;
     }
     for one in &plan.steps {
-        writeln!(out, "  then        {}", step(one))?;
+        writeln!(out, "  then        {one}")?;
     }
     if plan.install.is_empty() && plan.steps.is_empty() {
         writeln!(out, "  nothing")?;
@@ -87,56 +85,16 @@ fn streams(out: &mut String, plan: &StreamPlan) -> std::fmt::Result {
     Ok(())
 }
 
-fn step(step: &Step) -> String {
-    match step {
-        Step::File { path, sha256, size, mode } => format!("file {} of {size} bytes, mode {}, SHA-256 {sha256}", printable(path), printable(mode)),
-        Step::Setting { path, key, separator, value } => format!("in {}: {}", printable(path), printable(&format!("{key}{separator}{value}"))),
-        Step::Service { unit, state } => {
-            let state = match state {
-                ServiceState::Enabled => "runs now and after a boot",
-                ServiceState::Disabled => "is stopped and does not come back",
-                ServiceState::Restarted => "is started again if it runs",
-                ServiceState::Reloaded => "reads its configuration again if it runs",
-            };
-            format!("service {} {state}", printable(unit))
-        }
-    }
-}
-
-fn check(check: &Check) -> String {
-    let looks = match &check.looks_at {
-        LooksAt::Service { unit } => format!("service {} runs", printable(unit)),
-        LooksAt::Tcp { port } => format!("port {port} accepts connections"),
-        LooksAt::Http { port, path, status, contains } => {
-            let with = if contains.is_empty() { String::new() } else { format!(" with {:?}", printable(contains)) };
-            format!("http://localhost:{port}{} answers {status}{with}", printable(path))
-        }
-        LooksAt::Tls { port, days } => format!("port {port} has a certificate valid for {days} more days"),
-        LooksAt::Command { name } => format!("the host's own /etc/plimsoll/checks.d/{} ends with 0", printable(name)),
-    };
-    let when = if check.before { "before and after" } else { "after" };
-    format!("{}: {looks}, {when}, within {} s", printable(&check.name), check.timeout_seconds)
-}
-
 fn around(out: &mut String, package: &DeploymentPackage) -> std::fmt::Result {
     writeln!(out, "\nAround it:")?;
     for one in &package.checks {
-        writeln!(out, "  check    {}", check(one))?;
+        writeln!(out, "  check    {one}")?;
     }
     if package.checks.is_empty() {
         writeln!(out, "  checks   none beside versions, package states and services that ran before")?;
     }
-    let reboot = match package.reboot {
-        RebootRule::Never => "never; what needs one stays without effect",
-        RebootRule::IfNeeded => "where it is needed, in windows that allow it",
-        RebootRule::Always => "every host, in windows that allow it",
-    };
-    writeln!(out, "  reboot   {reboot}")?;
-    let files = match package.configuration_files {
-        ConfigurationFiles::Keep => "those that their owner changed stay; the vendor's lie beside them",
-        ConfigurationFiles::Replace => "THE VENDOR'S REPLACE those that their owner changed; those lie beside them",
-    };
-    writeln!(out, "  configuration files: {files}")?;
+    writeln!(out, "  reboot   {}", package.reboot)?;
+    writeln!(out, "  configuration files: {}", package.configuration_files)?;
     if package.at_once > 0 {
         writeln!(out, "  at once  at most {} hosts of a ring, as the server hands them out", package.at_once)?;
     }

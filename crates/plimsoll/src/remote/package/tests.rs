@@ -106,11 +106,3 @@ fn signs_what_was_read_with_a_key_that_the_root_names() {
     std::fs::write(&words, "wrong").unwrap();
     assert_eq!(signature(&looked, &folder.path().join("ben.pem"), Some(&words), &root).unwrap_err().problem.code, "E-PASSPHRASE");
 }
-
-#[test]
-fn takes_what_acquire_says() {
-    let plain = json!({ "stream": "debian:12", "name": "a", "arch": "amd64", "version": "1", "sha256": "x", "size": 1, "repository": "r" });
-    assert_eq!(entries(json!([plain])), std::slice::from_ref(&plain));
-    let artefact = json!({ "name": "a", "arch": "amd64", "version": "1", "sha256": "x", "size": 1, "repository": "r", "path": "pool/a.deb" });
-    assert_eq!(entries(json!([{ "stream": "debian:12", "artefacts": [{ "artefact": artefact, "purpose": "update" }] }])), [plain]);
-}

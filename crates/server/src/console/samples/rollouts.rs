@@ -1,4 +1,5 @@
 use super::*;
+use plimsoll_core::model::deployment_package::{ConfigurationFiles, RebootRule};
 
 const DIGEST: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 
@@ -131,8 +132,8 @@ pub(in crate::console) fn deployment(words: &Words) -> DeploymentPage {
         ],
         windows: vec![(words.say("prod-night"), words.say("Tue, Thu 22:00 Europe/Oslo, 4 hours"), 61)],
         checks: words.all(&["website: port 443 answers / with 200; looked at before and after, for 10 s at most"]),
-        reboot: "where it is needed, within the window",
-        configuration_files: "files that their owner changed stay; the vendor's lie beside them",
+        reboot: RebootRule::IfNeeded.to_string(),
+        configuration_files: ConfigurationFiles::Keep.to_string(),
         at_once: 10,
         signed_by: words.all(&["ben"]),
         needed: Some(2),

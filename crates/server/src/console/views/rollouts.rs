@@ -179,9 +179,9 @@ pub struct DeploymentPage {
     /// Checks in words.
     pub checks: Vec<String>,
     /// What is done where a reboot is needed, in words.
-    pub reboot: &'static str,
+    pub reboot: String,
     /// What becomes of configuration files, in words.
-    pub configuration_files: &'static str,
+    pub configuration_files: String,
     /// Most hosts of a ring at work at a time; 0 sets no limit.
     pub at_once: u32,
     /// Who signed it.
