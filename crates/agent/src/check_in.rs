@@ -44,12 +44,15 @@ impl Member {
         match &outcome {
             Err(failure) if failure.problem.code == code::REPLAY => self.sequence.skip(),
             Err(failure) if failure.problem.code == code::SIGNATURE => self.settle_key(observed),
+            // Whoever comes back may be another than who went.
+            Err(failure) if failure.problem.code == "E-NETWORK" => self.alarms.repeat(true),
             _ => {}
         }
         outcome
     }
 
     fn exchange(&mut self, observed: &Observed) -> Result<u32, Failure> {
+        self.alarms.repeat(false);
         let waiting = self.alarms.waiting();
         let sequence = self.sequence.take(&self.state);
         let message = CheckIn {
@@ -113,7 +116,7 @@ impl Member {
             Ok(_) => {}
             Err(problem) => {
                 let root = self.remembered.as_ref().map(|old| old.root.as_str()).unwrap_or_default();
-                self.alarms.raise(&self.state, &format!("{} {root}", problem.code), &problem);
+                self.alarms.accuse(&self.state, &format!("{} {root}", problem.code), &problem);
             }
         }
     }

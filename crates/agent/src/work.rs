@@ -27,6 +27,9 @@ const PACKAGES: &str = "package-";
 const ARTEFACTS: &str = "artefacts";
 /// Largest answer with a package.
 const PACKAGE: u64 = 20 << 20;
+/// Codes of packages that are refused in good order: they came too late, or
+/// have no plan for this host.
+const LATE: [&str; 2] = ["E-EXPIRED", "E-PLAN"];
 /// Pause after something of one assignment went wrong.
 const AFTER_FAILURE: Duration = Duration::from_secs(60);
 
@@ -145,7 +148,7 @@ impl Member {
     /// What cannot be taken is an alarm, once: somebody may be trying something.
     fn refused(&mut self, one: &mut Held, problem: &Problem) {
         if problem.code.starts_with("E-ASSIGN-") && problem.code != "E-ASSIGN-EXPIRED" || problem.code.starts_with("E-LOG-") {
-            self.alarms.raise(&self.state, &format!("{} {}", problem.code, one.digest), problem);
+            self.alarms.accuse(&self.state, &format!("{} {}", problem.code, one.digest), problem);
         } else {
             log::problem(problem);
         }
@@ -168,6 +171,10 @@ impl Member {
         self.fetch(helper, &next.wanted)?;
         let stands = (next.outcome.state, next.outcome.problem.clone());
         let last = next.outcome.state.is_terminal();
+        if let Some(problem) = next.outcome.problem.as_ref().filter(|problem| next.outcome.state == Stands::Refused && !LATE.contains(&problem.code.as_str())) {
+            // No server in order hands out what people did not sign.
+            self.alarms.accuse(&self.state, &format!("{} {}", problem.code, one.package), problem);
+        }
         if last {
             self.work.owed = true;
             one.done = true;
@@ -235,6 +242,9 @@ impl Member {
             // helper had no room for it.
             if staged.as_ref().err().is_none_or(|problem| problem.code == "E-ARTEFACT") {
                 let _ = fs::remove_file(&path);
+            }
+            if let Err(problem) = &staged && problem.code == "E-ARTEFACT" {
+                self.alarms.accuse(&self.state, &format!("{} {}", problem.code, artefact.sha256), problem);
             }
             staged?;
         }

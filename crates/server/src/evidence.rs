@@ -58,6 +58,32 @@ impl Witnessed {
         Ok(Some((note, proof)))
     }
 
+    /// What a host remembers of the log and this server does not have, in
+    /// words: an older backup was taken up, or somebody else wrote in the log's
+    /// name. None where the two can belong together; a host that remembers a
+    /// part of the log holds the proof against it itself.
+    ///
+    /// # Errors
+    ///
+    /// What the store meets.
+    pub async fn contradiction(&self, store: &Store, remembered: Option<&Remembered>) -> Result<Option<String>, Refusal> {
+        let Some(remembered) = remembered else { return Ok(None) };
+        if remembered.size <= self.0.lock().unwrap_or_else(PoisonError::into_inner).size {
+            return Ok(None);
+        }
+        // Another server of the same database may have shown it.
+        let newest = store.checkpoint().await?;
+        let size = newest.as_ref().map_or(0, |newest| newest.size);
+        if remembered.size < size || newest.is_some_and(|newest| remembered.size == size && encode_hex(&newest.root) == remembered.root) {
+            return Ok(None);
+        }
+        let text = if remembered.size == size { "another history of it".to_owned() } else { format!("{size}") };
+        Ok(Some(format!(
+            "E-LOG-AHEAD: remembers {} entries of the evidence log where this server has {text}: an older backup was taken up, or somebody else wrote in the log's name",
+            remembered.size
+        )))
+    }
+
     async fn renew(&self, store: &Store) -> Result<(), Refusal> {
         let now = Timestamp::now().as_second();
         {

@@ -41,4 +41,6 @@ pub enum Scenario {
     SilentCanary,
     /// The power of hosts is cut while they install; they mend themselves
     PowerCut,
+    /// The server, its database and all its keys are in somebody's hands; hosts let nothing happen, and say so
+    ServerTakeover,
 }

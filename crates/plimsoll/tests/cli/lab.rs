@@ -5,6 +5,7 @@ use crate::sandbox::{command, end};
 use serde_json::Value;
 use std::net::{TcpStream, ToSocketAddrs};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Where this machine's apt gets packages from; none where that cannot be
@@ -43,10 +44,27 @@ fn lab(scenario: &str, hosts: u16, port: u16) -> Option<Value> {
     Some(ran.json())
 }
 
-/// Both, one after the other: two labs at once would share the machine's
-/// cores, and measure nothing but that.
+/// Labs come one after the other: two at once would share the machine's cores
+/// and addresses.
+static ONE: Mutex<()> = Mutex::new(());
+
+#[test]
+fn a_server_in_other_hands_can_do_nothing() {
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(drill) = lab("server-takeover", 2, 7663) else { return };
+    let goals = drill["goals"].as_array().unwrap();
+    assert_eq!(goals.len(), 20);
+    for goal in goals {
+        assert_eq!((&goal["reached"], &goal["noticed"]), (&false.into(), &true.into()), "{goal}");
+    }
+    for host in drill["hosts"].as_array().unwrap() {
+        assert_eq!((&host["before"], &host["effects"]), (&host["after"], &0.into()), "{host}");
+    }
+}
+
 #[test]
 fn patches_go_through_all_phases_or_stop_at_the_canary() {
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(good) = lab("good-patch", 2, 7661) else { return };
     assert_eq!(good["outcome"], "as it must");
     let phases: Vec<&str> = good["phases"].as_array().unwrap().iter().filter_map(|phase| phase["phase"].as_str()).collect();

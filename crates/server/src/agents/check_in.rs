@@ -29,15 +29,18 @@ pub(super) fn host(allowed: &Allowed) -> Result<HostId, Refusal> {
 pub async fn check_in(State(app): State<Shared>, allowed: Allowed, body: Bytes) -> Result<Response, Refusal> {
     let said: CheckIn = read(&body)?;
     let id = host(&allowed)?;
-    let (known, name) = {
+    let (known, name, flagged) = {
         let fleet = app.fleet.read();
-        let managed = fleet.host(id);
-        let report = managed.and_then(|managed| managed.registration.report.clone());
-        (report, managed.map(|managed| managed.registration.name.clone()).unwrap_or_default())
+        let registration = fleet.host(id).map(|managed| &managed.registration);
+        let flagged = registration.is_some_and(|host| host.flag.is_some()) || !said.alarms.is_empty();
+        (registration.and_then(|host| host.report.clone()), registration.map(|host| host.name.clone()).unwrap_or_default(), flagged)
     };
     app.metrics.check_ins.inc();
     if let Some(alarm) = said.alarms.first() {
         raise(&app, &allowed, id, &format!("{}: {}", alarm.code, printable(&alarm.text))).await?;
+    }
+    if !flagged && let Some(words) = app.witnessed.contradiction(&app.store, said.checkpoint.as_ref()).await? {
+        raise(&app, &allowed, id, &words).await?;
     }
     let next = app.configuration.check_in_seconds;
     let want = match (&known, &said.report) {

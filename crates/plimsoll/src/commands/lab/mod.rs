@@ -11,10 +11,11 @@ mod host;
 mod network;
 mod scenario;
 mod server;
+mod takeover;
 mod tools;
 mod walk;
 
-use crate::arguments::{Lab, PlainFormat};
+use crate::arguments::{Lab, PlainFormat, Scenario};
 use crate::printer::{Failure, Outcome, Printer};
 use base::{Base, Mirrors};
 use host::LabHost;
@@ -158,8 +159,9 @@ impl LabHosts {
         let base = Base::prepare(&arguments.cache, Mirrors::of_this_machine(&arguments.release), &say, stopped)?;
         let drill = advisory::Drill::prepare(&base, &place.0)?;
         say(&format!("{} packages have security updates pending", drill.pending.len()));
+        let rules = if arguments.scenario == Some(Scenario::ServerTakeover) { takeover::window() } else { String::new() };
         let mut network = Network::new()?;
-        let server = Server::start(&place.0, arguments.port, &drill.database, stopped)?;
+        let server = Server::start(&place.0, arguments.port, &drill.database, &rules, stopped)?;
         say(&format!("the server is up at {}", server.url));
         let token = server.enrolment(arguments.hosts)?;
         let mut hosts = Vec::new();

@@ -2,7 +2,7 @@
 
 use super::host::LabHost;
 use super::walk::{Change, Walk};
-use super::{LabHosts, Stopped, unfinished};
+use super::{LabHosts, Stopped, takeover, unfinished};
 use crate::arguments::{PlainFormat, Scenario};
 use crate::printer::{Failure, Outcome, Printer};
 use serde_json::{Value, json};
@@ -26,11 +26,17 @@ pub fn play(scenario: Scenario, lab: &LabHosts, format: PlainFormat, printer: &P
         let change = if scenario == Scenario::BadCanary { breaking(lab, &before)? } else { Change::default() };
         let mut walk = Walk::new(lab, printer, stopped);
         walk.prepare(&change)?;
+        let mut goals = Vec::new();
         let ended = match scenario {
             Scenario::GoodPatch => good(&mut walk)?,
             Scenario::BadCanary => bad(&mut walk)?,
             Scenario::SilentCanary => silent(&mut walk, lab)?,
             Scenario::PowerCut => cut(&mut walk, lab)?,
+            Scenario::ServerTakeover => {
+                let drill = takeover::play(&mut walk, lab, &change, stopped)?;
+                goals = drill.goals;
+                drill.ended
+            }
         };
         walk.document()?;
         let name = match scenario {
@@ -38,9 +44,15 @@ pub fn play(scenario: Scenario, lab: &LabHosts, format: PlainFormat, printer: &P
             Scenario::BadCanary => "bad-canary",
             Scenario::SilentCanary => "silent-canary",
             Scenario::PowerCut => "power-cut",
+            Scenario::ServerTakeover => "server-takeover",
         };
-        let rows = told(lab, &walk, &before)?;
-        (walk.answer(name, ended, rows), ended)
+        let rolled = if scenario == Scenario::ServerTakeover { Vec::new() } else { walk.hosts()? };
+        let rows = told(lab, &rolled, &before);
+        let mut answer = walk.answer(name, ended, rows);
+        if !goals.is_empty() {
+            answer["goals"] = goals.into();
+        }
+        (answer, ended)
     };
     match format {
         PlainFormat::Json => printer.data(&format!("{answer}\n"))?,
@@ -57,9 +69,8 @@ fn versions(lab: &LabHosts) -> Versions {
     lab.hosts.iter().map(|host| (host.name.clone(), of(host))).collect()
 }
 
-fn told(lab: &LabHosts, walk: &Walk<'_>, before: &Versions) -> Result<Vec<Value>, Failure> {
+fn told(lab: &LabHosts, rows: &[Value], before: &Versions) -> Vec<Value> {
     let after = versions(lab);
-    let rows = walk.hosts()?;
     let of = |host: &LabHost| {
         let row = rows.iter().find(|row| row["name"] == host.name.as_str()).cloned().unwrap_or_default();
         json!({
@@ -67,12 +78,12 @@ fn told(lab: &LabHosts, walk: &Walk<'_>, before: &Versions) -> Result<Vec<Value>
             "before": before.get(&host.name), "after": after.get(&host.name), "effects": effects(host),
         })
     };
-    Ok(lab.hosts.iter().map(of).collect())
+    lab.hosts.iter().map(of).collect()
 }
 
 /// How often a package manager was started as root to change a host, by its
 /// own log.
-fn effects(host: &LabHost) -> u64 {
+pub fn effects(host: &LabHost) -> u64 {
     let log = host.said(&["cat", "/var/log/apt/history.log"]).unwrap_or_default();
     log.lines().filter(|line| line.starts_with("Start-Date:")).count() as u64
 }

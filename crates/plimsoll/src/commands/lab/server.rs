@@ -11,6 +11,7 @@ use crate::printer::Failure;
 use clap::Parser;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use serde_json::{Value, json};
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command as Process, Stdio};
@@ -71,17 +72,19 @@ pub struct Server {
     pub data: PathBuf,
     work: PathBuf,
     database: PathBuf,
-    port: u16,
-    process: Option<Child>,
+    /// Its port.
+    pub port: u16,
+    process: RefCell<Option<Child>>,
 }
 
 impl Server {
-    /// Makes keys and certificate, and starts it.
+    /// Makes keys and certificate, and starts it; `rules` stand in the policy
+    /// beside the lab's own.
     ///
     /// # Errors
     ///
     /// Where it does not become ready.
-    pub fn start(work: &Path, port: u16, database: &Path, stopped: &Stopped) -> Result<Self, Failure> {
+    pub fn start(work: &Path, port: u16, database: &Path, rules: &str, stopped: &Stopped) -> Result<Self, Failure> {
         let keys = work.join("root");
         let people: Vec<String> = PEOPLE.iter().map(|name| (*name).to_owned()).collect();
         let made = root::make(&keys, &people, &[None, None, None], THRESHOLD, DAYS)?;
@@ -96,10 +99,10 @@ impl Server {
             data: work.join("server"),
             work: work.to_owned(),
             database: database.to_owned(),
-            process: None,
+            process: RefCell::new(None),
         };
         let policy = work.join("policy.toml");
-        std::fs::write(&policy, POLICY).map_err(|error| failed(&policy, &error))?;
+        std::fs::write(&policy, format!("{POLICY}{rules}")).map_err(|error| failed(&policy, &error))?;
         server.token = server.first_token()?;
         // A server closes what it writes to others; hosts are for all their users.
         rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
@@ -129,7 +132,12 @@ impl Server {
         crate::commands::serve::first_token(&serve)
     }
 
-    fn run(&mut self, stopped: &Stopped) -> Result<(), Failure> {
+    /// Starts its process on what its folder has.
+    ///
+    /// # Errors
+    ///
+    /// Where it does not become ready.
+    pub fn run(&self, stopped: &Stopped) -> Result<(), Failure> {
         let log = self.work.join("server.log");
         let file = std::fs::File::create(&log).map_err(|error| failed(&log, &error))?;
         let mut command = own()?;
@@ -145,7 +153,7 @@ impl Server {
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        self.process = Some(process);
+        *self.process.borrow_mut() = Some(process);
         Ok(())
     }
 
@@ -179,8 +187,8 @@ impl Server {
     }
 
     /// Kills it, as a machine that dies would.
-    pub fn kill(&mut self) {
-        if let Some(mut process) = self.process.take() {
+    pub fn kill(&self) {
+        if let Some(mut process) = self.process.borrow_mut().take() {
             let _ = process.kill();
             let _ = process.wait();
         }
@@ -189,7 +197,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        if let Some(process) = &self.process {
+        if let Some(process) = self.process.borrow().as_ref() {
             let _ = rustix::process::kill_process(rustix::process::Pid::from_child(process), rustix::process::Signal::TERM);
             std::thread::sleep(Duration::from_millis(300));
         }

@@ -61,6 +61,11 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
+    /// Says something on the way.
+    pub fn tell(&self, words: &str) {
+        self.printer.say(&format!("{:6.1} s  {words}", self.began.elapsed().as_secs_f64()));
+    }
+
     /// Waits until something is so; says what it saw last where it never is.
     pub fn until(&self, what: &str, patience: Duration, mut look: impl FnMut() -> Result<Result<String, String>, Failure>) -> Result<String, Failure> {
         let began = Instant::now();
@@ -121,7 +126,8 @@ impl<'a> Walk<'a> {
         Ok(format!("{} artefacts, each proved by its publisher's signature; {} bytes fetched", answer["wanted"], answer["bytes"]))
     }
 
-    fn draft(&mut self, change: &Change) -> Result<String, Failure> {
+    /// Phase 6: drafts the package.
+    pub fn draft(&mut self, change: &Change) -> Result<String, Failure> {
         let lab = self.lab;
         let checks: PathBuf = lab.place.0.join("checks.json");
         std::fs::write(&checks, if change.checks.is_null() { "[]".to_owned() } else { change.checks.to_string() }).map_err(|error| failed(&checks, &error))?;
@@ -139,7 +145,8 @@ impl<'a> Walk<'a> {
         Ok(format!("{} for {hosts} hosts", self.package.get(..12).unwrap_or_default()))
     }
 
-    fn certify(&mut self) -> Result<String, Failure> {
+    /// Phase 5: has two people sign it.
+    pub fn certify(&mut self) -> Result<String, Failure> {
         let lab = self.lab;
         let mut missing = String::new();
         for person in PEOPLE.iter().take(2) {

@@ -31,6 +31,8 @@ pub struct Agent {
     pub fate: State,
     /// Whether it says nothing any more.
     pub dark: bool,
+    /// What it remembers of the evidence log.
+    pub remembered: Option<protocol::Remembered>,
     /// Highest generation and package version it has seen.
     pub floor: (u64, u64, u64),
     key: SigningKey,
@@ -69,6 +71,7 @@ impl Agent {
             effects: 0,
             fate: State::Succeeded,
             dark: false,
+            remembered: None,
             floor: (0, 0, 0),
             key,
             sequence: 1,
@@ -131,7 +134,7 @@ impl Agent {
         }
         let mut assigned: Vec<String> = self.assigned.iter().map(|document| protocol::digest(document.as_bytes())).collect();
         assigned.sort();
-        let message = CheckIn { sequence: self.sequence + 1, boot_id: "boot".to_owned(), hardware_digest: String::new(), report: self.report.clone(), checkpoint: None, alarms: Vec::new(), assigned };
+        let message = CheckIn { sequence: self.sequence + 1, boot_id: "boot".to_owned(), hardware_digest: String::new(), report: self.report.clone(), checkpoint: self.remembered.clone(), alarms: Vec::new(), assigned };
         let (status, body) = self.ask(protocol::CHECK_IN, &write_message(&message).unwrap());
         if status == 200 {
             let answer: CheckInAnswer = read_message(&body).unwrap();

@@ -294,3 +294,23 @@ fn paused_at_any_moment_and_aborted_for_good() {
     let approver = scene.stage.token_of(&[Grant::everywhere(Role::Approver)]);
     assert_eq!(scene.stage.ask_as(&approver, "POST", "/api/v1/rollouts", Some(json!({ "package": digest }))).0, 403);
 }
+
+#[test]
+fn a_host_that_remembers_more_than_the_log_has_is_flagged() {
+    let mut stage = Stage::new(&[]);
+    let mut scene = Scene::new(&mut stage, 2);
+    let flags = |scene: &Scene| {
+        let (status, hosts) = scene.stage.ask("GET", "/api/v1/hosts?order=name", None);
+        assert_eq!(status, 200, "{hosts}");
+        hosts["rows"].as_array().unwrap().iter().map(|host| host["flag"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    let size = scene.stage.run(async { scene.stage.app().store.checkpoint().await.unwrap().unwrap().size });
+    // A part of the log is for the host to judge, by its proof.
+    scene.agents[1].remembered = Some(protocol::Remembered { size: 1, root: "00".repeat(32) });
+    scene.settle(1);
+    assert_eq!(flags(&scene), ["", ""]);
+    scene.agents[0].remembered = Some(protocol::Remembered { size: size + 1_000, root: "00".repeat(32) });
+    scene.settle(2);
+    let flags = flags(&scene);
+    assert!(flags.iter().filter(|flag| flag.starts_with("E-LOG-AHEAD: remembers ")).count() == 1, "{flags:?}");
+}
