@@ -14,6 +14,7 @@ mod html;
 mod markdown;
 mod model;
 mod pdf;
+mod record;
 mod text;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ pub use html::{STYLE, write as html};
 pub use markdown::write as markdown;
 pub use model::{Align, Bar, Bars, Block, Column, Document, Kind, Signature, Table};
 pub use pdf::write as pdf;
+pub use record::{change_record, release_notes};
 pub use text::{Span, Style, Text};
 
 /// A written form of a document.

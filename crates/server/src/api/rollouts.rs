@@ -10,11 +10,14 @@ use crate::http::json::Json;
 use crate::http::parameters::{Path, Query};
 use crate::http::problem::Refusal;
 use crate::identity::role::Scope;
+use crate::phases::document::{self, Form};
 use crate::phases::{certify, deploy};
 use crate::rollouts::{self, Live};
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
+use plimsoll_core::model::deployment_package::Place;
 use plimsoll_core::model::identifier::{ClientId, HostId};
 use plimsoll_core::model::outcome::State as Outcome;
 use plimsoll_core::phases::confirm::Confirmed;
@@ -222,6 +225,38 @@ fn row(own: &Live, place: usize, phase: Phase, name: &dyn Fn(HostId) -> String) 
     })
 }
 
+/// Which form of a record.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WhichForm {
+    /// Its form.
+    #[serde(default)]
+    pub format: Form,
+    /// Whether the short notes are wanted.
+    #[serde(default)]
+    pub notes: bool,
+}
+
+/// The record of a rollout, made of the evidence log alone.
+///
+/// # Errors
+///
+/// 404 where the log's newest checkpoint shows nothing of it yet; 400
+/// `E-FORMAT`, `E-RECORD`.
+pub async fn record(State(app): State<Shared>, allowed: Allowed, Path(digest): Path<String>, Query(which): Query<WhichForm>) -> Result<Response, Refusal> {
+    let rollout = seen_rollout(&app, &allowed.scope, &digest).await?;
+    let bytes = document::of_the_server(&app, &rollout.package, which.format, which.notes).await?;
+    let short = rollout.package.get(..12).unwrap_or_default();
+    let kind = if which.notes { "release-notes" } else { "change-record" };
+    // To be kept: the server's own rules for pages would take its style away.
+    let name = format!("attachment; filename=\"{kind}-{short}.{}\"", which.format.extension());
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(which.format.media_type())),
+        (header::CONTENT_DISPOSITION, HeaderValue::try_from(name).unwrap_or(HeaderValue::from_static("attachment"))),
+    ];
+    Ok((headers, bytes).into_response())
+}
+
 /// Which package is rolled out, and why.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -259,6 +294,7 @@ pub async fn start(State(app): State<Shared>, allowed: Allowed, Json(wish): Json
     let signed = rollouts::signed(&app, &package.digest).await?;
     signed.approved("package", certify::root(&app)?).map_err(|problem| Refusal::new(StatusCode::CONFLICT, problem.code, problem.text, problem.next).at(problem.place))?;
     not_backwards(&app, &package).await?;
+    let names = names(&app, &package.digest).await?;
     let epoch = app.store.epoch().await?;
     let mut change = app.store.begin(Intent::new(actor(&allowed), now, "rollout.start", format!("rollout:{}", package.digest))).await?;
     let generation = change.next_generation().await?;
@@ -276,10 +312,18 @@ pub async fn start(State(app): State<Shared>, allowed: Allowed, Json(wish): Json
         started: now,
         changed: now,
     };
-    change.start_rollout(&rollout).await?;
+    change.start_rollout(&rollout, &names).await?;
     change.commit(wish.reason.as_deref()).await?;
     follow_up(&app).await;
     Ok(Json(detail(&app, rollout).await?))
+}
+
+/// What the hosts of a package are called now.
+async fn names(app: &Shared, digest: &str) -> Result<BTreeMap<HostId, String>, Refusal> {
+    let content = app.store.package_content(digest).await?;
+    let places: Vec<Place> = serde_json::from_slice(&content.hosts).unwrap_or_default();
+    let fleet = app.fleet.read();
+    Ok(places.iter().filter_map(|place| Some((place.host, fleet.host(place.host)?.registration.name.clone()))).collect())
 }
 
 /// A host goes back to no package below one it has seen.
