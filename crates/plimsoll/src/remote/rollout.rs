@@ -102,7 +102,7 @@ pub fn run(command: &Command, printer: &Printer) -> Result<Outcome, Failure> {
         Command::Hosts { one, rows, phase } => {
             let query = given([("phase", phase.clone())]);
             let found = all(&client(&one.remote)?, &one.path("/hosts"), &query, rows.limit)?;
-            let columns = [("host", "/name", Text), ("ring", "/ring", Text), ("window", "/window", Text), ("phase", "/phase", Text), ("outcome", "/outcome", Text), ("confirmed", "/confirmed", Text), ("observed", "/observed", Time), ("id", "/host", Text)];
+            let columns = [("host", "/name", Text), ("ring", "/ring", Text), ("window", "/window", Text), ("phase", "/phase", Text), ("outcome", "/outcome", Text), ("cause", "/cause", Text), ("confirmed", "/confirmed", Text), ("observed", "/observed", Time), ("id", "/host", Text)];
             shown(printer, rows, &found, &columns)
         }
         Command::Record { one, written } => {

@@ -19,9 +19,11 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use plimsoll_core::model::deployment_package::Place;
 use plimsoll_core::model::identifier::{ClientId, HostId};
-use plimsoll_core::model::outcome::State as Outcome;
+use plimsoll_core::model::outcome::{self, State as Outcome};
+use plimsoll_core::phases::cleanup::{self, Cause, triage};
 use plimsoll_core::phases::confirm::Confirmed;
 use plimsoll_core::phases::deploy::{Gate, Phase, Progress, RingStanding, Wanted};
+use plimsoll_formats::protocol::read_message;
 use plimsoll_store::Intent;
 use plimsoll_store::deployment_packages::PackageState;
 use plimsoll_store::rollouts::Rollout;
@@ -120,6 +122,14 @@ pub struct RolloutHost {
     /// How the change stands by what was seen later.
     #[schema(value_type = Option<String>)]
     pub confirmed: Option<Confirmed>,
+    /// Why it did not come to its end, or what it waits for: `no-space`,
+    /// `dependencies`, `maintainer-script`, `interrupted`, `artefact`,
+    /// `check-failed`, `held`, `locked`, `not-planned`, `step`, `refused`,
+    /// `clock`, `silent` or `other`.
+    #[schema(value_type = Option<String>)]
+    pub cause: Option<Cause>,
+    /// What to do next about that.
+    pub next: Option<String>,
 }
 
 async fn seen_rollout(app: &Shared, scope: &Scope, digest: &str) -> Result<Rollout, Refusal> {
@@ -197,8 +207,16 @@ pub struct Which {
 pub async fn hosts(State(app): State<Shared>, allowed: Allowed, Path(digest): Path<String>, Query(which): Query<Which>) -> Answer<Page<RolloutHost>> {
     let (skip, take) = window(which.skip, which.take)?;
     let rollout = seen_rollout(&app, &allowed.scope, &digest).await?;
+    let mut page = page(&app, &rollout, &which, skip, take);
+    for row in &mut page.rows {
+        explain(&app, row).await?;
+    }
+    Ok(Json(page))
+}
+
+fn page(app: &Shared, rollout: &Rollout, which: &Which, skip: usize, take: usize) -> Page<RolloutHost> {
     let live = app.rollouts.read();
-    let Some(own) = live.get(&rollout.package) else { return Ok(Json(Page { rows: Vec::new(), total: 0 })) };
+    let Some(own) = live.get(&rollout.package) else { return Page { rows: Vec::new(), total: 0 } };
     let fleet = app.fleet.read();
     let standings = rollouts::standings(&live, &rollout.package, &fleet, app.clock());
     let all: Vec<usize> = (0..standings.len())
@@ -206,7 +224,25 @@ pub async fn hosts(State(app): State<Shared>, allowed: Allowed, Path(digest): Pa
         .collect();
     let name = |host: HostId| fleet.host(host).map(|managed| managed.registration.name.clone()).unwrap_or_default();
     let rows = all.iter().skip(skip).take(take).filter_map(|place| row(own, *place, standings.get(*place)?.phase(), &name)).collect();
-    Ok(Json(Page { rows, total: all.len() }))
+    Page { rows, total: all.len() }
+}
+
+/// Says why a host did not come to its end, by its newest word.
+async fn explain(app: &Shared, row: &mut RolloutHost) -> Result<(), Refusal> {
+    let silent = row.phase == Phase::Silent;
+    if !silent && row.phase != Phase::Failed && row.outcome != Some(Outcome::Deferred) {
+        return Ok(());
+    }
+    let stored = match &row.attempt {
+        Some(attempt) => app.store.outcome(attempt).await?,
+        None => None,
+    };
+    let said: Option<outcome::Outcome> = stored.and_then(|(_, document)| read_message(&document).ok());
+    let (problem, log) = said.as_ref().map_or((None, ""), |said| (said.problem.as_ref(), said.log.as_str()));
+    if let Some(found) = triage(&cleanup::Input { state: row.outcome, problem, log, silent }) {
+        (row.cause, row.next) = (Some(found.decision), Some(found.decision.next().to_owned()));
+    }
+    Ok(())
 }
 
 fn row(own: &Live, place: usize, phase: Phase, name: &dyn Fn(HostId) -> String) -> Option<RolloutHost> {
@@ -222,6 +258,8 @@ fn row(own: &Live, place: usize, phase: Phase, name: &dyn Fn(HostId) -> String) 
         observed: heard.map(|heard| heard.observed),
         attempt: heard.map(|heard| heard.attempt.clone()),
         confirmed: known.confirmed.as_ref().map(|(state, _)| *state),
+        cause: None,
+        next: None,
     })
 }
 
