@@ -20,6 +20,9 @@ use typst_pdf::{PdfOptions, PdfStandard, PdfStandards};
 /// of a table still takes these.
 const LONGEST_WORD: usize = 9;
 
+/// Members whose strings the template compares.
+const WORDLESS: [&str; 5] = ["block", "kind", "style", "align", "dated"];
+
 static FONTS: LazyLock<Vec<Font>> =
     LazyLock::new(|| typst_assets::fonts().flat_map(|bytes| Font::iter(Bytes::new(bytes))).collect());
 static BOOK: LazyLock<LazyHash<FontBook>> = LazyLock::new(|| LazyHash::new(FontBook::from_fonts(FONTS.iter())));
@@ -84,7 +87,7 @@ fn name_notes(value: &mut Value, document: &Document) {
 
 /// Makes every string one that can be set: a character without a glyph is
 /// spelt out (PDF/A refuses one without, and a box would tell nobody which),
-/// and long words get places to be cut at.
+/// and long words get a zero-width space wherever the template may cut them.
 fn printed(value: &mut Value) {
     match value {
         Value::String(text) => {
@@ -99,7 +102,8 @@ fn printed(value: &mut Value) {
             *text = pieces(&spelt, LONGEST_WORD).join("\u{200b}");
         }
         Value::Array(values) => values.iter_mut().for_each(printed),
-        Value::Object(values) => values.values_mut().for_each(printed),
+        // What the template compares and counts with is no word of anybody's.
+        Value::Object(values) => values.iter_mut().filter(|(name, _)| !WORDLESS.contains(&name.as_str())).for_each(|(_, value)| printed(value)),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
