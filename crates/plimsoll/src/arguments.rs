@@ -8,7 +8,7 @@ mod server;
 pub use acquire::{AcquireCommand, Export, Freeze, ImportSet, Key, Set, Sweep, VerifySet, What};
 pub use fleet::{Agent, AgentHelper, Collect, Import, ListFormat, Remote, Rows};
 pub use lab::{Lab, Scenario};
-pub use server::{Backup, EvidenceCommand, Kept, PersonCommand, Restore, RootCommand, RootInit, Serve, Up};
+pub use server::{Backup, EvidenceCommand, Kept, PersonCommand, Restore, RootCommand, RootInit, Serve, Up, Written};
 
 use crate::remote;
 use clap::{Args, Parser, Subcommand, ValueEnum};

@@ -72,12 +72,22 @@ impl Client {
     ///
     /// What the server says, or why it could not be asked.
     pub fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, Failure> {
+        let body = self.bytes(path, query)?;
+        self.parsed(&body)
+    }
+
+    /// Asks for bytes of any kind.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::get`].
+    pub fn bytes(&self, path: &str, query: &[(&str, String)]) -> Result<Vec<u8>, Failure> {
         let mut request = self.agent.get(format!("{}{path}", self.server)).header("authorization", &format!("Bearer {}", self.token));
         for (name, value) in query {
             request = request.query(name, value);
         }
         let response = request.call().map_err(|error| self.unreached(&error))?;
-        self.read(response)
+        self.body(response)
     }
 
     /// Asks for a change; nothing where the server answers with nothing.
@@ -116,7 +126,8 @@ impl Client {
             Err(ureq::Error::Io(_) | ureq::Error::ConnectionFailed) => attempt(),
             answered => answered,
         };
-        self.read(answered.map_err(|error| self.unreached(&error))?)
+        let body = self.body(answered.map_err(|error| self.unreached(&error))?)?;
+        self.parsed(&body)
     }
 
     fn unreached(&self, error: &ureq::Error) -> Failure {
@@ -128,7 +139,7 @@ impl Client {
         ))
     }
 
-    fn read<T: DeserializeOwned>(&self, mut response: ureq::http::Response<ureq::Body>) -> Result<T, Failure> {
+    fn body(&self, mut response: ureq::http::Response<ureq::Body>) -> Result<Vec<u8>, Failure> {
         let status = response.status();
         let body = response
             .body_mut()
@@ -141,8 +152,11 @@ impl Client {
             let problem = refusal.problem(&self.server);
             return Err(if status.is_server_error() { Failure::unfinished(problem) } else { Failure::input(problem) });
         }
-        let body = if body.is_empty() { b"null".to_vec() } else { body };
-        serde_json::from_slice(&body).map_err(|error| {
+        Ok(body)
+    }
+
+    fn parsed<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, Failure> {
+        serde_json::from_slice(if body.is_empty() { b"null" } else { body }).map_err(|error| {
             Failure::unfinished(Problem::new(
                 "E-SERVER",
                 &self.server,

@@ -5,6 +5,7 @@ use crate::arguments::Color;
 use anstyle::{AnsiColor, Style};
 use plimsoll_core::model::problem::Problem;
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Writes to standard output and standard error.
@@ -102,8 +103,21 @@ impl Printer {
     /// Whoever makes the text has asked [`Self::colored`] already, so nothing
     /// is stripped on the way.
     pub fn data(&self, text: &str) -> Result<(), Failure> {
+        self.bytes(text.as_bytes())
+    }
+
+    /// Writes bytes into a file, or to standard output where there is none.
+    pub fn file(&self, place: Option<&Path>, bytes: &[u8]) -> Result<(), Failure> {
+        let Some(place) = place else { return self.bytes(bytes) };
+        std::fs::write(place, bytes).map_err(|error| {
+            Failure::unfinished(Problem::new("E-WRITE", place.to_string_lossy(), format!("cannot be written: {error}"), "name another file"))
+        })
+    }
+
+    /// Writes bytes as [`Self::data`] writes text.
+    pub fn bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
         let mut out = std::io::stdout().lock();
-        let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        let written = out.write_all(bytes).and_then(|()| out.flush());
         match written {
             Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::unfinished(Problem::new(
                 "E-WRITE",

@@ -38,6 +38,8 @@ mod lab;
 mod power;
 #[path = "cli/readme.rs"]
 mod readme;
+#[path = "cli/record.rs"]
+mod record;
 #[path = "cli/remote.rs"]
 mod remote;
 #[path = "cli/sandbox.rs"]

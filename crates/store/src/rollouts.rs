@@ -16,9 +16,12 @@ use jiff::Timestamp;
 use plimsoll_core::model::assignment::Go;
 use plimsoll_core::model::identifier::{ClientId, HostId};
 use plimsoll_core::phases::confirm::Confirmed;
-use plimsoll_core::phases::deploy::{Gate, Progress, Wanted};
+use plimsoll_core::model::outcome::{Outcome, State};
+use plimsoll_core::phases::deploy::{Gate, Progress, RingStanding, Wanted};
+use plimsoll_core::phases::document::Saw;
 use serde_json::{Value, json};
 use sqlx::AnyConnection;
+use std::collections::BTreeMap;
 use sqlx::any::AnyRow;
 
 /// Rows of one statement: 5 values each, far below what SQLite takes.
@@ -270,11 +273,13 @@ impl Change {
         row.count("value")
     }
 
-    /// Starts a rollout.
+    /// Starts a rollout. Its leaf takes the package along with it, and what
+    /// its hosts are called now, so that the record of the change needs nothing
+    /// but the log.
     ///
     /// # Errors
     /// `E-TAKEN` where there is one of this package.
-    pub async fn start_rollout(&mut self, rollout: &Rollout) -> Result<()> {
+    pub async fn start_rollout(&mut self, rollout: &Rollout, names: &BTreeMap<HostId, String>) -> Result<()> {
         sqlx::query(
             "INSERT INTO rollouts (package, client, epoch, generation, revision, state, gate, rings, reasons, retried, started, changed)
              VALUES ($1, $2, $3, $4, 1, $5, $6, $7, $8, $9, $10, $10)",
@@ -292,7 +297,25 @@ impl Change {
         .execute(self.connection())
         .await?;
         self.concerns(rollout.client);
+        let content = sqlx::query("SELECT document, hosts, notes FROM deployment_packages WHERE digest = $1")
+            .bind(rollout.package.as_str())
+            .fetch_optional(self.connection())
+            .await?;
+        if let Some(row) = content {
+            let place = format!("package:{}", rollout.package);
+            let part = |name: &str| Ok::<_, StoreError>(String::from_utf8_lossy(&unpack(&place, &row.bytes(name)?)?).into_owned());
+            let content = json!({ "document": part("document")?, "hosts": part("hosts")?, "notes": part("notes")?, "names": names });
+            self.record(&format!("rollout-content:{}", rollout.package), None, Some(&content))?;
+        }
         self.record(&format!("rollout:{}", rollout.package), None, Some(&shown(rollout)))
+    }
+
+    /// Records how the rings of a rollout stand, beside a decision about it.
+    ///
+    /// # Errors
+    /// The numbers cannot be written down.
+    pub fn record_standings(&mut self, package: &str, standings: &[RingStanding]) -> Result<()> {
+        self.record(&format!("standings:{package}"), None, Some(&standings))
     }
 
     /// Moves a rollout on from the state that `before` shows, and gives it as
@@ -387,7 +410,10 @@ impl Change {
             return Ok(false);
         }
         self.concerns(client);
-        let after = json!({ "package": row.package, "host": row.host, "generation": row.generation, "state": row.state, "observed": row.observed });
+        let mut after = json!({ "package": row.package, "host": row.host, "generation": row.generation, "state": row.state, "observed": row.observed });
+        if let (Some(saw), Some(after)) = (saw(document), after.as_object_mut()) {
+            after.insert("saw".to_owned(), saw);
+        }
         self.record(&format!("outcome:{}", row.attempt), before.as_ref(), Some(&after))?;
         Ok(true)
     }
@@ -411,11 +437,32 @@ impl Change {
             .bind(now)
             .execute(self.connection())
             .await?;
-            self.record(&format!("confirmation:{package}:{}", one.host), None, Some(&json!({ "state": one.state, "report": one.report })))?;
+            self.record(&format!("confirmation:{package}:{}", one.host), None, Some(&json!({ "state": one.state, "reasons": one.reasons, "report": one.report })))?;
         }
         self.concerns(client);
         Ok(())
     }
+}
+
+/// What an outcome tells beside its state, as its leaf keeps it: short words
+/// where only its waiting is told, everything but the package manager's whole
+/// output where it ended.
+fn saw(document: &[u8]) -> Option<Value> {
+    let outcome: Outcome = serde_json::from_slice(document).ok()?;
+    let Outcome { state, packages, checks, restarted, stale_processes, reboot_pending, effects, log, problem, .. } = outcome;
+    if !state.is_terminal() && state != State::Unknown {
+        return problem.map(|problem| json!({ "problem": problem }));
+    }
+    let log = if state.is_success() { String::new() } else { end_of(&log) };
+    let saw = Saw { packages, checks, restarted, stale_processes, reboot_pending, effects, problem, log };
+    serde_json::to_value(saw).ok()
+}
+
+/// The end of what a package manager wrote, where the reason stands.
+fn end_of(log: &str) -> String {
+    const KEPT: usize = 2_000;
+    let skipped = log.chars().count().saturating_sub(KEPT);
+    log.chars().skip(skipped).collect()
 }
 
 fn shown(rollout: &Rollout) -> Value {
@@ -427,5 +474,6 @@ fn shown(rollout: &Rollout) -> Value {
         "gate": rollout.gate,
         "rings": rollout.rings,
         "reasons": rollout.reasons,
+        "retried": rollout.retried,
     })
 }

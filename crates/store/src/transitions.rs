@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use plimsoll_core::model::identifier::HostId;
 use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Greatest row, bytes before compression.
 const GREATEST: usize = 64 << 20;
@@ -166,6 +166,30 @@ impl Store {
         let mut memory = Memory::default();
         self.transitions(host).await?.iter().for_each(|transition| memory.note(transition));
         Ok(memory)
+    }
+
+    /// When findings under some advisories first opened on any of some hosts,
+    /// by advisory.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn first_opened(&self, hosts: &[HostId], advisories: &BTreeSet<String>) -> Result<BTreeMap<String, Timestamp>> {
+        let mut first: BTreeMap<String, Timestamp> = BTreeMap::new();
+        let mut connection = self.reader().await?;
+        for hosts in hosts.chunks(TOGETHER) {
+            let sql = format!("SELECT host, serial, at, content FROM transitions WHERE host IN ({})", placeholders(1, hosts.len()));
+            let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
+            for host in hosts {
+                query = query.bind(host.to_string());
+            }
+            for row in &query.fetch_all(&mut *connection).await? {
+                let transition = read(row)?;
+                for key in transition.opened.iter().filter(|key| advisories.contains(&key.advisory)) {
+                    first.entry(key.advisory.clone()).and_modify(|known| *known = transition.at.min(*known)).or_insert(transition.at);
+                }
+            }
+        }
+        Ok(first)
     }
 
     /// Transitions of all hosts within a scope since a time, oldest first.

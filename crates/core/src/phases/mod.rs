@@ -2,8 +2,10 @@
 
 pub mod acquire;
 pub mod certify;
+pub mod cleanup;
 pub mod confirm;
 pub mod deploy;
+pub mod document;
 pub mod evaluate;
 pub mod monitor;
 pub mod package;

@@ -1,8 +1,9 @@
 //! The words of running a server, and of what outlives one.
 
 use super::PlainFormat;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use plimsoll_server::identity::role::Role;
+use plimsoll_server::phases::document::Form;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
@@ -223,6 +224,72 @@ pub enum EvidenceCommand {
         #[arg(long, value_enum, default_value_t = PlainFormat::Text)]
         format: PlainFormat,
     },
+    /// Make the record of a change from an exported log, which is verified first; needs no server
+    Record {
+        /// Exported folder
+        folder: PathBuf,
+        /// Digest of the package that was rolled out
+        #[arg(long, value_name = "DIGEST")]
+        rollout: String,
+        /// Verifier key of the log; left out, the folder's own is believed, and that is said
+        #[arg(long, value_name = "KEY")]
+        key: Option<String>,
+        #[command(flatten)]
+        written: Written,
+    },
+}
+
+/// How a record is written, and where.
+#[derive(Args, Debug)]
+pub struct Written {
+    /// Form of the record
+    #[arg(long, value_enum, default_value_t = RecordFormat::Json)]
+    pub format: RecordFormat,
+    /// The short release notes instead of the record
+    #[arg(long)]
+    pub notes: bool,
+    /// File; left out, standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// Forms of a record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum RecordFormat {
+    /// For machines; holds everything
+    Json,
+    /// One file for a browser; prints well
+    Html,
+    /// PDF/A
+    Pdf,
+    /// For other people's pages
+    Markdown,
+    /// For those who edit
+    Docx,
+}
+
+impl RecordFormat {
+    /// The word that the API takes.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Html => "html",
+            Self::Pdf => "pdf",
+            Self::Markdown => "markdown",
+            Self::Docx => "docx",
+        }
+    }
+
+    /// The form.
+    pub fn form(self) -> Form {
+        match self {
+            Self::Json => Form::Json,
+            Self::Html => Form::Html,
+            Self::Pdf => Form::Pdf,
+            Self::Markdown => Form::Markdown,
+            Self::Docx => Form::Docx,
+        }
+    }
 }
 
 /// Arguments of `backup`.

@@ -1,11 +1,12 @@
 //! `plimsoll evidence`, `backup` and `restore`: what outlives a server.
 
 use super::runtime;
-use crate::arguments::{Backup, EvidenceCommand, Kept, PlainFormat, Restore};
+use crate::arguments::{Backup, EvidenceCommand, Kept, PlainFormat, Restore, Written};
 use crate::places;
 use crate::printer::{Failure, Outcome, Printer};
 use jiff::Timestamp;
 use plimsoll_core::model::problem::Problem;
+use plimsoll_server::phases::document;
 use plimsoll_store::engine::sqlite_url;
 use plimsoll_store::evidence::verify;
 use plimsoll_store::{Opener, Options, Store, StoreError};
@@ -45,6 +46,7 @@ pub fn run(command: EvidenceCommand, printer: &Printer) -> Result<Outcome, Failu
     match command {
         EvidenceCommand::Export { kept, to } => export(&kept, &to, printer),
         EvidenceCommand::Verify { folder, key, older, format } => verified(&folder, &key, older.as_deref(), format, printer),
+        EvidenceCommand::Record { folder, rollout, key, written } => record(&folder, &rollout, key, &written, printer),
     }
 }
 
@@ -87,6 +89,21 @@ fn verified(folder: &Path, key: &str, older: Option<&Path>, format: PlainFormat,
     let Some(first) = verdict.problems.into_iter().next() else { return Ok(Outcome::Clean) };
     // The list stands in the JSON form; the first problem ends the command.
     if format == PlainFormat::Json { Ok(Outcome::No) } else { Err(Failure::input(first)) }
+}
+
+fn record(folder: &Path, rollout: &str, key: Option<String>, written: &Written, printer: &Printer) -> Result<Outcome, Failure> {
+    let key = match key {
+        Some(key) => key,
+        None => {
+            let place = folder.join("log.vkey");
+            let own = read_checkpoint(&place)?.trim().to_owned();
+            printer.say("the folder is verified under the key that lies in it; whoever changed it may have changed that too: name the key with `--key`");
+            own
+        }
+    };
+    let bytes = document::of_a_folder(folder, &key, rollout, written.format.form(), written.notes).map_err(Failure::input)?;
+    printer.file(written.output.as_deref(), &bytes)?;
+    Ok(Outcome::Clean)
 }
 
 fn read_checkpoint(path: &Path) -> Result<String, Failure> {

@@ -1,7 +1,8 @@
 //! `plimsoll rollout`: accepted packages under way.
 
-use super::{Remote, Rows, all, body, client, get, given, post, segment, shown, text, whole};
+use super::{Remote, Rows, all, body, client, flag, get, given, post, segment, shown, text, whole};
 use crate::answer::sheet::Kind::{Count, Text, Time};
+use crate::arguments::Written;
 use crate::printer::{Failure, Outcome, Printer};
 use clap::{Args, Subcommand};
 
@@ -30,6 +31,13 @@ pub enum Command {
         /// waits, at-work, succeeded, failed, silent, away or left-out
         #[arg(long)]
         phase: Option<String>,
+    },
+    /// Write its record, made of the evidence log alone; `evidence record` makes the same of an exported log
+    Record {
+        #[command(flatten)]
+        one: One,
+        #[command(flatten)]
+        written: Written,
     },
     /// Let nothing more start until it is resumed; what runs ends
     Pause(Act),
@@ -94,8 +102,14 @@ pub fn run(command: &Command, printer: &Printer) -> Result<Outcome, Failure> {
         Command::Hosts { one, rows, phase } => {
             let query = given([("phase", phase.clone())]);
             let found = all(&client(&one.remote)?, &one.path("/hosts"), &query, rows.limit)?;
-            let columns = [("host", "/name", Text), ("ring", "/ring", Text), ("window", "/window", Text), ("phase", "/phase", Text), ("outcome", "/outcome", Text), ("confirmed", "/confirmed", Text), ("observed", "/observed", Time), ("id", "/host", Text)];
+            let columns = [("host", "/name", Text), ("ring", "/ring", Text), ("window", "/window", Text), ("phase", "/phase", Text), ("outcome", "/outcome", Text), ("cause", "/cause", Text), ("confirmed", "/confirmed", Text), ("observed", "/observed", Time), ("id", "/host", Text)];
             shown(printer, rows, &found, &columns)
+        }
+        Command::Record { one, written } => {
+            let query = given([("format", Some(written.format.word().to_owned())), ("notes", flag(written.notes))]);
+            let bytes = client(&one.remote)?.bytes(&one.path("/record"), &query)?;
+            printer.file(written.output.as_deref(), &bytes)?;
+            Ok(Outcome::Clean)
         }
         Command::Pause(act) => act.post("/pause", printer),
         Command::Resume { act, retry } => {

@@ -10,15 +10,20 @@ use crate::http::json::Json;
 use crate::http::parameters::{Path, Query};
 use crate::http::problem::Refusal;
 use crate::identity::role::Scope;
+use crate::phases::document::{self, Form};
 use crate::phases::{certify, deploy};
 use crate::rollouts::{self, Live};
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
+use plimsoll_core::model::deployment_package::Place;
 use plimsoll_core::model::identifier::{ClientId, HostId};
-use plimsoll_core::model::outcome::State as Outcome;
+use plimsoll_core::model::outcome::{self, State as Outcome};
+use plimsoll_core::phases::cleanup::{self, Cause, triage};
 use plimsoll_core::phases::confirm::Confirmed;
 use plimsoll_core::phases::deploy::{Gate, Phase, Progress, RingStanding, Wanted};
+use plimsoll_formats::protocol::read_message;
 use plimsoll_store::Intent;
 use plimsoll_store::deployment_packages::PackageState;
 use plimsoll_store::rollouts::Rollout;
@@ -117,6 +122,14 @@ pub struct RolloutHost {
     /// How the change stands by what was seen later.
     #[schema(value_type = Option<String>)]
     pub confirmed: Option<Confirmed>,
+    /// Why it did not come to its end, or what it waits for: `no-space`,
+    /// `dependencies`, `maintainer-script`, `interrupted`, `artefact`,
+    /// `check-failed`, `held`, `locked`, `not-planned`, `step`, `refused`,
+    /// `clock`, `silent` or `other`.
+    #[schema(value_type = Option<String>)]
+    pub cause: Option<Cause>,
+    /// What to do next about that.
+    pub next: Option<String>,
 }
 
 async fn seen_rollout(app: &Shared, scope: &Scope, digest: &str) -> Result<Rollout, Refusal> {
@@ -194,8 +207,16 @@ pub struct Which {
 pub async fn hosts(State(app): State<Shared>, allowed: Allowed, Path(digest): Path<String>, Query(which): Query<Which>) -> Answer<Page<RolloutHost>> {
     let (skip, take) = window(which.skip, which.take)?;
     let rollout = seen_rollout(&app, &allowed.scope, &digest).await?;
+    let mut page = page(&app, &rollout, &which, skip, take);
+    for row in &mut page.rows {
+        explain(&app, row).await?;
+    }
+    Ok(Json(page))
+}
+
+fn page(app: &Shared, rollout: &Rollout, which: &Which, skip: usize, take: usize) -> Page<RolloutHost> {
     let live = app.rollouts.read();
-    let Some(own) = live.get(&rollout.package) else { return Ok(Json(Page { rows: Vec::new(), total: 0 })) };
+    let Some(own) = live.get(&rollout.package) else { return Page { rows: Vec::new(), total: 0 } };
     let fleet = app.fleet.read();
     let standings = rollouts::standings(&live, &rollout.package, &fleet, app.clock());
     let all: Vec<usize> = (0..standings.len())
@@ -203,7 +224,25 @@ pub async fn hosts(State(app): State<Shared>, allowed: Allowed, Path(digest): Pa
         .collect();
     let name = |host: HostId| fleet.host(host).map(|managed| managed.registration.name.clone()).unwrap_or_default();
     let rows = all.iter().skip(skip).take(take).filter_map(|place| row(own, *place, standings.get(*place)?.phase(), &name)).collect();
-    Ok(Json(Page { rows, total: all.len() }))
+    Page { rows, total: all.len() }
+}
+
+/// Says why a host did not come to its end, by its newest word.
+async fn explain(app: &Shared, row: &mut RolloutHost) -> Result<(), Refusal> {
+    let silent = row.phase == Phase::Silent;
+    if !silent && row.phase != Phase::Failed && row.outcome != Some(Outcome::Deferred) {
+        return Ok(());
+    }
+    let stored = match &row.attempt {
+        Some(attempt) => app.store.outcome(attempt).await?,
+        None => None,
+    };
+    let said: Option<outcome::Outcome> = stored.and_then(|(_, document)| read_message(&document).ok());
+    let (problem, log) = said.as_ref().map_or((None, ""), |said| (said.problem.as_ref(), said.log.as_str()));
+    if let Some(found) = triage(&cleanup::Input { state: row.outcome, problem, log, silent }) {
+        (row.cause, row.next) = (Some(found.decision), Some(found.decision.next().to_owned()));
+    }
+    Ok(())
 }
 
 fn row(own: &Live, place: usize, phase: Phase, name: &dyn Fn(HostId) -> String) -> Option<RolloutHost> {
@@ -219,7 +258,41 @@ fn row(own: &Live, place: usize, phase: Phase, name: &dyn Fn(HostId) -> String) 
         observed: heard.map(|heard| heard.observed),
         attempt: heard.map(|heard| heard.attempt.clone()),
         confirmed: known.confirmed.as_ref().map(|(state, _)| *state),
+        cause: None,
+        next: None,
     })
+}
+
+/// Which form of a record.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WhichForm {
+    /// Its form.
+    #[serde(default)]
+    pub format: Form,
+    /// Whether the short notes are wanted.
+    #[serde(default)]
+    pub notes: bool,
+}
+
+/// The record of a rollout, made of the evidence log alone.
+///
+/// # Errors
+///
+/// 404 where the log's newest checkpoint shows nothing of it yet; 400
+/// `E-FORMAT`, `E-RECORD`.
+pub async fn record(State(app): State<Shared>, allowed: Allowed, Path(digest): Path<String>, Query(which): Query<WhichForm>) -> Result<Response, Refusal> {
+    let rollout = seen_rollout(&app, &allowed.scope, &digest).await?;
+    let bytes = document::of_the_server(&app, &rollout.package, which.format, which.notes).await?;
+    let short = rollout.package.get(..12).unwrap_or_default();
+    let kind = if which.notes { "release-notes" } else { "change-record" };
+    // To be kept: the server's own rules for pages would take its style away.
+    let name = format!("attachment; filename=\"{kind}-{short}.{}\"", which.format.extension());
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(which.format.media_type())),
+        (header::CONTENT_DISPOSITION, HeaderValue::try_from(name).unwrap_or(HeaderValue::from_static("attachment"))),
+    ];
+    Ok((headers, bytes).into_response())
 }
 
 /// Which package is rolled out, and why.
@@ -259,6 +332,7 @@ pub async fn start(State(app): State<Shared>, allowed: Allowed, Json(wish): Json
     let signed = rollouts::signed(&app, &package.digest).await?;
     signed.approved("package", certify::root(&app)?).map_err(|problem| Refusal::new(StatusCode::CONFLICT, problem.code, problem.text, problem.next).at(problem.place))?;
     not_backwards(&app, &package).await?;
+    let names = names(&app, &package.digest).await?;
     let epoch = app.store.epoch().await?;
     let mut change = app.store.begin(Intent::new(actor(&allowed), now, "rollout.start", format!("rollout:{}", package.digest))).await?;
     let generation = change.next_generation().await?;
@@ -276,10 +350,18 @@ pub async fn start(State(app): State<Shared>, allowed: Allowed, Json(wish): Json
         started: now,
         changed: now,
     };
-    change.start_rollout(&rollout).await?;
+    change.start_rollout(&rollout, &names).await?;
     change.commit(wish.reason.as_deref()).await?;
     follow_up(&app).await;
     Ok(Json(detail(&app, rollout).await?))
+}
+
+/// What the hosts of a package are called now.
+async fn names(app: &Shared, digest: &str) -> Result<BTreeMap<HostId, String>, Refusal> {
+    let content = app.store.package_content(digest).await?;
+    let places: Vec<Place> = serde_json::from_slice(&content.hosts).unwrap_or_default();
+    let fleet = app.fleet.read();
+    Ok(places.iter().filter_map(|place| Some((place.host, fleet.host(place.host)?.registration.name.clone()))).collect())
 }
 
 /// A host goes back to no package below one it has seen.

@@ -96,6 +96,7 @@ async fn advance(app: &Shared, lease: &Lease, digest: &str) -> Result<(), StoreE
     let assigned = assigned(app, digest, &decision, now);
     let mut change = app.store.begin(Intent::new(Actor::server(), now, "rollout.advance", format!("rollout:{digest}"))).await?;
     change.fence(lease).await?;
+    change.record_standings(digest, &decision.standings)?;
     let Decision { rings, gate, wanted, .. } = decision;
     if gate == Gate::Shut && before.gate != Gate::Shut && wanted == Wanted::Running {
         let text = format!("The gate of a rollout is shut: {}", reasons.first().map_or("see the rollout", String::as_str));

@@ -6,6 +6,7 @@ pub mod acquire;
 pub mod certify;
 pub mod confirm;
 pub mod deploy;
+pub mod document;
 pub mod evaluate;
 pub mod monitor;
 pub mod package;

@@ -1,6 +1,8 @@
 //! **Package**: gathers what a deployment package is decided from, and keeps
 //! what was decided as a draft.
 
+mod answers;
+
 use crate::app::{News, Shared};
 use crate::fleet::State;
 use crate::fleet::judged::Pending;
@@ -16,6 +18,7 @@ use plimsoll_core::model::policy::{HostFacts, PolicySet};
 use plimsoll_core::model::problem::Problem;
 use plimsoll_core::model::registration::{HostSource, HostState};
 use plimsoll_core::model::stream::Stream;
+use plimsoll_core::phases::document::Answered;
 use plimsoll_core::phases::package::{Apart, Artefact, Artefacts, Candidate, Input, PendingUpdate, Wish, decide};
 use plimsoll_formats::trust::{HostTree, SignedPackage};
 use plimsoll_store::deployment_packages::{PackageContent, PackageRow, PackageState};
@@ -145,13 +148,14 @@ pub async fn draft(app: &Shared, actor: &Actor, draft: Draft) -> Result<PackageR
         gather(&fleet, &draft.chosen, app.clock())
     };
     let artefacts = Arc::new(artefacts(app, &gathered.hosts).await?);
+    let answers = Arc::new(answers::gather(app, &draft.chosen, &gathered).await?);
     let gathered = Arc::new(gathered);
     for _ in 0..TRIES {
         let version = app.store.next_package_version(draft.wish.client).await?;
         let in_force = app.policies.in_force();
         let named = named(&in_force.set, in_force.digest());
-        let (input, artefacts, gathered) = (Arc::clone(&draft), Arc::clone(&artefacts), Arc::clone(&gathered));
-        let (row, content) = app.compute(move || decided(&input, version, &named, &in_force.set, &gathered, &artefacts)).await.map_err(refused)?;
+        let (input, artefacts, gathered, answers) = (Arc::clone(&draft), Arc::clone(&artefacts), Arc::clone(&gathered), Arc::clone(&answers));
+        let (row, content) = app.compute(move || decided(&input, version, &named, &in_force.set, &gathered, &artefacts, &answers)).await.map_err(refused)?;
         let mut intent = Intent::new(actor.clone(), Timestamp::now(), "package.draft", format!("package-draft:{}", row.digest));
         intent.reason = Some(draft.wish.reason.clone()).filter(|reason| !reason.is_empty());
         let mut change = app.store.begin(intent).await?;
@@ -182,7 +186,7 @@ fn named(set: &PolicySet, sha256: String) -> PolicyNamed {
     }
 }
 
-fn decided(draft: &Draft, version: u64, policy: &PolicyNamed, set: &PolicySet, gathered: &Gathered, artefacts: &Artefacts) -> Result<(PackageRow, PackageContent), Problem> {
+fn decided(draft: &Draft, version: u64, policy: &PolicyNamed, set: &PolicySet, gathered: &Gathered, artefacts: &Artefacts, answers: &[Answered]) -> Result<(PackageRow, PackageContent), Problem> {
     let hosts: Vec<Candidate<'_>> = gathered
         .hosts
         .iter()
@@ -212,7 +216,8 @@ fn decided(draft: &Draft, version: u64, policy: &PolicyNamed, set: &PolicySet, g
         let text = format!("none of {} hosts can be in the package: {}", hosts.len(), shown.join("; "));
         return Err(Problem::new("E-HOSTS", "hosts", text, "choose other hosts or updates, or acquire what is missing"));
     }
-    let notes = Notes { because: explained.because, why: decision.why, left_out: decision.left_out, apart: decision.apart };
+    let answers = answers.iter().filter(|answer| decision.package.advisories.contains(&answer.advisory)).cloned().collect();
+    let notes = Notes { because: explained.because, why: decision.why, left_out: decision.left_out, apart: decision.apart, answers };
     sealed(decision.package, decision.places, &notes)
 }
 

@@ -31,6 +31,9 @@ pub struct Notes {
     pub left_out: Vec<plimsoll_core::phases::package::LeftOut>,
     /// Hosts of which never two may be at work.
     pub apart: Vec<Apart>,
+    /// What it answers.
+    #[serde(default)]
+    pub answers: Vec<plimsoll_core::phases::document::Answered>,
 }
 
 /// Takes up what is new in the store: rollouts that others moved, and outcomes

@@ -13,6 +13,7 @@ pub mod integrate;
 pub mod leaf;
 pub mod proofs;
 pub mod reading;
+pub mod record;
 pub mod signing;
 pub(crate) mod tiles;
 pub mod verify;

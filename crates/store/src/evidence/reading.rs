@@ -3,7 +3,7 @@
 
 use super::signing::Checkpoint;
 use crate::change::Change;
-use crate::columns::{Columns, placeholders};
+use crate::columns::{Columns, moment, placeholders};
 use crate::engine::Store;
 use crate::error::{Result, StoreError};
 use crate::leases::to_number;
@@ -76,35 +76,47 @@ impl ActivityQuery {
     }
 }
 
-fn read(row: &AnyRow, mut texts: BTreeMap<String, String>) -> Result<Entry> {
-    let bytes = row.bytes("bytes")?;
-    let leaf: Value = serde_json::from_slice(&bytes).map_err(|error| StoreError::damaged("evidence_leaves.bytes", error.to_string()))?;
-    let text = |name: &str| leaf.get(name).and_then(Value::as_str).map(str::to_owned);
-    let mut state = |name: &str| match texts.remove(name) {
-        Some(aside) => serde_json::from_str(&aside).ok(),
-        None => leaf.get(name).filter(|value| !value.is_null()).cloned(),
-    };
-    let (before, after) = (state("before"), state("after"));
-    let position = row.value::<Option<i64>>("position")?;
-    Ok(Entry {
-        id: row.text("id")?,
-        position: position.map(u64::try_from).transpose().map_err(|_| StoreError::damaged("position", "The position is negative."))?,
-        time: row.time("time")?,
-        actor: row.text("actor")?,
-        actor_name: texts.remove("actor"),
-        strength: text("strength").unwrap_or_default(),
-        verb: row.text("verb")?,
-        object: row.text("object")?,
-        client: row.optional_parsed("client")?,
-        before,
-        after,
-        reason: texts.remove("reason"),
-        request: text("request"),
-        bytes,
-    })
+impl Entry {
+    /// Reads a leaf with the texts that stand beside it, by field.
+    ///
+    /// # Errors
+    /// The bytes are no leaf.
+    pub(crate) fn from_leaf(bytes: Vec<u8>, position: Option<u64>, mut texts: BTreeMap<String, String>) -> Result<Self> {
+        let damaged = |text: String| StoreError::damaged("evidence_leaves.bytes", text);
+        let mut leaf: Value = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
+        let mut state = |name: &str| match texts.remove(name) {
+            Some(aside) => serde_json::from_str(&aside).ok(),
+            None => leaf.get_mut(name).map(Value::take).filter(|value| !value.is_null()),
+        };
+        let (before, after) = (state("before"), state("after"));
+        let text = |name: &str| leaf.get(name).and_then(Value::as_str).map(str::to_owned);
+        let time = leaf.get("time").and_then(Value::as_i64).and_then(moment);
+        Ok(Self {
+            id: text("id").unwrap_or_default(),
+            position,
+            time: time.ok_or_else(|| damaged("The leaf has no time.".to_owned()))?,
+            actor: text("actor").unwrap_or_default(),
+            actor_name: texts.remove("actor"),
+            strength: text("strength").unwrap_or_default(),
+            verb: text("verb").unwrap_or_default(),
+            object: text("object").unwrap_or_default(),
+            client: text("client").and_then(|client| client.parse().ok()),
+            before,
+            after,
+            reason: texts.remove("reason"),
+            request: text("request"),
+            bytes,
+        })
+    }
 }
 
-async fn with_texts(connection: &mut AnyConnection, rows: &[AnyRow]) -> Result<Vec<Entry>> {
+fn read(row: &AnyRow, texts: BTreeMap<String, String>) -> Result<Entry> {
+    let position = row.value::<Option<i64>>("position")?;
+    let position = position.map(u64::try_from).transpose().map_err(|_| StoreError::damaged("position", "The position is negative."))?;
+    Entry::from_leaf(row.bytes("bytes")?, position, texts)
+}
+
+pub(super) async fn with_texts(connection: &mut AnyConnection, rows: &[AnyRow]) -> Result<Vec<Entry>> {
     let mut texts: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
     for rows in rows.chunks(500) {
         let sql = format!("SELECT leaf, field, content FROM evidence_texts WHERE leaf IN ({})", placeholders(1, rows.len()));

@@ -107,7 +107,7 @@ fn earlier(folder: &Path, verifier_key: &str, verdict: &mut Verdict) -> Vec<Chec
     all
 }
 
-fn read(folder: &Path, name: &str, limit: u64) -> Result<Vec<u8>, String> {
+pub(super) fn read(folder: &Path, name: &str, limit: u64) -> Result<Vec<u8>, String> {
     let file = File::open(folder.join(name)).map_err(|error| format!("It cannot be read: {error}."))?;
     let mut bytes = Vec::new();
     file.take(limit + 1).read_to_end(&mut bytes).map_err(|error| format!("It cannot be read: {error}."))?;
@@ -117,8 +117,25 @@ fn read(folder: &Path, name: &str, limit: u64) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-fn text(bytes: &[u8]) -> Result<String, String> {
+pub(super) fn text(bytes: &[u8]) -> Result<String, String> {
     String::from_utf8(bytes.to_vec()).map_err(|_| "It is not UTF-8.".to_owned())
+}
+
+/// The leaves of a bundle, and what is left behind the last whole one.
+fn split(bytes: &[u8]) -> (Vec<Vec<u8>>, &[u8]) {
+    let mut leaves = Vec::new();
+    let mut rest = bytes;
+    while let Some((length, after)) = rest.split_first_chunk::<2>() {
+        let Some((leaf, after)) = after.split_at_checked(usize::from(u16::from_be_bytes(*length))) else { break };
+        leaves.push(leaf.to_vec());
+        rest = after;
+    }
+    (leaves, rest)
+}
+
+/// The leaves of a bundle of an exported folder.
+pub(super) fn bundle_of(folder: &Path, name: &str) -> Result<Vec<Vec<u8>>, String> {
+    read(folder, name, BUNDLE).map(|bytes| split(&bytes).0)
 }
 
 /// Roots of the whole subtrees of a growing tree, greatest first.
@@ -237,13 +254,7 @@ impl<'a> Walk<'a> {
                 return Vec::new();
             }
         };
-        let mut leaves = Vec::new();
-        let mut rest = bytes.as_slice();
-        while let Some((length, after)) = rest.split_first_chunk::<2>() {
-            let Some((leaf, after)) = after.split_at_checked(usize::from(u16::from_be_bytes(*length))) else { break };
-            leaves.push(leaf.to_vec());
-            rest = after;
-        }
+        let (leaves, rest) = split(&bytes);
         let count = leaves.len() as u64;
         if count > width || (count == width && !rest.is_empty()) {
             self.surplus = true;

@@ -61,7 +61,7 @@ async fn start(store: &Store, package: &PackageRow) -> Rollout {
     let mut change = store.begin(intent(20, "rollout.start", "rollout")).await.unwrap();
     let generation = change.next_generation().await.unwrap();
     let rollout = rollout(package, generation);
-    change.start_rollout(&rollout).await.unwrap();
+    change.start_rollout(&rollout, &Default::default()).await.unwrap();
     change.commit(None).await.unwrap();
     rollout
 }
@@ -149,7 +149,7 @@ fn a_package_that_began_is_not_withdrawn() {
         assert_eq!(change.withdraw_package(&two.digest).await.unwrap().state, PackageState::Withdrawn);
         change.commit(None).await.unwrap();
         let mut change = store.begin(intent(31, "rollout.start", "x")).await.unwrap();
-        assert_eq!(change.start_rollout(&rollout(&one, 9)).await.unwrap_err().problem.code, "E-TAKEN");
+        assert_eq!(change.start_rollout(&rollout(&one, 9), &Default::default()).await.unwrap_err().problem.code, "E-TAKEN");
     });
 }
 

@@ -210,6 +210,8 @@ pub const OPERATIONS: &[Operation] = &[
     post("/api/v1/rollouts", "Start the rollout of an accepted package", One("RolloutDetail")).takes("RolloutWish"),
     get("/api/v1/rollouts/{package}", "One rollout with its rings, and why it stands as it does", One("RolloutDetail")),
     get("/api/v1/rollouts/{package}/hosts", "Hosts of a rollout", Page("RolloutHost")).asked(&[("phase", "only hosts in this phase: waits, at-work, succeeded, failed, silent, away, left-out"), SKIP, TAKE]),
+    get("/api/v1/rollouts/{package}/record", "The record of a rollout, made of the evidence log alone: the same bytes as `plimsoll evidence record` makes of an exported folder", Any)
+        .asked(&[("format", "json, html, pdf, markdown or docx; each comes as its own media type"), ("notes", "true: the short release notes")]),
     post("/api/v1/rollouts/{package}/pause", "Let nothing more start; what runs ends", One("RolloutDetail")).takes("Reason"),
     post("/api/v1/rollouts/{package}/resume", "Let a paused rollout go on, or hosts that failed try again", One("RolloutDetail")).takes("ResumeWish"),
     post("/api/v1/rollouts/{package}/abort", "Let nothing more start ever; what runs ends", One("RolloutDetail")).takes("Reason"),

@@ -41,7 +41,8 @@ pub fn parameter(name: &str) -> Value {
     match name {
         "skip" => json!({ "type": "integer", "minimum": 0, "maximum": SKIP_LIMIT }),
         "take" => json!({ "type": "integer", "minimum": 1, "maximum": PAGE_LIMIT }),
-        "overdue" | "exploited" | "fix" => json!({ "type": "boolean" }),
+        "format" => json!({ "type": "string", "enum": ["json", "html", "pdf", "markdown", "docx"] }),
+        "overdue" | "exploited" | "fix" | "notes" => json!({ "type": "boolean" }),
         "severity" => json!({ "type": "string", "enum": crate::api::findings::RATINGS.map(Rating::as_str) }),
         "phase" => json!({ "type": "string", "enum": ["waits", "at-work", "succeeded", "failed", "silent", "away", "left-out"] }),
         "state" => json!({ "type": "string", "enum": Standing::ALL.map(Standing::word) }),

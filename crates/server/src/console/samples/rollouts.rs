@@ -64,6 +64,11 @@ fn host(words: &Words, place: usize, phase: &str, outcome: Option<&str>, confirm
         outcome: outcome.map(str::to_owned),
         observed: outcome.map(|_| ago(2)),
         confirmed: confirmed.map(str::to_owned),
+        cause: match phase {
+            "failed" => Some((words.say("a check did not hold"), words.say("the former versions are there again; find out what the new ones break before anything else"))),
+            "silent" => Some((words.say("silent"), words.say("look at the host and its network; nothing is known of what it did"))),
+            _ => None,
+        },
     }
 }
 

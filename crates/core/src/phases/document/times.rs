@@ -1,0 +1,61 @@
+//! Where the time of a change went.
+
+use super::{Entry, Event, HostRecord, Milestones, Started, Times};
+use jiff::Timestamp;
+
+/// The instants that stand before the hosts.
+pub(super) fn milestones(started: &Started, entries: &[Entry]) -> Milestones {
+    let accepted = entries.iter().find(|entry| entry.event == Event::Accepted).map(|entry| entry.at);
+    Milestones {
+        published: started.answers.iter().filter_map(|answer| answer.published).min(),
+        detected: started.answers.iter().filter_map(|answer| answer.first_seen).min(),
+        drafted: Some(started.package.created),
+        accepted,
+    }
+}
+
+/// Means over all confirmed hosts and over those of each ring, and the times
+/// of the slowest.
+pub(super) fn times(started: &Started, hosts: &[HostRecord], milestones: &Milestones) -> Vec<Times> {
+    let confirmed: Vec<&HostRecord> = hosts.iter().filter(|host| finished(host).is_some()).collect();
+    if confirmed.is_empty() {
+        return Vec::new();
+    }
+    let mut all = vec![mean("all hosts", &confirmed, milestones)];
+    if started.package.rings.len() > 1 {
+        for (place, ring) in started.package.rings.iter().enumerate() {
+            let own: Vec<&HostRecord> = confirmed.iter().copied().filter(|host| host.ring as usize == place).collect();
+            if !own.is_empty() {
+                all.push(mean(&format!("ring {}", ring.name), &own, milestones));
+            }
+        }
+    }
+    if let Some(last) = confirmed.iter().max_by_key(|host| (finished(host), host.host)).filter(|_| confirmed.len() > 1) {
+        all.push(mean(&format!("slowest, {}", last.name), &[last], milestones));
+    }
+    all
+}
+
+/// When a host was seen to have the change.
+fn finished(host: &HostRecord) -> Option<Timestamp> {
+    host.confirmed_at.filter(|_| host.confirmed.is_some_and(super::hosts::is_there))
+}
+
+fn mean(of: &str, hosts: &[&HostRecord], milestones: &Milestones) -> Times {
+    let span = |from: Option<Timestamp>, to: Option<Timestamp>| Some(from?.duration_until(to?).as_secs().max(0).unsigned_abs());
+    let over = |each: &dyn Fn(&HostRecord) -> Option<u64>| {
+        let known: Vec<u64> = hosts.iter().filter_map(|host| each(host)).collect();
+        let sum: u128 = known.iter().map(|seconds| u128::from(*seconds)).sum();
+        (!known.is_empty()).then(|| u64::try_from(sum / known.len() as u128).unwrap_or(u64::MAX))
+    };
+    Times {
+        of: of.to_owned(),
+        hosts: hosts.len() as u64,
+        detect: span(milestones.published, milestones.detected),
+        decide: span(milestones.detected, milestones.drafted),
+        approval: span(milestones.drafted, milestones.accepted),
+        window: over(&|host| span(milestones.accepted, host.began)),
+        install: over(&|host| span(host.began, host.ended)),
+        confirm: over(&|host| span(host.ended, finished(host))),
+    }
+}

@@ -1,0 +1,139 @@
+//! Words for instants, lengths and states.
+
+use crate::model::Kind;
+use crate::text::{Style, Text};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use plimsoll_core::model::outcome::State;
+use plimsoll_core::phases::deploy::{Gate, Phase, Wanted};
+use plimsoll_core::phases::document::Record;
+
+/// `2026-11-22 19:31:16`, in UTC, which tables say once.
+pub fn instant(at: Timestamp) -> String {
+    at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// The same with its zone, where it stands alone.
+pub fn instant_utc(at: Timestamp) -> String {
+    format!("{} UTC", instant(at))
+}
+
+pub fn day(at: Timestamp) -> Date {
+    at.to_zoned(TimeZone::UTC).date()
+}
+
+pub fn maybe(at: Option<Timestamp>) -> Text {
+    at.map_or_else(|| Text::styled(Style::Soft, "–"), |at| Text::from(instant(at)))
+}
+
+/// A length in its two greatest units: `3 h 20 min`.
+pub fn length(seconds: u64) -> String {
+    const UNITS: [(u64, &str); 4] = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")];
+    let place = UNITS.iter().position(|(unit, _)| seconds >= *unit).unwrap_or(UNITS.len() - 1);
+    let mut rest = seconds;
+    let mut parts = Vec::new();
+    for (unit, name) in UNITS.iter().skip(place).take(2) {
+        if rest >= *unit || parts.is_empty() {
+            parts.push(format!("{} {name}", rest / unit));
+        }
+        rest %= unit;
+    }
+    parts.join(" ")
+}
+
+/// So many of something, in the grammar of one and more.
+pub fn count(number: u64, one: &str, more: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { more })
+}
+
+/// What came of it all, in a sentence.
+pub fn outcome(record: &Record) -> (Kind, Text) {
+    let totals = &record.totals;
+    let mut left = Vec::new();
+    for (number, words) in [
+        (totals.succeeded, "carried it out and were not seen with it in effect yet"),
+        (totals.failed, "failed or refused it"),
+        (totals.silent, "took it and fell silent"),
+        (totals.at_work, "are at work"),
+        (totals.waiting, "did not begin"),
+    ] {
+        if number > 0 {
+            left.push(format!("{number} {words}"));
+        }
+    }
+    let state = match (record.state, record.gate) {
+        (Wanted::Done, _) => "The rollout is done.",
+        (Wanted::Aborted, _) => "The rollout was aborted.",
+        (Wanted::Paused, _) => "The rollout is paused.",
+        (Wanted::Running, Gate::Shut) => "The gate is shut: nothing more starts.",
+        (Wanted::Running, _) => "The rollout is under way.",
+    };
+    let rest = if left.is_empty() { String::new() } else { format!(" {}.", left.join(", ")) };
+    let told = format!("{state} {} of {} seen with the change in effect.{rest}", totals.confirmed, count(totals.hosts, "host was", "hosts were"));
+    let bad = totals.failed + totals.silent > 0 || record.state == Wanted::Aborted || record.gate == Gate::Shut;
+    let kind = match (bad, totals.confirmed == totals.hosts) {
+        (true, _) => Kind::Danger,
+        (false, true) => Kind::Information,
+        (false, false) => Kind::Warning,
+    };
+    (kind, Text::from(told))
+}
+
+/// A host's phase, coloured by what it means.
+pub fn phase(phase: Phase) -> Text {
+    let (style, word) = match phase {
+        Phase::Succeeded => (Style::Good, "succeeded"),
+        Phase::Failed => (Style::Bad, "failed"),
+        Phase::Silent => (Style::Bad, "silent"),
+        Phase::AtWork => (Style::Warning, "at work"),
+        Phase::Waits => (Style::Soft, "waits"),
+        Phase::Away => (Style::Soft, "away"),
+        Phase::LeftOut => (Style::Soft, "left out"),
+    };
+    Text::styled(style, word)
+}
+
+/// A state of an attempt, in the protocol's words without their dashes.
+pub fn state(state: State) -> &'static str {
+    match state {
+        State::Staged => "staged",
+        State::Deferred => "deferred",
+        State::Executing => "executing",
+        State::Rebooting => "rebooting",
+        State::Succeeded => "succeeded",
+        State::AlreadySatisfied => "already satisfied",
+        State::FailedClean => "failed, former state proven",
+        State::RepairedTarget => "repaired, target reached",
+        State::RepairedFormer => "repaired, former state",
+        State::RolledBack => "rolled back",
+        State::Refused => "refused",
+        State::NeedsOperator => "needs a person",
+        State::Unknown => "unknown",
+    }
+}
+
+/// What people did, in their words.
+pub fn verb(verb: &str) -> &str {
+    match verb {
+        "package.draft" => "drafted the package",
+        "package.sign" => "signed it",
+        "package.accept" => "enough had signed: accepted",
+        "rollout.start" => "started the rollout",
+        "rollout.pause" => "paused it",
+        "rollout.resume" => "let it go on",
+        "rollout.abort" => "aborted it",
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_have_two_units_at_most() {
+        let shown = [0, 59, 60, 61, 3_600, 3_660, 90_000, 86_400 * 40 + 30].map(length);
+        assert_eq!(shown, ["0 s", "59 s", "1 min", "1 min 1 s", "1 h", "1 h 1 min", "1 d 1 h", "40 d"]);
+    }
+}
