@@ -5,10 +5,14 @@
 //! form; an organisation's own is just another one.
 
 mod document;
+mod governance;
 mod load;
 mod matchers;
+mod parse;
+mod places;
 pub mod presets;
 mod rollout;
+mod suggest;
 pub mod tables;
 
 pub use load::{load, load_preset};

@@ -10,6 +10,7 @@
 use jiff::civil::{Date, DateTime, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Zoned};
+use serde::{Deserialize, Deserializer};
 
 /// How often it comes back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,6 +39,13 @@ pub struct Recurrence {
 
 /// Most days that are looked through for one expansion: some twenty years.
 const DAYS: usize = 8_000;
+
+impl<'de> Deserialize<'de> for Recurrence {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).map_err(|wrong| serde::de::Error::custom(format!("rule `{text}` {wrong}")))
+    }
+}
 
 impl Recurrence {
     /// Reads a rule; the error says what is wrong with it.
