@@ -3,13 +3,19 @@
 //! [`decide`] holds one finding against every policy in force. Obligations add
 //! up and are never merged; each input that had to be assumed is printed.
 
+mod cells;
 mod clock;
+mod difference;
 mod inputs;
 mod linter;
 mod severity;
+mod table;
 mod urgency;
 
-pub use linter::{DecisionRow, DecisionRows, decision_table, lint};
+pub use cells::{COMBINATION_LIMIT, Depth};
+pub use difference::{Change, ChangedRow, Demand, Difference, difference};
+pub use linter::{Hole, Lint, lint};
+pub use table::{DecisionRow, DecisionRows, FoldedRow, decision_table, demand as demand_words};
 pub use urgency::{Urgency, urgency};
 
 use crate::model::advisory::Severity;

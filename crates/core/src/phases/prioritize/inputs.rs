@@ -1,6 +1,7 @@
 //! What a policy's rules ask about one finding, answered once each, with what
 //! had to be assumed.
 
+use super::cells::{fed_by, field_of};
 use super::severity::cvss_of;
 use super::{Input, add};
 use crate::model::advisory::{Cvss, Rating, Severity};
@@ -310,24 +311,11 @@ impl<'a, 'b> Inputs<'a, 'b> {
     /// The value of one input of a table: from the finding, from another
     /// table, from what the host means, or from a label of the host.
     fn point(&mut self, model: &'a PriorityModel, point: &'a DecisionPoint, depth: u8) -> usize {
-        let field = match (point.namespace.as_str(), point.key.as_str()) {
-            ("ssvc", "E") => Some(Field::Exploitation),
-            ("ssvc", "A") => Some(Field::Automatable),
-            ("ssvc", "TI") => Some(Field::TechnicalImpact),
-            ("ssvc", "EXP") => Some(Field::Exposure),
-            ("cisa", "KEV") => Some(Field::Kev),
-            // Published as PE first and as AE since; the same yes or no.
-            ("cisa", "PE" | "AE") => Some(Field::PubliclyExposed),
-            _ => None,
-        };
-        if let Some(field) = field {
+        if let Some(field) = field_of(point) {
             let word = self.field_word(field);
             return self.position(point, &word);
         }
-        let fed_by = |table: &&DecisionTable| {
-            table.outcome().namespace == point.namespace && table.outcome().key == point.key
-        };
-        if let Some(table) = model.derived.iter().find(fed_by).filter(|_| depth > 0) {
+        if let Some(table) = fed_by(model, point).filter(|_| depth > 0) {
             let (position, _) = self.decide(model, table, depth - 1);
             let word = table.outcome().values.get(position).map_or("", |value| value.key.as_str());
             return self.position(point, word);
