@@ -40,6 +40,7 @@ struct Report<'a> {
     troubled_sources: BTreeSet<&'a str>,
     problems: Vec<&'a Problem>,
     title: String,
+    style: &'static str,
 }
 
 struct Row<'a> {
@@ -108,6 +109,7 @@ pub fn render(scan: &Scan) -> String {
         troubled: troubled().collect(),
         problems: scan.problems.iter().filter(|problem| !of_a_source(problem)).collect(),
         title: format!("{}, {}", scan.host.name, words::day(scan.as_of)),
+        style: plimsoll_documents::STYLE,
         scan,
     };
     // Writing to a string cannot fail but by a formatter that refuses, and
