@@ -55,7 +55,7 @@ pub fn policy_toml(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     if let Ok(set) = policy::load("policy.toml", text, &|_| None) {
         let _ = policy::lint(&set);
-        let _ = prioritize::difference(&set, &set);
+        let _ = policy::difference(&set, &set);
     }
 }
 

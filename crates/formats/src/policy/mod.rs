@@ -17,7 +17,7 @@ mod suggest;
 pub mod tables;
 
 pub use load::{load, load_preset};
-pub use plimsoll_core::phases::prioritize::{Depth, DecisionRow, DecisionRows, Lint, decision_table, lint};
+pub use plimsoll_core::phases::prioritize::{Depth, DecisionRow, DecisionRows, Lint, decision_table, difference, lint};
 pub use presets::{PRESETS, Preset, preset};
 pub use tables::{read_table, table};
 
