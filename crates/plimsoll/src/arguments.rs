@@ -9,7 +9,7 @@ mod server;
 pub use acquire::{AcquireCommand, Export, Freeze, ImportSet, Key, Set, Sweep, VerifySet, What};
 pub use fleet::{Agent, AgentHelper, Collect, Import, ListFormat, Remote, Rows};
 pub use lab::{Lab, Scenario};
-pub use policy::{Clients, Policy, PolicyDifference, PolicyDraft, PolicyExplain, PolicyTable, TableDepth, TableFormat};
+pub use policy::{Clients, PaperFormat, Policy, PolicyDifference, PolicyDraft, PolicyExplain, PolicyRender, PolicyTable, TableDepth, TableFormat};
 pub use server::{Backup, EvidenceCommand, Kept, PersonCommand, Restore, RootCommand, RootInit, Serve, Up};
 
 use crate::remote;

@@ -13,6 +13,7 @@ use crate::model::{Align, Block, Document, Kind, Signature, Table};
 use crate::text::{Style, Text};
 use jiff::civil::Date;
 use plimsoll_core::model::policy::PolicySet;
+use plimsoll_core::phases::prioritize::lint;
 
 /// What a policy document is made from.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +49,10 @@ pub fn document(source: &Source<'_>) -> Document {
     }
     if let Some(own) = own {
         document.fact("Time zone", Text::from(&own.zone_name));
+    }
+    let unsound: Vec<String> = lint(set).problems.into_iter().filter(|problem| problem.code.starts_with("E-")).map(|problem| format!("{}: {}", problem.place, problem.text)).collect();
+    if !unsound.is_empty() {
+        document.note(Kind::Danger, format!("This policy cannot be put in force as it is. {}.", unsound.join(". ")));
     }
     let mut paper = Paper { document, number: 0 };
     people::purpose(&mut paper, set);

@@ -67,6 +67,37 @@ pub enum Policy {
     Diff(PolicyDifference),
     /// Say which rules bind a finding of these inputs, by when it is due, and why
     Explain(PolicyExplain),
+    /// Make of the policy the document that people sign
+    Render(PolicyRender),
+}
+
+/// Arguments of `policy render`.
+#[derive(Args, Debug)]
+pub struct PolicyRender {
+    /// Policy file or preset
+    pub policy: String,
+    /// Form of the document
+    #[arg(long, value_enum)]
+    pub format: PaperFormat,
+    /// File to write, or - for standard output
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    pub output: PathBuf,
+    /// Day that the document bears where the policy names no effective date [default: today]
+    #[arg(long, value_name = "DAY")]
+    pub dated: Option<Date>,
+}
+
+/// Forms of a document.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum PaperFormat {
+    /// One page for a browser, which prints well
+    Html,
+    /// Text with marks
+    Markdown,
+    /// For printing and signing
+    Pdf,
+    /// For Word and other office programs
+    Docx,
 }
 
 /// Arguments of `policy init`.

@@ -4,6 +4,7 @@ mod difference;
 mod explain;
 mod init;
 mod lint;
+mod render;
 mod table;
 
 use super::basis;
@@ -52,6 +53,7 @@ pub fn run(command: Policy, printer: &Printer) -> Result<Outcome, Failure> {
         Policy::Table(arguments) => table::run(&arguments, printer),
         Policy::Diff(arguments) => difference::run(&arguments, printer),
         Policy::Explain(arguments) => explain::run(&arguments, printer),
+        Policy::Render(arguments) => render::run(&arguments, printer),
     }
 }
 

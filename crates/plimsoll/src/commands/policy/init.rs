@@ -27,7 +27,7 @@ pub fn run(arguments: &PolicyDraft, printer: &Printer) -> Result<Outcome, Failur
         printer.data(&text)?;
         return Ok(Outcome::Clean);
     }
-    write(&arguments.output, &text, arguments.force)?;
+    write(&arguments.output, text.as_bytes(), arguments.force)?;
     if let Ok(set) = policy::load(&place, &text, &|_| None) {
         let found = policy::lint(&set);
         if !found.clean() {
@@ -126,13 +126,13 @@ fn answer(question: &str, default: &str) -> Result<String, Failure> {
 
 /// Writes beside the place and moves it there, so that no half file is seen
 /// and none is replaced that nobody meant to.
-fn write(path: &Path, text: &str, force: bool) -> Result<(), Failure> {
+pub(super) fn write(path: &Path, bytes: &[u8], force: bool) -> Result<(), Failure> {
     let place = path.display().to_string();
     let failed = |error: std::io::Error| Failure::unfinished(Problem::new("E-WRITE", &place, error.to_string(), "check the folder's owner and mode"));
-    crate::input::replaceable(path).map_err(|text| Failure::input(Problem::new("E-EXISTS", &place, text, "name a file")))?;
+    crate::input::replaceable(path).map_err(|wrong| Failure::input(Problem::new("E-EXISTS", &place, wrong, "name a file")))?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new().permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644)).tempfile_in(folder).map_err(failed)?;
-    file.write_all(text.as_bytes()).map_err(failed)?;
+    file.write_all(bytes).map_err(failed)?;
     let kept = if force { file.persist(path) } else { file.persist_noclobber(path) };
     kept.map(|_| ()).map_err(|error| failed(error.error))
 }
