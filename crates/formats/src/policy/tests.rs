@@ -3,7 +3,10 @@
 mod decide;
 mod golden;
 mod hostile;
+mod linting;
 mod rollout;
+mod second_opinion;
+mod sections;
 
 use super::*;
 use plimsoll_core::model::policy::PolicySet;

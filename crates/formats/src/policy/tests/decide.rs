@@ -10,7 +10,7 @@ use plimsoll_core::model::component::{Component, ComponentKind};
 use plimsoll_core::model::obligation::Verdict;
 use plimsoll_core::model::policy::{Exposure, HostFacts, PolicySet};
 use plimsoll_core::model::threat::{Epss, Exploitation, Kev, Ssvc, TechnicalImpact, Threat};
-use plimsoll_core::phases::prioritize::{Decision, Facts, Input, decide};
+use plimsoll_core::phases::prioritize::{Decision, Facts, Input, decide, due};
 
 fn when(text: &str) -> Timestamp {
     text.parse().expect("timestamp")
@@ -33,7 +33,7 @@ struct Case {
 
 impl Case {
     fn decide(&self, set: &PolicySet, now: &str) -> Explained<Decision> {
-        decide(&Input {
+        let input = Input {
             now: when(now),
             policies: set,
             finding: Facts {
@@ -50,7 +50,10 @@ impl Case {
                 closed: self.closed,
             },
             host: &self.host,
-        })
+        };
+        let explained = decide(&input);
+        assert_eq!(explained.decision, due(&input), "the same without a word why");
+        explained
     }
 }
 

@@ -11,7 +11,7 @@ use plimsoll_core::model::policy::{HostFacts, PolicySet};
 use plimsoll_core::model::problem::printable;
 use plimsoll_core::model::scan::{PolicyInForce, Scan};
 use plimsoll_core::model::threat::Threat;
-use plimsoll_core::phases::prioritize::{ChangedRow, Demand, Difference, Facts, Input, decide, difference};
+use plimsoll_core::phases::prioritize::{self, ChangedRow, Demand, Difference, Facts, Input, difference};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -190,5 +190,5 @@ fn due(scan: &Scan, finding: &Finding, policies: &PolicySet) -> Option<Timestamp
         first_seen: finding.first_seen,
         closed: None,
     };
-    decide(&Input { now: scan.as_of, policies, finding: facts, host: &HostFacts::default() }).decision.due
+    prioritize::due(&Input { now: scan.as_of, policies, finding: facts, host: &HostFacts::default() }).due
 }
