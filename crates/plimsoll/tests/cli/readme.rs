@@ -1,7 +1,7 @@
 //! The examples of the README and of the guide's page on policies, run as they
 //! stand.
 
-use crate::sandbox::{Small, plimsoll, put};
+use crate::sandbox::{Small, put};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -32,7 +32,6 @@ fn the_examples_of_the_readme_run() {
     }
     small.scan(&["--format", "cyclonedx", "--output", &small.path("bom.json")]).finished();
     put(&small.at("Cargo.lock"), "version = 4\n\n[[package]]\nname = \"a\"\nversion = \"1.0.0\"\n");
-    put(&small.at("policy.toml"), plimsoll(&["policy", "show", "samm"]).out);
     put(&small.at("adv.db"), std::fs::read(small.at("small.db")).expect("the database"));
     std::fs::create_dir(small.at("bin")).expect("a folder");
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_plimsoll"), small.at("bin/plimsoll")).expect("a link");
