@@ -153,18 +153,16 @@ pub struct Policy {
 
 impl Policy {
     /// `file:line` of a path of keys, or of the closest part of it that the
-    /// file writes.
+    /// file writes; of its head where it writes none.
     pub fn place(&self, path: &str) -> String {
-        let mut path = path;
-        loop {
+        let mut closest = Some(path);
+        while let Some(path) = closest {
             if let Some(line) = self.lines.get(path) {
                 return format!("{}:{line}", self.file);
             }
-            match path.rsplit_once('.') {
-                Some((closest, _)) => path = closest,
-                None => return self.file.clone(),
-            }
+            closest = path.rsplit_once('.').map(|(before, _)| before);
         }
+        self.lines.get("policy").map_or_else(|| self.file.clone(), |line| format!("{}:{line}", self.file))
     }
 }
 

@@ -148,7 +148,7 @@ fn names(governance: &Governance, lines: &Lines, ledger: &mut Ledger<'_>) {
     for (path, name) in governance.names() {
         let is_known = known.contains(name) || name.contains('@') || governance.people.values().any(|person| person.mail.as_deref() == Some(name));
         if !is_known && told.insert((path.clone(), name)) {
-            let next = suggestion(name, &known).map_or_else(|| "add it to [people]".to_owned(), |meant| format!("{meant}, or add it to [people]"));
+            let next = suggestion(name, &known).map_or_else(|| "add it to [people]".to_owned(), |meant| format!("{meant} Else add it to [people]"));
             ledger.error(&lines.offset(&path), format!("{path} names `{}`, and [people] knows nobody by that name", printable(name)), next);
         }
     }

@@ -42,17 +42,17 @@ pub fn load(
 ) -> Result<PolicySet, Vec<Problem>> {
     let mut loading = Loading { others, set: Vec::new(), own: None, problems: Vec::new(), warnings: Vec::new() };
     let inherited = Inherited { zone: None, host: HostFacts::default(), tiers: BTreeMap::new() };
-    let document = loading.policy(place, text, &inherited, &mut Vec::new());
+    loading.policy(place, text, &inherited, &mut Vec::new());
     if let Some(own) = &loading.own {
         // Names and levels may be those of any policy that is extended.
         let mut ledger = Ledger::new(place, text);
         governance::check(&own.governance, &loading.set, &own.lines, &mut ledger);
         loading.problems.append(&mut ledger.problems);
     }
-    let Some((document, own)) = document.zip(loading.own).filter(|_| loading.problems.is_empty()) else {
+    let Some(own) = loading.own.filter(|_| loading.problems.is_empty()) else {
         return Err(loading.problems);
     };
-    let stated = document.monitor.as_ref().and_then(|monitor| monitor.max_feed_age.clone());
+    let stated = own.governance.monitor.as_ref().and_then(|monitor| monitor.max_feed_age.clone());
     let ours = || Length::parse(FeedAge::DEFAULT).unwrap_or_else(|_| Length::zero());
     Ok(PolicySet {
         policies: loading.set,
@@ -60,7 +60,7 @@ pub fn load(
         rollout: own.rollout,
         governance: own.governance,
         problems: loading.warnings,
-        not_enforced: document.not_enforced(),
+        not_enforced: own.not_enforced,
     })
 }
 
@@ -92,6 +92,7 @@ struct Own {
     rollout: RolloutRules,
     governance: Governance,
     lines: Lines,
+    not_enforced: Vec<String>,
 }
 
 struct Loading<'a> {
@@ -106,7 +107,21 @@ struct Loading<'a> {
 impl Loading<'_> {
     /// Adds one file's policy and those it extends; `path` is the chain of
     /// names that led here.
-    fn policy(&mut self, place: &str, text: &str, from: &Inherited, path: &mut Vec<String>) -> Option<Document> {
+    fn policy(&mut self, place: &str, text: &str, from: &Inherited, path: &mut Vec<String>) {
+        let mut ledger = Ledger::new(place, text);
+        // What a file says is large: nothing of it stays while others are read.
+        if let Some((extends, next)) = self.one(place, text, from, &mut ledger) {
+            for name in &extends {
+                self.extend(name, &mut ledger, &next, path);
+            }
+        }
+        self.problems.append(&mut ledger.problems);
+    }
+
+    /// Adds one file's own policy; gives what it extends and what those take
+    /// over.
+    #[inline(never)]
+    fn one(&mut self, place: &str, text: &str, from: &Inherited, ledger: &mut Ledger<'_>) -> Option<(Vec<Text>, Inherited)> {
         let document = match parse(place, text) {
             Ok(document) => document,
             Err(mut problems) => {
@@ -114,14 +129,13 @@ impl Loading<'_> {
                 return None;
             }
         };
-        let mut ledger = Ledger::new(place, text);
         let lines = toml::de::DeTable::parse(text).map(|table| Lines::of(table.get_ref())).unwrap_or_default();
-        let mut policy = build(&document, from, self.others, &mut ledger, &mut self.warnings);
+        let mut policy = build(&document, from, self.others, ledger, &mut self.warnings);
         policy.lines = lines.numbers(text);
         if self.own.is_none() {
-            let rollout = document.rollout().rules(&policy.zone_name, &policy.zone, &mut ledger, &mut self.warnings);
-            let governance = governance::read(&document, &mut ledger);
-            self.own = Some(Own { rollout, governance, lines });
+            let rollout = document.rollout().rules(&policy.zone_name, &policy.zone, ledger, &mut self.warnings);
+            let governance = governance::read(&document, ledger);
+            self.own = Some(Own { rollout, governance, lines, not_enforced: document.not_enforced() });
         } else {
             self.passed_over(&document, &policy);
         }
@@ -139,11 +153,7 @@ impl Loading<'_> {
             );
         }
         self.set.push(policy);
-        for name in &document.extends {
-            self.extend(name, &mut ledger, &next, path);
-        }
-        self.problems.append(&mut ledger.problems);
-        Some(document)
+        Some((document.extends, next))
     }
 
     /// Says which sections of an extended file have no effect: only its rules

@@ -4,6 +4,7 @@ mod decide;
 mod golden;
 mod hostile;
 mod linting;
+mod properties;
 mod rollout;
 mod second_opinion;
 mod sections;

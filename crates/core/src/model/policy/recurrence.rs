@@ -127,6 +127,8 @@ impl Recurrence {
     /// As people read it, `every Tuesday and Thursday`.
     pub fn words(&self) -> String {
         let weekdays: Vec<String> = self.weekdays.iter().map(|(which, weekday)| which.map_or_else(|| name_of(*weekday).to_owned(), |which| format!("the {} {}", ordinal_word(which), name_of(*weekday)))).collect();
+        let months: Vec<String> = self.months.iter().filter_map(|month| MONTHS.get(usize::try_from(*month).ok()?.checked_sub(1)?)).map(|name| (*name).to_owned()).collect();
+        let numbered = self.every == Every::Month && self.interval == 1 && !weekdays.is_empty() && self.weekdays.iter().all(|(which, _)| which.is_some());
         let every = |unit: &str| if self.interval == 1 { format!("every {unit}") } else { format!("every {} {unit}s", self.interval) };
         let mut words = match self.every {
             Every::Day => every("day"),
@@ -134,7 +136,8 @@ impl Recurrence {
             Every::Week if self.interval == 1 => format!("every {}", series(&weekdays)),
             Every::Week => format!("{} on {}", every("week"), series(&weekdays)),
             Every::Month if self.weekdays.is_empty() => every("month"),
-            Every::Month if self.interval == 1 && self.weekdays.iter().all(|(which, _)| which.is_some()) => format!("on {} of each month", series(&weekdays)),
+            Every::Month if numbered && !months.is_empty() => format!("on {} of {}", series(&weekdays), series(&months)),
+            Every::Month if numbered => format!("on {} of each month", series(&weekdays)),
             Every::Month => format!("{} on {}", every("month"), series(&weekdays)),
         };
         if self.every == Every::Day && !weekdays.is_empty() {
@@ -144,8 +147,7 @@ impl Recurrence {
             let joined = if self.every == Every::Month && self.weekdays.is_empty() { " on" } else { " that falls on" };
             words.push_str(&format!("{joined} {} of the month", series(&day_spans(&self.month_days))));
         }
-        if !self.months.is_empty() {
-            let months: Vec<String> = self.months.iter().filter_map(|month| MONTHS.get(usize::try_from(*month).ok()?.checked_sub(1)?)).map(|name| (*name).to_owned()).collect();
+        if !months.is_empty() && !numbered {
             words.push_str(&format!(" in {}", series(&months)));
         }
         if let Some(count) = self.count {
@@ -408,7 +410,7 @@ mod tests {
             ("FREQ=MONTHLY;BYDAY=-1FR", "on the last Friday of each month"),
             ("FREQ=MONTHLY;BYDAY=TH;BYMONTHDAY=10,11,12,13,14,15,16", "every month on Thursday that falls on day 10 to 16 of the month"),
             ("FREQ=MONTHLY;BYMONTHDAY=1,-1", "every month on day 1 and the last day of the month"),
-            ("FREQ=MONTHLY;BYMONTH=1,7;BYDAY=3TU", "on the third Tuesday of each month in January and July"),
+            ("FREQ=MONTHLY;BYMONTH=1,7;BYDAY=3TU", "on the third Tuesday of January and July"),
             ("FREQ=DAILY;COUNT=3", "every day, 3 times in all"),
         ];
         for (rule, words) in table {

@@ -18,21 +18,21 @@ fn when(text: &str) -> Timestamp {
 
 /// A finding that owns what [`Facts`] borrows.
 #[derive(Clone, Default)]
-struct Case {
-    severities: Vec<Severity>,
-    threat: Threat,
-    cves: Vec<String>,
-    component: Component,
-    published: Option<Timestamp>,
-    fix_released: Option<Timestamp>,
-    fix_missing: bool,
-    first_seen: Option<Timestamp>,
-    closed: Option<Timestamp>,
-    host: HostFacts,
+pub(super) struct Case {
+    pub(super) severities: Vec<Severity>,
+    pub(super) threat: Threat,
+    pub(super) cves: Vec<String>,
+    pub(super) component: Component,
+    pub(super) published: Option<Timestamp>,
+    pub(super) fix_released: Option<Timestamp>,
+    pub(super) fix_missing: bool,
+    pub(super) first_seen: Option<Timestamp>,
+    pub(super) closed: Option<Timestamp>,
+    pub(super) host: HostFacts,
 }
 
 impl Case {
-    fn decide(&self, set: &PolicySet, now: &str) -> Explained<Decision> {
+    pub(super) fn decide(&self, set: &PolicySet, now: &str) -> Explained<Decision> {
         let input = Input {
             now: when(now),
             policies: set,
@@ -57,7 +57,7 @@ impl Case {
     }
 }
 
-fn vendor(rating: Rating) -> Severity {
+pub(super) fn vendor(rating: Rating) -> Severity {
     Severity::Vendor { vendor: "debian".to_owned(), word: rating.as_str().to_owned(), rating }
 }
 

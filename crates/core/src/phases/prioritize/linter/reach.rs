@@ -136,7 +136,7 @@ impl Played<'_> {
             problems.push(Problem::new(
                 "E-POLICY-UNREACHABLE",
                 place,
-                format!("ring {ring}{during} can never finish before its deadline: rule {} allows {}, and as a {} change the last ring goes {soonest} ({})", rule.name, length.words(), kind.as_str(), self.parts(kind, false)),
+                format!("ring {ring}{during} can never finish before its deadline: rule {} allows {}, and as {} change the last ring goes {soonest} ({})", rule.name, length.words(), article(kind), self.parts(kind, false)),
                 "shorten the rings' soak or the test, open the window for such changes (break_for), or allow more time",
             ));
         } else if patiently.missed > 0 {
@@ -203,7 +203,8 @@ impl Outcome {
         let took = end.map(|end| end.duration_since(start));
         self.soonest = [self.soonest, took].into_iter().flatten().min();
         match end {
-            Some(end) if end <= due => self.kept += 1,
+            // Who goes at the last moment is not done by then.
+            Some(end) if end < due => self.kept += 1,
             end => {
                 self.missed += 1;
                 let late = end.map_or(SignedDuration::from_hours(FOLLOWED * 24), |end| end.duration_since(due));
@@ -220,11 +221,17 @@ fn next(window: Option<&Opening<'_>>, at: Timestamp) -> Option<Timestamp> {
     window.spans.get(first).map(|(from, _)| at.max(*from))
 }
 
+fn article(kind: ChangeType) -> String {
+    let article = if kind == ChangeType::Emergency { "an" } else { "a" };
+    format!("{article} {}", kind.as_str())
+}
+
 fn words(time: SignedDuration) -> String {
     let hours = (time.as_secs() + 3599) / 3600;
+    let days = |days: i64| format!("{days} day{}", if days == 1 { "" } else { "s" });
     match (hours / 24, hours % 24) {
         (0, hours) => format!("{hours} h"),
-        (days, 0) => format!("{days} days"),
-        (days, hours) => format!("{days} days {hours} h"),
+        (whole, 0) => days(whole),
+        (whole, hours) => format!("{} {hours} h", days(whole)),
     }
 }
