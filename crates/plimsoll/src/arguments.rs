@@ -175,6 +175,12 @@ pub enum Command {
 pub enum SchemaName {
     /// The answer of `scan --format json`
     Scan,
+    /// The answer of `policy lint --format json`
+    PolicyLint,
+    /// The answer of `policy table --format json`
+    PolicyTable,
+    /// The answer of `policy diff --format json`
+    PolicyDiff,
 }
 
 /// What to scan.

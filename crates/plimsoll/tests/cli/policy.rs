@@ -140,6 +140,27 @@ fn bad_policies_are_refused_by_line_reason_and_suggestion() {
     }
 }
 
+/// Every form for machines is what its published schema says.
+#[test]
+fn answers_keep_to_their_schemas() {
+    let small = small();
+    let file = small.path("gap.toml");
+    put(&small.at("gap.toml"), "schema = \"patch-policy/1\"\n[policy]\nid = \"p\"\nversion = \"1\"\n[[deadline]]\nid = \"a\"\nwhen = { severity = [\"high\"] }\nwithin = \"P1D\"\n");
+    let answers = [
+        ("policy-lint", vec!["lint", file.as_str()]),
+        ("policy-table", vec!["table", file.as_str()]),
+        ("policy-table", vec!["table", "cisa-bod-26-04"]),
+        ("policy-diff", vec!["diff", "samm", file.as_str()]),
+    ];
+    for (name, words) in answers {
+        let schema = plimsoll(&["schema", name]).json();
+        let validator = jsonschema::validator_for(&schema).expect("a schema");
+        let answer = policy(&[&words[..], &["--format", "json"]].concat()).json();
+        let wrong: Vec<String> = validator.iter_errors(&answer).map(|error| format!("{}: {error}", error.instance_path())).collect();
+        assert!(wrong.is_empty(), "{name}: {wrong:#?}");
+    }
+}
+
 #[test]
 fn holes_are_listed_whole_and_told_together() {
     let small = small();
