@@ -41,6 +41,7 @@ pub fn measure(bench: &Bench) -> Result<Vec<Row>, String> {
         memory_limit_mib: None,
         note: format!("{:.1} MiB of database", mib(size)),
     }];
+    rows.extend(crate::policy::rows()?);
     rows.extend(match_rows(bench, folder.path())?);
     for host in ["deb12-web", "deb11-db", "deb12-drifted"] {
         let root = text(&bench.data.join("hosts").join(host));

@@ -8,6 +8,7 @@ mod figures;
 mod matching;
 mod measure;
 mod peers;
+mod policy;
 mod rustsec;
 
 use clap::Parser;

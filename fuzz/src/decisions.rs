@@ -54,9 +54,8 @@ pub fn feeds_repositories_toml(data: &[u8]) {
 pub fn policy_toml(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     if let Ok(set) = policy::load("policy.toml", text, &|_| None) {
-        for policy in &set.policies {
-            let _ = policy::lint(policy);
-        }
+        let _ = policy::lint(&set);
+        let _ = policy::difference(&set, &set);
     }
 }
 

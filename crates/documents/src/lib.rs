@@ -14,6 +14,7 @@ mod html;
 mod markdown;
 mod model;
 mod pdf;
+pub mod policy;
 mod record;
 mod text;
 #[cfg(test)]

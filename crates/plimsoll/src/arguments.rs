@@ -3,11 +3,13 @@
 mod acquire;
 mod fleet;
 mod lab;
+mod policy;
 mod server;
 
 pub use acquire::{AcquireCommand, Export, Freeze, ImportSet, Key, Set, Sweep, VerifySet, What};
 pub use fleet::{Agent, AgentHelper, Collect, Import, ListFormat, Remote, Rows};
 pub use lab::{Lab, Scenario};
+pub use policy::{Clients, PaperFormat, Policy, PolicyDifference, PolicyDraft, PolicyExplain, PolicyRender, PolicyTable, TableDepth, TableFormat};
 pub use server::{Backup, EvidenceCommand, Kept, PersonCommand, Restore, RootCommand, RootInit, Serve, Up, Written};
 
 use crate::remote;
@@ -173,6 +175,12 @@ pub enum Command {
 pub enum SchemaName {
     /// The answer of `scan --format json`
     Scan,
+    /// The answer of `policy lint --format json`
+    PolicyLint,
+    /// The answer of `policy table --format json`
+    PolicyTable,
+    /// The answer of `policy diff --format json`
+    PolicyDiff,
 }
 
 /// What to scan.
@@ -399,61 +407,6 @@ pub struct DbInfo {
     /// Form of the answer
     #[arg(long, value_enum, default_value_t = PlainFormat::Text)]
     pub format: PlainFormat,
-}
-
-/// Commands on the policy.
-#[derive(Subcommand, Debug)]
-pub enum Policy {
-    /// List the presets with their sources
-    Presets {
-        /// Form of the answer
-        #[arg(long, value_enum, default_value_t = PlainFormat::Text)]
-        format: PlainFormat,
-    },
-    /// Print a preset's file, to start one's own from
-    Show {
-        /// Name of a preset
-        preset: String,
-    },
-    /// Print the policy in force on a server
-    InForce {
-        #[command(flatten)]
-        remote: Remote,
-        /// The file alone, or JSON with its digest and who put it in force
-        #[arg(long, value_enum, default_value_t = PlainFormat::Text)]
-        format: PlainFormat,
-    },
-    /// Check a policy against a server's hosts: which findings would get another due date
-    Check {
-        /// Policy file
-        file: PathBuf,
-        #[command(flatten)]
-        remote: Remote,
-        /// Form of the answer
-        #[arg(long, value_enum, default_value_t = PlainFormat::Text)]
-        format: PlainFormat,
-    },
-    /// Put a policy in force on a server; a bad one leaves the one in force
-    Set {
-        /// Policy file
-        file: PathBuf,
-        #[command(flatten)]
-        remote: Remote,
-        /// Why; it stands in the evidence log
-        #[arg(long, value_name = "TEXT")]
-        reason: String,
-        /// Refuse where another policy came into force since this digest (`policy in-force --format json` gives it)
-        #[arg(long, value_name = "HEX")]
-        replaces: Option<String>,
-    },
-    /// Check a policy file: gaps, shadowed rules, what is not enforced yet
-    Lint {
-        /// Policy file or preset
-        policy: String,
-        /// Form of the answer
-        #[arg(long, value_enum, default_value_t = PlainFormat::Text)]
-        format: PlainFormat,
-    },
 }
 
 /// Commands on versions.

@@ -34,6 +34,8 @@ mod hosts;
 mod impostors;
 #[path = "cli/lab.rs"]
 mod lab;
+#[path = "cli/policy.rs"]
+mod policy;
 #[path = "cli/power/mod.rs"]
 mod power;
 #[path = "cli/readme.rs"]

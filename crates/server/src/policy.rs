@@ -290,12 +290,12 @@ pub async fn check(app: &Shared, allowed: &Allowed, text: &str) -> Result<Policy
         Err(problems) => return Ok(PolicyCheck { problems, ..PolicyCheck::default() }),
         Ok(set) => set,
     };
-    let mut problems = set.problems.clone();
-    problems.extend(set.policies.iter().flat_map(lint));
+    let found = lint(&set);
+    let (sound, problems) = (found.sound(), found.problems);
     let not_enforced = set.not_enforced.clone();
     let seen = visible(app, &allowed.principal.scope(Permission::ReadFleet));
     let preview = preview(app, &seen, Arc::new(set)).await?;
-    Ok(PolicyCheck { sound: true, problems, not_enforced, preview: Some(preview) })
+    Ok(PolicyCheck { sound, problems, not_enforced, preview: Some(preview) })
 }
 
 /// Puts a text in force, with its reason in the evidence log; hosts are judged
@@ -305,7 +305,7 @@ pub async fn check(app: &Shared, allowed: &Allowed, text: &str) -> Result<Policy
 ///
 /// 409 `E-POLICY-GIVEN` where the command line names the policy, 409
 /// `E-POLICY-CHANGED` where another one came into force meanwhile, 400
-/// `E-POLICY` naming the first line that is wrong.
+/// `E-POLICY` (or a finer code of the linter) naming the first line that is wrong.
 pub async fn set(app: &Shared, allowed: &Allowed, wish: PolicyWish) -> Result<PolicyFile, Refusal> {
     let conflict = |code: &'static str, text: String, next: &'static str| Err(Refusal::new(StatusCode::CONFLICT, code, text, next).at("policy"));
     if let Origin::Given(place) = &app.policies.in_force().origin {
@@ -315,14 +315,19 @@ pub async fn set(app: &Shared, allowed: &Allowed, wish: PolicyWish) -> Result<Po
     if reason.is_empty() || reason.chars().count() > 500 {
         return Err(parameter("reason", "a reason of 1 to 500 characters is needed", "say why the policy changes"));
     }
-    let set = read(&wish.text).map_err(|problems| {
+    let refuse = |problems: Vec<Problem>| {
         let more = problems.len().saturating_sub(1);
         let mut first = problems.into_iter().next().unwrap_or_else(|| Problem::new("E-POLICY", PLACE, "cannot be used", "check it"));
         if more > 0 {
             first.text.push_str(&format!(" (and {more} more; the check lists them)"));
         }
         Refusal::from(first)
-    })?;
+    };
+    let set = read(&wish.text).map_err(refuse)?;
+    let unsound: Vec<Problem> = lint(&set).problems.into_iter().filter(|problem| problem.code.starts_with("E-")).collect();
+    if !unsound.is_empty() {
+        return Err(refuse(unsound));
+    }
     let before = app.policies.in_force();
     if wish.replaces.is_some_and(|digest| digest != before.digest()) {
         return conflict("E-POLICY-CHANGED", "another policy came into force meanwhile".to_owned(), "look at it, and decide again");

@@ -6,6 +6,7 @@
 //! `plimsoll_formats::policy`; nothing here reads text but single values.
 
 pub mod classes;
+pub mod governance;
 pub mod length;
 pub mod recurrence;
 pub mod rollout;
@@ -14,6 +15,7 @@ pub mod when;
 
 pub use super::deployment_package::ChangeType;
 pub use classes::{ClassFrom, ComponentClass, ComponentClasses};
+pub use governance::Governance;
 pub use length::Length;
 pub use recurrence::Recurrence;
 pub use rollout::RolloutRules;
@@ -39,6 +41,8 @@ pub struct PolicySet {
     pub max_feed_age: FeedAge,
     /// How changes reach hosts: the file's own rules.
     pub rollout: RolloutRules,
+    /// What the file says of people and practice.
+    pub governance: Governance,
     /// Things that were accepted and have less effect than their writer may
     /// think.
     pub problems: Vec<Problem>,
@@ -141,6 +145,25 @@ pub struct Policy {
     pub tiers: BTreeMap<String, Impact>,
     /// Rules for exceptions.
     pub waiver: Option<WaiverRules>,
+    /// File or preset it was read from.
+    pub file: String,
+    /// Lines of that file by path of keys, `deadline.critical.within`.
+    pub lines: BTreeMap<String, u32>,
+}
+
+impl Policy {
+    /// `file:line` of a path of keys, or of the closest part of it that the
+    /// file writes; of its head where it writes none.
+    pub fn place(&self, path: &str) -> String {
+        let mut closest = Some(path);
+        while let Some(path) = closest {
+            if let Some(line) = self.lines.get(path) {
+                return format!("{}:{line}", self.file);
+            }
+            closest = path.rsplit_once('.').map(|(before, _)| before);
+        }
+        self.lines.get("policy").map_or_else(|| self.file.clone(), |line| format!("{}:{line}", self.file))
+    }
 }
 
 /// Whether a policy's source is in force.

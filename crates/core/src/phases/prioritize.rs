@@ -3,13 +3,19 @@
 //! [`decide`] holds one finding against every policy in force. Obligations add
 //! up and are never merged; each input that had to be assumed is printed.
 
+mod cells;
 mod clock;
+mod difference;
 mod inputs;
 mod linter;
 mod severity;
+mod table;
 mod urgency;
 
-pub use linter::{DecisionRow, DecisionRows, decision_table, lint};
+pub use cells::{COMBINATION_LIMIT, Depth};
+pub use difference::{Change, ChangedRow, Demand, Difference, difference};
+pub use linter::{Hole, Lint, lint};
+pub use table::{DecisionRow, DecisionRows, FoldedRow, decision_table, demand as demand_words};
 pub use urgency::{Urgency, urgency};
 
 use crate::model::advisory::Severity;
@@ -79,7 +85,17 @@ pub struct Decision {
 
 /// Decides how urgent a finding is and by when it is due.
 pub fn decide(input: &Input<'_>) -> Explained<Decision> {
-    let mut because = Vec::with_capacity(6);
+    decided(input, true)
+}
+
+/// Decides the same without a word why: for counting and playing through many
+/// findings, where the reasons would take most of the time.
+pub fn due(input: &Input<'_>) -> Decision {
+    decided(input, false).decision
+}
+
+fn decided(input: &Input<'_>, wanted: bool) -> Explained<Decision> {
+    let mut because = Vec::with_capacity(if wanted { 6 } else { 0 });
     let mut decision = Decision::default();
     let mut chosen_under: Option<&Policy> = None;
     for policy in &input.policies.policies {
@@ -89,7 +105,9 @@ pub fn decide(input: &Input<'_>) -> Explained<Decision> {
             }
             _ => {
                 let (severity, reason) = severity::choose(&policy.classify.severity_order, &input.finding);
-                add(&mut because, reason);
+                if wanted {
+                    add(&mut because, reason);
+                }
                 severity
             }
         };
@@ -99,7 +117,7 @@ pub fn decide(input: &Input<'_>) -> Explained<Decision> {
             decision.severity = severity;
         }
         if !policy.rules.is_empty() {
-            let mut inputs = Inputs::new(input, policy, rating, &mut because);
+            let mut inputs = Inputs::new(input, policy, rating, &mut because, wanted);
             apply(input, policy, &mut inputs, &mut decision.obligations);
             if decision.priority.is_none() {
                 decision.priority = inputs.priority_word();
@@ -120,7 +138,7 @@ fn add(because: &mut Vec<Because>, reason: Because) {
 /// Applies one policy: within each duty the first rule that matches.
 fn apply(input: &Input<'_>, policy: &Policy, inputs: &mut Inputs<'_, '_>, obligations: &mut Vec<Obligation>) {
     let mut bound = 0u64;
-    if let Some(effective) = policy.effective
+    if let Some(effective) = policy.effective.filter(|_| inputs.wanted())
         && input.now.to_zoned(policy.zone.clone()).date() < effective
     {
         inputs.add(Because::new(
@@ -135,7 +153,7 @@ fn apply(input: &Input<'_>, policy: &Policy, inputs: &mut Inputs<'_, '_>, obliga
             bind(input, policy, rule, inputs, obligations);
         }
     }
-    if bound == 0 {
+    if bound == 0 && inputs.wanted() {
         inputs.add(Because::new(
             BecauseKind::Rule,
             format!("policy {} has no rule for this finding, so it sets no date", policy.id),
@@ -151,9 +169,11 @@ fn bind(
     inputs: &mut Inputs<'_, '_>,
     obligations: &mut Vec<Obligation>,
 ) {
-    let head = describe_head(rule, inputs);
-    inputs.add(Because::new(BecauseKind::Rule, format!("rule {}: {}{head}", rule.name, demand(rule))));
-    if let Some(note) = &rule.note {
+    if inputs.wanted() {
+        let head = describe_head(rule, inputs);
+        inputs.add(Because::new(BecauseKind::Rule, format!("rule {}: {}{head}", rule.name, demand(rule))));
+    }
+    if let Some(note) = rule.note.as_ref().filter(|_| inputs.wanted()) {
         inputs.add(Because::new(BecauseKind::Rule, format!("rule {}: {note}", rule.name)));
     }
     let clocks = Clocks { input, policy };

@@ -1,18 +1,23 @@
 //! The policy file as it is written: TOML sections by their final names.
 //!
-//! Sections that a scan enforces refuse keys they do not know. Sections that
-//! other parts of Plimsoll enforce are kept loose and named by
-//! [`Document::not_enforced`], so that nobody takes their presence for effect.
+//! Every section refuses keys it does not know. Those that nothing enforces
+//! yet are named by [`Document::not_enforced`], so that nobody takes their
+//! presence for effect.
 
+use super::governance::{AssetClassSection, OneOrMany, ScopeSection};
 use super::rollout::{ApproveSection, FreezeSection, RebootSection, RingSection, Sections, TestSection, WindowSection};
 use plimsoll_core::model::advisory::Rating;
+use plimsoll_core::model::policy::governance::{
+    Baseline, CleanUp, Client, Cost, Cycle, Documentation, Emergency, Escalation, Forensics, Mitigation, Monitor, Notify, Person, Report,
+    Retention, Roles, Targets, Unpatchable, Verify,
+};
 use plimsoll_core::model::policy::{
     ChangeType, Clock, Done, Exposure, Impact, SeveritySource, Status, WaiverKind,
 };
 use plimsoll_core::model::threat::{Exploitation, TechnicalImpact};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use toml::{Spanned, Table, Value};
+use toml::{Spanned, Value};
 
 /// A string with its place.
 pub(super) type Text = Spanned<String>;
@@ -36,24 +41,38 @@ pub(super) struct Document {
     pub tier: BTreeMap<String, Spanned<Impact>>,
     pub waiver: Option<WaiverSection>,
     #[serde(default)]
-    window: Vec<WindowSection>,
+    pub window: Vec<WindowSection>,
     #[serde(default)]
-    freeze: Vec<FreezeSection>,
+    pub freeze: Vec<FreezeSection>,
     #[serde(default)]
-    ring: Vec<RingSection>,
-    test: Option<TestSection>,
-    approve: Option<ApproveSection>,
-    reboot: Option<RebootSection>,
-    // From here on: read by others.
-    roles: Option<Table>,
-    cycle: Option<Table>,
-    client: Option<Table>,
-    verify: Option<Table>,
-    forensics: Option<Table>,
-    notify: Option<Table>,
-    baseline: Option<Table>,
-    targets: Option<Table>,
-    cost: Option<Table>,
+    pub ring: Vec<RingSection>,
+    pub test: Option<TestSection>,
+    pub approve: Option<ApproveSection>,
+    pub reboot: Option<RebootSection>,
+    pub scope: Option<ScopeSection>,
+    #[serde(default)]
+    pub asset_class: Vec<AssetClassSection>,
+    #[serde(default)]
+    pub people: BTreeMap<String, Person>,
+    pub roles: Option<Roles>,
+    pub cycle: Option<OneOrMany<Cycle>>,
+    pub emergency: Option<Emergency>,
+    pub mitigation: Option<Mitigation>,
+    pub unpatchable: Option<Unpatchable>,
+    pub client: Option<Client>,
+    pub verify: Option<Verify>,
+    pub forensics: Option<Forensics>,
+    pub notify: Option<Notify>,
+    #[serde(default)]
+    pub escalation: Vec<Escalation>,
+    pub clean_up: Option<CleanUp>,
+    pub documentation: Option<Documentation>,
+    pub baseline: Option<Baseline>,
+    pub targets: Option<Targets>,
+    #[serde(default)]
+    pub report: Vec<Report>,
+    pub cost: Option<Cost>,
+    pub retention: Option<Retention>,
 }
 
 impl Document {
@@ -66,20 +85,53 @@ impl Document {
             ("policy.review_every", self.policy.review_every.is_some()),
             ("monitor.sources", monitor.is_some_and(|monitor| monitor.sources.is_some())),
             ("monitor.discovery_every", monitor.is_some_and(|monitor| monitor.discovery_every.is_some())),
-            ("monitor.scan_every", monitor.is_some_and(|monitor| monitor.scan_every.is_some())),
+            ("monitor.scan_every", monitor.is_some_and(|monitor| !monitor.scan_every.is_empty())),
+            ("monitor.watch", monitor.is_some_and(|monitor| !monitor.watch.is_empty())),
+            ("scope", self.scope.is_some()),
+            ("asset_class", !self.asset_class.is_empty()),
+            ("people", !self.people.is_empty()),
             ("waiver", self.waiver.is_some()),
             ("roles", self.roles.is_some()),
             ("cycle", self.cycle.is_some()),
+            ("emergency", self.emergency.is_some()),
+            ("mitigation", self.mitigation.is_some()),
+            ("unpatchable", self.unpatchable.is_some()),
             ("client", self.client.is_some()),
             ("verify", self.verify.is_some()),
             ("forensics", self.forensics.is_some()),
             ("notify", self.notify.is_some()),
+            ("escalation", !self.escalation.is_empty()),
+            ("clean_up", self.clean_up.is_some()),
+            ("documentation", self.documentation.is_some()),
             ("baseline", self.baseline.is_some()),
             ("targets", self.targets.is_some()),
+            ("report", !self.report.is_empty()),
             ("cost", self.cost.is_some()),
+            ("retention", self.retention.is_some()),
         ];
         let sections = present.into_iter().filter(|(_, is)| *is).map(|(name, _)| name.to_owned());
         sections.chain(self.rollout().not_enforced()).collect()
+    }
+
+    /// Sections that have no effect where another file extends this one.
+    pub(super) fn passed_over(&self) -> Vec<&'static str> {
+        let present = [
+            ("ring", !self.ring.is_empty()),
+            ("window", !self.window.is_empty()),
+            ("freeze", !self.freeze.is_empty()),
+            ("test", self.test.is_some()),
+            ("approve", self.approve.is_some()),
+            ("reboot", self.reboot.is_some()),
+            ("waiver", self.waiver.is_some()),
+            ("roles", self.roles.is_some()),
+            ("cycle", self.cycle.is_some()),
+            ("client", self.client.is_some()),
+            ("notify", self.notify.is_some()),
+            ("verify", self.verify.is_some()),
+            ("forensics", self.forensics.is_some()),
+            ("targets", self.targets.is_some()),
+        ];
+        present.into_iter().filter(|(_, is)| *is).map(|(name, _)| name).collect()
     }
 
     /// What it says of rollouts.
@@ -113,6 +165,7 @@ pub(super) struct Head {
     pub status: Status,
     #[serde(default)]
     pub marks: Vec<String>,
+    pub purpose: Option<String>,
     pub owner: Option<String>,
     #[serde(default)]
     pub approved_by: Vec<String>,
@@ -127,15 +180,6 @@ pub(super) struct Head {
 pub(super) enum Grace {
     FromArrival,
     None,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Monitor {
-    pub max_feed_age: Option<Text>,
-    sources: Option<Value>,
-    discovery_every: Option<Value>,
-    scan_every: Option<Value>,
 }
 
 #[derive(Default, Deserialize)]

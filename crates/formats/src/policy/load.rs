@@ -4,11 +4,14 @@ use super::document::{
     CvssPart, Deadline, Document, Grace, Head, HostSection, HumanImpact, Infer, PrioritySection, Text,
     UnknownSection, WaiverSection, YesNo,
 };
-use super::{Ledger, TEXT_LIMIT, matchers, presets, tables};
+use super::parse::parse;
+use super::places::Lines;
+use super::suggest::suggestion;
+use super::{Ledger, governance, matchers, presets, tables};
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use plimsoll_core::model::advisory::Rating;
 use plimsoll_core::model::policy::{
-    Classify, Clock, ComponentClass, ComponentClasses, FeedAge, HostFacts, Impact, Length, OnNoFix, Policy,
+    Classify, Clock, ComponentClass, ComponentClasses, FeedAge, Governance, HostFacts, Impact, Length, OnNoFix, Policy,
     PolicySet, PriorityModel, RolloutRules, Rule, SeveritySource, Unknown, WaiverRules, Within,
 };
 use plimsoll_core::model::problem::{Problem, printable};
@@ -16,8 +19,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::OnceLock;
 
-/// The only schema there is.
-const SCHEMA: &str = "patch-policy/1";
 /// Most policies in force together; each finding is held against all.
 const POLICY_LIMIT: usize = 32;
 /// Most rules of one policy.
@@ -39,23 +40,27 @@ pub fn load(
     text: &str,
     others: &dyn Fn(&str) -> Option<String>,
 ) -> Result<PolicySet, Vec<Problem>> {
-    let mut loading = Loading { others, set: Vec::new(), rollout: None, problems: Vec::new(), warnings: Vec::new() };
+    let mut loading = Loading { others, set: Vec::new(), own: None, problems: Vec::new(), warnings: Vec::new() };
     let inherited = Inherited { zone: None, host: HostFacts::default(), tiers: BTreeMap::new() };
-    let document = loading.policy(place, text, &inherited, &mut Vec::new());
-    let Some(document) = document.filter(|_| loading.problems.is_empty()) else {
+    loading.policy(place, text, &inherited, &mut Vec::new());
+    if let Some(own) = &loading.own {
+        // Names and levels may be those of any policy that is extended.
+        let mut ledger = Ledger::new(place, text);
+        governance::check(&own.governance, &loading.set, &own.lines, &mut ledger);
+        loading.problems.append(&mut ledger.problems);
+    }
+    let Some(own) = loading.own.filter(|_| loading.problems.is_empty()) else {
         return Err(loading.problems);
     };
-    let stated = document.monitor.as_ref().and_then(|monitor| monitor.max_feed_age.as_ref());
-    let limit = match Length::parse(stated.map_or(FeedAge::DEFAULT, |stated| stated.get_ref())) {
-        Ok(limit) => limit,
-        Err(wrong) => return Err(vec![Problem::new("E-POLICY", place, format!("max_feed_age {wrong}"), "write P3D")]),
-    };
+    let stated = own.governance.monitor.as_ref().and_then(|monitor| monitor.max_feed_age.clone());
+    let ours = || Length::parse(FeedAge::DEFAULT).unwrap_or_else(|_| Length::zero());
     Ok(PolicySet {
         policies: loading.set,
-        max_feed_age: FeedAge { limit, stated: stated.is_some() },
-        rollout: loading.rollout.unwrap_or_default(),
+        max_feed_age: FeedAge { stated: stated.is_some(), limit: stated.unwrap_or_else(ours) },
+        rollout: own.rollout,
+        governance: own.governance,
         problems: loading.warnings,
-        not_enforced: document.not_enforced(),
+        not_enforced: own.not_enforced,
     })
 }
 
@@ -82,11 +87,19 @@ struct Inherited {
     tiers: BTreeMap<String, Impact>,
 }
 
+/// What only the first file says.
+struct Own {
+    rollout: RolloutRules,
+    governance: Governance,
+    lines: Lines,
+    not_enforced: Vec<String>,
+}
+
 struct Loading<'a> {
     others: &'a dyn Fn(&str) -> Option<String>,
     set: Vec<Policy>,
-    /// What the first file, and no other, says of rollouts.
-    rollout: Option<RolloutRules>,
+    /// What the first file, and no other, says beside its rules.
+    own: Option<Own>,
     problems: Vec<Problem>,
     warnings: Vec<Problem>,
 }
@@ -94,18 +107,37 @@ struct Loading<'a> {
 impl Loading<'_> {
     /// Adds one file's policy and those it extends; `path` is the chain of
     /// names that led here.
-    fn policy(&mut self, place: &str, text: &str, from: &Inherited, path: &mut Vec<String>) -> Option<Document> {
+    fn policy(&mut self, place: &str, text: &str, from: &Inherited, path: &mut Vec<String>) {
+        let mut ledger = Ledger::new(place, text);
+        // What a file says is large: nothing of it stays while others are read.
+        if let Some((extends, next)) = self.one(place, text, from, &mut ledger) {
+            for name in &extends {
+                self.extend(name, &mut ledger, &next, path);
+            }
+        }
+        self.problems.append(&mut ledger.problems);
+    }
+
+    /// Adds one file's own policy; gives what it extends and what those take
+    /// over.
+    #[inline(never)]
+    fn one(&mut self, place: &str, text: &str, from: &Inherited, ledger: &mut Ledger<'_>) -> Option<(Vec<Text>, Inherited)> {
         let document = match parse(place, text) {
             Ok(document) => document,
-            Err(problem) => {
-                self.problems.push(problem);
+            Err(mut problems) => {
+                self.problems.append(&mut problems);
                 return None;
             }
         };
-        let mut ledger = Ledger::new(place, text);
-        let policy = build(&document, from, self.others, &mut ledger, &mut self.warnings);
-        if self.rollout.is_none() {
-            self.rollout = Some(document.rollout().rules(&policy.zone_name, &policy.zone, &mut ledger, &mut self.warnings));
+        let lines = toml::de::DeTable::parse(text).map(|table| Lines::of(table.get_ref())).unwrap_or_default();
+        let mut policy = build(&document, from, self.others, ledger, &mut self.warnings);
+        policy.lines = lines.numbers(text);
+        if self.own.is_none() {
+            let rollout = document.rollout().rules(&policy.zone_name, &policy.zone, ledger, &mut self.warnings);
+            let governance = governance::read(&document, ledger);
+            self.own = Some(Own { rollout, governance, lines, not_enforced: document.not_enforced() });
+        } else {
+            self.passed_over(&document, &policy);
         }
         let next = Inherited {
             zone: Some((policy.zone_name.clone(), policy.zone.clone())),
@@ -121,11 +153,21 @@ impl Loading<'_> {
             );
         }
         self.set.push(policy);
-        for name in &document.extends {
-            self.extend(name, &mut ledger, &next, path);
+        Some((document.extends, next))
+    }
+
+    /// Says which sections of an extended file have no effect: only its rules
+    /// add up.
+    fn passed_over(&mut self, document: &Document, policy: &Policy) {
+        let sections = document.passed_over();
+        if let Some(first) = sections.first() {
+            self.warnings.push(Problem::new(
+                "W-POLICY-PASSED-OVER",
+                policy.place(first),
+                format!("policy {} is extended for its rules; these sections of it have no effect: {}", policy.id, sections.join(", ")),
+                "write them in the file that extends it",
+            ));
         }
-        self.problems.append(&mut ledger.problems);
-        Some(document)
     }
 
     fn extend(&mut self, name: &Text, ledger: &mut Ledger<'_>, from: &Inherited, path: &mut Vec<String>) {
@@ -154,20 +196,23 @@ impl Loading<'_> {
 
 fn unknown_policy(place: &str, name: &str) -> Problem {
     let known: Vec<&str> = presets::PRESETS.iter().map(|preset| preset.name).collect();
+    let next = suggestion(name, &known.iter().copied().collect());
     Problem::new(
         "E-POLICY",
         place,
         format!("there is no policy `{}`", printable(name)),
-        format!("use a preset or a file; the presets are {}", known.join(", ")),
+        next.unwrap_or_else(|| format!("use a preset or a file; the presets are {}", known.join(", "))),
     )
 }
 
-fn unknown_zone(place: &str, name: &str) -> Problem {
+pub(super) fn unknown_zone(place: &str, name: &str) -> Problem {
+    let zones: Vec<String> = TimeZoneDatabase::bundled().available().map(|zone| zone.to_string()).collect();
+    let next = suggestion(name, &zones.iter().map(String::as_str).collect());
     Problem::new(
         "E-POLICY",
         place,
         format!("there is no time zone `{}`", printable(name)),
-        "use an IANA name such as Europe/Oslo, or UTC",
+        next.unwrap_or_else(|| "use an IANA name such as Europe/Oslo, or UTC".to_owned()),
     )
 }
 
@@ -177,32 +222,6 @@ pub(super) fn zone(name: &str) -> Option<TimeZone> {
         return Some(TimeZone::UTC);
     }
     TimeZoneDatabase::bundled().get(name).ok()
-}
-
-fn parse(place: &str, text: &str) -> Result<Document, Problem> {
-    if text.len() > TEXT_LIMIT {
-        return Err(Problem::new(
-            "E-LIMIT",
-            place,
-            format!("has {} bytes, the limit for a policy is {TEXT_LIMIT}", text.len()),
-            "check that this is a policy file",
-        ));
-    }
-    let document: Document = toml::from_str(text).map_err(|error| {
-        let line = Ledger::new(place, text).line(error.span().map_or(0, |span| span.start));
-        let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
-        Problem::new("E-POLICY", line, printable(&message), "correct this line, or what it belongs to")
-    })?;
-    if document.schema.get_ref() != SCHEMA {
-        let line = Ledger::new(place, text).line(document.schema.span().start);
-        return Err(Problem::new(
-            "E-POLICY",
-            line,
-            format!("schema is `{}`, this version reads `{SCHEMA}`", printable(document.schema.get_ref())),
-            "use a newer Plimsoll, or write the policy in that schema",
-        ));
-    }
-    Ok(document)
 }
 
 fn build(
@@ -218,12 +237,6 @@ fn build(
     let classify = classify(document, ledger, warnings);
     let priority = document.priority.as_ref().and_then(|section| model(section, others, ledger));
     let rules = rules(document, priority.as_ref(), ledger);
-    if let Some(every) = &head.review_every {
-        length(every, "review_every", ledger);
-    }
-    if let Some(age) = document.monitor.as_ref().and_then(|monitor| monitor.max_feed_age.as_ref()) {
-        length(age, "max_feed_age", ledger);
-    }
     let host = document.host.as_ref().map(|host| host_facts(host.get_ref(), &host.span(), ledger));
     let mut tiers = BTreeMap::new();
     for (name, impact) in &document.tier {
@@ -248,6 +261,8 @@ fn build(
         host: host.unwrap_or_else(|| from.host.clone()),
         tiers: if tiers.is_empty() { from.tiers.clone() } else { tiers },
         waiver: document.waiver.as_ref().map(|section| waiver(section, ledger)),
+        file: ledger.place.to_owned(),
+        lines: BTreeMap::new(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::Ledger;
 use super::document::Text;
+use super::suggest::suggestion;
 use plimsoll_core::model::policy::{
     Attribute, Comparison, Condition, EpssModel, Field, Number, PriorityModel,
 };
@@ -45,6 +46,11 @@ pub(super) fn read(
         );
     }
     conditions
+}
+
+/// What may have been meant, else everything that can be.
+fn one_of_these(word: &str, known: &[&str]) -> String {
+    suggestion(word, &known.iter().copied().collect()).unwrap_or_else(|| format!("use one of: {}", known.join(", ")))
 }
 
 /// One word or a list of words; booleans read as yes and no.
@@ -92,13 +98,11 @@ fn one_of(
         match position.and_then(|position| 1u32.checked_shl(u32::try_from(position).ok()?)) {
             Some(bit) => mask |= bit,
             None => {
-                let known = match (field, priority) {
-                    (Field::Priority, Some(model)) => {
-                        model.table.outcome().values.iter().map(|value| value.shown()).collect::<Vec<_>>().join(", ")
-                    }
-                    _ => field.values().join(", "),
+                let known: Vec<&str> = match (field, priority) {
+                    (Field::Priority, Some(model)) => model.table.outcome().values.iter().map(|value| value.shown()).collect(),
+                    _ => field.values().to_vec(),
                 };
-                ledger.error(at, format!("`{name}` has no value `{}`", printable(&word)), format!("use one of: {known}"));
+                ledger.error(at, format!("`{name}` has no value `{}`", printable(&word)), one_of_these(&word, &known));
             }
         }
     }
@@ -133,7 +137,7 @@ fn other(name: &str, value: &Value, at: &Range<usize>, ledger: &mut Ledger<'_>) 
             ledger.error(
                 at,
                 format!("`when` has no field `{}`", printable(name)),
-                format!("use one of: {}", known.join(", ")),
+                one_of_these(name, &known),
             );
             return Vec::new();
         }

@@ -5,14 +5,19 @@
 //! form; an organisation's own is just another one.
 
 mod document;
+pub mod draft;
+mod governance;
 mod load;
 mod matchers;
+mod parse;
+mod places;
 pub mod presets;
 mod rollout;
+mod suggest;
 pub mod tables;
 
 pub use load::{load, load_preset};
-pub use plimsoll_core::phases::prioritize::{DecisionRow, DecisionRows, decision_table, lint};
+pub use plimsoll_core::phases::prioritize::{Depth, DecisionRow, DecisionRows, Lint, decision_table, difference, lint};
 pub use presets::{PRESETS, Preset, preset};
 pub use tables::{read_table, table};
 

@@ -2,11 +2,13 @@
 
 use super::document::Text;
 use super::{Ledger, matchers};
-use super::load::{length, zone};
+use super::load::{length, unknown_zone, zone};
+use super::suggest::suggestion;
 use jiff::ToSpan;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use plimsoll_core::model::deployment_package::{ChangeType, RebootRule};
+use plimsoll_core::model::policy::governance::{ApprovePractice, AutoIf, OnTimeout, PendingCountsAs, PostDeploy, RebootPractice, TestPractice};
 use plimsoll_core::model::policy::rollout::{ApproveRules, FreezeRule, RingRule, Select, Suite, TestRule, WindowRule};
 use plimsoll_core::model::policy::{Length, Recurrence, RolloutRules};
 use plimsoll_core::model::problem::{Problem, printable};
@@ -22,7 +24,7 @@ const STOP_STARTING: &str = "PT30M";
 /// Longest a window may last: a longer one is none.
 const LONGEST_WINDOW: i64 = 31 * 86_400;
 
-type Words = BTreeMap<Text, Spanned<Value>>;
+pub(super) type Words = BTreeMap<Text, Spanned<Value>>;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -77,8 +79,9 @@ pub(super) struct TestSection {
     standard: Option<TestLevel>,
     normal: Option<TestLevel>,
     emergency: Option<TestLevel>,
-    require_signature: Option<Value>,
-    post_deploy: Option<Value>,
+    require_signature: Option<bool>,
+    environment: Option<String>,
+    post_deploy: Option<PostDeploy>,
 }
 
 #[derive(Deserialize)]
@@ -97,24 +100,34 @@ pub(super) struct ApproveSection {
     emergency: Option<ApproveLevel>,
 }
 
+impl ApproveSection {
+    fn levels(&self) -> impl Iterator<Item = (ChangeType, &ApproveLevel)> {
+        let all = [(ChangeType::Standard, &self.standard), (ChangeType::Normal, &self.normal), (ChangeType::Emergency, &self.emergency)];
+        all.into_iter().filter_map(|(kind, level)| level.as_ref().map(|level| (kind, level)))
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ApproveLevel {
     quorum: Option<Spanned<i64>>,
     timeout: Option<Text>,
-    auto_if: Option<Value>,
-    on_timeout: Option<Value>,
-    retro_within: Option<Value>,
-    after_action_review: Option<Value>,
+    #[serde(default)]
+    by: Vec<String>,
+    #[serde(default)]
+    auto_if: Vec<AutoIf>,
+    on_timeout: Option<OnTimeout>,
+    retro_within: Option<Length>,
+    after_action_review: Option<bool>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RebootSection {
     rule: Option<Text>,
-    grace: Option<Value>,
-    max_pending: Option<Value>,
-    pending_counts_as: Option<Value>,
+    grace: Option<Length>,
+    max_pending: Option<Length>,
+    pending_counts_as: Option<PendingCountsAs>,
 }
 
 /// The sections of one file.
@@ -139,12 +152,14 @@ impl Sections<'_> {
         };
         if let Some(test) = self.test {
             note("test.require_signature".to_owned(), test.require_signature.is_some());
+            note("test.environment".to_owned(), test.environment.is_some());
             note("test.post_deploy".to_owned(), test.post_deploy.is_some());
         }
         if let Some(approve) = self.approve {
-            for (kind, level) in [("standard", &approve.standard), ("normal", &approve.normal), ("emergency", &approve.emergency)] {
-                let Some(level) = level else { continue };
-                note(format!("approve.{kind}.auto_if"), level.auto_if.is_some());
+            for (kind, level) in approve.levels() {
+                let kind = kind.as_str();
+                note(format!("approve.{kind}.by"), !level.by.is_empty());
+                note(format!("approve.{kind}.auto_if"), !level.auto_if.is_empty());
                 note(format!("approve.{kind}.on_timeout"), level.on_timeout.is_some());
                 note(format!("approve.{kind}.retro_within"), level.retro_within.is_some());
                 note(format!("approve.{kind}.after_action_review"), level.after_action_review.is_some());
@@ -156,6 +171,32 @@ impl Sections<'_> {
             note("reboot.pending_counts_as".to_owned(), reboot.pending_counts_as.is_some());
         }
         names
+    }
+
+    /// What it says of tests, approvals and reboots beyond the rules.
+    pub(super) fn practice(&self) -> (TestPractice, BTreeMap<ChangeType, ApprovePractice>, RebootPractice) {
+        let test = self.test.map_or_else(TestPractice::default, |test| TestPractice {
+            require_signature: test.require_signature,
+            environment: test.environment.clone(),
+            post_deploy: test.post_deploy.clone(),
+        });
+        let levels = self.approve.into_iter().flat_map(ApproveSection::levels);
+        let approve = levels.map(|(kind, level)| {
+            let practice = ApprovePractice {
+                by: level.by.clone(),
+                auto_if: level.auto_if.clone(),
+                on_timeout: level.on_timeout,
+                retro_within: level.retro_within.clone(),
+                after_action_review: level.after_action_review,
+            };
+            (kind, practice)
+        });
+        let reboot = self.reboot.map_or_else(RebootPractice::default, |reboot| RebootPractice {
+            grace: reboot.grace.clone(),
+            max_pending: reboot.max_pending.clone(),
+            pending_counts_as: reboot.pending_counts_as,
+        });
+        (test, approve.collect(), reboot)
     }
 
     /// The rules; Plimsoll's own where the file is silent.
@@ -182,6 +223,11 @@ impl Sections<'_> {
     }
 }
 
+/// Hosts by what people say of them.
+pub(super) fn select(words: &Words, ledger: &mut Ledger<'_>) -> Select {
+    Select(words.iter().flat_map(|(key, value)| matchers::attribute(key.get_ref(), value.get_ref(), &key.span(), ledger)).collect())
+}
+
 struct Reading<'a, 'l> {
     ledger: &'a mut Ledger<'l>,
     /// Names of this kind so far.
@@ -206,14 +252,15 @@ impl Reading<'_, '_> {
     }
 
     fn select(&mut self, words: &Words) -> Select {
-        Select(words.iter().flat_map(|(key, value)| matchers::attribute(key.get_ref(), value.get_ref(), &key.span(), self.ledger)).collect())
+        select(words, self.ledger)
     }
 
     fn word<T: Copy>(&mut self, word: &Text, what: &str, known: &[(&str, T)]) -> Option<T> {
         let found = known.iter().find(|(name, _)| name == word.get_ref()).map(|(_, value)| *value);
         if found.is_none() {
             let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
-            self.ledger.error(&word.span(), format!("{what} has no value `{}`", printable(word.get_ref())), format!("use one of: {}", names.join(", ")));
+            let next = suggestion(word.get_ref(), &names.iter().copied().collect()).unwrap_or_else(|| format!("use one of: {}", names.join(", ")));
+            self.ledger.error(&word.span(), format!("{what} has no value `{}`", printable(word.get_ref())), next);
         }
         found
     }
@@ -275,7 +322,8 @@ impl Reading<'_, '_> {
             Some(name) => match zone(name.get_ref()) {
                 Some(found) => (name.get_ref().clone(), found),
                 None => {
-                    self.ledger.error(&name.span(), format!("there is no time zone `{}`", printable(name.get_ref())), "use an IANA name such as Europe/Oslo, or UTC");
+                    let place = self.ledger.line(name.span().start);
+                    self.ledger.problems.push(unknown_zone(&place, name.get_ref()));
                     return None;
                 }
             },
@@ -383,9 +431,7 @@ impl Reading<'_, '_> {
                 "write separation_of_duties = true to say what is done",
             ));
         }
-        let levels = [(ChangeType::Standard, &section.standard), (ChangeType::Normal, &section.normal), (ChangeType::Emergency, &section.emergency)];
-        for (kind, level) in levels {
-            let Some(level) = level else { continue };
+        for (kind, level) in section.levels() {
             let quorum = level.quorum.as_ref().and_then(|quorum| self.number(quorum, "quorum", 1, 100));
             if let Some(quorum) = quorum.and_then(|quorum| u32::try_from(quorum).ok()) {
                 rules.quorum.insert(kind, quorum);

@@ -3,7 +3,11 @@
 mod decide;
 mod golden;
 mod hostile;
+mod linting;
+mod properties;
 mod rollout;
+mod second_opinion;
+mod sections;
 
 use super::*;
 use plimsoll_core::model::policy::PolicySet;
@@ -39,8 +43,8 @@ fn the_full_policy_file_parses_as_written() {
     let own = &set.policies[0];
     assert_eq!(own.waiver.as_ref().expect("waiver").kinds.len(), 6);
     assert_eq!(own.effective, Some(jiff::civil::date(2026, 12, 1)));
-    assert_eq!(lines(&lint(own)), "");
-    let tables = decision_table(own).expect("table");
+    insta::assert_snapshot!(lines(&lint(&set).problems), @"");
+    let tables = decision_table(own, Depth::Outcome).expect("table");
     let rows: Vec<String> = tables[0]
         .rows
         .iter()
@@ -65,9 +69,9 @@ fn every_preset_loads_is_dated_and_lints_clean() {
         let policy = &set.policies[0];
         assert_eq!(policy.id, preset.name, "id and file name agree");
         assert!(!policy.source.is_empty() && policy.as_of.is_some() && !policy.marks.is_empty(), "{}", preset.name);
-        assert_eq!(lines(&lint(policy)), "", "{}", preset.name);
+        assert_eq!(lines(&lint(&set).problems), "", "{}", preset.name);
         assert!(set.not_enforced_here().is_empty() && set.problems.is_empty());
-        let rows: usize = decision_table(policy).expect("table").iter().map(|table| table.rows.len()).sum();
+        let rows: usize = decision_table(policy, Depth::Outcome).expect("table").iter().map(|table| table.rows.len()).sum();
         shown.push_str(&format!("{} {:?}: {} rules, {rows} rows\n", policy.id, policy.status, policy.rules.len()));
     }
     insta::assert_snapshot!(shown, @r#"
@@ -119,7 +123,7 @@ within = "P3D"
 "#,
     )
     .expect("policy");
-    insta::assert_snapshot!(lines(&lint(&set.policies[0])), @r#"
+    insta::assert_snapshot!(lines(&lint(&set).problems), @r#"
     W-POLICY-GAP policy p: no remediate rule covers 80 of 192 combinations: severity = medium, kev = no, environment = prod, epss = unknown, epss_model = v2023.03.01; severity = medium, kev = no, environment = prod, epss = unknown, epss_model = v2025.03.14; severity = medium, kev = no, environment = prod, epss = unknown, epss_model = (other); severity = medium, kev = no, environment = prod, epss = below 0.5, epss_model = v2023.03.01; severity = medium, kev = no, environment = prod, epss = below 0.5, epss_model = v2025.03.14, and 75 more
     W-POLICY-SHADOWED p/b: never binds: a before it takes all it matches
     W-POLICY-NO-NUMBER p/c: has no `within`: it sets no date

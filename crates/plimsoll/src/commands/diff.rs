@@ -69,7 +69,7 @@ pub fn run(arguments: &Diff, printer: &Printer) -> Result<Outcome, Failure> {
 }
 
 /// Reads a scan that `scan --format json` wrote.
-fn read(path: &Path) -> Result<Scan, Failure> {
+pub(super) fn read(path: &Path) -> Result<Scan, Failure> {
     let place = path.display().to_string();
     let bad = |text: String| {
         Failure::input(Problem::new("E-SCAN", &place, text, "make it with `plimsoll scan --format json --output FILE`"))

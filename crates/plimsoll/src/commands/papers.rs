@@ -10,6 +10,9 @@ use std::path::Path;
 pub fn schema(name: SchemaName, printer: &Printer) -> Result<Outcome, Failure> {
     match name {
         SchemaName::Scan => printer.data(plimsoll_formats::reports::SCAN_SCHEMA)?,
+        SchemaName::PolicyLint => printer.data(include_str!("../../../../docs/schema/policy-lint-1.schema.json"))?,
+        SchemaName::PolicyTable => printer.data(include_str!("../../../../docs/schema/policy-table-1.schema.json"))?,
+        SchemaName::PolicyDiff => printer.data(include_str!("../../../../docs/schema/policy-diff-1.schema.json"))?,
     }
     Ok(Outcome::Clean)
 }

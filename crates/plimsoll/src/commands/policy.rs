@@ -1,4 +1,11 @@
-//! `plimsoll policy`: presets, checking a policy file, and the one of a server.
+//! `plimsoll policy`: presets, drafts, what a policy says, and the one of a server.
+
+mod difference;
+mod explain;
+mod init;
+mod lint;
+mod render;
+mod table;
 
 use super::basis;
 use crate::arguments::{PlainFormat, Policy, Remote};
@@ -6,7 +13,6 @@ use crate::client::Client;
 use crate::printer::{Failure, Outcome, Printer};
 use plimsoll_core::model::policy::Status;
 use plimsoll_core::model::problem::{Problem, printable};
-use plimsoll_core::phases::prioritize;
 use plimsoll_formats::policy;
 use plimsoll_server::policy::{PolicyCheck, PolicyFile, PolicyPreview};
 use std::path::Path;
@@ -42,7 +48,12 @@ pub fn run(command: Policy, printer: &Printer) -> Result<Outcome, Failure> {
             printer.data(&format!("in force: {}\n", file.digest))?;
             Ok(Outcome::Clean)
         }
-        Policy::Lint { policy, format } => lint(&policy, format, printer),
+        Policy::Init(arguments) => init::run(&arguments, printer),
+        Policy::Lint { policy, format } => lint::run(&policy, format, printer),
+        Policy::Table(arguments) => table::run(&arguments, printer),
+        Policy::Diff(arguments) => difference::run(&arguments, printer),
+        Policy::Explain(arguments) => explain::run(&arguments, printer),
+        Policy::Render(arguments) => render::run(&arguments, printer),
     }
 }
 
@@ -119,46 +130,4 @@ fn check(file: &Path, remote: &Remote, format: PlainFormat, printer: &Printer) -
         }
     }
     Ok(if checked.sound { Outcome::Clean } else { Outcome::No })
-}
-
-/// Says everything that is wrong or surprising in a policy: 1 when anything is.
-fn lint(word: &str, format: PlainFormat, printer: &Printer) -> Result<Outcome, Failure> {
-    let (place, text) = match policy::preset(word) {
-        Some(text) => (format!("preset {word}"), text.to_owned()),
-        None => (word.to_owned(), basis::read_policy(Path::new(word))?),
-    };
-    let (problems, not_enforced) = match policy::load(&place, &text, &basis::beside(word)) {
-        Err(problems) => (problems, Vec::new()),
-        Ok(set) => {
-            let mut problems: Vec<Problem> = set.problems.clone();
-            problems.extend(set.policies.iter().flat_map(prioritize::lint));
-            (problems, set.not_enforced.clone())
-        }
-    };
-    match format {
-        PlainFormat::Json => super::json(
-            printer,
-            &serde_json::json!({ "schema": "plimsoll-policy-lint/1", "problems": problems, "not_enforced": not_enforced }),
-        )?,
-        PlainFormat::Text => {
-            let mut text = String::new();
-            for problem in &problems {
-                text.push_str(&format!(
-                    "{} {}: {}\n  → {}\n",
-                    problem.code,
-                    problem.place,
-                    printable(&problem.text),
-                    printable(&problem.next)
-                ));
-            }
-            if !not_enforced.is_empty() {
-                text.push_str(&format!("accepted, and not enforced by a scan: {}\n", not_enforced.join(", ")));
-            }
-            if problems.is_empty() {
-                text.push_str("nothing to object to\n");
-            }
-            printer.data(&text)?;
-        }
-    }
-    Ok(if problems.is_empty() { Outcome::Clean } else { Outcome::No })
 }

@@ -1,13 +1,14 @@
-//! The examples of the README, run as they stand.
+//! The examples of the README and of the guide's page on policies, run as they
+//! stand.
 
-use crate::sandbox::{Small, plimsoll, put};
+use crate::sandbox::{Small, put};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Lines of the README's shell blocks that run the installed program.
-fn examples() -> Vec<String> {
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
-    let text = std::fs::read_to_string(readme).expect("the README");
+/// Lines of a page's shell blocks that run the installed program.
+fn examples(page: &str) -> Vec<String> {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(page);
+    let text = std::fs::read_to_string(page).expect("the page");
     let mut inside = false;
     let mut found = Vec::new();
     for line in text.lines() {
@@ -31,13 +32,12 @@ fn the_examples_of_the_readme_run() {
     }
     small.scan(&["--format", "cyclonedx", "--output", &small.path("bom.json")]).finished();
     put(&small.at("Cargo.lock"), "version = 4\n\n[[package]]\nname = \"a\"\nversion = \"1.0.0\"\n");
-    put(&small.at("policy.toml"), plimsoll(&["policy", "show", "samm"]).out);
     put(&small.at("adv.db"), std::fs::read(small.at("small.db")).expect("the database"));
     std::fs::create_dir(small.at("bin")).expect("a folder");
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_plimsoll"), small.at("bin/plimsoll")).expect("a link");
     let path = format!("{}:{}", small.path("bin"), std::env::var("PATH").unwrap_or_default());
     let mut ran = 0;
-    for example in examples() {
+    for example in examples("README.md") {
         // These go out, ask for a passphrase or run until they are told to stop;
         // they have tests of their own with a server beside them.
         let elsewhere = ["db update", "lab", "up", "serve", "root init", "person invite", "hosts list"];
@@ -59,4 +59,22 @@ fn the_examples_of_the_readme_run() {
     }
     assert!(ran >= 15, "only {ran} examples");
     assert!(small.at("report.html").is_file() && small.at("state.json").is_file());
+}
+
+#[test]
+fn the_examples_of_the_page_on_policies_run_in_their_order() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(folder.path().join("bin")).expect("a folder");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_plimsoll"), folder.path().join("bin/plimsoll")).expect("a link");
+    let path = format!("{}/bin:{}", folder.path().display(), std::env::var("PATH").unwrap_or_default());
+    let examples = examples("docs/guide/policy.md");
+    assert!(examples.len() >= 8, "only {} examples", examples.len());
+    for example in examples {
+        let output = Command::new("sh").args(["-c", &example]).current_dir(folder.path()).env("PATH", &path).stdin(Stdio::null()).output().expect("sh runs");
+        let err = String::from_utf8_lossy(&output.stderr);
+        // Only a comparison may end with 1: it says that deadlines get longer.
+        let allowed = if example.contains("policy diff") { vec![Some(0), Some(1)] } else { vec![Some(0)] };
+        assert!(allowed.contains(&output.status.code()), "{example} ended with {:?}\n{}{err}", output.status.code(), String::from_utf8_lossy(&output.stdout));
+    }
+    assert!(folder.path().join("acme.html").is_file());
 }

@@ -391,6 +391,14 @@ async fn a_policy_is_put_in_force() {
     assert!(set.status == StatusCode::BAD_REQUEST && set.json()["code"] == "E-POLICY", "{set:?}");
     assert_eq!(trial.get(&owner, "/api/v1/policy/file").await.json(), file);
 
+    // One that reads and has a rule that can never match: refused as well.
+    let never = format!("{text}\n[[deadline]]\nid = \"never\"\nwhen = {{ kev = true, exploitation = [\"none\"] }}\nwithin = \"P1D\"\n");
+    let checked = trial.send(&owner, "POST", "/api/v1/policy/check", &serde_json::json!({ "text": never })).await.json();
+    assert!(checked["sound"] == false && checked["problems"].to_string().contains("E-POLICY-NEVER"), "{checked}");
+    let set = trial.send(&owner, "PUT", "/api/v1/policy/file", &serde_json::json!({ "text": never, "reason": "x" })).await;
+    assert!(set.status == StatusCode::BAD_REQUEST && set.json()["code"] == "E-POLICY-NEVER", "{set:?}");
+    assert_eq!(trial.get(&owner, "/api/v1/policy/file").await.json(), file);
+
     // A good one: the change of each finding is shown, nothing is changed yet.
     let good = text.replacen("within = \"P7D\"", "within = \"P70D\"", 1);
     let checked = trial.send(&owner, "POST", "/api/v1/policy/check", &serde_json::json!({ "text": good })).await.json();

@@ -5,7 +5,8 @@ use crate::model::component::{Component, ComponentKind};
 use std::collections::BTreeMap;
 
 /// A class of software.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ComponentClass {
     /// Part of the operating system.
     OperatingSystem,

@@ -3,6 +3,7 @@
 use jiff::fmt::temporal::SpanParser;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp, ToSpan, Zoned};
+use serde::{Deserialize, Deserializer};
 
 /// A length of time: `PT48H` is absolute, `P14D` and `P1M` count calendar days
 /// and months in the policy's zone.
@@ -16,6 +17,13 @@ pub struct Length {
 impl PartialEq for Length {
     fn eq(&self, other: &Self) -> bool {
         self.text == other.text
+    }
+}
+
+impl<'de> Deserialize<'de> for Length {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).map_err(|wrong| serde::de::Error::custom(format!("`{text}` {wrong}")))
     }
 }
 

@@ -10,6 +10,7 @@
 use jiff::civil::{Date, DateTime, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Zoned};
+use serde::{Deserialize, Deserializer};
 
 /// How often it comes back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,6 +39,13 @@ pub struct Recurrence {
 
 /// Most days that are looked through for one expansion: some twenty years.
 const DAYS: usize = 8_000;
+
+impl<'de> Deserialize<'de> for Recurrence {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).map_err(|wrong| serde::de::Error::custom(format!("rule `{text}` {wrong}")))
+    }
+}
 
 impl Recurrence {
     /// Reads a rule; the error says what is wrong with it.
@@ -116,6 +124,41 @@ impl Recurrence {
         &self.text
     }
 
+    /// As people read it, `every Tuesday and Thursday`.
+    pub fn words(&self) -> String {
+        let weekdays: Vec<String> = self.weekdays.iter().map(|(which, weekday)| which.map_or_else(|| name_of(*weekday).to_owned(), |which| format!("the {} {}", ordinal_word(which), name_of(*weekday)))).collect();
+        let months: Vec<String> = self.months.iter().filter_map(|month| MONTHS.get(usize::try_from(*month).ok()?.checked_sub(1)?)).map(|name| (*name).to_owned()).collect();
+        let numbered = self.every == Every::Month && self.interval == 1 && !weekdays.is_empty() && self.weekdays.iter().all(|(which, _)| which.is_some());
+        let every = |unit: &str| if self.interval == 1 { format!("every {unit}") } else { format!("every {} {unit}s", self.interval) };
+        let mut words = match self.every {
+            Every::Day => every("day"),
+            Every::Week if self.weekdays.is_empty() => every("week"),
+            Every::Week if self.interval == 1 => format!("every {}", series(&weekdays)),
+            Every::Week => format!("{} on {}", every("week"), series(&weekdays)),
+            Every::Month if self.weekdays.is_empty() => every("month"),
+            Every::Month if numbered && !months.is_empty() => format!("on {} of {}", series(&weekdays), series(&months)),
+            Every::Month if numbered => format!("on {} of each month", series(&weekdays)),
+            Every::Month => format!("{} on {}", every("month"), series(&weekdays)),
+        };
+        if self.every == Every::Day && !weekdays.is_empty() {
+            words.push_str(&format!(" that is a {}", series(&weekdays)));
+        }
+        if !self.month_days.is_empty() {
+            let joined = if self.every == Every::Month && self.weekdays.is_empty() { " on" } else { " that falls on" };
+            words.push_str(&format!("{joined} {} of the month", series(&day_spans(&self.month_days))));
+        }
+        if !months.is_empty() && !numbered {
+            words.push_str(&format!(" in {}", series(&months)));
+        }
+        if let Some(count) = self.count {
+            words.push_str(&format!(", {count} times in all"));
+        }
+        if let Some(until) = self.until {
+            words.push_str(&format!(", until {}", until.date()));
+        }
+        words
+    }
+
     /// The beginnings in a zone, the first not before `from` and the last
     /// before `to`, when the first of all may be at `start`.
     ///
@@ -179,6 +222,56 @@ impl Recurrence {
                 months % self.interval == 0 && by_day && by_month_day && (!silent || day.day() == start.day())
             }
         }
+    }
+}
+
+const MONTHS: [&str; 12] = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
+
+fn name_of(weekday: Weekday) -> &'static str {
+    match weekday {
+        Weekday::Monday => "Monday",
+        Weekday::Tuesday => "Tuesday",
+        Weekday::Wednesday => "Wednesday",
+        Weekday::Thursday => "Thursday",
+        Weekday::Friday => "Friday",
+        Weekday::Saturday => "Saturday",
+        Weekday::Sunday => "Sunday",
+    }
+}
+
+fn ordinal_word(which: i8) -> String {
+    match which {
+        1 => "first".to_owned(),
+        2 => "second".to_owned(),
+        3 => "third".to_owned(),
+        4 => "fourth".to_owned(),
+        5 => "fifth".to_owned(),
+        -1 => "last".to_owned(),
+        from_end => format!("{} to last", ordinal_word(from_end.saturating_neg())),
+    }
+}
+
+/// Days of a month in words, those in a row together: `day 10 to 16`.
+fn day_spans(days: &[i8]) -> Vec<String> {
+    let mut sorted: Vec<i8> = days.iter().copied().filter(|day| *day > 0).collect();
+    sorted.sort_unstable();
+    let mut spans: Vec<(i8, i8)> = Vec::new();
+    for day in sorted {
+        match spans.last_mut() {
+            Some((_, last)) if *last + 1 >= day => *last = day,
+            _ => spans.push((day, day)),
+        }
+    }
+    let shown = spans.into_iter().map(|(from, to)| if from == to { format!("day {from}") } else { format!("day {from} to {to}") });
+    let from_end = days.iter().filter(|day| **day < 0).map(|day| format!("the {} day", ordinal_word(*day)));
+    shown.chain(from_end).collect()
+}
+
+fn series(words: &[String]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => one.clone(),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
     }
 }
 
@@ -305,6 +398,24 @@ mod tests {
         assert_eq!(shown("FREQ=DAILY;COUNT=3", "2026-01-01T01:00", "UTC", "2026-01-02", "2027-01-01"), ["2026-01-02T01:00:00Z", "2026-01-03T01:00:00Z"]);
         assert_eq!(shown("FREQ=DAILY;UNTIL=20260102T010000Z", "2026-01-01T01:00", "UTC", "2026-01-01", "2027-01-01").len(), 2);
         assert_eq!(shown("FREQ=DAILY;UNTIL=20260102", "2026-01-01T01:00", "Europe/Oslo", "2026-01-01", "2027-01-01").len(), 2);
+    }
+
+    #[test]
+    fn people_read_it_in_words() {
+        let table = [
+            ("FREQ=WEEKLY;BYDAY=TU,TH", "every Tuesday and Thursday"),
+            ("FREQ=WEEKLY;INTERVAL=2;BYDAY=SA", "every 2 weeks on Saturday"),
+            ("FREQ=DAILY", "every day"),
+            ("FREQ=MONTHLY;BYDAY=2TU", "on the second Tuesday of each month"),
+            ("FREQ=MONTHLY;BYDAY=-1FR", "on the last Friday of each month"),
+            ("FREQ=MONTHLY;BYDAY=TH;BYMONTHDAY=10,11,12,13,14,15,16", "every month on Thursday that falls on day 10 to 16 of the month"),
+            ("FREQ=MONTHLY;BYMONTHDAY=1,-1", "every month on day 1 and the last day of the month"),
+            ("FREQ=MONTHLY;BYMONTH=1,7;BYDAY=3TU", "on the third Tuesday of January and July"),
+            ("FREQ=DAILY;COUNT=3", "every day, 3 times in all"),
+        ];
+        for (rule, words) in table {
+            assert_eq!(Recurrence::parse(rule).unwrap().words(), words, "{rule}");
+        }
     }
 
     #[test]

@@ -37,16 +37,20 @@ impl Clocks<'_> {
             None => (start, due),
             Some(arrival) => {
                 let by_arrival = length.due(arrival, &self.policy.zone, rule.precise);
-                inputs.add(clock_reason(format!(
-                    "the host was first seen on {arrival}, later than the fix: due by rule {}, due by arrival {}",
-                    shown(due),
-                    shown(by_arrival)
-                )));
+                if inputs.wanted() {
+                    inputs.add(clock_reason(format!(
+                        "the host was first seen on {arrival}, later than the fix: due by rule {}, due by arrival {}",
+                        shown(due),
+                        shown(by_arrival)
+                    )));
+                }
                 (arrival, by_arrival)
             }
         };
         let Some(due) = due else {
-            inputs.add(clock_reason(format!("{} from {start} is beyond the calendar", length.words())));
+            if inputs.wanted() {
+                inputs.add(clock_reason(format!("{} from {start} is beyond the calendar", length.words())));
+            }
             obligation.verdict = Verdict::Unknown;
             return;
         };
@@ -78,7 +82,9 @@ impl Clocks<'_> {
             }
             (None, Some(length)) => self.by_length(rule, length, inputs, obligation),
             (None, None) => {
-                inputs.add(clock_reason("the catalogue gives no due date".to_owned()));
+                if inputs.wanted() {
+                    inputs.add(clock_reason("the catalogue gives no due date".to_owned()));
+                }
                 obligation.verdict = Verdict::Unknown;
             }
         }
@@ -104,10 +110,12 @@ impl Clocks<'_> {
         if let Some(every) = &on_no_fix.review_every {
             obligation.also.push(format!("review the mitigation every {}", every.words()));
         }
-        inputs.add(Because::new(
-            BecauseKind::Rule,
-            format!("rule {}/mitigate: no fix is available, so a mitigation within {} of detection", rule.name, length.words()),
-        ));
+        if inputs.wanted() {
+            inputs.add(Because::new(
+                BecauseKind::Rule,
+                format!("rule {}/mitigate: no fix is available, so a mitigation within {} of detection", rule.name, length.words()),
+            ));
+        }
         let start = self.detected("detected", inputs);
         match length.due(start, &self.policy.zone, rule.precise) {
             Some(due) => self.run(start, due, "for a mitigation", inputs, &mut obligation),
@@ -125,7 +133,9 @@ impl Clocks<'_> {
     /// When a clock started; none when it has not, with the reason added.
     fn start(&self, clock: Clock, inputs: &mut Inputs<'_, '_>) -> Option<Timestamp> {
         if clock.needs_fix() && !self.input.finding.fix_exists {
-            inputs.add(clock_reason("no fix is available: the clock has not started".to_owned()));
+            if inputs.wanted() {
+                inputs.add(clock_reason("no fix is available: the clock has not started".to_owned()));
+            }
             return None;
         }
         match clock {
@@ -137,9 +147,11 @@ impl Clocks<'_> {
             Clock::InputsTrueAndFixReleased => {
                 let released = self.fix_released(inputs);
                 let listed = self.input.finding.threat.kev.as_ref().and_then(|_| self.listed(inputs));
-                inputs.add(Because::assumed(
-                    "when the rule's inputs became true is not recorded: the listing as known exploited counts where there is one, else the release of the fix",
-                ));
+                if inputs.wanted() {
+                    inputs.add(Because::assumed(
+                        "when the rule's inputs became true is not recorded: the listing as known exploited counts where there is one, else the release of the fix",
+                    ));
+                }
                 Some(listed.map_or(released, |listed| listed.max(released)))
             }
         }
@@ -148,30 +160,40 @@ impl Clocks<'_> {
     fn fix_released(&self, inputs: &mut Inputs<'_, '_>) -> Timestamp {
         let finding = &self.input.finding;
         if let Some(released) = finding.fix_released {
-            inputs.add(clock_reason(format!("the fix was released on {released}")));
+            if inputs.wanted() {
+                inputs.add(clock_reason(format!("the fix was released on {released}")));
+            }
             return released;
         }
         if let Some(published) = finding.published {
-            inputs.add(Because::assumed(format!(
-                "no source dates the fix: taken as released with the advisory on {published}"
-            )));
+            if inputs.wanted() {
+                inputs.add(Because::assumed(format!(
+                    "no source dates the fix: taken as released with the advisory on {published}"
+                )));
+            }
             return published;
         }
-        inputs.add(Because::assumed("no source dates the fix or the advisory: the clock starts when it was first seen here"));
+        if inputs.wanted() {
+            inputs.add(Because::assumed("no source dates the fix or the advisory: the clock starts when it was first seen here"));
+        }
         self.detected("seen", inputs)
     }
 
     fn detected(&self, word: &str, inputs: &mut Inputs<'_, '_>) -> Timestamp {
         match self.input.finding.first_seen {
             Some(first_seen) => {
-                inputs.add(clock_reason(format!("first {word} here on {first_seen}")));
+                if inputs.wanted() {
+                    inputs.add(clock_reason(format!("first {word} here on {first_seen}")));
+                }
                 first_seen
             }
             None => {
-                inputs.add(Because::assumed(format!(
-                    "when it was first {word} is not remembered without --state: taken as now, {}",
-                    self.input.now
-                )));
+                if inputs.wanted() {
+                    inputs.add(Because::assumed(format!(
+                        "when it was first {word} is not remembered without --state: taken as now, {}",
+                        self.input.now
+                    )));
+                }
                 self.input.now
             }
         }
@@ -181,11 +203,15 @@ impl Clocks<'_> {
         let kev = self.input.finding.threat.kev.as_ref();
         match kev.and_then(|kev| kev.date_added.to_zoned(self.policy.zone.clone()).ok()) {
             Some(day) => {
-                inputs.add(clock_reason(format!("listed as known exploited on {}", day.date())));
+                if inputs.wanted() {
+                    inputs.add(clock_reason(format!("listed as known exploited on {}", day.date())));
+                }
                 Some(day.timestamp())
             }
             None => {
-                inputs.add(clock_reason("not listed as known exploited: the clock has not started".to_owned()));
+                if inputs.wanted() {
+                    inputs.add(clock_reason("not listed as known exploited: the clock has not started".to_owned()));
+                }
                 None
             }
         }
@@ -203,7 +229,9 @@ impl Clocks<'_> {
     ) {
         obligation.clock_start = Some(start);
         obligation.due = Some(due);
-        inputs.add(clock_reason(format!("due {due}, {end}")));
+        if inputs.wanted() {
+            inputs.add(clock_reason(format!("due {due}, {end}")));
+        }
         if let Some(closed) = self.input.finding.closed {
             let late = closed.as_second() > due.as_second();
             obligation.verdict = if late { Verdict::ClosedLate } else { Verdict::Compliant };

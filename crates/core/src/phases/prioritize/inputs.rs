@@ -1,6 +1,7 @@
 //! What a policy's rules ask about one finding, answered once each, with what
 //! had to be assumed.
 
+use super::cells::{fed_by, field_of};
 use super::severity::cvss_of;
 use super::{Input, add};
 use crate::model::advisory::{Cvss, Rating, Severity};
@@ -22,6 +23,7 @@ pub(super) struct Inputs<'a, 'b> {
     rating: Rating,
     known: [u8; Field::ALL.len()],
     because: &'b mut Vec<Because>,
+    wanted: bool,
 }
 
 impl<'a, 'b> Inputs<'a, 'b> {
@@ -30,12 +32,20 @@ impl<'a, 'b> Inputs<'a, 'b> {
         policy: &'a Policy,
         rating: Rating,
         because: &'b mut Vec<Because>,
+        wanted: bool,
     ) -> Self {
-        Self { input, policy, rating, known: [UNASKED; Field::ALL.len()], because }
+        Self { input, policy, rating, known: [UNASKED; Field::ALL.len()], because, wanted }
     }
 
     pub(super) fn add(&mut self, reason: Because) {
-        add(self.because, reason);
+        if self.wanted {
+            add(self.because, reason);
+        }
+    }
+
+    /// Whether reasons are wanted; else nobody need put them into words.
+    pub(super) fn wanted(&self) -> bool {
+        self.wanted
     }
 
     fn assume(&mut self, text: String) {
@@ -107,11 +117,15 @@ impl<'a, 'b> Inputs<'a, 'b> {
         match self.rating {
             Rating::Unknown if !named(Rating::Unknown) => {
                 let assumed = self.policy.classify.unknown.severity;
-                self.assume(format!("severity is unknown: policy {} takes {}", self.policy.id, assumed.as_str()));
+                if self.wanted {
+                    self.assume(format!("severity is unknown: policy {} takes {}", self.policy.id, assumed.as_str()));
+                }
                 assumed
             }
             Rating::None if !named(Rating::None) => {
-                self.assume("severity is none (score 0): taken as low".to_owned());
+                if self.wanted {
+                    self.assume("severity is none (score 0): taken as low".to_owned());
+                }
                 Rating::Low
             }
             rating => rating,
@@ -139,11 +153,15 @@ impl<'a, 'b> Inputs<'a, 'b> {
     fn kev(&mut self) -> bool {
         match &self.input.finding.threat.kev {
             Some(kev) => {
-                self.threat(format!("listed as known exploited on {}", kev.date_added));
+                if self.wanted {
+                    self.threat(format!("listed as known exploited on {}", kev.date_added));
+                }
                 true
             }
             None => {
-                self.threat("not listed as known exploited");
+                if self.wanted {
+                    self.threat("not listed as known exploited");
+                }
                 false
             }
         }
@@ -153,7 +171,9 @@ impl<'a, 'b> Inputs<'a, 'b> {
         self.input.host.exposure.or(self.policy.host.exposure).unwrap_or_else(|| {
             let assumed = self.policy.classify.unknown.exposure;
             let word = Field::Exposure.values().get(assumed as usize).copied().unwrap_or_default();
-            self.assume(format!("how far the host can be reached is not known: policy {} takes {word}", self.policy.id));
+            if self.wanted {
+                self.assume(format!("how far the host can be reached is not known: policy {} takes {word}", self.policy.id));
+            }
             assumed
         })
     }
@@ -161,7 +181,9 @@ impl<'a, 'b> Inputs<'a, 'b> {
     fn exploitation(&mut self) -> Exploitation {
         let threat = self.input.finding.threat;
         if let Some(kev) = &threat.kev {
-            self.threat(format!("exploitation active: listed as known exploited on {}", kev.date_added));
+            if self.wanted {
+                self.threat(format!("exploitation active: listed as known exploited on {}", kev.date_added));
+            }
             return Exploitation::Active;
         }
         let by_ssvc = threat.ssvc.and_then(|ssvc| ssvc.exploitation);
@@ -175,20 +197,26 @@ impl<'a, 'b> Inputs<'a, 'b> {
         let word = |point: Exploitation| words.get(point as usize).copied().unwrap_or_default();
         match by_ssvc.max(by_vector) {
             Some(found) if by_ssvc == Some(found) => {
-                self.threat(format!("exploitation {}: CISA's SSVC points say so", word(found)));
+                if self.wanted {
+                    self.threat(format!("exploitation {}: CISA's SSVC points say so", word(found)));
+                }
                 found
             }
             Some(found) => {
-                self.threat(format!("exploitation {}: the CVSS 4 vector says so", word(found)));
+                if self.wanted {
+                    self.threat(format!("exploitation {}: the CVSS 4 vector says so", word(found)));
+                }
                 found
             }
             None => {
                 let assumed = self.policy.classify.unknown.exploitation;
-                self.assume(format!(
-                    "no sign of exploitation in the sources at hand: policy {} takes {}",
-                    self.policy.id,
-                    word(assumed)
-                ));
+                if self.wanted {
+                    self.assume(format!(
+                        "no sign of exploitation in the sources at hand: policy {} takes {}",
+                        self.policy.id,
+                        word(assumed)
+                    ));
+                }
                 assumed
             }
         }
@@ -197,7 +225,9 @@ impl<'a, 'b> Inputs<'a, 'b> {
     fn automatable(&mut self) -> bool {
         let yes_no = |yes: bool| if yes { "yes" } else { "no" };
         if let Some(automatable) = self.input.finding.threat.ssvc.and_then(|ssvc| ssvc.automatable) {
-            self.threat(format!("automatable {}: CISA's SSVC points say so", yes_no(automatable)));
+            if self.wanted {
+                self.threat(format!("automatable {}: CISA's SSVC points say so", yes_no(automatable)));
+            }
             return automatable;
         }
         let by_vector = self.vectors().filter(|cvss| cvss.version == 4).filter_map(|cvss| match metric(cvss, "AU") {
@@ -206,7 +236,9 @@ impl<'a, 'b> Inputs<'a, 'b> {
             _ => None,
         });
         if let Some(automatable) = by_vector.max() {
-            self.threat(format!("automatable {}: the CVSS 4 vector says so", yes_no(automatable)));
+            if self.wanted {
+                self.threat(format!("automatable {}: the CVSS 4 vector says so", yes_no(automatable)));
+            }
             return automatable;
         }
         if self.policy.classify.infer_automatable {
@@ -217,26 +249,32 @@ impl<'a, 'b> Inputs<'a, 'b> {
                 .map(|cvss| easy.iter().all(|(name, value)| metric(cvss, name) == Some(*value)))
                 .max();
             if let Some(automatable) = inferred {
-                self.assume(format!(
-                    "automatable is told from the CVSS vector (AV:N AC:L PR:N UI:N), Plimsoll's own heuristic: {}",
-                    yes_no(automatable)
-                ));
+                if self.wanted {
+                    self.assume(format!(
+                        "automatable is told from the CVSS vector (AV:N AC:L PR:N UI:N), Plimsoll's own heuristic: {}",
+                        yes_no(automatable)
+                    ));
+                }
                 return automatable;
             }
         }
         let assumed = self.policy.classify.unknown.automatable;
-        self.assume(format!(
-            "whether exploitation can be automated is not known: policy {} takes {}",
-            self.policy.id,
-            yes_no(assumed)
-        ));
+        if self.wanted {
+            self.assume(format!(
+                "whether exploitation can be automated is not known: policy {} takes {}",
+                self.policy.id,
+                yes_no(assumed)
+            ));
+        }
         assumed
     }
 
     fn technical_impact(&mut self) -> TechnicalImpact {
         let word = |impact: TechnicalImpact| if impact == TechnicalImpact::Total { "total" } else { "partial" };
         if let Some(impact) = self.input.finding.threat.ssvc.and_then(|ssvc| ssvc.technical_impact) {
-            self.threat(format!("technical impact {}: CISA's SSVC points say so", word(impact)));
+            if self.wanted {
+                self.threat(format!("technical impact {}: CISA's SSVC points say so", word(impact)));
+            }
             return impact;
         }
         if self.policy.classify.infer_technical_impact {
@@ -251,15 +289,19 @@ impl<'a, 'b> Inputs<'a, 'b> {
             let inferred = self.vectors().filter(|cvss| !cvss.vector.is_empty()).map(total).max();
             if let Some(is_total) = inferred {
                 let impact = if is_total { TechnicalImpact::Total } else { TechnicalImpact::Partial };
-                self.assume(format!(
-                    "technical impact is told from the CVSS vector, total where confidentiality, integrity and availability are all high: {}",
-                    word(impact)
-                ));
+                if self.wanted {
+                    self.assume(format!(
+                        "technical impact is told from the CVSS vector, total where confidentiality, integrity and availability are all high: {}",
+                        word(impact)
+                    ));
+                }
                 return impact;
             }
         }
         let assumed = self.policy.classify.unknown.technical_impact;
-        self.assume(format!("technical impact is not known: policy {} takes {}", self.policy.id, word(assumed)));
+        if self.wanted {
+            self.assume(format!("technical impact is not known: policy {} takes {}", self.policy.id, word(assumed)));
+        }
         assumed
     }
 
@@ -268,11 +310,13 @@ impl<'a, 'b> Inputs<'a, 'b> {
             return class as u8;
         }
         let Some(component) = self.input.finding.component else {
-            self.assume("the class of the component is not known: taken as operating-system".to_owned());
+            if self.wanted {
+                self.assume("the class of the component is not known: taken as operating-system".to_owned());
+            }
             return 0;
         };
         let (class, from) = self.policy.classify.classes.of(component);
-        if from == ClassFrom::Default {
+        if from == ClassFrom::Default && self.wanted {
             self.assume("the package is in no list of classes: as a distribution's package it counts as operating-system".to_owned());
         }
         class as u8
@@ -310,24 +354,11 @@ impl<'a, 'b> Inputs<'a, 'b> {
     /// The value of one input of a table: from the finding, from another
     /// table, from what the host means, or from a label of the host.
     fn point(&mut self, model: &'a PriorityModel, point: &'a DecisionPoint, depth: u8) -> usize {
-        let field = match (point.namespace.as_str(), point.key.as_str()) {
-            ("ssvc", "E") => Some(Field::Exploitation),
-            ("ssvc", "A") => Some(Field::Automatable),
-            ("ssvc", "TI") => Some(Field::TechnicalImpact),
-            ("ssvc", "EXP") => Some(Field::Exposure),
-            ("cisa", "KEV") => Some(Field::Kev),
-            // Published as PE first and as AE since; the same yes or no.
-            ("cisa", "PE" | "AE") => Some(Field::PubliclyExposed),
-            _ => None,
-        };
-        if let Some(field) = field {
+        if let Some(field) = field_of(point) {
             let word = self.field_word(field);
             return self.position(point, &word);
         }
-        let fed_by = |table: &&DecisionTable| {
-            table.outcome().namespace == point.namespace && table.outcome().key == point.key
-        };
-        if let Some(table) = model.derived.iter().find(fed_by).filter(|_| depth > 0) {
+        if let Some(table) = fed_by(model, point).filter(|_| depth > 0) {
             let (position, _) = self.decide(model, table, depth - 1);
             let word = table.outcome().values.get(position).map_or("", |value| value.key.as_str());
             return self.position(point, word);
@@ -349,7 +380,9 @@ impl<'a, 'b> Inputs<'a, 'b> {
             None => {
                 let last = point.values.len().saturating_sub(1);
                 let word = point.values.get(last).map_or("", |value| value.word.as_str());
-                self.assume(format!("{} is not known (label {label} of the host): taken as {word}", point.name.to_lowercase()));
+                if self.wanted {
+                    self.assume(format!("{} is not known (label {label} of the host): taken as {word}", point.name.to_lowercase()));
+                }
                 last
             }
         }
@@ -367,7 +400,9 @@ impl<'a, 'b> Inputs<'a, 'b> {
             .or_else(|| tier.and_then(|impact| impact.get(name)));
         said.or_else(|| {
             let assumed = self.policy.classify.unknown.impact.get(name)?;
-            self.assume(format!("{} of the host is not known: policy {} takes {assumed}", name.replace('_', " "), self.policy.id));
+            if self.wanted {
+                self.assume(format!("{} of the host is not known: policy {} takes {assumed}", name.replace('_', " "), self.policy.id));
+            }
             Some(assumed)
         })
     }
@@ -378,11 +413,13 @@ impl<'a, 'b> Inputs<'a, 'b> {
         point.position(word).unwrap_or_else(|| {
             let last = point.values.len().saturating_sub(1);
             let gravest = point.values.get(last).map_or("", |value| value.word.as_str());
-            self.assume(format!(
-                "{} has no value {}: taken as {gravest}",
-                point.id(),
-                crate::model::problem::printable(word)
-            ));
+            if self.wanted {
+                self.assume(format!(
+                    "{} has no value {}: taken as {gravest}",
+                    point.id(),
+                    crate::model::problem::printable(word)
+                ));
+            }
             last
         })
     }
@@ -400,7 +437,9 @@ impl Answers for Inputs<'_, '_> {
         match self.attribute(attribute) {
             Some(word) => words.iter().any(|allowed| allowed == word),
             None => {
-                self.assume(format!("{attribute} of the host is not given: taken as none of those the policy names"));
+                if self.wanted {
+                    self.assume(format!("{attribute} of the host is not given: taken as none of those the policy names"));
+                }
                 false
             }
         }
@@ -415,7 +454,7 @@ impl Answers for Inputs<'_, '_> {
             Number::CveYear => return self.input.finding.cves.iter().filter_map(|cve| year(cve)).max().map(f64::from),
         };
         let best = self.vectors().filter(|cvss| cvss.version == version).map(|cvss| cvss.base_tenths).max();
-        if best.is_none() {
+        if best.is_none() && self.wanted {
             self.assume(format!("no CVSS {version} base score is known: a rule that compares it does not match"));
         }
         best.map(|tenths| f64::from(tenths) / 10.0)

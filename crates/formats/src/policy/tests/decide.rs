@@ -10,7 +10,7 @@ use plimsoll_core::model::component::{Component, ComponentKind};
 use plimsoll_core::model::obligation::Verdict;
 use plimsoll_core::model::policy::{Exposure, HostFacts, PolicySet};
 use plimsoll_core::model::threat::{Epss, Exploitation, Kev, Ssvc, TechnicalImpact, Threat};
-use plimsoll_core::phases::prioritize::{Decision, Facts, Input, decide};
+use plimsoll_core::phases::prioritize::{Decision, Facts, Input, decide, due};
 
 fn when(text: &str) -> Timestamp {
     text.parse().expect("timestamp")
@@ -18,22 +18,22 @@ fn when(text: &str) -> Timestamp {
 
 /// A finding that owns what [`Facts`] borrows.
 #[derive(Clone, Default)]
-struct Case {
-    severities: Vec<Severity>,
-    threat: Threat,
-    cves: Vec<String>,
-    component: Component,
-    published: Option<Timestamp>,
-    fix_released: Option<Timestamp>,
-    fix_missing: bool,
-    first_seen: Option<Timestamp>,
-    closed: Option<Timestamp>,
-    host: HostFacts,
+pub(super) struct Case {
+    pub(super) severities: Vec<Severity>,
+    pub(super) threat: Threat,
+    pub(super) cves: Vec<String>,
+    pub(super) component: Component,
+    pub(super) published: Option<Timestamp>,
+    pub(super) fix_released: Option<Timestamp>,
+    pub(super) fix_missing: bool,
+    pub(super) first_seen: Option<Timestamp>,
+    pub(super) closed: Option<Timestamp>,
+    pub(super) host: HostFacts,
 }
 
 impl Case {
-    fn decide(&self, set: &PolicySet, now: &str) -> Explained<Decision> {
-        decide(&Input {
+    pub(super) fn decide(&self, set: &PolicySet, now: &str) -> Explained<Decision> {
+        let input = Input {
             now: when(now),
             policies: set,
             finding: Facts {
@@ -50,11 +50,14 @@ impl Case {
                 closed: self.closed,
             },
             host: &self.host,
-        })
+        };
+        let explained = decide(&input);
+        assert_eq!(explained.decision, due(&input), "the same without a word why");
+        explained
     }
 }
 
-fn vendor(rating: Rating) -> Severity {
+pub(super) fn vendor(rating: Rating) -> Severity {
     Severity::Vendor { vendor: "debian".to_owned(), word: rating.as_str().to_owned(), rating }
 }
 
