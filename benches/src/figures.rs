@@ -42,6 +42,7 @@ pub fn measure(bench: &Bench) -> Result<Vec<Row>, String> {
         note: format!("{:.1} MiB of database", mib(size)),
     }];
     rows.extend(crate::policy::rows()?);
+    rows.extend(crate::rollout::rows()?);
     rows.extend(match_rows(bench, folder.path())?);
     for host in ["deb12-web", "deb11-db", "deb12-drifted"] {
         let root = text(&bench.data.join("hosts").join(host));

@@ -9,6 +9,7 @@ mod matching;
 mod measure;
 mod peers;
 mod policy;
+mod rollout;
 mod rustsec;
 
 use clap::Parser;

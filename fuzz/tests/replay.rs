@@ -21,6 +21,14 @@ fn every_target_has_a_file_and_a_corpus() {
     let targets: BTreeSet<String> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(targets, names("fuzz_targets"));
     assert_eq!(targets, names("corpus"));
+    // The files are compiled by whoever fuzzes; all they may do is to call the
+    // function that is replayed here.
+    for (name, _) in TARGETS {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz_targets").join(name).with_extension("rs");
+        let text = fs::read_to_string(&file).expect(name);
+        let calls: Vec<&str> = text.lines().filter(|line| line.contains("fuzz_target!")).collect();
+        assert!(matches!(calls.as_slice(), [call] if call.ends_with(&format!("::{name}(data));"))), "{name}: {text}");
+    }
 }
 
 #[test]
