@@ -134,6 +134,15 @@ fn insta_like(is: &str, should: &str) {
 }
 
 #[test]
+fn long_words_are_cut_after_their_own_signs_and_nothing_is_lost() {
+    let cut = |text: &str| crate::text::pieces(text).join("|");
+    assert_eq!(cut("installed pending reboot"), "installed pending reboot");
+    assert_eq!(cut("on web-07.nordwerft.example now"), "on web-|07.|nordwerft.|example now");
+    assert_eq!(cut(&"ab".repeat(8)), "abababababab|abab");
+    assert_eq!(crate::text::pieces(&"x".repeat(10_000)).concat().len(), 10_000);
+}
+
+#[test]
 fn a_bar_never_outgrows_its_track() {
     let mut bars = Bars::new("c", ["a", "b"]);
     bars.bar("x", vec![(u64::MAX, String::new()), (u64::MAX, String::new())], "");
