@@ -16,10 +16,6 @@ use typst::{Library, LibraryExt, World};
 use typst_layout::PagedDocument;
 use typst_pdf::{PdfOptions, PdfStandard, PdfStandards};
 
-/// Characters without a break before a line may be cut: the narrowest column
-/// of a table still takes these.
-const LONGEST_WORD: usize = 9;
-
 /// Members whose strings the template compares.
 const WORDLESS: [&str; 5] = ["block", "kind", "style", "align", "dated"];
 
@@ -99,7 +95,7 @@ fn printed(value: &mut Value) {
                     spelt.extend(sign.escape_unicode());
                 }
             }
-            *text = pieces(&spelt, LONGEST_WORD).join("\u{200b}");
+            *text = pieces(&spelt).join("\u{200b}");
         }
         Value::Array(values) => values.iter_mut().for_each(printed),
         // What the template compares and counts with is no word of anybody's.

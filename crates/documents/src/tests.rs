@@ -121,16 +121,21 @@ fn markdown_of_others_stays_words() {
     table.row(vec![Text::code("c|`d").plain(" | e\n# f")]);
     document.push(Block::Table(table));
     document.push(Block::lines(["```", "# x"]));
-    insta_like(
-        &crate::markdown(&document),
+    assert_eq!(
+        crate::markdown(&document),
         "# \\# t\n\n\\- s\n\n1\\. not a list\n\n\\--- not a rule\n\n\\[l\\](javascript:x) \\<b\\> \\*x\\* \\_y\\_ a_b https\\://h \
          www\\.h.org \\`c\\` \\~\\~z\\~\\~ \\&amp; \\\\\n\n```a`b``c|d``` **bold\\*** \n\n| a\\|b |\n| ---: |\n| ``c\\|`d`` \\| e \\# f |\n\n\
          ````text\n```\n# x\n````\n",
     );
 }
 
-fn insta_like(is: &str, should: &str) {
-    assert_eq!(is, should, "\n{is}");
+#[test]
+fn long_words_are_cut_after_their_own_signs_and_nothing_is_lost() {
+    let cut = |text: &str| crate::text::pieces(text).join("|");
+    assert_eq!(cut("installed pending reboot"), "installed pending reboot");
+    assert_eq!(cut("on web-07.nordwerft.example now"), "on web-|07.|nordwerft.|example now");
+    assert_eq!(cut(&"ab".repeat(8)), "abababababab|abab");
+    assert_eq!(crate::text::pieces(&"x".repeat(10_000)).concat().len(), 10_000);
 }
 
 #[test]

@@ -122,21 +122,31 @@ pub(crate) fn visible(text: &str) -> String {
         .collect()
 }
 
-/// Pieces of at most `longest` characters, cut where a word without a break
-/// would run out of its column: a reader on paper cannot scroll.
-pub(crate) fn pieces(text: &str, longest: usize) -> Vec<String> {
-    let mut pieces = Vec::new();
-    let (mut piece, mut run) = (String::new(), 0usize);
-    for sign in text.chars() {
-        if run == longest {
-            pieces.push(std::mem::take(&mut piece));
-            run = 0;
+/// Characters of a word that fit into the narrowest column of a table.
+const NARROW: usize = 14;
+/// Characters between two places to cut at, where a longer word has no signs
+/// of its own to be cut after.
+const PIECE: usize = 12;
+
+/// Pieces that may stand on lines of their own: a word that would run out of
+/// its column is cut after its own signs, and where it has none for long, in
+/// the middle. A reader on paper cannot scroll.
+pub(crate) fn pieces(text: &str) -> Vec<String> {
+    let mut pieces = vec![String::new()];
+    for word in text.split_inclusive(char::is_whitespace) {
+        let long = word.trim_end().chars().count() > NARROW;
+        let mut run = 0usize;
+        for sign in word.chars() {
+            if let Some(piece) = pieces.last_mut() {
+                piece.push(sign);
+            }
+            run += 1;
+            if long && (run == PIECE || run > 1 && matches!(sign, '.' | '-' | '/' | '_' | ':' | '+' | '~' | '@' | ',' | '=')) {
+                pieces.push(String::new());
+                run = 0;
+            }
         }
-        piece.push(sign);
-        run = if sign.is_whitespace() { 0 } else { run + 1 };
     }
-    if !piece.is_empty() {
-        pieces.push(piece);
-    }
+    pieces.retain(|piece| !piece.is_empty());
     pieces
 }

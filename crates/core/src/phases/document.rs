@@ -192,7 +192,7 @@ pub fn decide(input: &Input<'_>) -> Result<Record, Problem> {
         text: gate.reasons.first().cloned().unwrap_or_default(),
     }));
     deviations.extend(acts.iter().filter_map(turn));
-    deviations.sort_by(|one, other| (one.leaf, one.host, one.kind).cmp(&(other.leaf, other.host, other.kind)));
+    deviations.sort_by_key(|deviation| (deviation.leaf, deviation.host, deviation.kind));
     let milestones = times::milestones(started, input.entries);
     let standing = gates.last();
     let mut rings = rings(started, standing);

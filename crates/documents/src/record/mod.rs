@@ -19,7 +19,8 @@ pub fn change_record(record: &Record) -> Document {
     let package = &record.content;
     let subtitle = format!("Plimsoll · change record · {} {}", package.name, package.version);
     let mut document = Document::new(&package.title, subtitle, day(record.last));
-    document.footer(format!("Change record of package {} · sealed under {} entries, root {}", record.package, record.seal.size, record.seal.root));
+    let short = |hex: &str| hex.get(..16).unwrap_or(hex).to_owned();
+    document.footer(format!("Change record of package {}… · sealed under {} entries, root {}…", short(&record.package), record.seal.size, short(&record.seal.root)));
     facts::head(record, &mut document);
     let (kind, told) = outcome(record);
     document.note(kind, told);

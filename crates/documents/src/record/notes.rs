@@ -2,7 +2,7 @@
 //! who did not make it.
 
 use super::parts::bars;
-use super::words::{count, day, instant_utc, outcome};
+use super::words::{count, day, instant_utc, outcome, sentence};
 use crate::model::{Block, Document, Kind};
 use crate::text::{Style, Text};
 use plimsoll_core::model::deployment_package::Target;
@@ -94,6 +94,9 @@ fn trouble(record: &Record, document: &mut Document) {
         return;
     }
     document.heading(1, "Known trouble");
-    let items = record.causes.iter().map(|cause| Text::from(format!("{}: {}. ", count(cause.hosts, "host", "hosts"), cause.cause.title())).and(Style::Soft, &cause.next));
+    let items = record.causes.iter().map(|cause| {
+        let told = format!("{}: {}; ", count(cause.hosts, "host", "hosts"), cause.cause.title());
+        sentence(&format!("{told}{}", cause.next))
+    });
     document.push(Block::List { numbered: false, items: items.collect() });
 }

@@ -42,6 +42,12 @@ pub fn length(seconds: u64) -> String {
     parts.join(" ")
 }
 
+/// A sentence in which what stands between ticks is for machines.
+pub fn sentence(text: &str) -> Text {
+    let styles = [Style::Plain, Style::Code].into_iter().cycle();
+    text.split('`').zip(styles).fold(Text::new(), |shown, (part, style)| shown.and(style, part))
+}
+
 /// So many of something, in the grammar of one and more.
 pub fn count(number: u64, one: &str, more: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { more })

@@ -10,6 +10,7 @@ mod hosts;
 mod kills;
 mod outbox;
 mod people;
+mod record;
 mod rollouts;
 mod tokens;
 mod values;

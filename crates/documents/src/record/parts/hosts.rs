@@ -1,6 +1,6 @@
 //! What became of the hosts.
 
-use super::super::words::{count, instant, maybe, phase, state};
+use super::super::words::{count, instant, maybe, phase, sentence, state};
 use crate::model::{Align, Block, Document, Kind, Table};
 use crate::text::{Style, Text};
 use plimsoll_core::model::identifier::HostId;
@@ -24,7 +24,7 @@ pub fn failures(record: &Record, document: &mut Document) {
     let mut table = Table::new().column("Cause", Align::Left, 4).column("Hosts", Align::Right, 1).column("Which", Align::Left, 5).column("What to do next", Align::Left, 7);
     for count in &record.causes {
         let names = record.hosts.iter().filter(|host| host.cause == Some(count.cause)).map(|host| host.name.as_str());
-        table.row(vec![Text::styled(Style::Bad, count.cause.title()), count.hosts.to_string().into(), named(names).into(), Text::from(&count.next)]);
+        table.row(vec![Text::styled(Style::Bad, count.cause.title()), count.hosts.to_string().into(), named(names).into(), sentence(&count.next)]);
     }
     document.push(Block::Table(table));
 }
