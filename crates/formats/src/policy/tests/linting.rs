@@ -238,7 +238,7 @@ percent = 100
 emergency = { suite = "smoke", min_soak = "PT26H" }
 "#
     ), @r#"
-    E-POLICY-UNREACHABLE policy.toml:14: ring broad can never finish before its deadline: rule p/now allows 24 hours, and as an emergency change the last ring goes 1 day 2 h after the clock starts at the soonest (test 26 hours, ring canary watched 24 hours)
+    W-POLICY-UNREACHABLE policy.toml:14: ring broad can never finish before its deadline: rule p/now allows 24 hours, and as an emergency change the last ring goes 1 day 2 h after the clock starts at the soonest (test 26 hours, ring canary watched 24 hours)
     "#);
     // One window a week and a day of soak: a week is kept from hardly any hour.
     insta::assert_snapshot!(linted(
