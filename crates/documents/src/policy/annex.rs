@@ -1,10 +1,11 @@
 //! Annexes: decision tables, and where everything comes from.
 
+use super::words::within;
 use super::{Paper, Source, strong};
 use crate::model::{Block, Kind};
 use crate::text::{Style, Text};
 use plimsoll_core::model::policy::{DecisionTable, Policy, PolicySet};
-use plimsoll_core::phases::prioritize::{Depth, DecisionRows, decision_table, demand_words};
+use plimsoll_core::phases::prioritize::{Depth, DecisionRows, decision_table};
 
 /// Rows up to which a table is printed as it is; a longer one has those rows
 /// together that lead to the same thing.
@@ -14,7 +15,8 @@ const WHOLE: usize = 40;
 pub(super) fn tables(paper: &mut Paper, set: &PolicySet) {
     paper.document.push(Block::PageBreak);
     paper.document.heading(1, "Annex A  Decision tables");
-    paper.text("Every combination of what the rules look at, and the rule that binds it. “any” stands for every value. Rows that lead to the same thing are put together where a table is long; `plimsoll policy table` prints each by itself.");
+    let told = Text::from("Every combination of what the rules look at, the rule that binds it, and its time; clocks stand with the deadlines. “any” stands for every value. Rows that lead to the same thing are put together where a table is long; ");
+    paper.text(told.and(Style::Code, "plimsoll policy table").plain(" prints each by itself."));
     for policy in set.policies.iter().filter(|policy| !policy.rules.is_empty()) {
         match decision_table(policy, Depth::Inputs).or_else(|_| decision_table(policy, Depth::Outcome)) {
             Ok(tables) => {
@@ -42,7 +44,7 @@ fn drawn(paper: &mut Paper, policy: &Policy, table: &DecisionRows) {
     columns.extend([("rule", 4), ("deadline", 4)]);
     let end = |priority: Option<&String>, id: Option<&String>| {
         let rule = policy.rules.iter().find(|rule| Some(&rule.id) == id);
-        let demand = rule.map(demand_words).map_or_else(|| Text::styled(Style::Bad, "no rule"), Text::from);
+        let demand = rule.map_or_else(|| Text::styled(Style::Bad, "no rule"), |rule| Text::from(within(rule).0));
         let mut cells = Vec::new();
         if has_priority {
             cells.push(strong(priority.cloned().unwrap_or_default()));

@@ -1,6 +1,6 @@
 //! Who the policy is for, who does what, and who is told.
 
-use super::words::{length, series, yes_no};
+use super::words::{length, rank, series, yes_no};
 use super::{Paper, strong};
 use crate::text::Text;
 use plimsoll_core::model::policy::governance::{Channel, ClientModel, Governance, Involvement, OnSilence};
@@ -56,7 +56,9 @@ pub(super) fn roles(paper: &mut Paper, set: &PolicySet) {
         let who = if who == "auto" { "authorised beforehand".to_owned() } else { shown(governance, who) };
         vec![Text::from(format!("Authorises {} changes", kind.as_str())), strong(who)]
     });
-    let acceptors = roles.risk_acceptor.iter().map(|(level, who)| vec![Text::from(format!("Accepts a risk of level {level}")), strong(shown(governance, who))]);
+    let mut acceptors: Vec<(&String, &String)> = roles.risk_acceptor.iter().collect();
+    acceptors.sort_by_key(|(level, _)| rank(set, level));
+    let acceptors = acceptors.into_iter().map(|(level, who)| vec![Text::from(format!("Accepts a risk of level {level}")), strong(shown(governance, who))]);
     paper.table(&[("Decision", 3), ("Who", 2)], authority.chain(acceptors).collect());
     let people = governance.people.iter().map(|(id, person)| {
         let members = all(governance, &person.members);
@@ -115,7 +117,7 @@ pub(super) fn clients(paper: &mut Paper, set: &PolicySet) {
     if let Some(refusal) = &client.on_refusal {
         let told = if refusal.notify.is_empty() { String::new() } else { format!("; told: {}", all(&set.governance, &refusal.notify)) };
         let clause = client.clause.refusal.as_ref().map_or_else(String::new, |clause| format!(" ({clause})"));
-        paper.text(format!("A refusal is recorded as {}{clause}{told}.", refusal.record.as_deref().unwrap_or("a decision of the client").replace('-', " ")));
+        paper.text(format!("A refusal is recorded as a {}{clause}{told}.", refusal.record.as_deref().unwrap_or("decision of the client").replace('-', " ")));
     }
     if client.model != ClientModel::Internal && client.needs_clause().iter().any(|(_, clause)| clause.is_none()) {
         paper.document.note(crate::Kind::Warning, "Not every part that clients have here names the clause of the contract that allows it.");
@@ -172,7 +174,9 @@ pub(super) fn targets(paper: &mut Paper, set: &PolicySet) {
     paper.section("Targets and reports");
     if let Some(targets) = &governance.targets {
         let share = |share: Option<plimsoll_core::model::policy::governance::Percent>| share.map(|share| format!("{} %", share.0));
-        let mut rows: Vec<Vec<Text>> = targets.within_sla_pct.iter().map(|(level, share)| vec![Text::from(format!("Fixed in time, {level}")), strong(format!("at least {} %", share.0))]).collect();
+        let mut levels: Vec<_> = targets.within_sla_pct.iter().collect();
+        levels.sort_by_key(|(level, _)| rank(set, level));
+        let mut rows: Vec<Vec<Text>> = levels.into_iter().map(|(level, share)| vec![Text::from(format!("Fixed in time, {level}")), strong(format!("at least {} %", share.0))]).collect();
         let more = [
             ("Hosts that are looked at", share(targets.coverage_pct), "at least"),
             ("Hosts with fresh evidence", share(targets.evidence_fresh_pct), "at least"),

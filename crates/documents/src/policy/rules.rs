@@ -81,7 +81,7 @@ fn one(paper: &mut Paper, policy: &Policy, is_named: bool) {
         let kind = rule.change_type.map_or("", |kind| kind.as_str());
         vec![applies, strong(time), Text::from(clock), Text::from(done(rule.done)), Text::from(kind)]
     });
-    paper.table(&[("Applies to", 5), ("Within", 3), ("Of", 4), ("Done when", 3), ("Change", 2)], rows.collect());
+    paper.table(&[("Applies to", 5), ("Within", 3), ("Of", 4), ("Done when", 4), ("Change", 3)], rows.collect());
     let mut more = Vec::new();
     for rule in &policy.rules {
         if let Some(no_fix) = &rule.on_no_fix {

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use plimsoll_core::model::policy::rollout::Suite;
-use plimsoll_core::model::policy::{Comparison, Condition, Done, EpssModel, Field, Length, Number, Policy, Rule, WaiverKind, Within};
+use plimsoll_core::model::policy::{Clock, Comparison, Condition, Done, EpssModel, Field, Length, Number, Policy, PolicySet, Rule, WaiverKind, Within};
 
 /// `a`, `a and b`, `a, b and c`.
 pub(super) fn series(words: &[String]) -> String {
@@ -39,13 +39,32 @@ pub(super) fn later(from: Date, length: &Length) -> Option<Date> {
     length.after(&zoned).map(|end| end.to_zoned(TimeZone::UTC).date())
 }
 
+/// The event that starts a clock, short enough for a column.
+fn event(clock: Clock) -> &'static str {
+    match clock {
+        Clock::FixReleased => "release of the fix",
+        Clock::Detected => "detection",
+        Clock::Evaluated => "evaluation",
+        Clock::KevListed => "listing as known exploited",
+        Clock::KnownAndFixAvailable => "detection or release of the fix, the later",
+        Clock::InputsTrueAndFixReleased => "inputs true or fix released, the later",
+    }
+}
+
+/// Where a severity or priority stands among others, gravest first.
+pub(super) fn rank(set: &PolicySet, level: &str) -> usize {
+    let severities = ["critical", "high", "medium", "low"];
+    let of_rule = || set.policies.iter().flat_map(|policy| &policy.rules).position(|rule| rule.id == level).map(|at| at + severities.len());
+    severities.iter().position(|known| *known == level).or_else(of_rule).unwrap_or(usize::MAX)
+}
+
 /// A rule's time and the event that starts it.
 pub(super) fn within(rule: &Rule) -> (String, String) {
-    let clock = rule.clock.event().to_owned();
+    let clock = event(rule.clock).to_owned();
     match &rule.within {
         Within::Length(length) => (length.words(), clock),
         Within::KevDueDate { otherwise: Some(length) } => ("by the catalogue's due date".to_owned(), format!("where it has none, {} from {clock}", length.words())),
-        Within::KevDueDate { otherwise: None } => ("by the catalogue's due date".to_owned(), "the listing as known exploited".to_owned()),
+        Within::KevDueDate { otherwise: None } => ("by the catalogue's due date".to_owned(), event(Clock::KevListed).to_owned()),
         Within::NextUpgrade => ("at the next scheduled upgrade or rebuild".to_owned(), String::new()),
         Within::NoNumber(reason) => ("no number".to_owned(), reason.clone().unwrap_or_default()),
     }

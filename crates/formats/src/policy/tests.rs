@@ -43,7 +43,19 @@ fn the_full_policy_file_parses_as_written() {
     let own = &set.policies[0];
     assert_eq!(own.waiver.as_ref().expect("waiver").kinds.len(), 6);
     assert_eq!(own.effective, Some(jiff::civil::date(2026, 12, 1)));
-    insta::assert_snapshot!(lines(&lint(&set).problems), @"");
+    insta::assert_snapshot!(lines(&lint(&set).problems), @r#"
+    N-POLICY-INPUT policy.toml:5: policy acme-prod looks at exposure, mission, safety, which no source gives: hosts that do not say get what `unknown` assumes
+    N-POLICY-INPUT policy.toml:2: policy cisa-bod-26-04 looks at exposure, the day of the next upgrade, which no source gives: hosts that do not say get what `unknown` assumes
+    W-POLICY-CLAUSE policy.toml:116: the client section relies on the contract for `inform`, and client.clause.inform names no clause
+    W-POLICY-CLAUSE policy.toml:116: the client section relies on the contract for `consent`, and client.clause.consent names no clause
+    W-POLICY-CLAUSE policy.toml:116: the client section relies on the contract for `silence`, and client.clause.silence names no clause
+    W-POLICY-CLAUSE policy.toml:116: the client section relies on the contract for `refusal`, and client.clause.refusal names no clause
+    N-POLICY-CYCLE policy.toml:71: cycles lie up to 35 days apart, and standard changes of these rules may not wait so long: acme-prod/scheduled (30 days)
+    N-POLICY-SILENT policy.toml:5: says nothing of: scope, retention
+    W-POLICY-UNREACHABLE policy.toml:98: ring broad in window prod-night can never finish before its deadline: rule acme-prod/immediate allows 24 hours, and as an emergency change the last ring goes 1 day after the clock starts at the soonest (test 2 hours, ring canary watched 24 hours)
+    W-POLICY-LATE policy.toml:98: ring broad in window prod-night may finish after its deadline: rule acme-prod/out-of-cycle allows 7 days, and of normal changes that begin at any hour 84 % end late, 5 days 23 h at worst (approval up to 2 days, test 72 hours, ring canary watched 24 hours)
+    W-POLICY-FREEZE policy.toml:86: freeze year-end lasts 18 days, and deadlines run out within it: acme-prod/out-of-cycle, cisa-bod-26-04/14D
+    "#);
     let tables = decision_table(own, Depth::Outcome).expect("table");
     let rows: Vec<String> = tables[0]
         .rows
@@ -124,9 +136,9 @@ within = "P3D"
     )
     .expect("policy");
     insta::assert_snapshot!(lines(&lint(&set).problems), @r#"
-    W-POLICY-GAP policy p: no remediate rule covers 80 of 192 combinations: severity = medium, kev = no, environment = prod, epss = unknown, epss_model = v2023.03.01; severity = medium, kev = no, environment = prod, epss = unknown, epss_model = v2025.03.14; severity = medium, kev = no, environment = prod, epss = unknown, epss_model = (other); severity = medium, kev = no, environment = prod, epss = below 0.5, epss_model = v2023.03.01; severity = medium, kev = no, environment = prod, epss = below 0.5, epss_model = v2025.03.14, and 75 more
-    W-POLICY-SHADOWED p/b: never binds: a before it takes all it matches
-    W-POLICY-NO-NUMBER p/c: has no `within`: it sets no date
-    W-POLICY-EPSS-ALONE p/d: rests on EPSS alone, which FIRST means for when there is no other evidence
+    W-POLICY-GAP policy.toml:18: policy p: no remediate rule covers 80 of 192 combinations: severity = medium, epss = unknown or below 0.5; severity = medium, epss = 0.5 or above 0.5, epss_model = v2023.03.01 or (other); severity = high or critical, environment = (other), epss = unknown or below 0.5; severity = high or critical, environment = (other), epss = 0.5 or above 0.5, epss_model = v2023.03.01 or (other)
+    E-POLICY-SHADOWED policy.toml:11: rule p/b never binds: a before it takes all it matches
+    W-POLICY-NO-NUMBER policy.toml:15: rule p/c has no `within`: it sets no date
+    W-POLICY-EPSS-ALONE policy.toml:18: rule p/d rests on EPSS alone, which FIRST means for when there is no other evidence
     "#);
 }

@@ -79,7 +79,7 @@ fn one_number_changed_changes_table_explanation_difference_and_document() {
     let render = |file: &str| policy(&["render", file, "--format", "markdown", "--dated", "2026-12-01", "--output", "-"]);
     let (old, new) = (render(&before), render(&after));
     assert_eq!((old.code, new.code), (Some(0), Some(0)), "{}", old.err);
-    assert!(old.out.contains("7 days") && new.out.contains("9 days") && !new.out.contains("7 days"));
+    assert!(old.out.contains("**7 days**") && new.out.contains("**9 days**") && !new.out.contains("**7 days**"), "{}", new.out);
     // What changes in the document is that number, where it stands, and the digest.
     let differing: Vec<(&str, &str)> = old.out.lines().zip(new.out.lines()).filter(|(old, new)| old != new).collect();
     assert!((3..=6).contains(&differing.len()), "{differing:#?}");

@@ -44,7 +44,7 @@ fn one_clear_problem_for_each_mistake() {
     let shown: String = cases.iter().map(|case| problems(case)).collect();
     assert!(!shown.contains("taken") && !shown.contains('\u{1b}'), "{shown}");
     insta::assert_snapshot!(shown, @r#"
-    E-POLICY policy.toml:5: unknown field `zone`, expected one of `id`, `version`, `title`, `source`, `as_of`, `status`, `marks`, `owner`, `approved_by`, `effective`, `review_every`, `timezone`, `grace_new_assets`
+    E-POLICY policy.toml:5: unknown field `zone`, expected one of `id`, `version`, `title`, `source`, `as_of`, `status`, `marks`, `purpose`, `owner`, `approved_by`, `effective`, `review_every`, `timezone`, `grace_new_assets`
     E-POLICY policy.toml:5: there is no time zone `Europe/Atlantis`
     E-POLICY policy.toml:5: there is no time zone `../../etc/passwd`
     E-POLICY policy.toml:5: unknown variant `dreamt`, expected one of `in-force`, `legacy`, `proposed`
@@ -72,7 +72,7 @@ fn one_clear_problem_for_each_mistake() {
     E-POLICY policy.toml:6: there is no class `magic`
     E-POLICY policy.toml:5: `mission` has no value `impossible`
     E-POLICY policy.toml:6: unknown variant `laziness`, expected one of `no-fix-available`, `operational-requirement`, `deferral`, `mitigated`, `false-positive`, `client-refusal`, `accepted`
-    E-POLICY policy.toml:6: max_feed_age `soon` is not an ISO 8601 duration such as PT48H, P14D or P1M
+    E-POLICY policy.toml:6: `soon` is not an ISO 8601 duration such as PT48H, P14D or P1M
     "#);
 }
 

@@ -212,7 +212,11 @@ within = "P14D"
 id = "rest"
 within = "P20D"
 "#
-    ), @"");
+    ), @r#"
+    E-POLICY-CONTRADICTION policy.toml:10: rule p/again has the `when` of rule p/a (policy.toml:6) and demands P3D of fix_released
+    E-POLICY-NEVER policy.toml:14: rule p/impossible can never match: no combination of inputs fits its `when`
+    W-POLICY-ORDER policy.toml:6: rule p/a gives more time (P30D of fix_released) than rule p/high (P14D of fix_released), where severity rises from high to critical
+    "#);
 }
 
 #[test]
@@ -233,8 +237,10 @@ percent = 100
 [test]
 emergency = { suite = "smoke", min_soak = "PT26H" }
 "#
-    ), @"");
-    // One window a week and a day of soak: a week is kept from no hour at all.
+    ), @r#"
+    W-POLICY-UNREACHABLE policy.toml:14: ring broad can never finish before its deadline: rule p/now allows 24 hours, and as an emergency change the last ring goes 1 day 2 h after the clock starts at the soonest (test 26 hours, ring canary watched 24 hours)
+    "#);
+    // One window a week and a day of soak: a week is kept from hardly any hour.
     insta::assert_snapshot!(linted(
         r#"[[deadline]]
 id = "week"
@@ -258,7 +264,12 @@ break_for = ["emergency"]
 [approve]
 normal = { quorum = 1, timeout = "P3D" }
 "#
-    ), @"");
+    ), @r#"
+    N-POLICY-SILENT policy.toml:2: says nothing of: policy.owner, policy.review_every, scope, roles, monitor, cycle, emergency, test, client, verify, waiver, notify, targets, retention
+    E-POLICY-WINDOW policy.toml:15: window never never opens in the 400 days from 2026-01-01 on
+    W-POLICY-LATE policy.toml:2: ring broad in window sunday may finish after its deadline: rule p/week allows 7 days, and of normal changes that begin at any hour 100 % end late, 9 days 3 h at worst (approval up to 3 days, ring canary watched 24 hours)
+    W-POLICY-FREEZE policy.toml:20: freeze year-end lasts 18 days, and a deadline runs out within it: p/week
+    "#);
     // Every night is enough.
     assert_eq!(linted("[[deadline]]\nid = \"week\"\nwithin = \"P7D\"\nchange_type = \"normal\"\n[[window]]\nid = \"night\"\nstart = 2026-01-01T22:00:00\nrule = \"FREQ=DAILY\"\nduration = \"PT4H\"\n"), "");
 }
@@ -302,7 +313,22 @@ clause = { inform = "MSA 7.1" }
 kinds = ["deferral"]
 forbid = { kinds = ["mitigated"], priority = ["critical"] }
 "#
-    ), @"");
+    ), @r#"
+    W-POLICY-INPUT policy.toml:13: policy p looks at kev, and monitor.sources names nothing that gives it
+    W-POLICY-CLAUSE policy.toml:29: the client section relies on the contract for `consent`, and client.clause.consent names no clause
+    W-POLICY-CLAUSE policy.toml:29: the client section relies on the contract for `silence`, and client.clause.silence names no clause
+    W-POLICY-CLIENT policy.toml:35: silence is recorded as a liability waiver, and no waiver_text says in which words
+    W-POLICY-CLIENT policy.toml:34: a reminder goes out after 3 days, when the 3 days to answer are over
+    W-POLICY-CLIENT policy.toml:33: clients have 3 days to answer on emergency changes, and rule p/exploited allows 2 days in all
+    E-POLICY-QUORUM policy.toml:28: 3 people must approve a normal change, and group:board are 2
+    N-POLICY-CYCLE policy.toml:24: cycles lie up to 98 days apart, and standard changes of these rules may not wait so long: p/rest (20 days)
+    W-POLICY-WAIVER policy.toml:39: forbids a kind of exception that `kinds` does not allow in the first place
+    W-POLICY-WAIVER policy.toml:37: exceptions have no longest life
+    N-POLICY-WAIVER policy.toml:37: an exception may be renewed without end
+    N-POLICY-WAIVER policy.toml:10: nobody is named who may accept a risk
+    W-POLICY-VERIFY policy.toml:2: no second source looks, and these rules are done only when one has: p/exploited
+    N-POLICY-SILENT policy.toml:2: says nothing of: policy.review_every, scope, emergency, test, verify, notify, targets, retention
+    "#);
 }
 
 #[test]

@@ -48,7 +48,30 @@ unsupported = { remove_by = "soon" }
 [approve]
 normal = { quorum = 2, on_timeout = "escalates" }
 "#
-    ), @"");
+    ), @r#"
+    E-POLICY policy.toml:5: unknown field `timezoen`, expected one of `id`, `version`, `title`, `source`, `as_of`, `status`, `marks`, `purpose`, `owner`, `approved_by`, `effective`, `review_every`, `timezone`, `grace_new_assets`
+        did you mean `timezone`?
+    E-POLICY policy.toml:7: unknown field `monitr`, expected one of `monitor`, `acquire`, `evaluate`, `prioritize`, `test`, `package`, `deploy`, `confirm`, `clean_up`, `document`, `change_authority`, `risk_acceptor`
+        did you mean `monitor`?
+    E-POLICY policy.toml:9: unknown variant `patch-tuesdya`, expected one of `patch-tuesday`, `sap-patch-day`, `oracle-cpu`, `cisco-ios`
+        did you mean `patch-tuesday`?
+    E-POLICY policy.toml:12: unknown variant `informed`, expected one of `none`, `inform`, `consult`, `consent`
+        did you mean `inform`?
+    E-POLICY policy.toml:14: `a week` is not an ISO 8601 duration such as PT48H, P14D or P1M
+        correct this line, or what it belongs to
+    E-POLICY policy.toml:16: 120 is no percentage, the limit is 100
+        correct this line, or what it belongs to
+    E-POLICY policy.toml:18: unknown field `planed`, expected one of `planned`, `during`, `completed`, `failed`, `emergency`, `overdue`, `brief`, `status`, `meeting`, `quiet_hours`
+        did you mean `planned`?
+    E-POLICY policy.toml:25: unknown field `level`, expected one of `at_percent`, `to`, `levels`
+        did you mean `levels`?
+    E-POLICY policy.toml:28: -1 is no price: write a number from 0 on
+        correct this line, or what it belongs to
+    E-POLICY policy.toml:30: `soon` is not an ISO 8601 duration such as PT48H, P14D or P1M, or end-of-support
+        correct this line, or what it belongs to
+    E-POLICY policy.toml:32: unknown variant `escalates`, expected `escalate` or `reject`
+        did you mean `escalate`?
+    "#);
 }
 
 #[test]
@@ -77,7 +100,32 @@ currency = "euro"
 [[asset_class]]
 id = "all"
 "#
-    ), @"");
+    ), @r#"
+    E-POLICY policy.toml:5: there is no time zone `Europe/Olso`
+        did you mean `Europe/Oslo`?
+    E-POLICY policy.toml:6: policy.owner names `cios`, and [people] knows nobody by that name
+        did you mean `ciso`? Else add it to [people]
+    E-POLICY policy.toml:7: policy.approved_by names `mallory`, and [people] knows nobody by that name
+        add it to [people]
+    E-POLICY policy.toml:12: roles.deploy names `group:osp`, and [people] knows nobody by that name
+        did you mean `group:ops`? Else add it to [people]
+    E-POLICY policy.toml:13: roles.risk_acceptor names `critcal`, which is no severity, priority or rule of the policies in force
+        did you mean `critical`?
+    E-POLICY policy.toml:17: forensics.trigger names `3DF`, which is no severity, priority or rule of the policies in force
+        use one of: critical, high, low, medium
+    E-POLICY policy.toml:20: waiver.max_length names `hihg`, which is no severity, priority or rule of the policies in force
+        did you mean `high`?
+    E-POLICY policy.toml:15: monitor.sources names `kve`, and there is no such kind of source
+        did you mean `kev`?
+    E-POLICY policy.toml:21: the cycle has neither `rule` nor `after`
+        write after = "patch-tuesday" with an offset, or a rule
+    E-POLICY policy.toml:22: offset `PT5H` is not whole days after a vendor's day
+        write offset = "P2D" beside `after`
+    E-POLICY policy.toml:24: `euro` is no currency code
+        write three capital letters: EUR
+    E-POLICY policy.toml:26: asset class `all` selects no host
+        give it a `select`
+    "#);
     // Extended policies bring their levels along.
     let known = HEAD.replace("[policy]", "extends = [\"cisa-bod-26-04\"]\n[policy]");
     assert!(read(&format!("{known}[forensics]\ntrigger = [\"3DF\"]\n")).is_ok());

@@ -134,7 +134,7 @@ impl Played<'_> {
         if at_once.kept == 0 {
             let soonest = at_once.soonest.map_or_else(|| format!("not within {FOLLOWED} days"), |soonest| format!("{} after the clock starts at the soonest", words(soonest)));
             problems.push(Problem::new(
-                "E-POLICY-UNREACHABLE",
+                "W-POLICY-UNREACHABLE",
                 place,
                 format!("ring {ring}{during} can never finish before its deadline: rule {} allows {}, and as {} change the last ring goes {soonest} ({})", rule.name, length.words(), article(kind), self.parts(kind, false)),
                 "shorten the rings' soak or the test, open the window for such changes (break_for), or allow more time",
