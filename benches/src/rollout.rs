@@ -3,7 +3,7 @@
 
 use crate::measure::Row;
 use jiff::{SignedDuration, Timestamp};
-use plimsoll_core::model::deployment_package::{ChangeType, ConfigurationFiles, DeploymentPackage, PolicyNamed};
+use plimsoll_core::model::deployment_package::{ChangeType, ConfigurationFiles, PolicyNamed};
 use plimsoll_core::model::identifier::{ClientId, HostId};
 use plimsoll_core::model::outcome::{Observed, Outcome, State};
 use plimsoll_core::model::policy::rollout::{Select, WindowRule};

@@ -4,9 +4,11 @@
 //! by the second would otherwise turn every check-in into a proof of its own.
 
 use crate::http::problem::Refusal;
+use data_encoding::BASE64;
 use jiff::Timestamp;
-use plimsoll_formats::protocol::{Remembered, encode_hex};
-use plimsoll_store::Store;
+use plimsoll_formats::protocol::{PackageAnswer, Remembered, encode_hex};
+use plimsoll_store::{Store, StoreError};
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -26,6 +28,9 @@ struct Offered {
     at: i64,
     size: u64,
     note: Option<String>,
+    /// Size and root of the newest checkpoint that was read, which may be later
+    /// than the one on offer.
+    newest: (u64, String),
     proofs: HashMap<u64, Vec<String>>,
 }
 
@@ -68,20 +73,25 @@ impl Witnessed {
     /// What the store meets.
     pub async fn contradiction(&self, store: &Store, remembered: Option<&Remembered>) -> Result<Option<String>, Refusal> {
         let Some(remembered) = remembered else { return Ok(None) };
-        if remembered.size <= self.0.lock().unwrap_or_else(PoisonError::into_inner).size {
-            return Ok(None);
-        }
-        // Another server of the same database may have shown it.
-        let newest = store.checkpoint().await?;
-        let size = newest.as_ref().map_or(0, |newest| newest.size);
-        if remembered.size < size || newest.is_some_and(|newest| remembered.size == size && encode_hex(&newest.root) == remembered.root) {
-            return Ok(None);
-        }
-        let text = if remembered.size == size { "another history of it".to_owned() } else { format!("{size}") };
-        Ok(Some(format!(
-            "E-LOG-AHEAD: remembers {} entries of the evidence log where this server has {text}: an older backup was taken up, or somebody else wrote in the log's name",
-            remembered.size
-        )))
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).newest.clone();
+        let (size, root) = if remembered.size > known.0 {
+            // Another server of the same database may have shown it, or this
+            // one with a package.
+            let newest = store.checkpoint().await?.map_or_else(Default::default, |newest| (newest.size, encode_hex(&newest.root)));
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).newest.clone_from(&newest);
+            newest
+        } else {
+            known
+        };
+        // The words stay the same while the log grows, so that a flag which
+        // somebody took off is known again.
+        let what = match remembered.size.cmp(&size) {
+            Ordering::Less => return Ok(None),
+            Ordering::Equal if remembered.root == root => return Ok(None),
+            Ordering::Equal => format!("another history of the evidence log's {size} entries"),
+            Ordering::Greater => format!("{} entries of the evidence log, more than this server has", remembered.size),
+        };
+        Ok(Some(format!("E-LOG-AHEAD: remembers {what}: an older backup was taken up, or somebody else wrote in the log's name")))
     }
 
     async fn renew(&self, store: &Store) -> Result<(), Refusal> {
@@ -103,4 +113,34 @@ impl Witnessed {
         }
         Ok(())
     }
+}
+
+/// A package with the proof that the log has its acceptance, and that the log
+/// continues the one which the asker remembers; none while no checkpoint shows
+/// the acceptance yet.
+///
+/// # Errors
+///
+/// Nothing accepted the package, or the store cannot be read.
+pub async fn proven(store: &Store, digest: &str, package: String, remembered: Option<&Remembered>) -> Result<Option<PackageAnswer>, StoreError> {
+    let (leaf, position) = store.acceptance(digest).await?;
+    let checkpoint = store.checkpoint().await?;
+    let Some((position, checkpoint)) = position.zip(checkpoint).filter(|(position, checkpoint)| checkpoint.size > *position) else {
+        return Ok(None);
+    };
+    let proof = store.inclusion_proof(position, checkpoint.size).await?;
+    // Whoever remembers more than there is sees that by the size alone.
+    let continued = match remembered.map_or(0, |remembered| remembered.size) {
+        old if (1..checkpoint.size).contains(&old) => store.consistency_proof(old, checkpoint.size).await?,
+        _ => Vec::new(),
+    };
+    Ok(Some(PackageAnswer {
+        package,
+        leaf: BASE64.encode(&leaf),
+        position,
+        size: checkpoint.size,
+        proof: proof.iter().map(|hash| encode_hex(hash)).collect(),
+        checkpoint: checkpoint.note,
+        consistency: continued.iter().map(|hash| encode_hex(hash)).collect(),
+    }))
 }

@@ -119,7 +119,7 @@ fn a_record_is_the_same_with_and_without_the_server() {
     // L1: an edited log has no record.
     let texts = small.at("evidence").join("texts/0.jsonl");
     let kept = std::fs::read_to_string(&texts).unwrap();
-    std::fs::write(&texts, kept.replacen("3.0.2-1", "3.0.3-1", 1)).unwrap();
+    std::fs::write(&texts, kept.replacen("the board wants it", "nobody wants it", 1)).unwrap();
     let refused = plimsoll(&["evidence", "record", &folder, "--rollout", &digest, "--key", &key]);
     assert!(refused.code == Some(2) && refused.err.contains("E-EVIDENCE-TEXT") && refused.out.is_empty(), "{:?} {}", refused.code, refused.err);
 }

@@ -15,7 +15,8 @@ use jiff::Timestamp;
 use plimsoll_core::model::identifier::HostId;
 use plimsoll_core::model::problem::{Problem, printable};
 use plimsoll_formats::protocol::{CheckIn, CheckInAnswer, Want, code, headers};
-use plimsoll_store::Intent;
+use plimsoll_store::evidence::reading::ActivityQuery;
+use plimsoll_store::{Intent, Scope};
 
 /// The host behind a request that the gate let through.
 pub(super) fn host(allowed: &Allowed) -> Result<HostId, Refusal> {
@@ -72,16 +73,26 @@ pub async fn check_in(State(app): State<Shared>, allowed: Allowed, body: Bytes) 
     })
 }
 
-/// Raises a host's flag, once: the same words again change nothing.
+/// Raises a host's flag, once: the same words again change nothing, also after
+/// somebody looked at them and took the flag off. Hosts repeat an accusation,
+/// so that it arrives whoever answered before.
 pub(super) async fn raise(app: &Shared, allowed: &Allowed, id: HostId, words: &str) -> Result<(), Refusal> {
-    let same = app.fleet.read().host(id).is_some_and(|managed| managed.registration.flag.as_deref() == Some(words));
-    if same {
+    let flag = app.fleet.read().host(id).and_then(|managed| managed.registration.flag.clone());
+    let object = format!("host:{id}");
+    if flag.as_deref() == Some(words) || (flag.is_none() && taken_off(app, &object).await?.as_deref() == Some(words)) {
         return Ok(());
     }
-    let mut change = app.store.begin(Intent::new(actor(id, allowed), Timestamp::now(), "host.flag", format!("host:{id}"))).await?;
+    let mut change = app.store.begin(Intent::new(actor(id, allowed), Timestamp::now(), "host.flag", object)).await?;
     let registration = change.flag_host(id, Some(words)).await?;
     change.commit(None).await?;
     app.fleet.write().register(registration, 0);
     let _ = app.news.send(News::Host(id));
     Ok(())
+}
+
+/// Words of the flag that was taken off a host last.
+async fn taken_off(app: &Shared, object: &str) -> Result<Option<String>, Refusal> {
+    let query = ActivityQuery { object: Some(object.to_owned()), verb: Some("host.unflag".to_owned()), limit: 1, ..ActivityQuery::new(Scope::All) };
+    let newest = app.store.activity(&query).await?.pop();
+    Ok(newest.and_then(|entry| Some(entry.before?.get(object)?.get("flag")?.as_str()?.to_owned())))
 }

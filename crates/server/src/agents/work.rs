@@ -3,6 +3,7 @@
 use super::check_in::{host, raise};
 use super::{actor, answer, read, refuse};
 use crate::app::Shared;
+use crate::evidence::proven;
 use crate::http::gate::Allowed;
 use crate::http::problem::Refusal;
 use crate::rollouts::state_word;
@@ -10,11 +11,10 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use data_encoding::BASE64;
 use jiff::Timestamp;
 use plimsoll_core::model::outcome::Outcome;
 use plimsoll_core::model::problem::Problem;
-use plimsoll_formats::protocol::{ArtefactRequest, PackageAnswer, PackageRequest, code, encode_hex};
+use plimsoll_formats::protocol::{ArtefactRequest, PackageRequest, code};
 use plimsoll_store::Intent;
 use plimsoll_store::rollouts::OutcomeRow;
 
@@ -31,25 +31,11 @@ fn unknown(what: &str, place: &str) -> Refusal {
 pub async fn package(State(app): State<Shared>, allowed: Allowed, body: Bytes) -> Result<Response, Refusal> {
     let asked: PackageRequest = read(&body)?;
     let content = app.rollouts.content_for(&asked.digest, host(&allowed)?).ok_or_else(|| unknown("this package", &asked.digest))?;
-    let (leaf, position) = app.store.acceptance(&asked.digest).await?;
-    let checkpoint = app.store.checkpoint().await?;
-    let Some((position, checkpoint)) = position.zip(checkpoint).filter(|(position, checkpoint)| checkpoint.size > *position) else {
+    let Some(proven) = proven(&app.store, &asked.digest, content.signed.clone(), asked.checkpoint.as_ref()).await? else {
         let text = "the package was accepted a moment ago and the log's next checkpoint does not show it yet";
         return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "E-LOG-LATE", text, "ask again in some seconds").retry_after(SOON));
     };
-    let proof = app.store.inclusion_proof(position, checkpoint.size).await?;
-    let remembered = asked.checkpoint.map_or(0, |remembered| remembered.size);
-    // Whoever remembers more than there is sees that by the size alone.
-    let continued = if (1..checkpoint.size).contains(&remembered) { app.store.consistency_proof(remembered, checkpoint.size).await? } else { Vec::new() };
-    answer(&PackageAnswer {
-        package: content.signed.clone(),
-        leaf: BASE64.encode(&leaf),
-        position,
-        size: checkpoint.size,
-        proof: proof.iter().map(|hash| encode_hex(hash)).collect(),
-        checkpoint: checkpoint.note,
-        consistency: continued.iter().map(|hash| encode_hex(hash)).collect(),
-    })
+    answer(&proven)
 }
 
 /// Gives the bytes of an artefact from an offset on. Hosts hold them against

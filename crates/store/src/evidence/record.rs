@@ -54,6 +54,12 @@ struct Content {
     names: BTreeMap<HostId, String>,
 }
 
+/// The document of a package is an envelope, whoever signed it.
+#[derive(Deserialize)]
+struct Signed {
+    signed: DeploymentPackage,
+}
+
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Notes {
@@ -177,7 +183,7 @@ impl<'a> Gather<'a> {
 }
 
 fn started(content: &Content, generation: u64) -> Option<Started> {
-    let package: DeploymentPackage = serde_json::from_str(&content.document).ok()?;
+    let Signed { signed: package } = serde_json::from_str(&content.document).ok()?;
     let places: Vec<Place> = serde_json::from_str(&content.hosts).ok()?;
     let Notes { because, left_out, answers } = serde_json::from_str(&content.notes).unwrap_or_default();
     Some(Started { generation, package, places, names: content.names.clone(), answers, left_out, because })

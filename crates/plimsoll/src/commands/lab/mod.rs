@@ -82,6 +82,7 @@ fn unfinished(place: &str, text: &str) -> Failure {
 ///
 /// Where it cannot be made; what was made is cleared away.
 pub fn run(arguments: &Lab, printer: &Printer) -> Result<Outcome, Failure> {
+    enough(arguments)?;
     base::check_tools()?;
     let stopped = Stopped::listen()?;
     let place = Place::new(arguments)?;
@@ -100,6 +101,17 @@ pub fn run(arguments: &Lab, printer: &Printer) -> Result<Outcome, Failure> {
     }
     printer.say("clearing the lab away");
     Ok(Outcome::Clean)
+}
+
+/// Refuses a scenario that tells hosts apart where there is only one.
+fn enough(arguments: &Lab) -> Result<(), Failure> {
+    match arguments.scenario {
+        Some(scenario) if scenario != Scenario::GoodPatch && arguments.hosts < 2 => {
+            let text = "is too few for this scenario, which holds what happens on some hosts against others";
+            Err(Failure::input(Problem::new("E-USAGE", "--hosts 1", text, "use `--hosts 2` or more")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A folder that is removed with everything in it.

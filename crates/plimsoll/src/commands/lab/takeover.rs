@@ -173,8 +173,8 @@ fn installed(host: &LabHost) -> Result<String, Failure> {
 fn changed(host: &LabHost, before: &str) -> Result<u64, Failure> {
     let mut words = vec!["find"];
     words.extend(WATCHED);
-    words.extend(["-xdev", "-newer", BEFORE, "-type", "f"]);
-    let files = host.said(&words).unwrap_or_default();
+    words.extend(["-xdev", "-cnewer", BEFORE, "!", "-type", "d"]);
+    let files = host.said(&words)?;
     let other = u64::from(installed(host)? != before);
     Ok(other + super::scenario::effects(host) + files.lines().count() as u64)
 }

@@ -147,12 +147,18 @@ fn drawn(policy: &Policy, table: &DecisionRows, all: bool, width: usize) -> Stri
     grid.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(u16::try_from(width).unwrap_or(100));
     let mut head: Vec<String> = table.columns.iter().map(|column| column.replace('_', " ")).collect();
     head.extend(has_priority.then(|| "priority".to_owned()));
-    head.extend(["rule".to_owned(), "deadline".to_owned()]);
+    head.extend(["rule".to_owned(), "within".to_owned()]);
+    // A clock that all rules share is said once.
+    let rules = || table.rows.iter().filter_map(|row| rule_of(policy, row.rule.as_deref())).filter(|rule| demand_words(rule) != within(rule));
+    let clocks: BTreeSet<String> = rules().map(|rule| rule.clock.as_str().replace('_', " ")).collect();
+    head.extend((clocks.len() > 1).then(|| "from".to_owned()));
     grid.set_header(head);
     let mut add = |mut cells: Vec<String>, priority: Option<&String>, rule: Option<&str>| {
         cells.extend(has_priority.then(|| priority.cloned().unwrap_or_default()));
         cells.push(rule.unwrap_or("(none)").to_owned());
-        cells.push(rule_of(policy, rule).map(demand_words).unwrap_or_default());
+        let rule = rule_of(policy, rule);
+        cells.push(rule.map(within).unwrap_or_default());
+        cells.extend((clocks.len() > 1).then(|| rule.map(|rule| rule.clock.as_str().replace('_', " ")).unwrap_or_default()));
         grid.add_row(cells);
     };
     if all {
@@ -166,5 +172,6 @@ fn drawn(policy: &Policy, table: &DecisionRows, all: bool, width: usize) -> Stri
         }
     }
     let duty = if table.duty == "remediate" { String::new() } else { format!(", duty {}", table.duty) };
-    format!("{} {}{duty}: {} combinations\n{}\n\n", policy.id, policy.version, table.rows.len(), grid.trim_fmt())
+    let clock = if let (Some(clock), 1) = (clocks.first(), clocks.len()) { format!(", each time from {clock}") } else { String::new() };
+    format!("{} {}{duty}: {} combinations{clock}\n{}\n\n", policy.id, policy.version, table.rows.len(), grid.trim_fmt())
 }

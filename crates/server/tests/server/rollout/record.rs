@@ -70,7 +70,7 @@ fn the_server_and_an_exported_log_make_the_same_record() {
 
         assert_eq!((&record["schema"], &record["package"]), (&json!("plimsoll-change-record/1"), &json!(digest)));
         let acts: Vec<(&str, &str)> = record["acts"].as_array().unwrap().iter().map(|act| (act["verb"].as_str().unwrap(), act["who"].as_str().unwrap())).collect();
-        assert_eq!(acts[..3], [("package.draft", "owner"), ("package.sign", "ben"), ("package.sign", "carla")]);
+        assert_eq!(acts[..3], [("package.draft", "test"), ("package.sign", "ben"), ("package.sign", "carla")]);
         assert_eq!(acts[3..].iter().map(|act| act.0).collect::<Vec<_>>(), ["package.accept", "rollout.start", "rollout.resume"]);
         let hosts = record["hosts"].as_array().unwrap();
         assert!(hosts.iter().all(|host| host["packages"][0]["before"] == "3.0.1-1" && host["packages"][0]["after"] == "3.0.2-1"), "{record}");

@@ -5,8 +5,9 @@ use super::super::{failed, unfinished};
 use crate::printer::Failure;
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::model::deployment_package::{DeploymentPackage, Place};
-use plimsoll_formats::protocol::{PackageAnswer, Remembered, encode_hex};
+use plimsoll_formats::protocol::{PackageAnswer, Remembered};
 use plimsoll_formats::trust::{HostTree, KeyFile, Signature, SignedPackage, SignedRoot};
+use plimsoll_server::evidence::proven;
 use plimsoll_store::artefacts::Artefacts;
 use plimsoll_store::deployment_packages::{PackageContent, PackageRow, PackageState};
 use plimsoll_store::engine::sqlite_url;
@@ -127,22 +128,6 @@ impl Stolen {
 
     /// An answer with a package, and every proof that the log can give.
     pub async fn answer(&self, digest: &str, document: String, remembered: Option<&Remembered>) -> Result<PackageAnswer, StoreError> {
-        let (leaf, position) = self.store.acceptance(digest).await?;
-        let checkpoint = self.store.checkpoint().await?;
-        let (Some(position), Some(checkpoint)) = (position, checkpoint) else { return Err(StoreError::not_found(digest)) };
-        let proof = self.store.inclusion_proof(position, checkpoint.size).await?;
-        let consistency = match remembered {
-            Some(old) if (1..checkpoint.size).contains(&old.size) => self.store.consistency_proof(old.size, checkpoint.size).await?,
-            _ => Vec::new(),
-        };
-        Ok(PackageAnswer {
-            package: document,
-            leaf: data_encoding::BASE64.encode(&leaf),
-            position,
-            size: checkpoint.size,
-            proof: proof.iter().map(|hash| encode_hex(hash)).collect(),
-            checkpoint: checkpoint.note,
-            consistency: consistency.iter().map(|hash| encode_hex(hash)).collect(),
-        })
+        proven(&self.store, digest, document, remembered).await?.ok_or_else(|| StoreError::not_found(digest))
     }
 }
