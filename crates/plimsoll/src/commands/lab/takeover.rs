@@ -79,10 +79,13 @@ pub fn play(walk: &mut Walk<'_>, lab: &LabHosts, change: &Change, stopped: &Stop
     })?;
     let mut effects = 0;
     walk.phase("8 confirm", |_| {
+        let mut words = Vec::new();
         for (host, before) in lab.hosts.iter().zip(&before) {
-            effects += changed(host, before)?;
+            words.extend(changed(host, before)?);
         }
-        Ok(format!("{effects} effects as root on {} hosts", lab.hosts.len()))
+        effects = words.len();
+        words.truncate(10);
+        Ok(format!("{effects} effects as root on {} hosts {}", lab.hosts.len(), words.join(", ")).trim_end().to_owned())
     })?;
     let mut noticed = 0;
     walk.phase("9 clean up", |walk| {
@@ -168,15 +171,17 @@ fn installed(host: &LabHost) -> Result<String, Failure> {
     host.said(&["dpkg-query", "-W", "-f", "${db:Status-Abbrev} ${Package} ${Version}\n"])
 }
 
-/// Counts what was changed on a host: other packages, transactions, and files
-/// where programs and settings lie.
-fn changed(host: &LabHost, before: &str) -> Result<u64, Failure> {
+/// What was changed on a host, in words: other packages, transactions, and
+/// files where programs and settings lie.
+fn changed(host: &LabHost, before: &str) -> Result<Vec<String>, Failure> {
     let mut words = vec!["find"];
     words.extend(WATCHED);
     words.extend(["-xdev", "-cnewer", BEFORE, "!", "-type", "d"]);
-    let files = host.said(&words)?;
-    let other = u64::from(installed(host)? != before);
-    Ok(other + super::scenario::effects(host) + files.lines().count() as u64)
+    let mut changed: Vec<String> = host.said(&words)?.lines().map(str::to_owned).collect();
+    changed.extend((installed(host)? != before).then(|| "what is installed".to_owned()));
+    let transactions = super::scenario::effects(host);
+    changed.extend((transactions > 0).then(|| format!("{transactions} transactions")));
+    Ok(changed)
 }
 
 /// The server's own certificate, which lies with its key on the server.
