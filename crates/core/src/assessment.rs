@@ -13,7 +13,7 @@ mod part;
 mod updates;
 
 pub use coverage::is_end_of_support;
-pub use memory::{Memory, Remembered};
+pub use memory::{Memory, Remembered, UPDATE, key_of};
 pub use part::Part;
 
 use crate::knowledge::Knowledge;

@@ -8,5 +8,6 @@
 pub mod assessment;
 pub mod fleet;
 pub mod knowledge;
+pub mod measures;
 pub mod model;
 pub mod phases;

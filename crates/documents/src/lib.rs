@@ -1,5 +1,5 @@
 //! Documents that people read, sign and keep: a policy, a change record,
-//! release notes.
+//! release notes, reports.
 //!
 //! One [`Document`] goes out by four writers. They lay out and decide
 //! nothing; the same document has the same bytes wherever and whenever it is
@@ -16,6 +16,7 @@ mod model;
 mod pdf;
 pub mod policy;
 mod record;
+mod report;
 mod text;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ pub use markdown::write as markdown;
 pub use model::{Align, Bar, Bars, Block, Column, Document, Kind, Signature, Table};
 pub use pdf::write as pdf;
 pub use record::{change_record, release_notes};
+pub use report::document as report;
 pub use text::{Span, Style, Text};
 
 /// A written form of a document.

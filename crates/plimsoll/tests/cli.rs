@@ -44,6 +44,8 @@ mod readme;
 mod record;
 #[path = "cli/remote.rs"]
 mod remote;
+#[path = "cli/report.rs"]
+mod report;
 #[path = "cli/sandbox.rs"]
 mod sandbox;
 #[path = "cli/servers.rs"]

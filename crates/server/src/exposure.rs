@@ -361,10 +361,10 @@ mod tests {
         let at = |day: i64, second: i64| Timestamp::from_second(day * 86_400 + second).unwrap();
         let host = HostId::from_bits(1);
         let story = [
-            Transition { host, serial: 0, at: at(10, 5), opened: vec![key("A"), key("B"), key(UPDATE)], closed: vec![] },
-            Transition { host, serial: 1, at: at(10, 86_399), opened: vec![], closed: vec![key("A")] },
-            Transition { host, serial: 2, at: at(12, 0), opened: vec![key("A")], closed: vec![key("B")] },
-            Transition { host, serial: 3, at: at(13, 0), opened: vec![], closed: vec![key("A")] },
+            Transition { host, serial: 0, at: at(10, 5), opened: vec![key("A"), key("B"), key(UPDATE)], closed: vec![], obliged: vec![], policies: vec![] },
+            Transition { host, serial: 1, at: at(10, 86_399), opened: vec![], closed: vec![key("A")], obliged: vec![], policies: vec![] },
+            Transition { host, serial: 2, at: at(12, 0), opened: vec![key("A")], closed: vec![key("B")], obliged: vec![], policies: vec![] },
+            Transition { host, serial: 3, at: at(13, 0), opened: vec![], closed: vec![key("A")], obliged: vec![], policies: vec![] },
         ];
         let rating = |advisory: &str| if advisory == "A" { Rating::High } else { Rating::Unknown };
         let days = told(&story, 13, rating);

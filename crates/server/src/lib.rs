@@ -25,6 +25,7 @@ pub mod notices;
 pub mod outward;
 pub mod phases;
 pub mod policy;
+pub mod reports;
 pub mod rollouts;
 pub mod run;
 pub mod settings;

@@ -6,7 +6,9 @@
 //! would make the journal the greatest table by far. Rows of a host are
 //! numbered from zero without a gap: who decided from so many rows may write
 //! the next one, and whoever decided from the same ones at the same time may
-//! not.
+//! not. Beside what opened stands what it obliged to under the policies of
+//! that time, and again whenever that changes, so that a report about the past
+//! comes out the same for ever.
 
 use crate::change::Change;
 use crate::columns::{Columns, placeholders};
@@ -16,6 +18,7 @@ use crate::leases::to_number;
 use crate::scope::{Conditions, Scope};
 use jiff::Timestamp;
 use plimsoll_core::model::identifier::HostId;
+pub use plimsoll_core::model::transition::{Bound, FindingKey, Obliged, Transition};
 use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,38 +33,6 @@ const TOGETHER: usize = 500;
 /// Lock of PostgreSQL that whoever writes transitions holds: "plimj" in hex.
 const TURN: i64 = 0x70_6c_69_6d_6a;
 
-/// A finding, as it is told from others of its host.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-pub struct FindingKey {
-    /// Advisory, `CVE-2026-1234` or `DSA-1-1`.
-    pub advisory: String,
-    /// Component, in the words of the evaluation.
-    pub component: String,
-}
-
-/// What changed on one host at one moment.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Transition {
-    /// Host.
-    pub host: HostId,
-    /// Its place in the host's journal: the number of transitions it was
-    /// decided from.
-    pub serial: u64,
-    /// When.
-    pub at: Timestamp,
-    /// Findings that opened.
-    pub opened: Vec<FindingKey>,
-    /// Findings that closed.
-    pub closed: Vec<FindingKey>,
-}
-
-impl Transition {
-    /// Whether nothing changed.
-    pub fn is_empty(&self) -> bool {
-        self.opened.is_empty() && self.closed.is_empty()
-    }
-}
-
 /// What a host is remembered by: its open findings and when each first
 /// opened, closings in between notwithstanding.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -70,6 +41,9 @@ pub struct Memory {
     pub open: BTreeMap<FindingKey, Timestamp>,
     /// All findings there ever were and when each was first seen.
     pub first_seen: BTreeMap<FindingKey, Timestamp>,
+    /// What open findings oblige to; what an older version of this program
+    /// opened may be missing.
+    pub obliged: BTreeMap<FindingKey, Obliged>,
     /// Transitions it was read from, and so the place of the next.
     pub length: u64,
 }
@@ -80,6 +54,10 @@ struct Row {
     opened: Vec<FindingKey>,
     #[serde(rename = "c", default, skip_serializing_if = "Vec::is_empty")]
     closed: Vec<FindingKey>,
+    #[serde(rename = "d", default, skip_serializing_if = "Vec::is_empty")]
+    obliged: Vec<(FindingKey, Obliged)>,
+    #[serde(rename = "p", default, skip_serializing_if = "Vec::is_empty")]
+    policies: Vec<String>,
 }
 
 impl Memory {
@@ -87,6 +65,10 @@ impl Memory {
     pub fn note(&mut self, transition: &Transition) {
         for key in &transition.closed {
             self.open.remove(key);
+            self.obliged.remove(key);
+        }
+        for (key, obliged) in &transition.obliged {
+            self.obliged.insert(key.clone(), obliged.clone());
         }
         for key in &transition.opened {
             self.open.entry(key.clone()).or_insert(transition.at);
@@ -100,13 +82,13 @@ fn read(row: &sqlx::any::AnyRow) -> Result<Transition> {
     let host: HostId = row.parsed("host")?;
     let broken = |text: String| StoreError::damaged(format!("transitions of host:{host}"), text);
     let bytes = zstd::bulk::decompress(&row.bytes("content")?, GREATEST).map_err(|error| broken(error.to_string()))?;
-    let Row { opened, closed } = serde_json::from_slice(&bytes).map_err(|error| broken(error.to_string()))?;
-    Ok(Transition { host, serial: row.count("serial")?, at: row.time("at")?, opened, closed })
+    let Row { opened, closed, obliged, policies } = serde_json::from_slice(&bytes).map_err(|error| broken(error.to_string()))?;
+    Ok(Transition { host, serial: row.count("serial")?, at: row.time("at")?, opened, closed, obliged, policies })
 }
 
 /// Writes a transition into its place; false where another has taken it.
 async fn insert(connection: &mut AnyConnection, transition: &Transition) -> Result<bool> {
-    let row = Row { opened: transition.opened.clone(), closed: transition.closed.clone() };
+    let row = Row { opened: transition.opened.clone(), closed: transition.closed.clone(), obliged: transition.obliged.clone(), policies: transition.policies.clone() };
     let bytes = serde_json::to_vec(&row).map_err(|error| StoreError::invalid("transition", error.to_string()))?;
     if bytes.len() > GREATEST {
         return Err(StoreError::invalid("transition", format!("It has {} bytes, {GREATEST} are possible.", bytes.len())));
@@ -133,6 +115,31 @@ impl Store {
             .fetch_all(&mut *self.reader().await?)
             .await?;
         rows.iter().map(read).collect()
+    }
+
+    /// What changed on some hosts up to a time, by host in the order of each
+    /// host's journal.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn stories(&self, hosts: &[HostId], until: Timestamp) -> Result<BTreeMap<HostId, Vec<Transition>>> {
+        let mut stories: BTreeMap<HostId, Vec<Transition>> = BTreeMap::new();
+        let mut connection = self.reader().await?;
+        for hosts in hosts.chunks(TOGETHER) {
+            let sql = format!(
+                "SELECT host, serial, at, content FROM transitions WHERE at <= $1 AND host IN ({}) ORDER BY host, serial",
+                placeholders(2, hosts.len())
+            );
+            let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(until.as_microsecond());
+            for host in hosts {
+                query = query.bind(host.to_string());
+            }
+            for row in &query.fetch_all(&mut *connection).await? {
+                let transition = read(row)?;
+                stories.entry(transition.host).or_default().push(transition);
+            }
+        }
+        Ok(stories)
     }
 
     /// What changed at one moment on some hosts, by host.
@@ -234,7 +241,7 @@ impl Change {
             }
             // The leaf says how many; which ones follows from reports and
             // advisories, and the journal holds them.
-            let numbers = serde_json::json!({ "opened": transition.opened.len(), "closed": transition.closed.len(), "serial": transition.serial });
+            let numbers = serde_json::json!({ "opened": transition.opened.len(), "closed": transition.closed.len(), "obliged": transition.obliged.len(), "serial": transition.serial });
             self.record(&format!("findings:{}", transition.host), None, Some(&numbers))?;
         }
         Ok(overtaken)

@@ -1,6 +1,7 @@
 //! What is remembered between two answers: when a finding was first seen.
 
 use crate::model::component::Component;
+use crate::model::finding::Finding;
 use crate::model::update::Update;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -40,14 +41,24 @@ impl Memory {
 
 /// First word of a finding's key.
 pub(super) const FINDING: &str = "finding";
-/// First word of an update's key.
-pub(super) const UPDATE: &str = "update";
+/// First word of an update's key, and what a journal calls it among findings.
+pub const UPDATE: &str = "update";
 
 /// Where a component stands on a host, whatever its version: what the keys of
 /// its findings end in.
 pub(super) fn place(component: &Component) -> String {
-    let path = component.purl.split(['@', '?']).next().unwrap_or(&component.purl);
-    format!("{path} {}", component.arch.as_deref().unwrap_or("-"))
+    place_of(&component.purl, component.arch.as_deref())
+}
+
+fn place_of(purl: &str, arch: Option<&str>) -> String {
+    let path = purl.split(['@', '?']).next().unwrap_or(purl);
+    format!("{path} {}", arch.unwrap_or("-"))
+}
+
+/// Key under which a [`Memory`] keeps a finding, where it keeps it.
+pub fn key_of(finding: &Finding) -> String {
+    let component = &finding.component;
+    format!("{FINDING} {} {}", finding.advisory, place_of(&component.purl, component.arch.as_deref()))
 }
 
 /// Key of a finding: the installed version is left out, so that a partial

@@ -27,4 +27,5 @@ pub mod statement;
 pub mod stream;
 pub mod support;
 pub mod threat;
+pub mod transition;
 pub mod update;

@@ -4,7 +4,7 @@
 
 mod notes;
 mod parts;
-mod words;
+pub(crate) mod words;
 
 pub use notes::document as release_notes;
 

@@ -48,6 +48,7 @@ pub fn run(command: Command, printer: &Printer) -> Result<Outcome, Failure> {
         Command::Webhooks(command) => remote::webhooks::run(&command, printer),
         Command::Package(command) => remote::package::run(&command, printer),
         Command::Rollout(command) => remote::rollout::run(&command, printer),
+        Command::Report(report) => remote::report::run(&report, printer),
         Command::Activity(command) => remote::activity::run(&command, printer),
         Command::Agent(arguments) => agent::run(&arguments, printer),
         Command::AgentNetwork(arguments) => agent::network(&arguments),

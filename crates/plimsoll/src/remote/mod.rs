@@ -11,6 +11,7 @@ pub mod hosts;
 pub mod package;
 pub mod packages;
 pub mod people;
+pub mod report;
 pub mod rollout;
 pub mod sources;
 pub mod tokens;

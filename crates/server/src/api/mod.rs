@@ -12,6 +12,7 @@ pub mod hosts;
 pub mod knowledge;
 mod openapi;
 pub mod packages;
+pub mod reports;
 pub mod rollouts;
 mod routes;
 pub mod webhooks;

@@ -1,6 +1,6 @@
 //! Every route of the API with who may use it.
 
-use super::{acts, alerts, applications, clients, deployment_packages, findings, groups, history, hosts, knowledge, packages, rollouts, webhooks};
+use super::{acts, alerts, applications, clients, deployment_packages, findings, groups, history, hosts, knowledge, packages, reports, rollouts, webhooks};
 use crate::app::Shared;
 use crate::http::json::Json;
 use crate::http::routes::{Access, Routes};
@@ -108,7 +108,8 @@ fn deploying() -> Routes<Shared> {
         .route(post.clone(), "/api/v1/rollouts", Needs(Permission::RunRollouts), rollouts::start)
         .route(get.clone(), "/api/v1/rollouts/{package}", read, rollouts::show)
         .route(get.clone(), "/api/v1/rollouts/{package}/hosts", read, rollouts::hosts)
-        .route(get, "/api/v1/rollouts/{package}/record", read, rollouts::record)
+        .route(get.clone(), "/api/v1/rollouts/{package}/record", read, rollouts::record)
+        .route(get, "/api/v1/reports/{report}", read, reports::report)
         .route(post.clone(), "/api/v1/rollouts/{package}/pause", Needs(Permission::StopRollouts), rollouts::pause)
         .route(post.clone(), "/api/v1/rollouts/{package}/resume", Needs(Permission::RunRollouts), rollouts::resume)
         .route(post, "/api/v1/rollouts/{package}/abort", Needs(Permission::StopRollouts), rollouts::abort)

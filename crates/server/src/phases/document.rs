@@ -10,7 +10,7 @@ use plimsoll_documents::Format;
 use plimsoll_formats::trust::{HostTree, SignedPackage};
 use plimsoll_store::evidence::record::{Told, exported};
 use plimsoll_store::evidence::verify;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 /// A written form of a record.
@@ -32,7 +32,7 @@ pub enum Form {
 
 impl Form {
     /// The form that lays it out; none for machines.
-    fn laid_out(self) -> Option<Format> {
+    pub fn laid_out(self) -> Option<Format> {
         match self {
             Self::Json => None,
             Self::Html => Some(Format::Html),
@@ -76,6 +76,17 @@ pub fn record(told: &Told, package: &str) -> Result<Record, Problem> {
     Ok(record)
 }
 
+/// Writes something for machines.
+///
+/// # Errors
+///
+/// `E-DOCUMENT` where it cannot be said in JSON.
+pub fn for_machines(value: &impl Serialize) -> Result<Vec<u8>, Problem> {
+    let mut bytes = serde_json::to_vec_pretty(value).map_err(|error| Problem::new("E-DOCUMENT", "document", error.to_string(), "report this as a bug"))?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
 /// Writes a record, or the release notes made of it.
 ///
 /// # Errors
@@ -86,9 +97,7 @@ pub fn write(record: &Record, form: Form, notes: bool) -> Result<Vec<u8>, Proble
         if notes {
             return Err(Problem::new("E-FORMAT", "json", "has no notes of its own: the record holds everything", "leave the notes out, or take another form"));
         }
-        let mut bytes = serde_json::to_vec_pretty(record).map_err(|error| Problem::new("E-DOCUMENT", "record", error.to_string(), "report this as a bug"))?;
-        bytes.push(b'\n');
-        return Ok(bytes);
+        return for_machines(record);
     };
     let document = if notes { plimsoll_documents::release_notes(record) } else { plimsoll_documents::change_record(record) };
     plimsoll_documents::write(&document, format)

@@ -126,7 +126,7 @@ async fn work(app: &Shared, registration: &Registration, brought: Brought) -> Re
             };
             let ground = Ground { now: Timestamp::now(), held: held.as_deref(), policies: &policies };
             let mut answer = judge(report, &registration.facts(), &known.memory, &ground, false)?;
-            let transition = known.until(&answer.memory, registration.id, answer.scan.as_of);
+            let transition = known.until(&answer, &policies, registration.id);
             let components = std::mem::take(&mut answer.scan.components);
             let inventory = components_digest(&components);
             Ok(Worked { answer, packed, transition, components, inventory, held })

@@ -105,10 +105,10 @@ fn the_story_of_a_host_and_what_it_is_remembered_by() {
         let host = host(store, client, "web1").await;
         let key = |name: &str| FindingKey { advisory: name.into(), component: "openssl".into() };
         let story = vec![
-            Transition { host: host.id, serial: 0, at: at(10), opened: vec![key("A"), key("B")], closed: vec![] },
-            Transition { host: host.id, serial: 1, at: at(20), opened: vec![], closed: vec![key("A")] },
-            Transition { host: host.id, serial: 2, at: at(20), opened: vec![key("C")], closed: vec![] },
-            Transition { host: host.id, serial: 3, at: at(30), opened: vec![key("A")], closed: vec![] },
+            Transition { host: host.id, serial: 0, at: at(10), opened: vec![key("A"), key("B")], closed: vec![], obliged: vec![], policies: vec![] },
+            Transition { host: host.id, serial: 1, at: at(20), opened: vec![], closed: vec![key("A")], obliged: vec![], policies: vec![] },
+            Transition { host: host.id, serial: 2, at: at(20), opened: vec![key("C")], closed: vec![], obliged: vec![], policies: vec![] },
+            Transition { host: host.id, serial: 3, at: at(30), opened: vec![key("A")], closed: vec![], obliged: vec![], policies: vec![] },
         ];
         for transition in &story {
             let mut change = store.begin(intent(40, "evaluate", "fleet")).await.unwrap();
@@ -140,6 +140,8 @@ fn of_two_who_decided_from_the_same_journal_one_writes() {
             at: at(10),
             opened: vec![FindingKey { advisory: name.into(), component: "openssl".into() }],
             closed: vec![],
+            obliged: vec![],
+            policies: vec![],
         };
         let mut first = store.begin(intent(10, "host.judge", "fleet")).await.unwrap();
         assert_eq!(first.add_transitions(&[opened(one.id, "A")]).await.unwrap(), vec![]);

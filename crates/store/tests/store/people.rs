@@ -133,7 +133,7 @@ fn groups_narrow_what_is_seen() {
         store.derive_group_members(group.id, &BTreeSet::from([one.id, three.id])).await.unwrap();
         assert_eq!(store.commits(), commits, "nothing differs, nothing is written");
         let scope = Scope::Some { clients: Default::default(), groups: BTreeSet::from([group.id]) };
-        let opened = |host: plimsoll_core::model::identifier::HostId| Transition { host, serial: 0, at: at(1), opened: vec![FindingKey { advisory: "A".into(), component: "openssl".into() }], closed: vec![] };
+        let opened = |host: plimsoll_core::model::identifier::HostId| Transition { host, serial: 0, at: at(1), opened: vec![FindingKey { advisory: "A".into(), component: "openssl".into() }], closed: vec![], obliged: vec![], policies: vec![] };
         let mut change = store.begin(intent(1, "evaluate", "fleet")).await.unwrap();
         change.add_transitions(&[one.id, two.id, three.id].map(opened)).await.unwrap();
         change.commit(None).await.unwrap();

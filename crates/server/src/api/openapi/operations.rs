@@ -212,6 +212,12 @@ pub const OPERATIONS: &[Operation] = &[
     get("/api/v1/rollouts/{package}/hosts", "Hosts of a rollout", Page("RolloutHost")).asked(&[("phase", "only hosts in this phase: waits, at-work, succeeded, failed, silent, away, left-out"), SKIP, TAKE]),
     get("/api/v1/rollouts/{package}/record", "The record of a rollout, made of the evidence log alone: the same bytes as `plimsoll evidence record` makes of an exported folder", Any)
         .asked(&[("format", "json, html, pdf, markdown or docx; each comes as its own media type"), ("notes", "true: the short release notes")]),
+    get("/api/v1/reports/{report}", "A report as of a moment: operator, weekly, management, client or auditor; the same moment gives the same bytes whenever it is asked for", Any).asked(&[
+        ("as_of", "the moment, RFC 3339; now where it is left out"),
+        ("days", "days that it looks back, 1 to 400; each report has its own"),
+        ("client", "one client's hosts only, by its id or name; the client's report needs it"),
+        ("format", "json, html, pdf, markdown or docx; each comes as its own media type"),
+    ]),
     post("/api/v1/rollouts/{package}/pause", "Let nothing more start; what runs ends", One("RolloutDetail")).takes("Reason"),
     post("/api/v1/rollouts/{package}/resume", "Let a paused rollout go on, or hosts that failed try again", One("RolloutDetail")).takes("ResumeWish"),
     post("/api/v1/rollouts/{package}/abort", "Let nothing more start ever; what runs ends", One("RolloutDetail")).takes("Reason"),

@@ -1,14 +1,17 @@
-//! A host's **journal**: what opened and closed, in the store's words and the
-//! core's.
+//! A host's **journal**: what opened and closed and what it obliged to, in the
+//! store's words and the core's.
 
 use crate::app::App;
 use crate::http::problem::Refusal;
 use jiff::Timestamp;
-use plimsoll_core::assessment::{Memory, Remembered};
+pub use plimsoll_core::assessment::UPDATE;
+use plimsoll_core::assessment::{self, Answer, Memory, Remembered};
+use plimsoll_core::model::finding::Finding;
 use plimsoll_core::model::identifier::HostId;
-use plimsoll_store::transitions::{self as stored, FindingKey, Transition};
+use plimsoll_core::model::policy::PolicySet;
+use plimsoll_store::transitions::{self as stored, Bound, FindingKey, Obliged, Transition};
 use plimsoll_store::{Change, StoreError};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is known of a host before it is judged again.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -18,6 +21,8 @@ pub struct Known {
     pub memory: Memory,
     /// Keys of those that are open.
     open: BTreeSet<String>,
+    /// What they oblige to.
+    obliged: BTreeMap<String, Obliged>,
     /// Length of the journal.
     length: u64,
 }
@@ -31,16 +36,45 @@ impl Known {
         Self {
             memory: Memory { seen: seen.collect(), kept: true },
             open: kept.open.keys().filter_map(texts).collect(),
+            obliged: kept.obliged.iter().filter_map(|(key, obliged)| Some((texts(key)?, obliged.clone()))).collect(),
             length: kept.length,
         }
     }
 
-    /// What changed on a host that is now as `after` says.
-    pub fn until(&self, after: &Memory, host: HostId, at: Timestamp) -> Transition {
+    /// What changed on a host that is now as `answer` says, decided under
+    /// `policies`.
+    pub fn until(&self, answer: &Answer, policies: &PolicySet, host: HostId) -> Transition {
+        let after = &answer.memory;
         let opened = after.seen.keys().filter(|key| !self.open.contains(*key)).map(|key| key_of(key)).collect();
         let closed = self.open.iter().filter(|key| !after.seen.contains_key(*key)).map(|key| key_of(key)).collect();
-        Transition { host, serial: self.length, at, opened, closed }
+        let mut now: BTreeMap<String, Obliged> = BTreeMap::new();
+        for finding in &answer.scan.findings {
+            let key = assessment::key_of(finding);
+            if after.seen.contains_key(&key) {
+                oblige(now.entry(key).or_default(), finding);
+            }
+        }
+        let obliged: Vec<_> = now.into_iter().filter(|(key, obliged)| self.obliged.get(key) != Some(obliged)).map(|(key, obliged)| (key_of(&key), obliged)).collect();
+        let policies = if obliged.is_empty() { Vec::new() } else { policies.policies.iter().map(|policy| format!("{} {}", policy.id, policy.version)).collect() };
+        Transition { host, serial: self.length, at: answer.scan.as_of, opened, closed, obliged, policies }
     }
+}
+
+/// Adds what one finding obliges to. Several may share a key, a kernel's
+/// versions say: of each rule the earliest end counts.
+fn oblige(obliged: &mut Obliged, finding: &Finding) {
+    obliged.rating = obliged.rating.max(finding.severity.rating);
+    obliged.exploited |= finding.kev.is_some();
+    for obligation in &finding.obligations {
+        let Some(due) = obligation.due.map(Timestamp::as_second) else { continue };
+        let bound = Bound { due, start: obligation.clock_start.map(Timestamp::as_second), rule: obligation.rule.clone() };
+        match obliged.bounds.iter_mut().find(|known| known.rule == bound.rule) {
+            Some(known) if known.due <= bound.due => {}
+            Some(known) => *known = bound,
+            None => obliged.bounds.push(bound),
+        }
+    }
+    obliged.bounds.sort_by(|one, other| (one.due, &one.rule).cmp(&(other.due, &other.rule)));
 }
 
 /// Why a host is judged again.
@@ -70,9 +104,6 @@ impl Cause {
         [Self::Advisories, Self::First, Self::Facts].into_iter().find(|cause| cause.verb() == verb)
     }
 }
-
-/// What the store calls an update among its keys of findings.
-pub const UPDATE: &str = "update";
 
 /// A key of the core's memory in the store's words.
 fn key_of(text: &str) -> FindingKey {

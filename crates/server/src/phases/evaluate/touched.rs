@@ -183,7 +183,7 @@ fn judge_all(
         let packages: BTreeSet<String> = part.packages().map(str::to_owned).collect();
         part.take_from(&mut report);
         let answer = judge(report, &registration.facts(), &known.memory, &ground, false)?;
-        let transition = known.until(&answer.memory, id, now);
+        let transition = known.until(&answer, policies, id);
         judged.push(Judged { id, report: registration.report.unwrap_or_default(), packages, scan: answer.scan, transition });
     }
     Ok((judged, whole))

@@ -1,0 +1,301 @@
+//! Goes through the hosts' journals, one host after the other, and keeps
+//! counts: a fleet's journal does not have to be in memory at once.
+
+use super::survival::{Life, survival};
+use super::{APPROACHING_SECONDS, Ageing, Exploited, Exposure, Flow, LISTED, Listed, Measures, Moved, OnTime, OpenCount, Window, days, share};
+use crate::assessment::UPDATE;
+use crate::model::advisory::Rating;
+use crate::model::identifier::HostId;
+use crate::model::transition::{FindingKey, Obliged, Transition};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Upper ends of the ages that are told apart, days.
+const AGES: [i64; 6] = [7, 14, 30, 60, 90, 180];
+const DAY: i64 = 86_400;
+
+/// A host whose journal is told.
+#[derive(Clone, Debug)]
+pub struct HostStory<'a> {
+    /// Host.
+    pub host: HostId,
+    /// Its name.
+    pub name: &'a str,
+    /// Since when it is managed.
+    pub enrolled: Timestamp,
+    /// When it was retired: what was open then is neither done nor open.
+    pub retired: Option<Timestamp>,
+    /// Its journal, in its order.
+    pub transitions: &'a [Transition],
+}
+
+/// A finding that is open.
+struct Running<'a> {
+    opened: i64,
+    obliged: Option<&'a Obliged>,
+}
+
+/// How a finding's life ended, as far as it is seen.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Closed(i64),
+    /// Its host went.
+    Gone(i64),
+    Open,
+}
+
+#[derive(Default)]
+struct Rule {
+    due: u64,
+    met: u64,
+    late: u64,
+    open: u64,
+}
+
+/// Collects measures host by host.
+pub struct Collector {
+    window: Window,
+    from: i64,
+    to: i64,
+    hosts: u64,
+    hosts_overdue: u64,
+    host_seconds: i64,
+    since: Option<Timestamp>,
+    policies: BTreeSet<String>,
+    open: BTreeMap<Rating, OpenCount>,
+    ageing: BTreeMap<Rating, [u64; 7]>,
+    flow: Flow,
+    rules: BTreeMap<String, Rule>,
+    lives: BTreeMap<Rating, Vec<Life>>,
+    started_before: u64,
+    open_seconds: i64,
+    overdue_seconds: i64,
+    exploited: Exploited,
+    late: Vec<Listed>,
+    approaching: Vec<Listed>,
+    moved: Vec<Moved>,
+    moved_later: u64,
+}
+
+impl Collector {
+    /// Begins for a window.
+    pub fn new(window: Window) -> Self {
+        Self {
+            window,
+            from: window.from.as_second(),
+            to: window.to.as_second(),
+            hosts: 0,
+            hosts_overdue: 0,
+            host_seconds: 0,
+            since: None,
+            policies: BTreeSet::new(),
+            open: BTreeMap::new(),
+            ageing: BTreeMap::new(),
+            flow: Flow::default(),
+            rules: BTreeMap::new(),
+            lives: BTreeMap::new(),
+            started_before: 0,
+            open_seconds: 0,
+            overdue_seconds: 0,
+            exploited: Exploited::default(),
+            late: Vec::new(),
+            approaching: Vec::new(),
+            moved: Vec::new(),
+            moved_later: 0,
+        }
+    }
+
+    /// Takes in one host; what its journal has after the window's end is not
+    /// looked at.
+    pub fn host(&mut self, story: &HostStory<'_>) {
+        if story.enrolled > self.window.to {
+            return;
+        }
+        let retired = story.retired.filter(|at| *at <= self.window.to);
+        let last = retired.map_or(self.to, Timestamp::as_second);
+        self.hosts += u64::from(retired.is_none());
+        self.host_seconds += (last - story.enrolled.as_second().max(self.from)).max(0);
+        let mut running: BTreeMap<&FindingKey, Running<'_>> = BTreeMap::new();
+        let mut closed: BTreeSet<&FindingKey> = BTreeSet::new();
+        for transition in story.transitions.iter().take_while(|transition| transition.at <= self.window.to && retired.is_none_or(|retired| transition.at <= retired)) {
+            let at = transition.at.as_second();
+            let counted = transition.at >= self.window.from;
+            for key in transition.closed.iter().filter(|key| key.advisory != UPDATE) {
+                let Some(one) = running.remove(key) else { continue };
+                self.ended(story, key, &one, End::Closed(at));
+                self.flow.closed += u64::from(counted);
+                closed.insert(key);
+            }
+            for key in transition.opened.iter().filter(|key| key.advisory != UPDATE) {
+                running.entry(key).or_insert(Running { opened: at, obliged: None });
+                self.flow.opened += u64::from(counted);
+                self.flow.opened_again += u64::from(counted && closed.contains(key));
+            }
+            if !transition.obliged.is_empty() {
+                self.since = Some(self.since.map_or(transition.at, |since| since.min(transition.at)));
+                if counted {
+                    self.policies.extend(transition.policies.iter().cloned());
+                }
+            }
+            for (key, obliged) in &transition.obliged {
+                let Some(one) = running.get_mut(key) else { continue };
+                if let (Some(before), true) = (one.obliged, counted) {
+                    self.moved(story, transition, key, before, obliged);
+                }
+                one.obliged = Some(obliged);
+            }
+        }
+        let mut late = false;
+        for (key, one) in running {
+            late |= self.ended(story, key, &one, if retired.is_some() { End::Gone(last) } else { End::Open });
+        }
+        self.hosts_overdue += u64::from(late);
+        self.prune(false);
+    }
+
+    fn moved(&mut self, story: &HostStory<'_>, transition: &Transition, key: &FindingKey, before: &Obliged, after: &Obliged) {
+        for bound in &after.bounds {
+            let Some(known) = before.bounds.iter().find(|known| known.rule == bound.rule && known.due < bound.due) else { continue };
+            self.moved_later += 1;
+            let (Ok(from), Ok(to)) = (Timestamp::from_second(known.due), Timestamp::from_second(bound.due)) else { continue };
+            self.moved.push(Moved {
+                at: transition.at,
+                host: story.host,
+                name: story.name.to_owned(),
+                advisory: key.advisory.clone(),
+                component: key.component.clone(),
+                rule: bound.rule.clone(),
+                from,
+                to,
+                policies: transition.policies.clone(),
+            });
+        }
+    }
+
+    /// Counts one finding's life; true where it is open and past due.
+    fn ended(&mut self, story: &HostStory<'_>, key: &FindingKey, one: &Running<'_>, end: End) -> bool {
+        let nothing = Obliged::default();
+        let obliged = one.obliged.unwrap_or(&nothing);
+        let (until, closed) = match end {
+            End::Closed(at) => (at, true),
+            End::Gone(at) => (at, false),
+            End::Open => (self.to, false),
+        };
+        let first = obliged.bounds.first();
+        let start = first.and_then(|bound| bound.start).unwrap_or(one.opened);
+        self.open_seconds += (until - one.opened.max(self.from)).max(0);
+        if let Some(bound) = first {
+            self.overdue_seconds += (until - one.opened.max(bound.due).max(self.from)).max(0);
+        }
+        if (self.from..self.to).contains(&start) {
+            self.lives.entry(obliged.rating).or_default().push(((until - start).max(0), closed));
+        } else if until >= self.from {
+            self.started_before += 1;
+        }
+        for bound in obliged.bounds.iter().filter(|bound| (self.from..self.to).contains(&bound.due)) {
+            if end == End::Gone(until) && until <= bound.due {
+                continue;
+            }
+            let rule = self.rules.entry(bound.rule.clone()).or_default();
+            rule.due += 1;
+            match end {
+                End::Closed(at) if at <= bound.due => rule.met += 1,
+                End::Closed(_) => rule.late += 1,
+                End::Gone(_) | End::Open => rule.open += 1,
+            }
+        }
+        self.exploited.closed += u64::from(obliged.exploited && closed && until >= self.from);
+        end == End::Open && self.open(story, key, one, obliged, start)
+    }
+
+    fn open(&mut self, story: &HostStory<'_>, key: &FindingKey, one: &Running<'_>, obliged: &Obliged, start: i64) -> bool {
+        let empty = OpenCount { priority: obliged.rating, open: 0, within: 0, approaching: 0, exceeded: 0, undated: 0 };
+        let count = self.open.entry(obliged.rating).or_insert(empty);
+        count.open += 1;
+        let age = (self.to - start) / DAY;
+        let bucket = AGES.iter().position(|end| age <= *end).unwrap_or(AGES.len());
+        self.ageing.entry(obliged.rating).or_default()[bucket] += 1;
+        self.exploited.open += u64::from(obliged.exploited);
+        let Some(bound) = obliged.bounds.first() else {
+            count.undated += 1;
+            return false;
+        };
+        let listed = || {
+            Some(Listed {
+                host: story.host,
+                name: story.name.to_owned(),
+                advisory: key.advisory.clone(),
+                component: key.component.clone(),
+                priority: obliged.rating,
+                exploited: obliged.exploited,
+                rule: bound.rule.clone(),
+                due: Timestamp::from_second(bound.due).ok()?,
+                opened: Timestamp::from_second(one.opened).ok()?,
+            })
+        };
+        // A deadline is the last second in time.
+        if bound.due < self.to {
+            count.exceeded += 1;
+            self.exploited.overdue += u64::from(obliged.exploited);
+            self.late.extend(listed());
+            return true;
+        }
+        if bound.due <= self.to.saturating_add(APPROACHING_SECONDS) {
+            count.approaching += 1;
+            self.approaching.extend(listed());
+        } else {
+            count.within += 1;
+        }
+        false
+    }
+
+    /// Keeps lists short: what is not among the first will not come back.
+    fn prune(&mut self, whole: bool) {
+        for list in [&mut self.late, &mut self.approaching] {
+            if whole || list.len() > 2 * LISTED {
+                list.sort_by(|one, other| (one.due, &one.name, one.host, &one.advisory, &one.component).cmp(&(other.due, &other.name, other.host, &other.advisory, &other.component)));
+                list.truncate(LISTED);
+            }
+        }
+        if whole || self.moved.len() > 2 * LISTED {
+            self.moved.sort_by(|one, other| (one.at, &one.name, one.host, &one.advisory, &one.component, &one.rule).cmp(&(other.at, &other.name, other.host, &other.advisory, &other.component, &other.rule)));
+            self.moved.truncate(LISTED);
+        }
+    }
+
+    /// Gives what was collected.
+    pub fn finish(mut self) -> Measures {
+        self.prune(true);
+        let host_days = self.host_seconds as f64 / DAY as f64;
+        let finding_days = days(self.open_seconds as f64);
+        let mut lives: Vec<(Option<Rating>, Vec<Life>)> = vec![(None, self.lives.values().flatten().copied().collect())];
+        lives.extend(self.lives.into_iter().rev().map(|(rating, lives)| (Some(rating), lives)));
+        Measures {
+            window: self.window,
+            hosts: self.hosts,
+            hosts_overdue: self.hosts_overdue,
+            due_dates_since: self.since,
+            policies: self.policies.into_iter().collect(),
+            open: self.open.into_values().rev().collect(),
+            flow: self.flow,
+            on_time: self
+                .rules
+                .into_iter()
+                .map(|(rule, Rule { due, met, late, open })| OnTime { rule, due, met, late, open, share: share(met, due) })
+                .collect(),
+            time_to_patch: lives.into_iter().map(|(rating, lives)| survival(rating, lives)).collect(),
+            started_before: self.started_before,
+            ageing: self.ageing.into_iter().rev().map(|(priority, counts)| Ageing { priority, counts }).collect(),
+            exposure: Exposure {
+                finding_days,
+                overdue_days: days(self.overdue_seconds as f64),
+                per_host_day: (host_days > 0.0).then(|| (finding_days / host_days * 100.0).round() / 100.0),
+            },
+            exploited: self.exploited,
+            late: self.late,
+            approaching: self.approaching,
+            moved_later: self.moved_later,
+            moved: self.moved,
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! **Reports**: measures of the hosts that somebody may see, out of the journal
+//! of transitions. The same moment asked for again gives the same bytes.
+
+use crate::api::hosts::visible;
+use crate::api::parameter;
+use crate::app::App;
+use crate::http::problem::Refusal;
+use crate::identity::role::{Portion, Scope};
+use crate::phases::document::Form;
+use jiff::{SignedDuration, Timestamp};
+use plimsoll_core::measures::{Audience, Collector, HostStory, Report, Window};
+use plimsoll_core::model::identifier::{ClientId, HostId};
+use plimsoll_core::model::problem::Problem;
+use plimsoll_store::evidence::reading::ActivityQuery;
+use plimsoll_store::{Scope as Within, StoreError};
+use std::collections::BTreeMap;
+
+/// Hosts whose journals are in memory at a time.
+const TOGETHER: usize = 500;
+/// Entries of the evidence log read at a time.
+const PAGE: u32 = 1000;
+/// Longest time that a report looks back, days.
+pub const LONGEST: u16 = 400;
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// For whom.
+    pub audience: Audience,
+    /// The moment it is as of.
+    pub as_of: Timestamp,
+    /// Days that it looks back.
+    pub days: u16,
+    /// One client's hosts only, and its name.
+    pub client: Option<(ClientId, String)>,
+}
+
+/// A host of a report.
+struct Line {
+    host: HostId,
+    name: String,
+    enrolled: Timestamp,
+}
+
+/// Makes a report.
+///
+/// # Errors
+///
+/// `E-PARAMETER` for a moment that is still to come or a time that is too
+/// long; what the store meets.
+pub async fn report(app: &App, scope: &Scope, wish: &Wish) -> Result<Report, Refusal> {
+    let now = Timestamp::now();
+    if wish.as_of > now {
+        return Err(parameter("as_of", format!("{} is still to come, now is {now}", wish.as_of), "name a moment that has passed"));
+    }
+    if !(1..=LONGEST).contains(&wish.days) {
+        return Err(parameter("days", format!("{} is none of 1 to {LONGEST}", wish.days), "look back less far, or ask for several reports"));
+    }
+    let window = Window { from: wish.as_of - SignedDuration::from_hours(i64::from(wish.days) * 24), to: wish.as_of };
+    let lines = {
+        // Hosts that are retired by now were not then.
+        let seen = visible(app, scope);
+        let whole = |client: ClientId| match scope {
+            Scope::All => true,
+            Scope::Clients(portions) => portions.get(&client) == Some(&Portion::Whole),
+        };
+        let fleet = app.fleet.read();
+        let hosts = fleet.hosts().map(|managed| &managed.registration).filter(|host| seen.contains(host.number) || whole(host.client));
+        let own = hosts.filter(|host| wish.client.as_ref().is_none_or(|(client, _)| host.client == *client));
+        let mut lines: Vec<Line> = own.map(|host| Line { host: host.id, name: host.name.clone(), enrolled: host.enrolled }).collect();
+        lines.sort_by(|one, other| (&one.name, one.host).cmp(&(&other.name, other.host)));
+        lines
+    };
+    let retired = retired(app, wish.as_of).await?;
+    let mut collector = Collector::new(window);
+    for lines in lines.chunks(TOGETHER) {
+        let hosts: Vec<HostId> = lines.iter().map(|line| line.host).collect();
+        let stories = app.store.stories(&hosts, wish.as_of).await?;
+        for line in lines {
+            let transitions = stories.get(&line.host).map(Vec::as_slice).unwrap_or_default();
+            let retired = retired.get(&format!("host:{}", line.host)).copied();
+            collector.host(&HostStory { host: line.host, name: &line.name, enrolled: line.enrolled, retired, transitions });
+        }
+    }
+    Ok(Report { schema: Report::SCHEMA, report: wish.audience, client: wish.client.as_ref().map(|(_, name)| name.clone()), measures: collector.finish() })
+}
+
+/// When hosts were retired, by their object in the evidence log.
+async fn retired(app: &App, until: Timestamp) -> Result<BTreeMap<String, Timestamp>, StoreError> {
+    let mut found = BTreeMap::new();
+    let mut query = ActivityQuery { verb: Some("host.retire".to_owned()), limit: PAGE, ..ActivityQuery::new(Within::All) };
+    loop {
+        let page = app.store.activity(&query).await?;
+        let Some(last) = page.last() else { return Ok(found) };
+        query.before = Some(last.id.clone());
+        let full = page.len() == PAGE as usize;
+        found.extend(page.into_iter().filter(|entry| entry.time <= until).map(|entry| (entry.object, entry.time)));
+        if !full {
+            return Ok(found);
+        }
+    }
+}
+
+/// Writes a report.
+///
+/// # Errors
+///
+/// `E-DOCUMENT`.
+pub fn write(report: &Report, form: Form) -> Result<Vec<u8>, Problem> {
+    match form.laid_out() {
+        Some(format) => plimsoll_documents::write(&plimsoll_documents::report(report), format),
+        None => crate::phases::document::for_machines(report),
+    }
+}
