@@ -184,22 +184,22 @@ fn list(heading: &str, all: u64, listed: &[Listed], most: usize, now: Timestamp,
     let mut table = Table::new()
         .column("Host", Align::Left, 4)
         .column("Advisory", Align::Left, 5)
-        .column("Component", Align::Left, 7)
+        .column("Component", Align::Left, 5)
         .column("Priority", Align::Left, 3)
         .column("Rule", Align::Left, 4)
         .column("Due (UTC)", Align::Left, 4)
-        .column("Days", Align::Right, 2);
+        .column(if listed.first().is_some_and(|first| first.due < now) { "Days late" } else { "Days left" }, Align::Right, 3);
     for line in listed.iter().take(most) {
-        let left = (now.as_second() - line.due.as_second()) as f64 / 86_400.0;
+        let apart = (now.as_second() - line.due.as_second()).unsigned_abs() as f64 / 86_400.0;
         let priority = if line.exploited { format!("{}, exploited", line.priority.as_str()) } else { line.priority.as_str().to_owned() };
         table.row(vec![
             Text::styled(Style::Strong, &line.name),
             Text::from(&line.advisory),
-            Text::code(&line.component),
+            Text::code(line.component.rsplit('/').next().unwrap_or_default()),
             priority.into(),
             Text::from(&line.rule),
             line.due.strftime("%Y-%m-%d %H:%M").to_string().into(),
-            format!("{left:+.1}").into(),
+            format!("{apart:.1}").into(),
         ]);
     }
     document.push(Block::Table(table));

@@ -73,7 +73,7 @@ fn what_has_a_date_has_the_documents() {
 
 #[test]
 fn long_words_and_hostile_signs_are_laid_out() {
-    let long = "x".repeat(10_000);
+    let long = "x".repeat(2_000);
     let wide = "\u{4e2d}".repeat(300);
     for word in [
         long.as_str(),

@@ -61,7 +61,7 @@ pub async fn report(app: &App, scope: &Scope, wish: &Wish) -> Result<Report, Ref
         // Hosts that are retired by now were not then.
         let seen = visible(app, scope);
         let whole = |client: ClientId| match scope {
-            Scope::All => true,
+            Scope::Everything => true,
             Scope::Clients(portions) => portions.get(&client) == Some(&Portion::Whole),
         };
         let fleet = app.fleet.read();

@@ -117,7 +117,8 @@ impl Collector {
         self.host_seconds += (last - story.enrolled.as_second().max(self.from)).max(0);
         let mut running: BTreeMap<&FindingKey, Running<'_>> = BTreeMap::new();
         let mut closed: BTreeSet<&FindingKey> = BTreeSet::new();
-        for transition in story.transitions.iter().take_while(|transition| transition.at <= self.window.to && retired.is_none_or(|retired| transition.at <= retired)) {
+        let end = retired.unwrap_or(self.window.to);
+        for transition in story.transitions.iter().take_while(|transition| transition.at <= end) {
             let at = transition.at.as_second();
             let counted = transition.at >= self.window.from;
             for key in transition.closed.iter().filter(|key| key.advisory != UPDATE) {

@@ -71,7 +71,9 @@ fn the_past_is_told_the_same_whatever_happens_since() {
     assert!(to_come.failed().err.contains("is still to come") && to_come.out.is_empty(), "{}", to_come.err);
     assert!(report(&up, &["client"]).failed().err.contains("name the client whose report it is"));
     assert!(report(&up, &["client", "--client", "Nobody"]).failed().err.contains("E-NOT-FOUND"));
-    assert!(report(&up, &["weekly", "--as-of", "yesterday"]).failed().err.contains("--as-of"));
-    assert!(report(&up, &["yearly"]).failed().err.contains("management"));
+    for (words, told) in [(&["weekly", "--as-of", "yesterday"][..], "--as-of"), (&["yearly"], "management"), (&["weekly", "--days", "401"], "401")] {
+        let usage = report(&up, words);
+        assert!(usage.code == Some(2) && usage.err.contains(told), "{}", usage.err);
+    }
     up.stop();
 }

@@ -117,6 +117,20 @@ fn a_record_is_for_those_who_see_the_client() {
     let foreign = scene.stage.client("Other");
     let stranger = scene.stage.token_of(&[Grant::at(Role::Operator, foreign)]);
     assert_eq!(scene.stage.ask_as(&stranger, "GET", &path, None).0, 404);
+    // So are reports: who sees nothing of a client is told nothing of it.
+    let (status, told) = scene.stage.ask("GET", "/api/v1/reports/operator", None);
+    assert_eq!((status, &told["measures"]["hosts"]), (200, &json!(1)), "{told}");
+    let (status, told) = scene.stage.ask_as(&stranger, "GET", "/api/v1/reports/operator", None);
+    assert_eq!((status, &told["measures"]["hosts"], &told["measures"]["late"]), (200, &json!(0), &json!([])), "{told}");
+    let of = |client: &str| format!("/api/v1/reports/client?client={client}");
+    let own = scene.stage.first_client().to_string();
+    assert_eq!(scene.stage.ask("GET", &of(&own), None).1["measures"]["hosts"], 1);
+    assert_eq!(scene.stage.ask_as(&stranger, "GET", &of(&own), None).0, 404);
+    assert_eq!(scene.stage.ask_as(&stranger, "GET", &of("Other"), None).1["client"], "Other");
+    for wrong in ["client", "operator?days=0", "operator?as_of=2099-01-01T00:00:00Z", "operator?format=exe"] {
+        assert_eq!(scene.stage.ask("GET", &format!("/api/v1/reports/{wrong}"), None).0, 400, "{wrong}");
+    }
+    assert_eq!(scene.stage.ask("GET", "/api/v1/reports/yearly", None).0, 404);
     for wrong in ["?format=exe", "?notes=true", "?other=1"] {
         assert_eq!(scene.stage.ask("GET", &format!("{path}{wrong}"), None).0, 400, "{wrong}");
     }
