@@ -116,9 +116,9 @@ pub(crate) fn visible(text: &str) -> String {
         .map(|sign| match sign {
             '\n' | '\r' | '\t' => ' ',
             '\u{2028}' | '\u{2029}' => '\u{fffd}',
-            // Private use and no characters at all: every reader would show
+            // Marks, private use and no characters at all: every reader would show
             // something else, and PDF/A forbids them.
-            '\u{e000}'..='\u{f8ff}' | '\u{f0000}'..='\u{10ffff}' => '\u{fffd}',
+            '\u{feff}' | '\u{e000}'..='\u{f8ff}' | '\u{f0000}'..='\u{10ffff}' => '\u{fffd}',
             sign if u32::from(sign) & 0xfffe == 0xfffe || ('\u{fdd0}'..='\u{fdef}').contains(&sign) => '\u{fffd}',
             sign if acts(sign) => '\u{fffd}',
             sign => sign,
