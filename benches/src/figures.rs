@@ -41,8 +41,7 @@ pub fn measure(bench: &Bench) -> Result<Vec<Row>, String> {
         memory_limit_mib: None,
         note: format!("{:.1} MiB of database", mib(size)),
     }];
-    rows.extend(crate::policy::rows()?);
-    rows.extend(crate::rollout::rows()?);
+    rows.extend(inner(&bench.own)?);
     rows.extend(match_rows(bench, folder.path())?);
     for host in ["deb12-web", "deb11-db", "deb12-drifted"] {
         let root = text(&bench.data.join("hosts").join(host));
@@ -61,6 +60,14 @@ pub fn measure(bench: &Bench) -> Result<Vec<Row>, String> {
         });
     }
     rows.extend(live(bench, &to)?);
+    Ok(rows)
+}
+
+/// What needs neither data nor the program itself.
+pub fn inner(own: &Path) -> Result<Vec<Row>, String> {
+    let mut rows = crate::policy::rows()?;
+    rows.extend(crate::rollout::rows()?);
+    rows.push(crate::report::row(own)?);
     Ok(rows)
 }
 

@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::measures::{Audience, Collector, HostStory, Report, Window};
 use plimsoll_core::model::identifier::{ClientId, HostId};
 use plimsoll_core::model::problem::Problem;
+use plimsoll_core::model::registration::HostState;
 use plimsoll_store::evidence::reading::ActivityQuery;
 use plimsoll_store::{Scope as Within, StoreError};
 use std::collections::BTreeMap;
@@ -66,35 +67,37 @@ pub async fn report(app: &App, scope: &Scope, wish: &Wish) -> Result<Report, Ref
         };
         let fleet = app.fleet.read();
         let hosts = fleet.hosts().map(|managed| &managed.registration).filter(|host| seen.contains(host.number) || whole(host.client));
-        let own = hosts.filter(|host| wish.client.as_ref().is_none_or(|(client, _)| host.client == *client));
+        let own = hosts.filter(|host| host.state != HostState::Pending && wish.client.as_ref().is_none_or(|(client, _)| host.client == *client));
         let mut lines: Vec<Line> = own.map(|host| Line { host: host.id, name: host.name.clone(), enrolled: host.enrolled }).collect();
         lines.sort_by(|one, other| (&one.name, one.host).cmp(&(&other.name, other.host)));
         lines
     };
-    let retired = retired(app, wish.as_of).await?;
+    let (accepted, retired) = (acts(app, "host.accept").await?, acts(app, "host.retire").await?);
     let mut collector = Collector::new(window);
     for lines in lines.chunks(TOGETHER) {
         let hosts: Vec<HostId> = lines.iter().map(|line| line.host).collect();
         let stories = app.store.stories(&hosts, wish.as_of).await?;
         for line in lines {
             let transitions = stories.get(&line.host).map(Vec::as_slice).unwrap_or_default();
-            let retired = retired.get(&format!("host:{}", line.host)).copied();
-            collector.host(&HostStory { host: line.host, name: &line.name, enrolled: line.enrolled, retired, transitions });
+            let object = format!("host:{}", line.host);
+            let enrolled = accepted.get(&object).copied().unwrap_or(line.enrolled);
+            collector.host(&HostStory { host: line.host, name: &line.name, enrolled, retired: retired.get(&object).copied(), transitions });
         }
     }
     Ok(Report { schema: Report::SCHEMA, report: wish.audience, client: wish.client.as_ref().map(|(_, name)| name.clone()), measures: collector.finish() })
 }
 
-/// When hosts were retired, by their object in the evidence log.
-async fn retired(app: &App, until: Timestamp) -> Result<BTreeMap<String, Timestamp>, StoreError> {
+/// When something was done to hosts first, by their object in the evidence log.
+async fn acts(app: &App, verb: &str) -> Result<BTreeMap<String, Timestamp>, StoreError> {
     let mut found = BTreeMap::new();
-    let mut query = ActivityQuery { verb: Some("host.retire".to_owned()), limit: PAGE, ..ActivityQuery::new(Within::All) };
+    let mut query = ActivityQuery { verb: Some(verb.to_owned()), limit: PAGE, ..ActivityQuery::new(Within::All) };
     loop {
         let page = app.store.activity(&query).await?;
         let Some(last) = page.last() else { return Ok(found) };
         query.before = Some(last.id.clone());
         let full = page.len() == PAGE as usize;
-        found.extend(page.into_iter().filter(|entry| entry.time <= until).map(|entry| (entry.object, entry.time)));
+        // Newest first: the first act is what stays.
+        found.extend(page.into_iter().map(|entry| (entry.object, entry.time)));
         if !full {
             return Ok(found);
         }

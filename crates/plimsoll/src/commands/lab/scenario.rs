@@ -38,7 +38,7 @@ pub fn play(scenario: Scenario, lab: &LabHosts, format: PlainFormat, printer: &P
                 drill.ended
             }
         };
-        walk.document()?;
+        walk.document(scenario != Scenario::ServerTakeover)?;
         let name = match scenario {
             Scenario::GoodPatch => "good-patch",
             Scenario::BadCanary => "bad-canary",
