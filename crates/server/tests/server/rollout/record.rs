@@ -114,6 +114,7 @@ fn a_record_is_for_those_who_see_the_client() {
     assert_eq!(scene.start(&digest).0, 200);
     let path = format!("/api/v1/rollouts/{digest}/record");
     scene.record(&digest, "a record", |record| record["acts"].as_array().is_some_and(|acts| acts.len() == 5));
+    let own = scene.stage.first_client().to_string();
     let foreign = scene.stage.client("Other");
     let stranger = scene.stage.token_of(&[Grant::at(Role::Operator, foreign)]);
     assert_eq!(scene.stage.ask_as(&stranger, "GET", &path, None).0, 404);
@@ -123,7 +124,6 @@ fn a_record_is_for_those_who_see_the_client() {
     let (status, told) = scene.stage.ask_as(&stranger, "GET", "/api/v1/reports/operator", None);
     assert_eq!((status, &told["measures"]["hosts"], &told["measures"]["late"]), (200, &json!(0), &json!([])), "{told}");
     let of = |client: &str| format!("/api/v1/reports/client?client={client}");
-    let own = scene.stage.first_client().to_string();
     assert_eq!(scene.stage.ask("GET", &of(&own), None).1["measures"]["hosts"], 1);
     assert_eq!(scene.stage.ask_as(&stranger, "GET", &of(&own), None).0, 404);
     assert_eq!(scene.stage.ask_as(&stranger, "GET", &of("Other"), None).1["client"], "Other");
