@@ -65,6 +65,17 @@ impl Audience {
         Self::ALL.into_iter().find(|audience| audience.word() == word)
     }
 
+    /// What it is, for those who choose one.
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::Operator => "The last day: what is past due, what comes next",
+            Self::Weekly => "The last seven days, for a team's review",
+            Self::Management => "The last thirty days, for management",
+            Self::Client => "The last thirty days of one client's hosts",
+            Self::Auditor => "The last ninety days with every list",
+        }
+    }
+
     /// Days that it looks back, where nobody says otherwise.
     pub fn days(self) -> u16 {
         match self {
@@ -96,7 +107,7 @@ impl Report {
 
 /// The time that is reported on: from `from` on and before `to`, which is the
 /// moment the report is as of.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct Window {
     /// Beginning.
     pub from: Timestamp,
@@ -140,7 +151,7 @@ pub struct Measures {
     pub late: Vec<Listed>,
     /// Open and due within seven days, the next first; at most [`LISTED`].
     pub approaching: Vec<Listed>,
-    /// Due dates that were moved to a later time in the window.
+    /// Due dates that were moved to a later time, or taken away, in the window.
     pub moved_later: u64,
     /// Those, in their order; at most [`LISTED`].
     pub moved: Vec<Moved>,
@@ -223,13 +234,15 @@ pub struct Exploited {
     pub closed: u64,
 }
 
-/// One open finding on a list.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+/// One open finding on a list; fields stand in the order of the list.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
 pub struct Listed {
-    /// Host.
-    pub host: HostId,
+    /// When it is due.
+    pub due: Timestamp,
     /// What the host is called.
     pub name: String,
+    /// Host.
+    pub host: HostId,
     /// Advisory.
     pub advisory: String,
     /// Component.
@@ -240,31 +253,31 @@ pub struct Listed {
     pub exploited: bool,
     /// Rule with the earliest end.
     pub rule: String,
-    /// When it is due.
-    pub due: Timestamp,
     /// When it was first seen open, this time.
     pub opened: Timestamp,
 }
 
-/// A due date that was moved to a later time.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+/// A due date that was moved to a later time, or taken away; fields stand in
+/// the order of the list.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
 pub struct Moved {
     /// When it was moved.
     pub at: Timestamp,
-    /// Host.
-    pub host: HostId,
     /// What the host is called.
     pub name: String,
+    /// Host.
+    pub host: HostId,
     /// Advisory.
     pub advisory: String,
     /// Component.
     pub component: String,
-    /// Rule.
+    /// Rule that gave it.
     pub rule: String,
     /// Due until then.
     pub from: Timestamp,
-    /// Due since then.
-    pub to: Timestamp,
+    /// Due since then: under the same rule, or where that binds no more, under
+    /// the earliest of those that do; none where none does.
+    pub to: Option<Timestamp>,
     /// Policies that moved it.
     pub policies: Vec<String>,
 }

@@ -18,6 +18,7 @@ pub mod policy;
 mod record;
 mod report;
 mod text;
+mod words;
 #[cfg(test)]
 mod tests;
 

@@ -3,7 +3,7 @@
 //! here.
 
 use crate::model::{Align, Bars, Block, Document, Kind, Table};
-use crate::record::words::{count, day, instant_utc};
+use crate::words::{count, day, instant_utc};
 use crate::text::{Style, Text};
 use jiff::Timestamp;
 use plimsoll_core::measures::{Audience, LEAST, LISTED, Listed, Measures, Report, Survival};
@@ -214,7 +214,7 @@ fn moved(measures: &Measures, most: usize, document: &mut Document) {
         return;
     }
     document.heading(1, "Due dates that were moved later");
-    document.note(Kind::Warning, format!("{} moved to a later time: by another policy, other facts of the host, or other facts of the advisory.", count(measures.moved_later, "due date was", "due dates were")));
+    document.note(Kind::Warning, format!("{} moved to a later time or taken away: by another policy, other facts of the host, or other facts of the advisory.", count(measures.moved_later, "due date was", "due dates were")));
     let mut table = Table::new()
         .column("When (UTC)", Align::Left, 4)
         .column("Host", Align::Left, 4)
@@ -231,7 +231,7 @@ fn moved(measures: &Measures, most: usize, document: &mut Document) {
             Text::from(&line.advisory),
             Text::from(&line.rule),
             date(line.from),
-            date(line.to),
+            line.to.map_or_else(dash, date),
             line.policies.join(", ").into(),
         ]);
     }

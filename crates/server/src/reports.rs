@@ -12,14 +12,9 @@ use plimsoll_core::measures::{Audience, Collector, HostStory, Report, Window};
 use plimsoll_core::model::identifier::{ClientId, HostId};
 use plimsoll_core::model::problem::Problem;
 use plimsoll_core::model::registration::HostState;
-use plimsoll_store::evidence::reading::ActivityQuery;
-use plimsoll_store::{Scope as Within, StoreError};
-use std::collections::BTreeMap;
 
 /// Hosts whose journals are in memory at a time.
 const TOGETHER: usize = 500;
-/// Entries of the evidence log read at a time.
-const PAGE: u32 = 1000;
 /// Longest time that a report looks back, days.
 pub const LONGEST: u16 = 400;
 
@@ -41,6 +36,7 @@ struct Line {
     host: HostId,
     name: String,
     enrolled: Timestamp,
+    retired: bool,
 }
 
 /// Makes a report.
@@ -68,40 +64,24 @@ pub async fn report(app: &App, scope: &Scope, wish: &Wish) -> Result<Report, Ref
         let fleet = app.fleet.read();
         let hosts = fleet.hosts().map(|managed| &managed.registration).filter(|host| seen.contains(host.number) || whole(host.client));
         let own = hosts.filter(|host| host.state != HostState::Pending && wish.client.as_ref().is_none_or(|(client, _)| host.client == *client));
-        let mut lines: Vec<Line> = own.map(|host| Line { host: host.id, name: host.name.clone(), enrolled: host.enrolled }).collect();
+        let mut lines: Vec<Line> = own.map(|host| Line { host: host.id, name: host.name.clone(), enrolled: host.enrolled, retired: host.state == HostState::Retired }).collect();
         lines.sort_by(|one, other| (&one.name, one.host).cmp(&(&other.name, other.host)));
         lines
     };
-    let (accepted, retired) = (acts(app, "host.accept").await?, acts(app, "host.retire").await?);
     let mut collector = Collector::new(window);
     for lines in lines.chunks(TOGETHER) {
         let hosts: Vec<HostId> = lines.iter().map(|line| line.host).collect();
         let stories = app.store.stories(&hosts, wish.as_of).await?;
         for line in lines {
             let transitions = stories.get(&line.host).map(Vec::as_slice).unwrap_or_default();
-            let object = format!("host:{}", line.host);
-            let enrolled = accepted.get(&object).copied().unwrap_or(line.enrolled);
-            collector.host(&HostStory { host: line.host, name: &line.name, enrolled, retired: retired.get(&object).copied(), transitions });
+            let retired = match line.retired {
+                true => app.store.newest_act(&format!("host:{}", line.host), "host.retire").await?.map(|act| act.time),
+                false => None,
+            };
+            collector.host(&HostStory { host: line.host, name: &line.name, enrolled: line.enrolled, retired, transitions });
         }
     }
     Ok(Report { schema: Report::SCHEMA, report: wish.audience, client: wish.client.as_ref().map(|(_, name)| name.clone()), measures: collector.finish() })
-}
-
-/// When something was done to hosts first, by their object in the evidence log.
-async fn acts(app: &App, verb: &str) -> Result<BTreeMap<String, Timestamp>, StoreError> {
-    let mut found = BTreeMap::new();
-    let mut query = ActivityQuery { verb: Some(verb.to_owned()), limit: PAGE, ..ActivityQuery::new(Within::All) };
-    loop {
-        let page = app.store.activity(&query).await?;
-        let Some(last) = page.last() else { return Ok(found) };
-        query.before = Some(last.id.clone());
-        let full = page.len() == PAGE as usize;
-        // Newest first: the first act is what stays.
-        found.extend(page.into_iter().map(|entry| (entry.object, entry.time)));
-        if !full {
-            return Ok(found);
-        }
-    }
 }
 
 /// Writes a report.

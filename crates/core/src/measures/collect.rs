@@ -53,6 +53,7 @@ struct Rule {
 }
 
 /// Collects measures host by host.
+#[derive(Default)]
 pub struct Collector {
     window: Window,
     from: i64,
@@ -80,29 +81,7 @@ pub struct Collector {
 impl Collector {
     /// Begins for a window.
     pub fn new(window: Window) -> Self {
-        Self {
-            window,
-            from: window.from.as_second(),
-            to: window.to.as_second(),
-            hosts: 0,
-            hosts_overdue: 0,
-            host_seconds: 0,
-            since: None,
-            policies: BTreeSet::new(),
-            open: BTreeMap::new(),
-            ageing: BTreeMap::new(),
-            flow: Flow::default(),
-            rules: BTreeMap::new(),
-            lives: BTreeMap::new(),
-            started_before: 0,
-            open_seconds: 0,
-            overdue_seconds: 0,
-            exploited: Exploited::default(),
-            late: Vec::new(),
-            approaching: Vec::new(),
-            moved: Vec::new(),
-            moved_later: 0,
-        }
+        Self { window, from: window.from.as_second(), to: window.to.as_second(), ..Self::default() }
     }
 
     /// Takes in one host; what its journal has after the window's end is not
@@ -155,19 +134,24 @@ impl Collector {
     }
 
     fn moved(&mut self, story: &HostStory<'_>, transition: &Transition, key: &FindingKey, before: &Obliged, after: &Obliged) {
-        for bound in &after.bounds {
-            let Some(known) = before.bounds.iter().find(|known| known.rule == bound.rule && known.due < bound.due) else { continue };
+        for known in &before.bounds {
+            // A rule that binds no more hands over to those that do, also when
+            // a policy only calls it by another name.
+            let bound = after.bounds.iter().find(|bound| bound.rule == known.rule).or(after.bounds.first());
+            if bound.is_some_and(|bound| bound.due <= known.due) {
+                continue;
+            }
             self.moved_later += 1;
-            let (Ok(from), Ok(to)) = (Timestamp::from_second(known.due), Timestamp::from_second(bound.due)) else { continue };
+            let Ok(from) = Timestamp::from_second(known.due) else { continue };
             self.moved.push(Moved {
                 at: transition.at,
-                host: story.host,
                 name: story.name.to_owned(),
+                host: story.host,
                 advisory: key.advisory.clone(),
                 component: key.component.clone(),
-                rule: bound.rule.clone(),
+                rule: known.rule.clone(),
                 from,
-                to,
+                to: bound.and_then(|bound| Timestamp::from_second(bound.due).ok()),
                 policies: transition.policies.clone(),
             });
         }
@@ -254,12 +238,12 @@ impl Collector {
     fn prune(&mut self, whole: bool) {
         for list in [&mut self.late, &mut self.approaching] {
             if whole || list.len() > 2 * LISTED {
-                list.sort_by(|one, other| (one.due, &one.name, one.host, &one.advisory, &one.component).cmp(&(other.due, &other.name, other.host, &other.advisory, &other.component)));
+                list.sort();
                 list.truncate(LISTED);
             }
         }
         if whole || self.moved.len() > 2 * LISTED {
-            self.moved.sort_by(|one, other| (one.at, &one.name, one.host, &one.advisory, &one.component, &one.rule).cmp(&(other.at, &other.name, other.host, &other.advisory, &other.component, &other.rule)));
+            self.moved.sort();
             self.moved.truncate(LISTED);
         }
     }

@@ -2,6 +2,7 @@
 //! as it was watched, so that a few quick ones do not hide the many slow.
 
 use super::{LEAST, days};
+use crate::model::advisory::Rating;
 use serde::Serialize;
 
 /// Days at which the share that is patched is told.
@@ -11,7 +12,7 @@ const AT: [u32; 8] = [1, 2, 3, 7, 14, 30, 60, 90];
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct Survival {
     /// Priority; none for all.
-    pub priority: Option<crate::model::advisory::Rating>,
+    pub priority: Option<Rating>,
     /// Findings whose clock started in the window.
     pub started: u64,
     /// Of those, closed by its end.
@@ -49,7 +50,7 @@ fn mean(lives: impl Iterator<Item = i64>) -> Option<f64> {
 }
 
 /// Estimates the curve.
-pub(super) fn survival(priority: Option<crate::model::advisory::Rating>, mut lives: Vec<Life>) -> Survival {
+pub(super) fn survival(priority: Option<Rating>, mut lives: Vec<Life>) -> Survival {
     lives.sort_unstable();
     let closed = lives.iter().filter(|life| life.1).count() as u64;
     // Steps of the curve: after so many seconds, this share is still open.

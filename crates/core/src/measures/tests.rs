@@ -94,11 +94,22 @@ fn a_deadline_that_moves_later_is_never_silent() {
         [opened(0, 10, vec![(key(1), obliged(Rating::High, &[bound("p/low", 10, 20)]))]), later]
     };
     let later = measured(5, 30, None, &story(25));
-    assert_eq!((later.moved_later, later.moved[0].from, later.moved[0].to, later.moved[0].policies.as_slice()), (1, at(20), at(25), &["samm 2".to_owned()][..]));
+    assert_eq!((later.moved_later, later.moved[0].from, later.moved[0].to, later.moved[0].policies.as_slice()), (1, at(20), Some(at(25)), &["samm 2".to_owned()][..]));
     assert_eq!(later.late[0].due, at(25), "the newest word counts");
     assert_eq!(later.policies, ["samm 1", "samm 2"]);
     let sooner = measured(5, 30, None, &story(15));
     assert_eq!((sooner.moved_later, sooner.late[0].due), (0, at(15)));
+    // Neither is one whose rule has another name now, or that is gone.
+    let under = |bounds: &[Bound]| {
+        let mut story = story(25);
+        story[1].obliged[0].1.bounds = bounds.to_vec();
+        let found = measured(5, 30, None, &story);
+        (found.moved_later, found.moved.first().map(|moved| (moved.rule.clone(), moved.to)))
+    };
+    assert_eq!(under(&[bound("q/low", 10, 25)]), (1, Some(("p/low".to_owned(), Some(at(25))))));
+    assert_eq!(under(&[]), (1, Some(("p/low".to_owned(), None))));
+    assert_eq!(under(&[bound("q/low", 10, 19)]), (0, None));
+    assert_eq!(under(&[bound("q/low", 10, 15), bound("p/low", 10, 21)]), (1, Some(("p/low".to_owned(), Some(at(21))))));
 }
 
 #[test]

@@ -4,15 +4,16 @@
 
 mod notes;
 mod parts;
-pub(crate) mod words;
+mod words;
 
 pub use notes::document as release_notes;
 
 use crate::model::{Block, Document};
 use crate::text::{Style, Text};
+use crate::words::day;
 use parts::{bars, facts, hosts, rules, what};
 use plimsoll_core::phases::document::Record;
-use words::{day, outcome};
+use words::outcome;
 
 /// Lays a change record out.
 pub fn change_record(record: &Record) -> Document {

@@ -2,7 +2,8 @@
 //! who did not make it.
 
 use super::parts::bars;
-use super::words::{count, day, instant_utc, outcome, sentence};
+use super::words::outcome;
+use crate::words::{count, day, instant_utc, sentence};
 use crate::model::{Block, Document, Kind};
 use crate::text::{Style, Text};
 use plimsoll_core::model::deployment_package::Target;

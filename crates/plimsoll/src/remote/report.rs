@@ -4,8 +4,10 @@
 use super::{client, given};
 use crate::arguments::{RecordFormat, Remote};
 use crate::printer::{Failure, Outcome, Printer};
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use jiff::Timestamp;
+use plimsoll_core::measures::Audience;
 use std::path::PathBuf;
 
 /// Arguments of `report`.
@@ -14,8 +16,8 @@ pub struct Report {
     #[command(flatten)]
     pub remote: Remote,
     /// Which report
-    #[arg(value_enum, value_name = "NAME")]
-    pub name: Name,
+    #[arg(value_parser = audiences(), value_name = "NAME")]
+    pub name: Audience,
     /// Moment it is as of; left out, now. The same moment gives the same bytes whenever it is asked for
     #[arg(long, value_name = "RFC3339")]
     pub as_of: Option<Timestamp>,
@@ -33,31 +35,10 @@ pub struct Report {
     pub output: Option<PathBuf>,
 }
 
-/// For whom.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub enum Name {
-    /// The last day: what is past due, what comes next
-    Operator,
-    /// The last seven days, for a team's review
-    Weekly,
-    /// The last thirty days, for management
-    Management,
-    /// The last thirty days of one client's hosts
-    Client,
-    /// The last ninety days with every list
-    Auditor,
-}
-
-impl Name {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Operator => "operator",
-            Self::Weekly => "weekly",
-            Self::Management => "management",
-            Self::Client => "client",
-            Self::Auditor => "auditor",
-        }
-    }
+/// Reports by their names.
+fn audiences() -> impl TypedValueParser<Value = Audience> {
+    let values = Audience::ALL.map(|audience| PossibleValue::new(audience.word()).help(audience.about()));
+    PossibleValuesParser::new(values).try_map(|word| Audience::parse(&word).ok_or("there is no such report"))
 }
 
 /// Runs it.

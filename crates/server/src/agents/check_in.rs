@@ -15,8 +15,7 @@ use jiff::Timestamp;
 use plimsoll_core::model::identifier::HostId;
 use plimsoll_core::model::problem::{Problem, printable};
 use plimsoll_formats::protocol::{CheckIn, CheckInAnswer, Want, code, headers};
-use plimsoll_store::evidence::reading::ActivityQuery;
-use plimsoll_store::{Intent, Scope};
+use plimsoll_store::Intent;
 
 /// The host behind a request that the gate let through.
 pub(super) fn host(allowed: &Allowed) -> Result<HostId, Refusal> {
@@ -92,7 +91,6 @@ pub(super) async fn raise(app: &Shared, allowed: &Allowed, id: HostId, words: &s
 
 /// Words of the flag that was taken off a host last.
 async fn taken_off(app: &Shared, object: &str) -> Result<Option<String>, Refusal> {
-    let query = ActivityQuery { object: Some(object.to_owned()), verb: Some("host.unflag".to_owned()), limit: 1, ..ActivityQuery::new(Scope::All) };
-    let newest = app.store.activity(&query).await?.pop();
+    let newest = app.store.newest_act(object, "host.unflag").await?;
     Ok(newest.and_then(|entry| Some(entry.before?.get(object)?.get("flag")?.as_str()?.to_owned())))
 }

@@ -180,6 +180,15 @@ impl Store {
         with_texts(&mut connection, &rows).await
     }
 
+    /// The newest entry of an act on an object.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn newest_act(&self, object: &str, verb: &str) -> Result<Option<Entry>> {
+        let query = ActivityQuery { object: Some(object.to_owned()), verb: Some(verb.to_owned()), limit: 1, ..ActivityQuery::new(Scope::All) };
+        Ok(self.activity(&query).await?.pop())
+    }
+
     /// The newest signed checkpoint; none before the first integration.
     ///
     /// # Errors

@@ -85,6 +85,18 @@ pub(super) fn fed_by<'a>(model: &'a PriorityModel, point: &DecisionPoint) -> Opt
     model.derived.iter().find(|table| table.outcome().namespace == point.namespace && table.outcome().key == point.key)
 }
 
+/// What people say of a service that answers a point of a decision table.
+pub(super) fn meaning(point: &DecisionPoint) -> Option<&'static str> {
+    match (point.namespace.as_str(), point.key.as_str()) {
+        ("ssvc", "SI") => Some("safety"),
+        ("ssvc", "MI") => Some("mission"),
+        ("cisa", "MP") => Some("mission_prevalence"),
+        ("ssvc", "PWI") => Some("public_well_being"),
+        ("ssvc", "VD") => Some("value_density"),
+        _ => None,
+    }
+}
+
 /// What rules look at, collected.
 #[derive(Default)]
 struct Looked {

@@ -1,7 +1,7 @@
 //! What a policy's rules ask about one finding, answered once each, with what
 //! had to be assumed.
 
-use super::cells::{fed_by, field_of};
+use super::cells::{fed_by, field_of, meaning};
 use super::severity::cvss_of;
 use super::{Input, add};
 use crate::model::advisory::{Cvss, Rating, Severity};
@@ -363,15 +363,7 @@ impl<'a, 'b> Inputs<'a, 'b> {
             let word = table.outcome().values.get(position).map_or("", |value| value.key.as_str());
             return self.position(point, word);
         }
-        let meaning = match (point.namespace.as_str(), point.key.as_str()) {
-            ("ssvc", "SI") => Some("safety"),
-            ("ssvc", "MI") => Some("mission"),
-            ("cisa", "MP") => Some("mission_prevalence"),
-            ("ssvc", "PWI") => Some("public_well_being"),
-            ("ssvc", "VD") => Some("value_density"),
-            _ => None,
-        };
-        if let Some(word) = meaning.and_then(|name| self.impact(name)) {
+        if let Some(word) = meaning(point).and_then(|name| self.impact(name)) {
             return self.position(point, word);
         }
         let label = point.key.to_lowercase();

@@ -1,6 +1,6 @@
 //! Two pictures: how the hosts stand, and where the time went.
 
-use super::super::words::{count, length};
+use crate::words::{count, length};
 use crate::model::{Bars, Block, Document};
 use plimsoll_core::phases::document::Record;
 

@@ -1,6 +1,7 @@
 //! What it is, why there was one, and who did what.
 
-use super::super::words::{count, instant, instant_utc, length, maybe, verb};
+use super::super::words::verb;
+use crate::words::{count, instant, instant_utc, length, maybe};
 use crate::model::{Align, Block, Document, Table};
 use crate::text::{Style, Text};
 use plimsoll_core::phases::document::Record;

@@ -1,6 +1,7 @@
 //! What became of the hosts.
 
-use super::super::words::{count, instant, maybe, phase, sentence, state};
+use super::super::words::{phase, state};
+use crate::words::{count, instant, maybe, sentence};
 use crate::model::{Align, Block, Document, Kind, Table};
 use crate::text::{Style, Text};
 use plimsoll_core::model::identifier::HostId;

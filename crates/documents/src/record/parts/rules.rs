@@ -1,6 +1,6 @@
 //! The rules in force, and the decisions of the gate under them.
 
-use super::super::words::{instant, length, maybe};
+use crate::words::{instant, length, maybe};
 use crate::model::{Align, Block, Document, Table};
 use crate::text::{Style, Text};
 use plimsoll_core::model::deployment_package::{ConfigurationFiles, LooksAt, RebootRule};

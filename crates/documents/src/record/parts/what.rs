@@ -1,6 +1,6 @@
 //! What was changed: artefacts, way back, steps.
 
-use super::super::words::count;
+use crate::words::count;
 use crate::model::{Align, Block, Document, Kind, Table};
 use crate::text::{Style, Text};
 use plimsoll_core::model::deployment_package::{Step, StreamPlan, Target};

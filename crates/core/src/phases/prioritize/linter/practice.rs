@@ -3,7 +3,7 @@
 use crate::model::policy::governance::{Client, ClientModel, Governance, Involvement, OnSilence};
 use crate::model::policy::{ChangeType, Condition, Done, Field, Length, Number, Policy, PolicySet, Rule, Within};
 use crate::model::problem::Problem;
-use super::super::cells::{fed_by, field_of};
+use super::super::cells::{fed_by, field_of, meaning};
 use std::collections::BTreeSet;
 
 /// Kinds of sources that give severities and scores.
@@ -240,15 +240,7 @@ impl Wanted {
                     let fed = model.table.inputs().iter().filter_map(|point| fed_by(model, point)).flat_map(|table| table.inputs());
                     for point in model.table.inputs().iter().chain(fed) {
                         wanted.fields.extend(field_of(point));
-                        let meaning = match (point.namespace.as_str(), point.key.as_str()) {
-                            ("ssvc", "SI") => Some("safety"),
-                            ("ssvc", "MI") => Some("mission"),
-                            ("cisa", "MP") => Some("mission_prevalence"),
-                            ("ssvc", "PWI") => Some("public_well_being"),
-                            ("ssvc", "VD") => Some("value_density"),
-                            _ => None,
-                        };
-                        wanted.points.extend(meaning);
+                        wanted.points.extend(meaning(point));
                     }
                 }
                 Condition::OneOf(field, _) => drop(wanted.fields.insert(*field)),
