@@ -1,5 +1,6 @@
 //! Words for states and acts.
 
+use crate::words::count;
 use crate::model::Kind;
 use crate::text::{Style, Text};
 use plimsoll_core::model::outcome::State;
