@@ -2,6 +2,10 @@
 //! in force while the server runs. Text is checked whole before anything
 //! changes, so that a bad one leaves the one in force.
 
+mod simulation;
+
+pub use simulation::{SimulationWish, simulate};
+
 use crate::api::hosts::visible;
 use crate::api::parameter;
 use crate::app::{App, News, Shared};
@@ -25,6 +29,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 
 /// Where the store keeps the one that people put in force.
@@ -100,6 +105,8 @@ pub struct Policies {
     in_force: RwLock<Arc<InForce>>,
     /// Whether hosts wait to be judged under it.
     changed: AtomicBool,
+    /// Simulations run one at a time.
+    simulating: Semaphore,
 }
 
 impl Policies {
@@ -115,7 +122,7 @@ impl Policies {
             Some(given) => InForce { set: Arc::clone(&given.set), text: given.text.clone(), origin: Origin::Given(given.place.clone()) },
             None => kept(store).await?,
         };
-        Ok(Self { in_force: RwLock::new(Arc::new(in_force)), changed: AtomicBool::new(false) })
+        Ok(Self { in_force: RwLock::new(Arc::new(in_force)), changed: AtomicBool::new(false), simulating: Semaphore::new(1) })
     }
 
     /// What is in force.
@@ -152,6 +159,16 @@ async fn kept(store: &Store) -> Result<InForce, Problem> {
 
 fn read(text: &str) -> Result<PolicySet, Vec<Problem>> {
     load(PLACE, text, &|name| preset(name).map(str::to_owned))
+}
+
+/// The first thing that is wrong, and how many more there are.
+fn refused(problems: Vec<Problem>) -> Refusal {
+    let more = problems.len().saturating_sub(1);
+    let mut first = problems.into_iter().next().unwrap_or_else(|| Problem::new("E-POLICY", PLACE, "cannot be used", "check it"));
+    if more > 0 {
+        first.text.push_str(&format!(" (and {more} more; the check lists them)"));
+    }
+    Refusal::from(first)
 }
 
 /// Takes up what another server on the same store put in force.
@@ -315,18 +332,10 @@ pub async fn set(app: &Shared, allowed: &Allowed, wish: PolicyWish) -> Result<Po
     if reason.is_empty() || reason.chars().count() > 500 {
         return Err(parameter("reason", "a reason of 1 to 500 characters is needed", "say why the policy changes"));
     }
-    let refuse = |problems: Vec<Problem>| {
-        let more = problems.len().saturating_sub(1);
-        let mut first = problems.into_iter().next().unwrap_or_else(|| Problem::new("E-POLICY", PLACE, "cannot be used", "check it"));
-        if more > 0 {
-            first.text.push_str(&format!(" (and {more} more; the check lists them)"));
-        }
-        Refusal::from(first)
-    };
-    let set = read(&wish.text).map_err(refuse)?;
+    let set = read(&wish.text).map_err(refused)?;
     let unsound: Vec<Problem> = lint(&set).problems.into_iter().filter(|problem| problem.code.starts_with("E-")).collect();
     if !unsound.is_empty() {
-        return Err(refuse(unsound));
+        return Err(refused(unsound));
     }
     let before = app.policies.in_force();
     if wish.replaces.is_some_and(|digest| digest != before.digest()) {

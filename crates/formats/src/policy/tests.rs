@@ -8,6 +8,7 @@ mod properties;
 mod rollout;
 mod second_opinion;
 mod sections;
+mod simulation;
 
 use super::*;
 use plimsoll_core::model::policy::PolicySet;

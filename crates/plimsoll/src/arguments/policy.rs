@@ -38,6 +38,22 @@ pub enum Policy {
         #[arg(long, value_enum, default_value_t = PlainFormat::Text)]
         format: PlainFormat,
     },
+    /// Play a policy through the past of a server's hosts beside the one in force: what would have been late, week by week
+    Simulate {
+        /// Policy file or preset
+        policy: String,
+        #[command(flatten)]
+        remote: Remote,
+        /// Days that are played, up to now
+        #[arg(long, value_name = "NUMBER", default_value_t = 90, value_parser = clap::value_parser!(u16).range(1..=400))]
+        days: u16,
+        /// Hosts of one client only, by its id or name
+        #[arg(long, value_name = "CLIENT")]
+        client: Option<String>,
+        /// Form of the answer
+        #[arg(long, value_enum, default_value_t = PlainFormat::Text)]
+        format: PlainFormat,
+    },
     /// Put a policy in force on a server; a bad one leaves the one in force
     Set {
         /// Policy file

@@ -5,6 +5,7 @@ mod explain;
 mod init;
 mod lint;
 mod render;
+mod simulate;
 mod table;
 
 use super::basis;
@@ -42,6 +43,9 @@ pub fn run(command: Policy, printer: &Printer) -> Result<Outcome, Failure> {
             Ok(Outcome::Clean)
         }
         Policy::Check { file, remote, format } => check(&file, &remote, format, printer),
+        Policy::Simulate { policy, remote, days, client, format } => {
+            simulate::run(&simulate::Wish { policy: &policy, remote: &remote, days, client: client.as_deref(), format }, printer)
+        }
         Policy::Set { file, remote, reason, replaces } => {
             let wish = serde_json::json!({ "text": basis::read_policy(&file)?, "reason": reason, "replaces": replaces });
             let file: PolicyFile = read(Client::new(&remote)?.change("PUT", "/api/v1/policy/file", &[], &wish)?)?;

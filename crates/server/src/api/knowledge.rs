@@ -6,12 +6,13 @@ use crate::exposure::{self, Exposure};
 use crate::http::gate::Allowed;
 use crate::http::json::Json;
 use crate::http::parameters::Query;
-use crate::policy::{self, PolicyCheck, PolicyDraft, PolicyFile, PolicyWish};
+use crate::policy::{self, PolicyCheck, PolicyDraft, PolicyFile, PolicyWish, SimulationWish};
 use axum::extract::State;
 use jiff::Timestamp;
 use plimsoll_core::model::problem::Problem;
 use plimsoll_core::model::scan::PolicyInForce;
 use plimsoll_core::model::source::Source;
+use plimsoll_core::simulation::Simulation;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -64,6 +65,11 @@ pub async fn policy_file(State(app): State<Shared>, _allowed: Allowed) -> Answer
 /// Checks a policy and shows what it would change.
 pub async fn check_policy(State(app): State<Shared>, allowed: Allowed, Json(draft): Json<PolicyDraft>) -> Answer<PolicyCheck> {
     Ok(Json(policy::check(&app, &allowed, &draft.text).await?))
+}
+
+/// Plays a policy through the past beside the one in force.
+pub async fn simulate_policy(State(app): State<Shared>, allowed: Allowed, Json(wish): Json<SimulationWish>) -> Answer<Simulation> {
+    Ok(Json(policy::simulate(&app, &allowed, wish).await?))
 }
 
 /// Puts a policy in force.

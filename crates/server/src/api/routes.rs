@@ -42,6 +42,7 @@ pub fn routes() -> Routes<Shared> {
         .route(get.clone(), "/api/v1/policy", Needs(Permission::ReadPolicy), knowledge::policies)
         .route(get.clone(), "/api/v1/policy/file", Needs(Permission::ReadPolicy), knowledge::policy_file)
         .route_up_to(POLICY, post.clone(), "/api/v1/policy/check", Needs(Permission::EditPolicy), knowledge::check_policy)
+        .route_up_to(POLICY, post.clone(), "/api/v1/policy/simulate", Needs(Permission::EditPolicy), knowledge::simulate_policy)
         .route_up_to(POLICY, Method::PUT, "/api/v1/policy/file", Needs(Permission::EditPolicy), knowledge::set_policy)
         .route(get.clone(), "/api/v1/applications", Needs(Permission::ReadFleet), applications::list)
         .route(get.clone(), "/api/v1/applications/{application}", Needs(Permission::ReadFleet), applications::show)

@@ -164,6 +164,7 @@ pub const OPERATIONS: &[Operation] = &[
         .asked(&[("days", "days back from today, 1 to 366, 90 unless given"), ("host", "one host instead of all that the asker may see")]),
     get("/api/v1/policy/file", "The policy in force as its file, and who put it in force", One("PolicyFile")),
     put("/api/v1/policy/file", "Put a policy in force; a bad one leaves the one in force", One("PolicyFile")).takes("PolicyWish"),
+    post("/api/v1/policy/simulate", "Play a policy through the past of the hosts that the asker sees, beside the one in force", Any).takes("SimulationWish"),
     post("/api/v1/policy/check", "Check a policy and show which findings it would give another due date", One("PolicyCheck")).takes("PolicyDraft"),
     get("/api/v1/policy", "The policies in force", List("ScanPolicyInForce")),
     get("/api/v1/evidence", "Entries of the evidence log, oldest first", List("Entry")).asked(&[SKIP, TAKE]),

@@ -1,0 +1,68 @@
+//! `plimsoll policy simulate` against a running server.
+
+use crate::fleet::Up;
+use crate::sandbox::{Ran, Small, plimsoll, put, text, word};
+use jiff::{Timestamp, ToSpan};
+use serde_json::json;
+
+fn simulate(up: &Up, words: &[&str]) -> Ran {
+    plimsoll(&[&["policy", "simulate"], words, &["--server", &up.url, "--token", &up.token]].concat())
+}
+
+#[test]
+fn a_policy_is_played_through_a_past_that_nobody_watched() {
+    let day = |days: i64| Timestamp::now().checked_sub((days * 24).hours()).expect("a day").strftime("%Y-%m-%d").to_string();
+    let small = Small::new(&[("alpha", "1.0"), ("beta", "1.0"), ("gamma", "3.0")]);
+    small
+        .advise("TEST-2026-1", "low", &day(20), "alpha", "2.0")
+        .advise("TEST-2026-2", "critical", &day(20), "beta", "2.0")
+        .advise("TEST-2026-3", "high", &day(20), "gamma", "2.0")
+        .advise("TEST-2026-4", "high", &day(200), "gamma", "2.0")
+        .build(&[]);
+    let up = Up::start(&small);
+    let file = small.path("host.zst");
+    plimsoll(&["collect", "--root", &small.path("root"), "--output", &file]).finished();
+    plimsoll(&["import", &file, "--server", &up.url, "--token", &up.token]).finished();
+
+    // The one in force against itself: what the first scan found was there
+    // since it was published, what it found fixed came due unseen.
+    let same = simulate(&up, &["samm", "--format", "json"]).finished().json();
+    assert_eq!((&same["schema"], &same["findings"], &same["days_real"], &same["hosts"]), (&json!("plimsoll-policy-simulation/1"), &json!(3), &json!(0), &json!(1)), "{same}");
+    let side = &same["after"];
+    assert_eq!((&side["came_due"], &side["met"], &side["open"], &side["unknown"]), (&json!(2), &json!(0), &json!(1), &json!(1)), "{side}");
+    assert_eq!((&same["before"], &same["moved"]["unchanged"], &same["newly_missed"]), (side, &json!(3), &json!(0)));
+    assert!(same["assumed"].to_string().contains("1 of 1 hosts that came within the time"), "{same}");
+    assert_eq!(side["weeks"].as_array().map(Vec::len), Some(13));
+    // It came due before the last five days began.
+    let short = simulate(&up, &["samm", "--days", "5", "--format", "json"]).finished().json();
+    assert_eq!((&short["after"]["came_due"], &short["findings"]), (&json!(0), &json!(2)), "{short}");
+
+    let samm = plimsoll(&["policy", "show", "samm"]).finished().out.clone();
+    let patient = small.at("patient.toml");
+    put(&patient, samm.replace("PT48H", "P60D").replace("id = \"samm\"", "id = \"patient\""));
+    let eased = simulate(&up, &[&text(&patient), "--format", "json"]).finished().json();
+    assert_eq!((&eased["no_longer_missed"], &eased["moved"]["later"]), (&json!(1), &json!(1)), "{eased}");
+    let told = simulate(&up, &[&text(&patient)]);
+    assert!(told.finished().out.contains("1 that were missed would not") && told.out.contains("patient") && told.out.contains('░'), "{}", told.out);
+
+    plimsoll(&["policy", "set", &text(&patient), "--server", &up.url, "--token", &up.token, "--reason", "for the test"]).finished();
+    let tightened = simulate(&up, &["samm", "--format", "json"]);
+    assert_eq!(tightened.code, Some(1), "{}", tightened.err);
+    let tightened = tightened.json();
+    assert_eq!((&tightened["newly_missed"], word(&tightened["rows"][0], "/advisory")), (&json!(1), "TEST-2026-2".to_owned()), "{tightened}");
+    assert!(tightened["rows"][0]["seconds"].as_i64().is_some_and(|seconds| (17 * 86_400..19 * 86_400).contains(&seconds)), "{tightened}");
+    let schema = plimsoll(&["schema", "policy-simulation"]).finished().json();
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    for answer in [&same, &tightened] {
+        let wrong: Vec<String> = validator.iter_errors(answer).map(|error| format!("{}: {error}", error.instance_path())).collect();
+        assert!(wrong.is_empty(), "{wrong:#?}");
+    }
+
+    put(&patient, "schema = \"patch-policy/1\"\n[policy]\nid = \"p\"\nversion = \"1\"\n[[deadline]]\nid = \"a\"\nwithin = \"soon\"\n");
+    let bad = simulate(&up, &[&text(&patient)]);
+    assert!(bad.failed().err.contains("policy:7") && bad.err.contains("soon"), "{}", bad.err);
+    assert!(simulate(&up, &["samm", "--client", "Nobody"]).failed().err.contains("E-NOT-FOUND"));
+    assert!(simulate(&up, &["sam"]).failed().err.contains("is no preset, and no file"));
+    assert_eq!(simulate(&up, &["samm", "--days", "401"]).code, Some(2));
+    up.stop();
+}
