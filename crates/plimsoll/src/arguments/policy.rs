@@ -66,6 +66,84 @@ pub enum Policy {
         /// Refuse where another policy came into force since this digest (`policy in-force --format json` gives it)
         #[arg(long, value_name = "HEX")]
         replaces: Option<String>,
+        /// Accept that deadlines get longer; needed where they do
+        #[arg(long)]
+        accept_longer: bool,
+    },
+    /// Bring a server's policy to what a file says: put it in force, or propose it where the one in force names approvers
+    Apply {
+        /// Policy file
+        file: PathBuf,
+        #[command(flatten)]
+        remote: Remote,
+        /// Why; it stands in the evidence log
+        #[arg(long, value_name = "TEXT", default_value = "applied from a file")]
+        reason: String,
+        /// Accept that deadlines get longer; needed where they do
+        #[arg(long)]
+        accept_longer: bool,
+        /// Only say what differs: 1 when anything does
+        #[arg(long)]
+        check: bool,
+        /// Form of the answer
+        #[arg(long, value_enum, default_value_t = PlainFormat::Text)]
+        format: PlainFormat,
+    },
+    /// List the versions of a server's policy: proposed, in force, past
+    Versions {
+        #[command(flatten)]
+        remote: Remote,
+        /// Form of the answer
+        #[arg(long, value_enum, default_value_t = PlainFormat::Text)]
+        format: PlainFormat,
+    },
+    /// Show a version of a server's policy, with what was said of it
+    Version {
+        /// Its number
+        number: u64,
+        #[command(flatten)]
+        remote: Remote,
+        /// Form of the answer
+        #[arg(long, value_enum, default_value_t = PlainFormat::Text)]
+        format: PlainFormat,
+    },
+    /// Propose a policy to a server; people sign it off in the console, in outline and then in detail
+    Propose {
+        /// Policy file
+        file: PathBuf,
+        #[command(flatten)]
+        remote: Remote,
+        /// Why; it stands in the evidence log
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        /// Form of the answer
+        #[arg(long, value_enum, default_value_t = PlainFormat::Text)]
+        format: PlainFormat,
+    },
+    /// Say something of a proposed version
+    Comment {
+        /// Its number
+        number: u64,
+        /// The words
+        text: String,
+        #[command(flatten)]
+        remote: Remote,
+        /// Form of the answer
+        #[arg(long, value_enum, default_value_t = PlainFormat::Text)]
+        format: PlainFormat,
+    },
+    /// Take a proposed version back
+    Withdraw {
+        /// Its number
+        number: u64,
+        #[command(flatten)]
+        remote: Remote,
+        /// Why
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        reason: String,
+        /// Form of the answer
+        #[arg(long, value_enum, default_value_t = PlainFormat::Text)]
+        format: PlainFormat,
     },
     /// Write the first draft of a policy file; what no flag answers is asked on a terminal
     Init(PolicyDraft),

@@ -22,16 +22,16 @@ use plimsoll_core::measures::Window;
 use plimsoll_core::model::advisory::{AdvisoryKind, Rating, Severity};
 use plimsoll_core::model::component::Component;
 use plimsoll_core::model::finding::State;
-use plimsoll_core::model::identifier::{ClientId, HostId};
+use plimsoll_core::model::identifier::HostId;
 use plimsoll_core::model::policy::PolicySet;
 use plimsoll_core::model::problem::Problem;
 use plimsoll_core::model::threat::{Kev, Threat};
-use plimsoll_core::model::transition::{FindingKey, Transition};
+use plimsoll_core::model::transition::Transition;
 use plimsoll_core::phases::prioritize::Facts;
 use plimsoll_core::simulation::{End, Life, Simulation, Simulator, lives};
 use plimsoll_formats::sbom::purl::component_of_purl;
 use serde::Deserialize;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use tokio::runtime::Handle;
 use utoipa::ToSchema;
@@ -308,6 +308,7 @@ fn component_of(place: &str) -> Component {
 mod tests {
     use super::*;
     use plimsoll_core::model::component::ComponentKind;
+    use plimsoll_core::model::transition::FindingKey;
 
     #[test]
     fn places_of_a_journal_name_their_component() {

@@ -140,7 +140,7 @@ fn weeks(before: &Side, after: &Side) -> String {
     let width = most.min(BAR);
     let cell = |week: &WeekPlayed| {
         let long = (week.came_due * width).div_ceil(most);
-        let met = if week.came_due == 0 { 0 } else { long * week.met / week.came_due };
+        let met = (long * week.met).checked_div(week.came_due).unwrap_or(0);
         let bar = "█".repeat(met as usize) + &"░".repeat((long - met) as usize);
         let padding = " ".repeat((width - long) as usize);
         format!("{bar}{padding} {:>6} on {:>5} hosts", week.came_due, week.hosts)
