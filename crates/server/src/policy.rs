@@ -2,6 +2,7 @@
 //! in force while the server runs. Text is checked whole before anything
 //! changes, so that a bad one leaves the one in force.
 
+pub mod review;
 mod simulation;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ use plimsoll_core::model::registration::Registration;
 use plimsoll_formats::policy::{lint, load, preset};
 use plimsoll_formats::protocol::digest;
 use plimsoll_store::{Intent, Store};
+use review::Reviewed;
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -108,6 +110,8 @@ pub struct Policies {
     in_force: RwLock<Arc<InForce>>,
     /// Whether hosts wait to be judged under it.
     changed: AtomicBool,
+    /// The last review of a policy, of this one or an earlier one.
+    reviewed: RwLock<Option<Reviewed>>,
     /// Simulations run one at a time.
     simulating: Semaphore,
 }
@@ -125,7 +129,8 @@ impl Policies {
             Some(given) => InForce { set: Arc::clone(&given.set), text: given.text.clone(), origin: Origin::Given(given.place.clone()) },
             None => kept(store).await?,
         };
-        Ok(Self { in_force: RwLock::new(Arc::new(in_force)), changed: AtomicBool::new(false), simulating: Semaphore::new(1) })
+        let reviewed = RwLock::new(review::last(store).await?);
+        Ok(Self { in_force: RwLock::new(Arc::new(in_force)), changed: AtomicBool::new(false), reviewed, simulating: Semaphore::new(1) })
     }
 
     /// What is in force.
@@ -136,6 +141,14 @@ impl Policies {
     /// Whether another one came into force since this was last asked.
     pub fn take_changed(&self) -> bool {
         self.changed.swap(false, Ordering::AcqRel)
+    }
+
+    fn last_review(&self) -> Option<Reviewed> {
+        self.reviewed.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn reviewed(&self, reviewed: Option<Reviewed>) {
+        *self.reviewed.write().unwrap_or_else(PoisonError::into_inner) = reviewed;
     }
 
     fn put(&self, in_force: InForce) {
@@ -180,10 +193,11 @@ fn refused(problems: Vec<Problem>) -> Refusal {
 ///
 /// As [`Policies::open`].
 pub async fn refresh(app: &App) -> Result<(), Problem> {
+    app.policies.reviewed(review::last(&app.store).await?);
     if app.configuration.policies.is_none() {
         app.policies.put(kept(&app.store).await?);
-        let _ = app.news.send(News::Other);
     }
+    let _ = app.news.send(News::Other);
     Ok(())
 }
 
@@ -209,12 +223,30 @@ pub struct PolicyFile {
     /// Sign-offs in detail that the next policy needs, by this one's
     /// `policy.approved_by`; 0 where it may be replaced directly.
     pub sign_offs: u64,
+    /// When it was last looked at anew.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub reviewed: Option<Timestamp>,
+    /// Until when it is to be looked at anew, by its `policy.review_every`.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub review_due: Option<Timestamp>,
 }
 
 /// The policy in force.
 pub fn file(app: &App) -> PolicyFile {
     let held = app.policies.in_force();
-    let file = PolicyFile { text: held.text.clone(), digest: held.digest(), origin: String::new(), place: None, since: None, by: None, reason: None, sign_offs: versions::needed(&held.set) };
+    let last = app.policies.last_review();
+    let file = PolicyFile {
+        text: held.text.clone(),
+        digest: held.digest(),
+        origin: String::new(),
+        place: None,
+        since: None,
+        by: None,
+        reason: None,
+        sign_offs: versions::needed(&held.set),
+        reviewed: review::of(&held, last.as_ref()).map(|reviewed| reviewed.at),
+        review_due: review::due(&held, last.as_ref()),
+    };
     match held.origin.clone() {
         Origin::Given(place) => PolicyFile { origin: "file".to_owned(), place: Some(place), ..file },
         Origin::Default => PolicyFile { origin: "default".to_owned(), ..file },
@@ -458,6 +490,15 @@ impl PolicyPreview {
                 after: time(*after),
             });
         }
+    }
+}
+
+/// Does what the policy's own clocks ask for by `now`: a version whose day has
+/// come, and a review that nobody made.
+pub async fn tick(app: &Shared, now: Timestamp) {
+    versions::tick(app, now).await;
+    if let Err(error) = review::tick(app, now).await {
+        tracing::error!(code = error.problem.code, "that the policy should be looked at anew is not told: {}", error.problem.text);
     }
 }
 

@@ -145,6 +145,14 @@ pub enum Policy {
         #[arg(long, value_enum, default_value_t = PlainFormat::Text)]
         format: PlainFormat,
     },
+    /// Note that the policy in force on a server was looked at anew, and what came of it
+    Review {
+        #[command(flatten)]
+        remote: Remote,
+        /// What came of it; it stands in the evidence log
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
     /// Write the first draft of a policy file; what no flag answers is asked on a terminal
     Init(PolicyDraft),
     /// Check a policy file: gaps, contradictions, deadlines that cannot be kept; 1 when anything is wrong

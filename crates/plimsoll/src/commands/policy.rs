@@ -61,6 +61,12 @@ pub fn run(command: Policy, printer: &Printer) -> Result<Outcome, Failure> {
             printer.data(&format!("in force: {}\n", file.digest))?;
             Ok(Outcome::Clean)
         }
+        Policy::Review { remote, reason } => {
+            let file: PolicyFile = read(Client::new(&remote)?.change("POST", "/api/v1/policy/review", &[], &serde_json::json!({ "text": reason }))?)?;
+            let next = file.review_due.map_or_else(|| "it does not say how often it is looked at anew".to_owned(), |due| format!("to be looked at anew by {due}"));
+            printer.data(&format!("reviewed: {next}\n"))?;
+            Ok(Outcome::Clean)
+        }
         Policy::Init(arguments) => init::run(&arguments, printer),
         Policy::Lint { policy, format } => lint::run(&policy, format, printer),
         Policy::Table(arguments) => table::run(&arguments, printer),
@@ -144,7 +150,7 @@ fn check(file: &Path, remote: &Remote, format: PlainFormat, printer: &Printer) -
                 (true, 0, longer) => format!("{longer} combinations come due later or lose their date: can be put in force with `plimsoll policy set --accept-longer`\n"),
                 (true, sign_offs, longer) => {
                     let later = if longer > 0 { format!("{longer} combinations come due later or lose their date; ") } else { String::new() };
-                    format!("{later}can be proposed with `plimsoll policy propose`, and needs {sign_offs} sign-offs\n")
+                    format!("{later}can be proposed with `plimsoll policy propose`; sign-offs that it needs: {sign_offs}\n")
                 }
             });
             printer.data(&text)?;

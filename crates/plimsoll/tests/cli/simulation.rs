@@ -66,3 +66,51 @@ fn a_policy_is_played_through_a_past_that_nobody_watched() {
     assert_eq!(simulate(&up, &["samm", "--days", "401"]).code, Some(2));
     up.stop();
 }
+
+/// A repository's file and the server's policy: drift is shown, applied once,
+/// and proposed where people must sign.
+#[test]
+fn a_file_is_applied_and_drift_is_shown() {
+    let small = Small::new(&[("alpha", "1.0")]);
+    small.build(&[]);
+    let up = Up::start(&small);
+    let policy = |words: &[&str]| plimsoll(&[&["policy"], words, &["--server", &up.url, "--token", &up.token]].concat());
+    let samm = plimsoll(&["policy", "show", "samm"]).finished().out.clone();
+    let file = small.at("acme.toml");
+    let name = text(&file);
+    put(&file, &samm);
+    assert!(policy(&["apply", &name, "--check"]).finished().out.contains("this policy is in force"));
+    assert!(policy(&["versions"]).finished().out.contains("nobody has proposed"));
+
+    put(&file, samm.replace("P30D", "P40D"));
+    let drift = policy(&["apply", &name, "--check"]);
+    assert!(drift.code == Some(1) && drift.out.contains("LONGER: severity low") && drift.out.contains("another one"), "{} {}", drift.out, drift.err);
+    let longer = policy(&["apply", &name]);
+    assert!(longer.failed().err.contains("E-POLICY-LONGER") && longer.err.contains("one combination of inputs would come due later"), "{}", longer.err);
+    let set = policy(&["apply", &name, "--accept-longer", "--format", "json"]).finished().json();
+    assert_eq!((&set["state"], &set["longer"]), (&json!("set"), &json!(1)));
+    assert_eq!(policy(&["apply", &name, "--format", "json"]).finished().json()["state"], "in-force");
+
+    // One that names who approves the next is set by whoever may; after it
+    // there are proposals only.
+    let signed = samm.replacen("[policy]\n", "[policy]\napproved_by = [\"ciso\"]\n", 1);
+    put(&file, &signed);
+    assert_eq!(policy(&["apply", &name, "--format", "json"]).finished().json()["state"], "set");
+    put(&file, signed.replace("P30D", "P20D"));
+    let checked = policy(&["check", &name]).finished().out.clone();
+    assert!(checked.contains("sign-offs that it needs: 1"), "{checked}");
+    assert!(policy(&["set", &name, "--reason", "x"]).failed().err.contains("E-POLICY-APPROVAL"));
+    let proposed = policy(&["apply", &name, "--reason", "from the repository", "--format", "json"]).finished().json();
+    assert_eq!((&proposed["state"], &proposed["version"]), (&json!("proposed"), &json!(3)));
+    let again = policy(&["apply", &name, "--format", "json"]).finished().json();
+    assert_eq!((&again["state"], &again["version"]), (&json!("waiting"), &json!(3)), "once");
+    assert_eq!(policy(&["apply", &name, "--check"]).code, Some(1));
+    assert!(policy(&["comment", "3", "looks right"]).finished().out.contains("looks right"));
+    let listed = policy(&["versions"]).finished().out.clone();
+    assert!(listed.contains("proposed") && listed.contains("0 of 1 sign-offs") && listed.contains("in-force") && listed.contains("past"), "{listed}");
+    assert!(policy(&["version", "3"]).finished().out.contains("P20D"));
+    assert!(policy(&["withdraw", "3", "--reason", "not yet"]).finished().out.contains("withdrawn"));
+    assert!(policy(&["withdraw", "3"]).failed().err.contains("E-POLICY-STATE"));
+    assert!(policy(&["version", "99"]).failed().err.contains("E-NOT-FOUND"));
+    up.stop();
+}

@@ -6,6 +6,7 @@ use crate::exposure::{self, Exposure};
 use crate::http::gate::Allowed;
 use crate::http::json::Json;
 use crate::http::parameters::{Path, Query};
+use crate::policy::review::{self, Reviewing};
 use crate::policy::versions::{self, Proposal, Remark, SignOff, VersionAnswer};
 use crate::policy::{self, PolicyCheck, PolicyDraft, PolicyFile, PolicyWish, SimulationWish};
 use axum::extract::State;
@@ -76,6 +77,11 @@ pub async fn simulate_policy(State(app): State<Shared>, allowed: Allowed, Json(w
 /// Puts a policy in force.
 pub async fn set_policy(State(app): State<Shared>, allowed: Allowed, Json(wish): Json<PolicyWish>) -> Answer<PolicyFile> {
     Ok(Json(policy::set(&app, &allowed, wish).await?))
+}
+
+/// Notes a review of the policy in force.
+pub async fn review_policy(State(app): State<Shared>, allowed: Allowed, Json(reviewing): Json<Reviewing>) -> Answer<PolicyFile> {
+    Ok(Json(review::review(&app, &allowed, reviewing).await?))
 }
 
 /// Lists the versions of the policy, newest first.

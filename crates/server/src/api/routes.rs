@@ -44,6 +44,7 @@ pub fn routes() -> Routes<Shared> {
         .route_up_to(POLICY, post.clone(), "/api/v1/policy/check", Needs(Permission::EditPolicy), knowledge::check_policy)
         .route_up_to(POLICY, post.clone(), "/api/v1/policy/simulate", Needs(Permission::EditPolicy), knowledge::simulate_policy)
         .route_up_to(POLICY, Method::PUT, "/api/v1/policy/file", Needs(Permission::EditPolicy), knowledge::set_policy)
+        .route(post.clone(), "/api/v1/policy/review", Needs(Permission::EditPolicy), knowledge::review_policy)
         .route(get.clone(), "/api/v1/policy/versions", Needs(Permission::ReadPolicy), knowledge::policy_versions)
         .route_up_to(POLICY, post.clone(), "/api/v1/policy/versions", Needs(Permission::EditPolicy), knowledge::propose_policy)
         .route(get.clone(), "/api/v1/policy/versions/{number}", Needs(Permission::ReadPolicy), knowledge::policy_version)

@@ -10,6 +10,7 @@ use crate::http::parameters::Path;
 use crate::http::problem::Refusal;
 use crate::http::routes::{Access, Routes};
 use crate::identity::role::Permission;
+use crate::policy::review::Reviewing;
 use crate::policy::versions::{self, Proposal, Remark, SignOff, VersionAnswer};
 use crate::policy::{self, PolicyWish};
 use axum::extract::{Form, RawQuery, State};
@@ -30,6 +31,7 @@ pub fn routes() -> Routes<Shared> {
         .route(Method::GET, "/console/policy/edit", edit, draft)
         .route_up_to(FORM, Method::POST, "/console/policy/check", edit, check)
         .route_up_to(FORM, Method::POST, POLICY, edit, set)
+        .route(Method::POST, "/console/policy/review", edit, review)
         .route_up_to(FORM, Method::POST, "/console/policy/versions", edit, propose)
         .route(Method::GET, "/console/policy/versions/{number}", Access::Needs(Permission::ReadPolicy), version)
         .route(Method::POST, "/console/policy/versions/{number}/comment", Access::Needs(Permission::CommentPolicy), comment)
@@ -109,6 +111,12 @@ async fn said(app: &Shared, allowed: &Allowed, number: &str, done: Result<Versio
         Ok(version) => Ok(Redirect::to(&address(version.number)).into_response()),
         Err(refusal) => looked_at(app, allowed, number, Some(refusal)).await,
     }
+}
+
+async fn review(State(app): State<Shared>, allowed: Allowed, Form(words): Form<Words>) -> Page {
+    let done = policy::review::review(&app, &allowed, Reviewing { text: words.text }).await;
+    done.map_err(|refusal| refused(&app, &allowed, refusal))?;
+    Ok(Redirect::to(POLICY).into_response())
 }
 
 async fn comment(State(app): State<Shared>, allowed: Allowed, Path(number): Path<String>, Form(words): Form<Words>) -> Page {

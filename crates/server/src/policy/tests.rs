@@ -145,7 +145,7 @@ async fn it_binds_from_its_day_on_and_sign_offs_end_with_another_policy() {
     people.say(&people.one, 2, "approve", json!({})).await;
     assert_eq!(people.say(&people.other, 2, "approve", json!({})).await.json()["state"], "approved");
     let app = people.trial.app();
-    super::versions::tick(app, Timestamp::now()).await;
+    super::tick(app, Timestamp::now()).await;
     assert_eq!(people.states().await, ["2 approved", "1 in-force"]);
     // While it waits for its day another one comes into force.
     assert_eq!(people.propose(&policy("3", 7, "")).await.json()["number"], 3);
@@ -154,15 +154,15 @@ async fn it_binds_from_its_day_on_and_sign_offs_end_with_another_policy() {
     people.say(&people.other, 3, "approve", json!({})).await;
     assert_eq!(people.states().await, ["3 in-force", "2 approved", "1 past"]);
     let later = Timestamp::now().checked_add((31 * 24).hours()).unwrap();
-    super::versions::tick(app, later).await;
+    super::tick(app, later).await;
     assert_eq!(people.states().await, ["3 in-force", "2 proposed", "1 past"], "what was signed changes something else now");
     let void = people.trial.get(&people.one, &format!("{VERSIONS}/2")).await.json();
     assert_eq!((&void["approvals"], &void["longer"]), (&json!(0), &json!(1)), "{void}");
     people.say(&people.one, 2, "outline", json!({})).await;
     people.say(&people.one, 2, "approve", json!({ "accept_longer": true })).await;
     assert_eq!(people.say(&people.other, 2, "approve", json!({ "accept_longer": true })).await.json()["state"], "approved");
-    super::versions::tick(app, later).await;
-    super::versions::tick(app, later).await;
+    super::tick(app, later).await;
+    super::tick(app, later).await;
     assert_eq!(people.states().await, ["2 in-force", "3 past", "1 past"]);
     assert_eq!(people.in_force().await["text"], text);
 }
@@ -207,4 +207,42 @@ async fn the_console_carries_it_through() {
     assert_eq!(people.in_force().await["text"], text);
     let shown = people.trial.get(&people.one, "/console/policy").await.body;
     assert!(shown.contains("acme 2") && shown.contains("/console/policy/versions/1"), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_is_looked_at_anew_as_often_as_it_says() {
+    let people = People::start().await;
+    let app = people.trial.app();
+    let after = |days: i64| Timestamp::now().checked_add((days * 24).hours()).unwrap();
+    let alerts = async || {
+        let open = app.store.open_alerts(&plimsoll_store::Scope::All, 10).await.unwrap();
+        open.into_iter().filter(|alert| alert.kind == "policy-review").count()
+    };
+    assert_eq!(people.in_force().await["review_due"], Value::Null, "a preset says nothing of it");
+    super::tick(app, after(4_000)).await;
+    assert_eq!(alerts().await, 0);
+    people.set(&policy("1", 14, "review_every = \"P1Y\"")).await;
+    let due = people.in_force().await["review_due"].as_str().unwrap().to_owned();
+    assert!(due > after(364).to_string() && due < after(367).to_string(), "{due}");
+    super::tick(app, after(300)).await;
+    assert_eq!(alerts().await, 0);
+    super::tick(app, after(400)).await;
+    super::tick(app, after(401)).await;
+    assert_eq!(alerts().await, 1, "told once");
+    refused(&people.trial.send(&people.one, "POST", "/api/v1/policy/review", &json!({ "text": "fine" })).await, StatusCode::FORBIDDEN, "E-PERMISSION");
+    assert_eq!(people.trial.send(&people.author, "POST", "/api/v1/policy/review", &json!({ "text": " " })).await.status, StatusCode::BAD_REQUEST);
+    let reviewed = people.trial.send(&people.author, "POST", "/api/v1/policy/review", &json!({ "text": "still right" })).await;
+    assert_eq!(reviewed.status, StatusCode::OK, "{reviewed:?}");
+    assert!(reviewed.json()["reviewed"].is_string() && reviewed.json()["review_due"].as_str() > Some(due.as_str()), "{reviewed:?}");
+    assert_eq!(alerts().await, 0);
+    let kept = super::review::last(&app.store).await.unwrap().unwrap();
+    assert_eq!((kept.by.as_str(), kept.text.as_str()), ("author", "still right"));
+    // A review is of the text that was in force, and of no other.
+    people.propose(&policy("2", 10, "review_every = \"P1Y\"")).await;
+    people.say(&people.one, 2, "outline", json!({})).await;
+    people.say(&people.one, 2, "approve", json!({})).await;
+    people.say(&people.other, 2, "approve", json!({})).await;
+    assert_eq!(people.in_force().await["reviewed"], Value::Null);
+    let page = people.trial.get(&people.author, "/console/policy").await.body;
+    assert!(page.contains("To be looked at anew by") && page.contains("/console/policy/review"), "{page}");
 }

@@ -448,7 +448,11 @@ pub async fn approve(app: &Shared, allowed: &Allowed, number: &str, sign: SignOf
 pub(super) fn longer_refused(longer: u64) -> Refusal {
     conflict(
         "E-POLICY-LONGER",
-        format!("{longer} combinations of inputs would come due later than now, or lose their due date"),
+        if longer == 1 {
+            "one combination of inputs would come due later than now, or lose its due date".to_owned()
+        } else {
+            format!("{longer} combinations of inputs would come due later than now, or lose their due date")
+        },
         "see them with `plimsoll policy diff`, and say explicitly that longer deadlines are accepted (`accept_longer`)",
     )
 }
@@ -529,7 +533,7 @@ pub(super) async fn record(change: &mut Change, held: &InForce, set: &PolicySet,
 
 /// Puts in force what was approved for a day that has come by `now`. On several
 /// servers the first one does it.
-pub async fn tick(app: &Shared, now: Timestamp) {
+pub(super) async fn tick(app: &Shared, now: Timestamp) {
     if app.configuration.policies.is_some() {
         return;
     }

@@ -81,7 +81,7 @@ fn what_was_in_time_and_would_be_late_is_named() {
 
 #[test]
 fn what_its_own_windows_leave_no_time_for_is_told() {
-    let monthly = "[[window]]\nid = \"night\"\nstart = 2025-01-01T22:00:00\nrule = \"FREQ=MONTHLY;BYMONTHDAY=1\"\nduration = \"PT4H\"\n[[ring]]\nid = \"all\"\npercent = 100\nsoak = \"PT0S\"\nmax_failures = \"2%\"\n";
+    let monthly = "[[window]]\nid = \"night\"\nstart = 2025-01-01T22:00:00\nrule = \"FREQ=MONTHLY;BYMONTHDAY=1\"\nduration = \"PT4H\"\n[[ring]]\nid = \"all\"\npercent = 100\nsoak = \"PT0S\"\nabort_if = { failed_pct = 2.0 }\n";
     let findings = [(life(1, 10, End::Closed(at(11))), Rating::High), (life(2, 30, End::Closed(at(31))), Rating::High)];
     let found = play(&policy(3, ""), &policy(3, monthly), &findings, 0);
     // On the 11th of January no window comes within three days; on the 31st one does.

@@ -164,6 +164,7 @@ pub const OPERATIONS: &[Operation] = &[
         .asked(&[("days", "days back from today, 1 to 366, 90 unless given"), ("host", "one host instead of all that the asker may see")]),
     get("/api/v1/policy/file", "The policy in force as its file, and who put it in force", One("PolicyFile")),
     put("/api/v1/policy/file", "Put a policy in force; a bad one leaves the one in force", One("PolicyFile")).takes("PolicyWish"),
+    post("/api/v1/policy/review", "Note that the policy in force was looked at anew, and what came of it", One("PolicyFile")).takes("Reviewing"),
     get("/api/v1/policy/versions", "Versions of the policy, newest first: proposed, in force, past", List("VersionAnswer")),
     post("/api/v1/policy/versions", "Propose a policy", One("VersionAnswer")).takes("Proposal"),
     get("/api/v1/policy/versions/{number}", "One version with its text", One("VersionAnswer")),

@@ -11,8 +11,9 @@ use crate::app::{App, Shared};
 use crate::fleet::question::Standing;
 use crate::http::gate::Allowed;
 use crate::http::problem::Refusal;
+use crate::identity::role::Permission;
 use crate::policy::versions::VersionAnswer;
-use crate::policy::{Origin, may_change};
+use crate::policy::{Origin, file, may_change};
 use jiff::SignedDuration;
 use plimsoll_core::model::identifier::{ClientId, GroupId};
 use plimsoll_core::model::policy::{Condition, Policy, Rule, Within};
@@ -131,6 +132,7 @@ pub fn policy(app: &App, allowed: &Allowed, versions: Vec<VersionAnswer>) -> Pol
         })
     });
     let presets = presets.collect();
+    let told = file(app);
     PolicyPage {
         in_force,
         presets,
@@ -140,6 +142,9 @@ pub fn policy(app: &App, allowed: &Allowed, versions: Vec<VersionAnswer>) -> Pol
         digest: held.digest(),
         text: held.text.clone(),
         versions,
+        reviewed: told.reviewed,
+        review_due: told.review_due,
+        may_review: allowed.principal.may(Permission::EditPolicy),
     }
 }
 

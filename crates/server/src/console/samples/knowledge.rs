@@ -66,6 +66,9 @@ pub(in crate::console) fn policy(words: &Words) -> PolicyPage {
         digest: words.say("1f0cc01d5e7fbead"),
         text: words.say("id = \"samm\"\nversion = \"2026-11-21\"\n\n[[rule]]\nname = \"critical-exploited\"\nwhen.severity = [\"critical\"]\nwhen.exploited = [true]\nwithin = \"3 days\"\n"),
         versions: vec![version(words, 3, "outlined"), version(words, 2, "in-force"), version(words, 1, "past")],
+        reviewed: Some(ago(2_000)),
+        review_due: Some(ago(20)),
+        may_review: true,
         presets: [("samm", true), ("bsi", false), ("cisa-bod", false)].map(|(id, in_force)| Preset { id: words.say(id), title: words.say("Deadlines by severity and exploitation"), source: words.say("CISA BOD 26-04"), as_of: words.say("2026-11-01"), in_force }).into(),
     }
 }

@@ -81,6 +81,12 @@ pub struct PolicyPage {
     pub digest: String,
     /// Versions, newest first.
     pub versions: Vec<VersionAnswer>,
+    /// When it was last looked at anew.
+    pub reviewed: Option<Timestamp>,
+    /// Until when it is to be looked at anew.
+    pub review_due: Option<Timestamp>,
+    /// Whether the reader may note a review.
+    pub may_review: bool,
 }
 
 /// One version of the policy.
