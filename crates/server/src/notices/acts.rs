@@ -297,12 +297,12 @@ const OVERLAP: SignedDuration = SignedDuration::from_hours(24);
 /// carries the signatures of both until the old one ends.
 ///
 /// # Errors
-/// Where there is none; `E-CHANNEL` for mail, which nothing signs.
+/// Where there is none; `E-CHANNEL` for mail and chats, which nothing signs.
 pub async fn renew_secret(app: &Shared, allowed: &Allowed, id: &str, why: Option<&str>) -> Result<WebhookMade, Refusal> {
     let webhook = seen(app, allowed, id).await?;
     reason(why)?;
     if webhook.channel != Channel::Webhook {
-        return Err(Refusal::new(StatusCode::CONFLICT, "E-CHANNEL", "mail is not signed", "name a webhook"));
+        return Err(Refusal::new(StatusCode::CONFLICT, "E-CHANNEL", "mail and messages to chats are not signed", "name a webhook"));
     }
     let now = Timestamp::now();
     let intent = Intent::new(actor(allowed), now, "webhook.renew-secret", format!("webhook:{}", webhook.id));
