@@ -67,7 +67,7 @@ pub fn measure(bench: &Bench) -> Result<Vec<Row>, String> {
 pub fn inner(own: &Path) -> Result<Vec<Row>, String> {
     let mut rows = crate::policy::rows()?;
     rows.extend(crate::rollout::rows()?);
-    rows.push(crate::report::row(own)?);
+    rows.extend(crate::report::rows(own)?);
     Ok(rows)
 }
 

@@ -44,6 +44,9 @@ struct Arguments {
     /// Part of the report's figure: runs in a process of its own
     #[arg(long, hide = true, value_name = "DB")]
     report: Option<PathBuf>,
+    /// Part of the simulation's figure: runs in a process of its own
+    #[arg(long, hide = true, value_name = "DB")]
+    simulate: Option<PathBuf>,
     /// Draws the packages of the matching figure, in a process of its own: a
     /// child's peak memory is never below that of the process that made it
     #[arg(long, hide = true, num_args = 2, value_names = ["ARCHIVE", "PACKAGES"])]
@@ -57,6 +60,9 @@ fn main() -> ExitCode {
     }
     if let Some(database) = arguments.report.as_deref() {
         return report::child(database);
+    }
+    if let Some(database) = arguments.simulate.as_deref() {
+        return report::simulating_child(database);
     }
     if let Some([archive, packages]) = arguments.draw.as_deref() {
         return matching::draw_child(archive, packages);

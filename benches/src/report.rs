@@ -5,10 +5,15 @@ use crate::figures::text;
 use crate::measure::{Row, mib, ms, once};
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::measures::{Collector, HostStory, Window};
-use plimsoll_core::model::advisory::Rating;
+use plimsoll_core::model::advisory::{Rating, Severity};
+use plimsoll_core::model::component::Component;
 use plimsoll_core::model::identifier::HostId;
+use plimsoll_core::model::policy::HostFacts;
 use plimsoll_core::model::registration::{HostSource, HostState, Registration};
+use plimsoll_core::model::threat::Threat;
 use plimsoll_core::model::transition::{Bound, FindingKey, Obliged, Transition};
+use plimsoll_core::phases::prioritize::Facts;
+use plimsoll_core::simulation::{End, Life, Simulator, lives};
 use plimsoll_store::hosts::Machine;
 use plimsoll_store::{Actor, Intent, Options, Store, StoreError};
 use std::path::Path;
@@ -35,24 +40,30 @@ fn host(number: u32) -> HostId {
     HostId::from_bits((u128::from(number) + 1) << 64)
 }
 
-/// The figure: a process of its own reads and counts.
-pub fn row(own: &Path) -> Result<Row, String> {
+/// The figures, each out of a process of its own that reads the same database.
+pub fn rows(own: &Path) -> Result<Vec<Row>, String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let database = folder.path().join("plimsoll.db");
     let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
     runtime.block_on(fill(&database))?;
-    let run = once(Command::new(own).args(["--report", &text(&database)]))?;
-    if run.code != Some(0) {
-        return Err(format!("the report was not made: exit {:?}", run.code));
-    }
-    Ok(Row {
-        name: "a quarter's report, 10,000 hosts, 5 M events".to_owned(),
-        cpu_ms: ms(run.cpu),
-        cpu_limit_ms: Some(10_000.0),
-        memory_mib: Some(mib(run.memory)),
-        memory_limit_mib: Some(512.0),
-        note: "read from the database and counted".to_owned(),
-    })
+    let row = |part: &str, name: &str, cpu_limit_ms: f64, memory_limit_mib: Option<f64>, note: &str| {
+        let run = once(Command::new(own).args([part, &text(&database)]))?;
+        if run.code != Some(0) {
+            return Err(format!("{name}: exit {:?}", run.code));
+        }
+        Ok(Row {
+            name: name.to_owned(),
+            cpu_ms: ms(run.cpu),
+            cpu_limit_ms: Some(cpu_limit_ms),
+            memory_mib: Some(mib(run.memory)),
+            memory_limit_mib,
+            note: note.to_owned(),
+        })
+    };
+    Ok(vec![
+        row("--report", "a quarter's report, 10,000 hosts, 5 M events", 10_000.0, Some(512.0), "read from the database and counted")?,
+        row("--simulate", "two policies played over the same quarter", 60_000.0, None, "read from the database, decided under samm and cisa-bod-26-04")?,
+    ])
 }
 
 async fn fill(database: &Path) -> Result<(), String> {
@@ -129,6 +140,64 @@ pub fn child(database: &Path) -> ExitCode {
             ExitCode::from(3)
         }
     }
+}
+
+/// Reads and plays.
+pub fn simulating_child(database: &Path) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let played = runtime.map_err(|error| error.to_string()).and_then(|runtime| runtime.block_on(simulate(database)));
+    match played {
+        Ok(played) => {
+            println!("{played}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(3)
+        }
+    }
+}
+
+async fn simulate(database: &Path) -> Result<String, String> {
+    let store = Store::open_with(Options::new(plimsoll_store::engine::sqlite_url(database))).await.map_err(broken)?;
+    let window = Window { from: end() - SignedDuration::from_hours(24 * DAYS), to: end() };
+    let preset = |name| plimsoll_formats::policy::load_preset(name, None).map_err(|_| format!("{name} is no preset"));
+    let (before, after) = (preset("samm")?, preset("cisa-bod-26-04")?);
+    let mut simulator = Simulator::new(window, &before, &after);
+    let threat = Threat::default();
+    let component = Component { name: "openssl".to_owned(), ..Component::default() };
+    let severities = [Rating::Unknown, Rating::None, Rating::Low, Rating::Medium, Rating::High, Rating::Critical]
+        .map(|rating| vec![Severity::Vendor { vendor: "debian".to_owned(), word: rating.as_str().to_owned(), rating }]);
+    let hosts: Vec<HostId> = (0..HOSTS).map(host).collect();
+    for hosts in hosts.chunks(TOGETHER) {
+        let stories = store.stories(hosts, end()).await.map_err(broken)?;
+        for host in hosts {
+            let transitions = stories.get(host).map(Vec::as_slice).unwrap_or_default();
+            let lived = lives(&HostStory { host: *host, name: "host", enrolled: window.from, retired: None, transitions });
+            let facts = |life: &Life| Facts {
+                severities: life.obliged.as_ref().and_then(|obliged| severities.get(obliged.rating as usize)).map_or(&[][..], Vec::as_slice),
+                threat: &threat,
+                cves: &[],
+                component: Some(&component),
+                class: None,
+                published: Some(life.first),
+                fix_released: Some(life.first),
+                fix_exists: true,
+                fix_available: None,
+                first_seen: Some(life.first),
+                closed: match life.end {
+                    End::Closed(at) => Some(at),
+                    _ => None,
+                },
+            };
+            simulator.host("host", &HostFacts::default(), window.from, lived.iter().map(|life| (life, facts(life))));
+        }
+    }
+    let played = simulator.finish(Vec::new());
+    if played.findings != u64::from(HOSTS) * MOMENTS * OPENED {
+        return Err(format!("{} findings were played", played.findings));
+    }
+    serde_json::to_string(&played).map_err(|error| error.to_string())
 }
 
 async fn count(database: &Path) -> Result<String, String> {

@@ -1,4 +1,4 @@
-//! The domain of Plimsoll: model, phases, measures.
+//! The domain of Plimsoll: model, phases, measures, simulation.
 //!
 //! This crate cannot do I/O: no clock, no randomness, no environment, no
 //! hash-map order. Everything a decision may look at arrives in its `Input`,
@@ -11,3 +11,4 @@ pub mod knowledge;
 pub mod measures;
 pub mod model;
 pub mod phases;
+pub mod simulation;

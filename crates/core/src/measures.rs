@@ -283,7 +283,7 @@ pub struct Moved {
 }
 
 /// A share in percent with one decimal; none below [`LEAST`].
-fn share(part: u64, whole: u64) -> Option<f64> {
+pub(crate) fn share(part: u64, whole: u64) -> Option<f64> {
     (whole >= LEAST).then(|| (part as f64 * 1000.0 / whole as f64).round() / 10.0)
 }
 

@@ -183,6 +183,8 @@ pub enum SchemaName {
     PolicyTable,
     /// The answer of `policy diff --format json`
     PolicyDiff,
+    /// The answer of `policy simulate --format json`
+    PolicySimulation,
 }
 
 /// What to scan.

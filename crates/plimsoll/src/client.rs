@@ -37,6 +37,15 @@ impl Client {
     /// `E-USAGE` for an address that is none, or one that would send the token
     /// in the open; `E-CONFIG` for a certificate file that cannot be used.
     pub fn new(remote: &Remote) -> Result<Self, Failure> {
+        Self::patient(remote, PATIENCE)
+    }
+
+    /// As [`Self::new`], for questions that take longer.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::new`].
+    pub fn patient(remote: &Remote, patience: Duration) -> Result<Self, Failure> {
         let Remote { server, token, ca } = remote;
         let bad = |text: &str| {
             Failure::input(Problem::new("E-USAGE", format!("--server {server}"), text, "name it as https://host[:port]"))
@@ -57,7 +66,7 @@ impl Client {
             .tls_config(ureq::tls::TlsConfig::builder().root_certs(roots).build())
             .http_status_as_error(false)
             .max_redirects(0)
-            .timeout_global(Some(PATIENCE))
+            .timeout_global(Some(patience))
             .build();
         Ok(Self {
             server: server.trim_end_matches('/').to_owned(),

@@ -50,6 +50,8 @@ mod report;
 mod sandbox;
 #[path = "cli/servers.rs"]
 mod servers;
+#[path = "cli/simulation.rs"]
+mod simulation;
 #[path = "cli/storage.rs"]
 mod storage;
 #[path = "cli/sign_in.rs"]

@@ -65,10 +65,10 @@ async fn take_up(app: &Shared, position: &mut u64) -> Result<(), StoreError> {
         for id in entries.iter().flat_map(named).collect::<BTreeSet<HostId>>() {
             host(app, id).await?;
         }
-        if entries.iter().any(|entry| entry.verb == crate::policy::ACT)
+        if entries.iter().any(|entry| [crate::policy::ACT, crate::policy::review::ACT].contains(&entry.verb.as_str()))
             && let Err(problem) = crate::policy::refresh(app).await
         {
-            tracing::error!(code = problem.code, "the policy that another server put in force cannot be used: {}", problem.text);
+            tracing::error!(code = problem.code, "what another server did with the policy cannot be taken up: {}", problem.text);
         }
         *position = last + 1;
     }

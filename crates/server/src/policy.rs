@@ -2,6 +2,14 @@
 //! in force while the server runs. Text is checked whole before anything
 //! changes, so that a bad one leaves the one in force.
 
+pub mod review;
+mod simulation;
+#[cfg(test)]
+mod tests;
+pub mod versions;
+
+pub use simulation::{SimulationWish, simulate};
+
 use crate::api::hosts::visible;
 use crate::api::parameter;
 use crate::app::{App, News, Shared};
@@ -20,11 +28,13 @@ use plimsoll_core::model::registration::Registration;
 use plimsoll_formats::policy::{lint, load, preset};
 use plimsoll_formats::protocol::digest;
 use plimsoll_store::{Intent, Store};
+use review::Reviewed;
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 
 /// Where the store keeps the one that people put in force.
@@ -100,6 +110,10 @@ pub struct Policies {
     in_force: RwLock<Arc<InForce>>,
     /// Whether hosts wait to be judged under it.
     changed: AtomicBool,
+    /// The last review of a policy, of this one or an earlier one.
+    reviewed: RwLock<Option<Reviewed>>,
+    /// Simulations run one at a time.
+    simulating: Semaphore,
 }
 
 impl Policies {
@@ -115,7 +129,8 @@ impl Policies {
             Some(given) => InForce { set: Arc::clone(&given.set), text: given.text.clone(), origin: Origin::Given(given.place.clone()) },
             None => kept(store).await?,
         };
-        Ok(Self { in_force: RwLock::new(Arc::new(in_force)), changed: AtomicBool::new(false) })
+        let reviewed = RwLock::new(review::last(store).await?);
+        Ok(Self { in_force: RwLock::new(Arc::new(in_force)), changed: AtomicBool::new(false), reviewed, simulating: Semaphore::new(1) })
     }
 
     /// What is in force.
@@ -126,6 +141,14 @@ impl Policies {
     /// Whether another one came into force since this was last asked.
     pub fn take_changed(&self) -> bool {
         self.changed.swap(false, Ordering::AcqRel)
+    }
+
+    fn last_review(&self) -> Option<Reviewed> {
+        self.reviewed.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn reviewed(&self, reviewed: Option<Reviewed>) {
+        *self.reviewed.write().unwrap_or_else(PoisonError::into_inner) = reviewed;
     }
 
     fn put(&self, in_force: InForce) {
@@ -154,16 +177,27 @@ fn read(text: &str) -> Result<PolicySet, Vec<Problem>> {
     load(PLACE, text, &|name| preset(name).map(str::to_owned))
 }
 
+/// The first thing that is wrong, and how many more there are.
+fn refused(problems: Vec<Problem>) -> Refusal {
+    let more = problems.len().saturating_sub(1);
+    let mut first = problems.into_iter().next().unwrap_or_else(|| Problem::new("E-POLICY", PLACE, "cannot be used", "check it"));
+    if more > 0 {
+        first.text.push_str(&format!(" (and {more} more; the check lists them)"));
+    }
+    Refusal::from(first)
+}
+
 /// Takes up what another server on the same store put in force.
 ///
 /// # Errors
 ///
 /// As [`Policies::open`].
 pub async fn refresh(app: &App) -> Result<(), Problem> {
+    app.policies.reviewed(review::last(&app.store).await?);
     if app.configuration.policies.is_none() {
         app.policies.put(kept(&app.store).await?);
-        let _ = app.news.send(News::Other);
     }
+    let _ = app.news.send(News::Other);
     Ok(())
 }
 
@@ -186,12 +220,33 @@ pub struct PolicyFile {
     pub by: Option<String>,
     /// Why.
     pub reason: Option<String>,
+    /// Sign-offs in detail that the next policy needs, by this one's
+    /// `policy.approved_by`; 0 where it may be replaced directly.
+    pub sign_offs: u64,
+    /// When it was last looked at anew.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub reviewed: Option<Timestamp>,
+    /// Until when it is to be looked at anew, by its `policy.review_every`.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub review_due: Option<Timestamp>,
 }
 
 /// The policy in force.
 pub fn file(app: &App) -> PolicyFile {
     let held = app.policies.in_force();
-    let file = PolicyFile { text: held.text.clone(), digest: held.digest(), origin: String::new(), place: None, since: None, by: None, reason: None };
+    let last = app.policies.last_review();
+    let file = PolicyFile {
+        text: held.text.clone(),
+        digest: held.digest(),
+        origin: String::new(),
+        place: None,
+        since: None,
+        by: None,
+        reason: None,
+        sign_offs: versions::needed(&held.set),
+        reviewed: review::of(&held, last.as_ref()).map(|reviewed| reviewed.at),
+        review_due: review::due(&held, last.as_ref()),
+    };
     match held.origin.clone() {
         Origin::Given(place) => PolicyFile { origin: "file".to_owned(), place: Some(place), ..file },
         Origin::Default => PolicyFile { origin: "default".to_owned(), ..file },
@@ -211,6 +266,11 @@ pub struct PolicyCheck {
     pub problems: Vec<Problem>,
     /// What is accepted and not enforced.
     pub not_enforced: Vec<String>,
+    /// Combinations of inputs that come due later than under the policy in
+    /// force, or lose their due date.
+    pub longer: u64,
+    /// Sign-offs in detail that it needs; 0 where it may be put in force directly.
+    pub sign_offs: u64,
     /// What it would change; none where it is not sound.
     pub preview: Option<PolicyPreview>,
 }
@@ -277,6 +337,9 @@ pub struct PolicyWish {
     /// force meanwhile.
     #[serde(default)]
     pub replaces: Option<String>,
+    /// Whether it is known that deadlines get longer; needed where they do.
+    #[serde(default)]
+    pub accept_longer: bool,
 }
 
 /// Checks a text, and shows what it would change of the hosts that the asker
@@ -293,9 +356,19 @@ pub async fn check(app: &Shared, allowed: &Allowed, text: &str) -> Result<Policy
     let found = lint(&set);
     let (sound, problems) = (found.sound(), found.problems);
     let not_enforced = set.not_enforced.clone();
+    let held = app.policies.in_force();
+    let (longer, sign_offs) = (versions::longer(&held.set, &set), versions::needed(&held.set));
     let seen = visible(app, &allowed.principal.scope(Permission::ReadFleet));
     let preview = preview(app, &seen, Arc::new(set)).await?;
-    Ok(PolicyCheck { sound, problems, not_enforced, preview: Some(preview) })
+    Ok(PolicyCheck { sound, problems, not_enforced, longer, sign_offs, preview: Some(preview) })
+}
+
+/// Reads a text and holds it against the linter: what it calls an error may not
+/// be put in force.
+fn sound(text: &str) -> Result<PolicySet, Refusal> {
+    let set = read(text).map_err(refused)?;
+    let unsound: Vec<Problem> = lint(&set).problems.into_iter().filter(|problem| problem.code.starts_with("E-")).collect();
+    if unsound.is_empty() { Ok(set) } else { Err(refused(unsound)) }
 }
 
 /// Puts a text in force, with its reason in the evidence log; hosts are judged
@@ -304,45 +377,38 @@ pub async fn check(app: &Shared, allowed: &Allowed, text: &str) -> Result<Policy
 /// # Errors
 ///
 /// 409 `E-POLICY-GIVEN` where the command line names the policy, 409
-/// `E-POLICY-CHANGED` where another one came into force meanwhile, 400
-/// `E-POLICY` (or a finer code of the linter) naming the first line that is wrong.
+/// `E-POLICY-APPROVAL` where the one in force names who approves the next, 409
+/// `E-POLICY-CHANGED` where another one came into force meanwhile, 409
+/// `E-POLICY-LONGER` where deadlines get longer and the wish does not say that
+/// it knows, 400 `E-POLICY` (or a finer code of the linter) naming the first
+/// line that is wrong.
 pub async fn set(app: &Shared, allowed: &Allowed, wish: PolicyWish) -> Result<PolicyFile, Refusal> {
     let conflict = |code: &'static str, text: String, next: &'static str| Err(Refusal::new(StatusCode::CONFLICT, code, text, next).at("policy"));
-    if let Origin::Given(place) = &app.policies.in_force().origin {
-        return conflict("E-POLICY-GIVEN", format!("the command line names the policy: {place}"), "change that file and restart the server, or start it without `--policy`");
-    }
+    let before = versions::changeable(app)?;
     let reason = wish.reason.trim();
     if reason.is_empty() || reason.chars().count() > 500 {
         return Err(parameter("reason", "a reason of 1 to 500 characters is needed", "say why the policy changes"));
     }
-    let refuse = |problems: Vec<Problem>| {
-        let more = problems.len().saturating_sub(1);
-        let mut first = problems.into_iter().next().unwrap_or_else(|| Problem::new("E-POLICY", PLACE, "cannot be used", "check it"));
-        if more > 0 {
-            first.text.push_str(&format!(" (and {more} more; the check lists them)"));
-        }
-        Refusal::from(first)
-    };
-    let set = read(&wish.text).map_err(refuse)?;
-    let unsound: Vec<Problem> = lint(&set).problems.into_iter().filter(|problem| problem.code.starts_with("E-")).collect();
-    if !unsound.is_empty() {
-        return Err(refuse(unsound));
+    let set = sound(&wish.text)?;
+    let needed = versions::needed(&before.set);
+    if needed > 0 {
+        let text = format!("the policy in force names who approves the next one: {}", before.set.governance.approved_by.join(", "));
+        return conflict("E-POLICY-APPROVAL", text, "propose it (`plimsoll policy propose`); people with the role approver sign it off in the console");
     }
-    let before = app.policies.in_force();
     if wish.replaces.is_some_and(|digest| digest != before.digest()) {
         return conflict("E-POLICY-CHANGED", "another policy came into force meanwhile".to_owned(), "look at it, and decide again");
+    }
+    let longer = versions::longer(&before.set, &set);
+    if longer > 0 && !wish.accept_longer {
+        return Err(versions::longer_refused(longer));
     }
     let now = Timestamp::now();
     let actor = crate::api::acts::actor(allowed);
     let by = actor.name.clone().unwrap_or_else(|| actor.id.clone());
-    let kept = Kept { text: wish.text.clone(), since: now, by: by.clone(), reason: reason.to_owned() };
-    let mut intent = Intent::new(actor, now, ACT, "policy");
-    intent.reason = Some(reason.to_owned());
-    let mut change = app.store.begin(intent).await?;
-    change.set(SETTING, Some(&kept)).await?;
-    change.commit(None).await?;
-    app.policies.put(InForce { set: Arc::new(set), text: wish.text, origin: Origin::Kept { since: now, by, reason: kept.reason } });
-    let _ = app.news.send(News::Other);
+    let kept = Kept { text: wish.text, since: now, by, reason: reason.to_owned() };
+    let mut change = app.store.begin(Intent::new(actor, now, ACT, "policy").because(reason)).await?;
+    let number = versions::record(&mut change, &before, &set, &kept).await?;
+    versions::put(app, change, kept, set, Some(number)).await?;
     Ok(file(app))
 }
 
@@ -424,6 +490,15 @@ impl PolicyPreview {
                 after: time(*after),
             });
         }
+    }
+}
+
+/// Does what the policy's own clocks ask for by `now`: a version whose day has
+/// come, and a review that nobody made.
+pub async fn tick(app: &Shared, now: Timestamp) {
+    versions::tick(app, now).await;
+    if let Err(error) = review::tick(app, now).await {
+        tracing::error!(code = error.problem.code, "that the policy should be looked at anew is not told: {}", error.problem.text);
     }
 }
 

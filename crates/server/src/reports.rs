@@ -11,7 +11,9 @@ use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::measures::{Audience, Collector, HostStory, Report, Window};
 use plimsoll_core::model::identifier::{ClientId, HostId};
 use plimsoll_core::model::problem::Problem;
-use plimsoll_core::model::registration::HostState;
+use plimsoll_core::model::registration::{HostState, Registration};
+use plimsoll_core::model::transition::Transition;
+use std::collections::BTreeMap;
 
 /// Hosts whose journals are in memory at a time.
 const TOGETHER: usize = 500;
@@ -31,12 +33,51 @@ pub struct Wish {
     pub client: Option<(ClientId, String)>,
 }
 
-/// A host of a report.
-struct Line {
-    host: HostId,
-    name: String,
-    enrolled: Timestamp,
-    retired: bool,
+/// A host that has a story: one that was accepted, and may be retired since.
+#[derive(Clone, Debug)]
+pub struct Managed {
+    /// What is said of it now.
+    pub registration: Registration,
+    /// When it was retired.
+    pub retired: Option<Timestamp>,
+}
+
+impl Managed {
+    /// Its story out of some hosts' journals.
+    pub fn story<'a>(&'a self, journals: &'a BTreeMap<HostId, Vec<Transition>>) -> HostStory<'a> {
+        let Registration { id, name, enrolled, .. } = &self.registration;
+        let transitions = journals.get(id).map(Vec::as_slice).unwrap_or_default();
+        HostStory { host: *id, name, enrolled: *enrolled, retired: self.retired, transitions }
+    }
+}
+
+/// Hosts that somebody sees, of all clients or of one, by name; retired ones
+/// for those who see the whole of their client, since groups no longer hold them.
+///
+/// # Errors
+///
+/// What the store meets.
+pub async fn managed(app: &App, scope: &Scope, client: Option<ClientId>) -> Result<Vec<Managed>, Refusal> {
+    let seen = visible(app, scope);
+    let whole = |client: ClientId| match scope {
+        Scope::Everything => true,
+        Scope::Clients(portions) => portions.get(&client) == Some(&Portion::Whole),
+    };
+    let mut registrations: Vec<Registration> = {
+        let fleet = app.fleet.read();
+        let hosts = fleet.hosts().map(|managed| &managed.registration).filter(|host| seen.contains(host.number) || whole(host.client));
+        hosts.filter(|host| host.state != HostState::Pending && client.is_none_or(|client| host.client == client)).cloned().collect()
+    };
+    registrations.sort_by(|one, other| (&one.name, one.id).cmp(&(&other.name, other.id)));
+    let mut hosts = Vec::with_capacity(registrations.len());
+    for registration in registrations {
+        let retired = match registration.state {
+            HostState::Retired => app.store.newest_act(&format!("host:{}", registration.id), "host.retire").await?.map(|act| act.time),
+            _ => None,
+        };
+        hosts.push(Managed { registration, retired });
+    }
+    Ok(hosts)
 }
 
 /// Makes a report.
@@ -54,31 +95,13 @@ pub async fn report(app: &App, scope: &Scope, wish: &Wish) -> Result<Report, Ref
         return Err(parameter("days", format!("{} is none of 1 to {LONGEST}", wish.days), "look back less far, or ask for several reports"));
     }
     let window = Window { from: wish.as_of - SignedDuration::from_hours(i64::from(wish.days) * 24), to: wish.as_of };
-    let lines = {
-        // Hosts that are retired by now were not then.
-        let seen = visible(app, scope);
-        let whole = |client: ClientId| match scope {
-            Scope::Everything => true,
-            Scope::Clients(portions) => portions.get(&client) == Some(&Portion::Whole),
-        };
-        let fleet = app.fleet.read();
-        let hosts = fleet.hosts().map(|managed| &managed.registration).filter(|host| seen.contains(host.number) || whole(host.client));
-        let own = hosts.filter(|host| host.state != HostState::Pending && wish.client.as_ref().is_none_or(|(client, _)| host.client == *client));
-        let mut lines: Vec<Line> = own.map(|host| Line { host: host.id, name: host.name.clone(), enrolled: host.enrolled, retired: host.state == HostState::Retired }).collect();
-        lines.sort_by(|one, other| (&one.name, one.host).cmp(&(&other.name, other.host)));
-        lines
-    };
+    let hosts = managed(app, scope, wish.client.as_ref().map(|(client, _)| *client)).await?;
     let mut collector = Collector::new(window);
-    for lines in lines.chunks(TOGETHER) {
-        let hosts: Vec<HostId> = lines.iter().map(|line| line.host).collect();
-        let stories = app.store.stories(&hosts, wish.as_of).await?;
-        for line in lines {
-            let transitions = stories.get(&line.host).map(Vec::as_slice).unwrap_or_default();
-            let retired = match line.retired {
-                true => app.store.newest_act(&format!("host:{}", line.host), "host.retire").await?.map(|act| act.time),
-                false => None,
-            };
-            collector.host(&HostStory { host: line.host, name: &line.name, enrolled: line.enrolled, retired, transitions });
+    for hosts in hosts.chunks(TOGETHER) {
+        let ids: Vec<HostId> = hosts.iter().map(|host| host.registration.id).collect();
+        let stories = app.store.stories(&ids, wish.as_of).await?;
+        for host in hosts {
+            collector.host(&host.story(&stories));
         }
     }
     Ok(Report { schema: Report::SCHEMA, report: wish.audience, client: wish.client.as_ref().map(|(_, name)| name.clone()), measures: collector.finish() })

@@ -408,6 +408,7 @@ async fn keep_counts(app: Shared, mut stopped: watch::Receiver<bool>) {
         if let Some(built) = app.advisories.held().and_then(|held| held.named.built) {
             app.metrics.advisories_age.set((clock.now.as_second() - built.as_second()) as f64);
         }
+        crate::policy::tick(&app, Timestamp::now()).await;
         if !pause(RECOUNT, &mut stopped).await {
             return;
         }

@@ -33,6 +33,7 @@ pub mod identifier;
 pub mod leases;
 pub mod notices;
 pub mod people;
+pub mod policy_versions;
 pub mod reports;
 pub mod rollouts;
 mod schema;

@@ -22,20 +22,32 @@ pub enum Channel {
     Webhook,
     /// Letters to people.
     Mail,
+    /// Messages to a Slack channel.
+    Slack,
+    /// Messages to a Microsoft Teams channel.
+    Teams,
+    /// Messages to a Matrix room.
+    Matrix,
 }
 
 impl Channel {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Webhook, Self::Mail, Self::Slack, Self::Teams, Self::Matrix];
+
     /// The word in storage, API and console.
     pub fn word(self) -> &'static str {
         match self {
             Self::Webhook => "webhook",
             Self::Mail => "mail",
+            Self::Slack => "slack",
+            Self::Teams => "teams",
+            Self::Matrix => "matrix",
         }
     }
 
     /// Reads that word.
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Webhook, Self::Mail].into_iter().find(|channel| channel.word() == word)
+        Self::ALL.into_iter().find(|channel| channel.word() == word)
     }
 }
 

@@ -81,8 +81,6 @@ impl Document {
         let monitor = self.monitor.as_ref();
         let present = [
             ("policy.owner", self.policy.owner.is_some()),
-            ("policy.approved_by", !self.policy.approved_by.is_empty()),
-            ("policy.review_every", self.policy.review_every.is_some()),
             ("monitor.sources", monitor.is_some_and(|monitor| monitor.sources.is_some())),
             ("monitor.discovery_every", monitor.is_some_and(|monitor| monitor.discovery_every.is_some())),
             ("monitor.scan_every", monitor.is_some_and(|monitor| !monitor.scan_every.is_empty())),

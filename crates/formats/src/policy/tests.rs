@@ -8,6 +8,7 @@ mod properties;
 mod rollout;
 mod second_opinion;
 mod sections;
+mod simulation;
 
 use super::*;
 use plimsoll_core::model::policy::PolicySet;
@@ -34,7 +35,7 @@ fn the_full_policy_file_parses_as_written() {
     assert_eq!((set.max_feed_age.seconds(), set.max_feed_age.stated), (86_400, true));
     assert_eq!(
         set.not_enforced_here().join(" "),
-        "policy.owner policy.approved_by policy.review_every monitor.sources monitor.discovery_every \
+        "policy.owner monitor.sources monitor.discovery_every \
          monitor.scan_every waiver roles cycle client verify forensics notify baseline targets cost \
          test.require_signature test.post_deploy approve.standard.auto_if approve.normal.on_timeout \
          approve.emergency.retro_within approve.emergency.after_action_review reboot.grace reboot.max_pending \

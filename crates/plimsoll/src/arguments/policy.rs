@@ -38,6 +38,22 @@ pub enum Policy {
         #[arg(long, value_enum, default_value_t = PlainFormat::Text)]
         format: PlainFormat,
     },
+    /// Play a policy through the past of a server's hosts beside the one in force: what would have been late, week by week
+    Simulate {
+        /// Policy file or preset
+        policy: String,
+        #[command(flatten)]
+        remote: Remote,
+        /// Days that are played, up to now
+        #[arg(long, value_name = "NUMBER", default_value_t = 90, value_parser = clap::value_parser!(u16).range(1..=400))]
+        days: u16,
+        /// Hosts of one client only, by its id or name
+        #[arg(long, value_name = "CLIENT")]
+        client: Option<String>,
+        /// Form of the answer
+        #[arg(long, value_enum, default_value_t = PlainFormat::Text)]
+        format: PlainFormat,
+    },
     /// Put a policy in force on a server; a bad one leaves the one in force
     Set {
         /// Policy file
@@ -50,6 +66,92 @@ pub enum Policy {
         /// Refuse where another policy came into force since this digest (`policy in-force --format json` gives it)
         #[arg(long, value_name = "HEX")]
         replaces: Option<String>,
+        /// Accept that deadlines get longer; needed where they do
+        #[arg(long)]
+        accept_longer: bool,
+    },
+    /// Bring a server's policy to what a file says: put it in force, or propose it where the one in force names approvers
+    Apply {
+        /// Policy file
+        file: PathBuf,
+        #[command(flatten)]
+        remote: Remote,
+        /// Why; it stands in the evidence log
+        #[arg(long, value_name = "TEXT", default_value = "applied from a file")]
+        reason: String,
+        /// Accept that deadlines get longer; needed where they do
+        #[arg(long)]
+        accept_longer: bool,
+        /// Only say what differs: 1 when anything does
+        #[arg(long)]
+        check: bool,
+        /// Form of the answer
+        #[arg(long, value_enum, default_value_t = PlainFormat::Text)]
+        format: PlainFormat,
+    },
+    /// List the versions of a server's policy: proposed, in force, past
+    Versions {
+        #[command(flatten)]
+        remote: Remote,
+        /// Form of the answer
+        #[arg(long, value_enum, default_value_t = PlainFormat::Text)]
+        format: PlainFormat,
+    },
+    /// Show a version of a server's policy, with what was said of it
+    Version {
+        /// Its number
+        number: u64,
+        #[command(flatten)]
+        remote: Remote,
+        /// Form of the answer
+        #[arg(long, value_enum, default_value_t = PlainFormat::Text)]
+        format: PlainFormat,
+    },
+    /// Propose a policy to a server; people sign it off in the console, in outline and then in detail
+    Propose {
+        /// Policy file
+        file: PathBuf,
+        #[command(flatten)]
+        remote: Remote,
+        /// Why; it stands in the evidence log
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        /// Form of the answer
+        #[arg(long, value_enum, default_value_t = PlainFormat::Text)]
+        format: PlainFormat,
+    },
+    /// Say something of a proposed version
+    Comment {
+        /// Its number
+        number: u64,
+        /// The words
+        text: String,
+        #[command(flatten)]
+        remote: Remote,
+        /// Form of the answer
+        #[arg(long, value_enum, default_value_t = PlainFormat::Text)]
+        format: PlainFormat,
+    },
+    /// Take a proposed version back
+    Withdraw {
+        /// Its number
+        number: u64,
+        #[command(flatten)]
+        remote: Remote,
+        /// Why
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        reason: String,
+        /// Form of the answer
+        #[arg(long, value_enum, default_value_t = PlainFormat::Text)]
+        format: PlainFormat,
+    },
+    /// Note that the policy in force on a server was looked at anew, and what came of it
+    Review {
+        #[command(flatten)]
+        remote: Remote,
+        /// What came of it; it stands in the evidence log
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
     },
     /// Write the first draft of a policy file; what no flag answers is asked on a terminal
     Init(PolicyDraft),

@@ -13,6 +13,7 @@ pub fn schema(name: SchemaName, printer: &Printer) -> Result<Outcome, Failure> {
         SchemaName::PolicyLint => printer.data(include_str!("../../../../docs/schema/policy-lint-1.schema.json"))?,
         SchemaName::PolicyTable => printer.data(include_str!("../../../../docs/schema/policy-table-1.schema.json"))?,
         SchemaName::PolicyDiff => printer.data(include_str!("../../../../docs/schema/policy-diff-1.schema.json"))?,
+        SchemaName::PolicySimulation => printer.data(include_str!("../../../../docs/schema/policy-simulation-1.schema.json"))?,
     }
     Ok(Outcome::Clean)
 }

@@ -5,7 +5,9 @@ mod explain;
 mod init;
 mod lint;
 mod render;
+mod simulate;
 mod table;
+mod versions;
 
 use super::basis;
 use crate::arguments::{PlainFormat, Policy, Remote};
@@ -42,10 +44,27 @@ pub fn run(command: Policy, printer: &Printer) -> Result<Outcome, Failure> {
             Ok(Outcome::Clean)
         }
         Policy::Check { file, remote, format } => check(&file, &remote, format, printer),
-        Policy::Set { file, remote, reason, replaces } => {
-            let wish = serde_json::json!({ "text": basis::read_policy(&file)?, "reason": reason, "replaces": replaces });
+        Policy::Simulate { policy, remote, days, client, format } => {
+            simulate::run(&simulate::Wish { policy: &policy, remote: &remote, days, client: client.as_deref(), format }, printer)
+        }
+        Policy::Apply { file, remote, reason, accept_longer, check, format } => {
+            versions::apply(&versions::Wish { file: &file, reason: &reason, accept_longer, check, remote: &remote, format }, printer)
+        }
+        Policy::Versions { remote, format } => versions::list(&remote, format, printer),
+        Policy::Version { number, remote, format } => versions::one(number, &remote, format, printer),
+        Policy::Propose { file, remote, reason, format } => versions::propose(&file, &reason, &remote, format, printer),
+        Policy::Comment { number, text, remote, format } => versions::say(number, "comment", &text, &remote, format, printer),
+        Policy::Withdraw { number, remote, reason, format } => versions::say(number, "withdraw", &reason, &remote, format, printer),
+        Policy::Set { file, remote, reason, replaces, accept_longer } => {
+            let wish = serde_json::json!({ "text": basis::read_policy(&file)?, "reason": reason, "replaces": replaces, "accept_longer": accept_longer });
             let file: PolicyFile = read(Client::new(&remote)?.change("PUT", "/api/v1/policy/file", &[], &wish)?)?;
             printer.data(&format!("in force: {}\n", file.digest))?;
+            Ok(Outcome::Clean)
+        }
+        Policy::Review { remote, reason } => {
+            let file: PolicyFile = read(Client::new(&remote)?.change("POST", "/api/v1/policy/review", &[], &serde_json::json!({ "text": reason }))?)?;
+            let next = file.review_due.map_or_else(|| "it does not say how often it is looked at anew".to_owned(), |due| format!("to be looked at anew by {due}"));
+            printer.data(&format!("reviewed: {next}\n"))?;
             Ok(Outcome::Clean)
         }
         Policy::Init(arguments) => init::run(&arguments, printer),
@@ -125,7 +144,15 @@ fn check(file: &Path, remote: &Remote, format: PlainFormat, printer: &Printer) -
                     text.push_str(&format!("{} {} {}: {} → {}\n", printable(&row.host), printable(&row.advisory), printable(&row.component), day(&row.before), day(&row.after)));
                 }
             }
-            text.push_str(if checked.sound { "can be put in force with `plimsoll policy set`\n" } else { "cannot be put in force\n" });
+            text.push_str(&match (checked.sound, checked.sign_offs, checked.longer) {
+                (false, ..) => "cannot be put in force\n".to_owned(),
+                (true, 0, 0) => "can be put in force with `plimsoll policy set`\n".to_owned(),
+                (true, 0, longer) => format!("{longer} combinations come due later or lose their date: can be put in force with `plimsoll policy set --accept-longer`\n"),
+                (true, sign_offs, longer) => {
+                    let later = if longer > 0 { format!("{longer} combinations come due later or lose their date; ") } else { String::new() };
+                    format!("{later}can be proposed with `plimsoll policy propose`; sign-offs that it needs: {sign_offs}\n")
+                }
+            });
             printer.data(&text)?;
         }
     }

@@ -3,7 +3,8 @@
 use super::{Remote, Rows, body, client, pages, patch, post, remove, segment, several, shown, text, whole};
 use crate::answer::sheet::Kind::{Count, List, Mark, Seen, Text, Time};
 use crate::printer::{Failure, Outcome, Printer};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
+use plimsoll_store::webhooks::Channel;
 use serde_json::Value;
 
 const PATH: &str = "/api/v1/webhooks";
@@ -27,8 +28,11 @@ pub enum Command {
         /// Address, or mail addresses with commas between them
         address: String,
         /// Send mail
-        #[arg(long)]
+        #[arg(long, conflicts_with = "chat")]
         mail: bool,
+        /// The address is the incoming webhook of a chat
+        #[arg(long, value_enum)]
+        chat: Option<Chat>,
         /// Kind of event; may be given several times, all without
         #[arg(long)]
         event: Vec<String>,
@@ -85,6 +89,27 @@ pub enum Command {
     },
 }
 
+/// Chats with an incoming webhook.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Chat {
+    /// Slack
+    Slack,
+    /// Microsoft Teams, by a workflow
+    Teams,
+    /// Matrix, by hookshot's generic webhook
+    Matrix,
+}
+
+impl Chat {
+    fn channel(self) -> Channel {
+        match self {
+            Self::Slack => Channel::Slack,
+            Self::Teams => Channel::Teams,
+            Self::Matrix => Channel::Matrix,
+        }
+    }
+}
+
 /// Which webhook.
 #[derive(Args, Debug)]
 pub struct One {
@@ -108,11 +133,11 @@ pub fn run(command: &Command, printer: &Printer) -> Result<Outcome, Failure> {
             let columns = [("webhook", "/id", Text), ("name", "/name", Text), ("way", "/channel", Text), ("address", "/address", Text), ("events", "/events", List), ("on", "/enabled", Mark), ("waiting", "/waiting", Count), ("last arrived", "/last_arrived", Seen)];
             shown(printer, rows, &found, &columns)
         }
-        Command::Create { remote, name, address, mail, event, client, reason } => {
+        Command::Create { remote, name, address, mail, chat, event, client, reason } => {
             let wish = body([
                 ("name", Some(name.as_str().into())),
                 ("address", Some(address.as_str().into())),
-                ("channel", mail.then(|| "mail".into())),
+                ("channel", chat.map(|chat| chat.channel().word().into()).or(mail.then(|| Channel::Mail.word().into()))),
                 ("events", several(event)),
                 ("client", text(client)),
                 ("reason", text(reason)),

@@ -59,6 +59,16 @@ pub async fn seen(app: &App, allowed: &Allowed) -> Result<Vec<ClientAnswer>, Ref
     Ok(clients.into_iter().map(|client| answer(app, allowed, client)).collect())
 }
 
+/// A client that the asker may see, by its id or name.
+///
+/// # Errors
+///
+/// 404 where there is none, or none that the asker may see.
+pub async fn named(app: &App, allowed: &Allowed, wanted: &str) -> Result<ClientAnswer, Refusal> {
+    let found = seen(app, allowed).await?.into_iter().find(|client| client.name == wanted || client.id.to_string() == wanted);
+    found.ok_or_else(|| missing("client", wanted))
+}
+
 /// Lists clients.
 pub async fn list(State(app): State<Shared>, allowed: Allowed) -> Answer<Vec<ClientAnswer>> {
     Ok(Json(seen(&app, &allowed).await?))

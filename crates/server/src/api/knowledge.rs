@@ -5,13 +5,16 @@ use crate::app::Shared;
 use crate::exposure::{self, Exposure};
 use crate::http::gate::Allowed;
 use crate::http::json::Json;
-use crate::http::parameters::Query;
-use crate::policy::{self, PolicyCheck, PolicyDraft, PolicyFile, PolicyWish};
+use crate::http::parameters::{Path, Query};
+use crate::policy::review::{self, Reviewing};
+use crate::policy::versions::{self, Proposal, Remark, SignOff, VersionAnswer};
+use crate::policy::{self, PolicyCheck, PolicyDraft, PolicyFile, PolicyWish, SimulationWish};
 use axum::extract::State;
 use jiff::Timestamp;
 use plimsoll_core::model::problem::Problem;
 use plimsoll_core::model::scan::PolicyInForce;
 use plimsoll_core::model::source::Source;
+use plimsoll_core::simulation::Simulation;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -66,9 +69,59 @@ pub async fn check_policy(State(app): State<Shared>, allowed: Allowed, Json(draf
     Ok(Json(policy::check(&app, &allowed, &draft.text).await?))
 }
 
+/// Plays a policy through the past beside the one in force.
+pub async fn simulate_policy(State(app): State<Shared>, allowed: Allowed, Json(wish): Json<SimulationWish>) -> Answer<Simulation> {
+    Ok(Json(policy::simulate(&app, &allowed, wish).await?))
+}
+
 /// Puts a policy in force.
 pub async fn set_policy(State(app): State<Shared>, allowed: Allowed, Json(wish): Json<PolicyWish>) -> Answer<PolicyFile> {
     Ok(Json(policy::set(&app, &allowed, wish).await?))
+}
+
+/// Notes a review of the policy in force.
+pub async fn review_policy(State(app): State<Shared>, allowed: Allowed, Json(reviewing): Json<Reviewing>) -> Answer<PolicyFile> {
+    Ok(Json(review::review(&app, &allowed, reviewing).await?))
+}
+
+/// Lists the versions of the policy, newest first.
+pub async fn policy_versions(State(app): State<Shared>, allowed: Allowed) -> Answer<Vec<VersionAnswer>> {
+    Ok(Json(versions::list(&app, &allowed).await?))
+}
+
+/// Shows a version of the policy with its text.
+pub async fn policy_version(State(app): State<Shared>, allowed: Allowed, Path(number): Path<String>) -> Answer<VersionAnswer> {
+    Ok(Json(versions::one(&app, &allowed, &number).await?))
+}
+
+/// Proposes a policy.
+pub async fn propose_policy(State(app): State<Shared>, allowed: Allowed, Json(proposal): Json<Proposal>) -> Answer<VersionAnswer> {
+    Ok(Json(versions::propose(&app, &allowed, proposal).await?))
+}
+
+/// Says something of a version.
+pub async fn comment_policy(State(app): State<Shared>, allowed: Allowed, Path(number): Path<String>, Json(remark): Json<Remark>) -> Answer<VersionAnswer> {
+    Ok(Json(versions::comment(&app, &allowed, &number, remark).await?))
+}
+
+/// Signs a version off in outline.
+pub async fn outline_policy(State(app): State<Shared>, allowed: Allowed, Path(number): Path<String>, Json(remark): Json<Remark>) -> Answer<VersionAnswer> {
+    Ok(Json(versions::outline(&app, &allowed, &number, remark).await?))
+}
+
+/// Signs a version off in detail.
+pub async fn approve_policy(State(app): State<Shared>, allowed: Allowed, Path(number): Path<String>, Json(sign): Json<SignOff>) -> Answer<VersionAnswer> {
+    Ok(Json(versions::approve(&app, &allowed, &number, sign).await?))
+}
+
+/// Refuses a version.
+pub async fn refuse_policy(State(app): State<Shared>, allowed: Allowed, Path(number): Path<String>, Json(remark): Json<Remark>) -> Answer<VersionAnswer> {
+    Ok(Json(versions::refuse(&app, &allowed, &number, remark).await?))
+}
+
+/// Takes a version back.
+pub async fn withdraw_policy(State(app): State<Shared>, allowed: Allowed, Path(number): Path<String>, Json(remark): Json<Remark>) -> Answer<VersionAnswer> {
+    Ok(Json(versions::withdraw(&app, &allowed, &number, remark).await?))
 }
 
 /// Which days, and whose.

@@ -42,11 +42,7 @@ pub async fn report(State(app): State<Shared>, allowed: Allowed, Path(name): Pat
     }
     let client = match &which.client {
         None => None,
-        Some(wanted) => {
-            let seen = clients::seen(&app, &allowed).await?;
-            let found = seen.into_iter().find(|client| client.name == *wanted || client.id.to_string() == *wanted);
-            found.map(|client| Some((client.id, client.name))).ok_or_else(|| super::missing("client", wanted))?
-        }
+        Some(wanted) => Some(clients::named(&app, &allowed, wanted).await.map(|client| (client.id, client.name))?),
     };
     let as_of = which.as_of.unwrap_or_else(Timestamp::now);
     let wish = Wish { audience, as_of, days: which.days.unwrap_or(audience.days()), client };

@@ -415,7 +415,12 @@ async fn a_policy_is_put_in_force() {
     let stale = trial.send(&owner, "PUT", "/api/v1/policy/file", &wish("x", "0000")).await;
     assert_eq!(stale.json()["code"], "E-POLICY-CHANGED");
     assert_eq!(trial.post(&mut per, "/console/policy", &[("text", &good), ("reason", "x")]).await.status, StatusCode::FORBIDDEN);
-    let set = trial.post(&mut owner, "/console/policy", &[("text", &good.replace('\n', "\r\n")), ("replaces", digest), ("reason", "the board gave us seventy days")]).await;
+    // Deadlines get longer: that must be said, and the form has a box for it.
+    assert!(page.contains("name=\"accept_longer\"") && checked["longer"] == 1, "{checked}");
+    let longer = trial.send(&owner, "PUT", "/api/v1/policy/file", &wish("x", digest)).await;
+    assert_eq!((longer.status, longer.json()["code"].clone()), (StatusCode::CONFLICT, "E-POLICY-LONGER".into()));
+    assert_eq!(trial.get(&owner, "/api/v1/policy/file").await.json(), file);
+    let set = trial.post(&mut owner, "/console/policy", &[("text", &good.replace('\n', "\r\n")), ("replaces", digest), ("reason", "the board gave us seventy days"), ("accept_longer", "on")]).await;
     assert_eq!((set.status, set.location.as_str()), (StatusCode::SEE_OTHER, "/console/policy"), "{set:?}");
     until(&trial, &owner, |host| host["next_due"].as_str() > before.as_str()).await;
     let shown = trial.get(&per, "/console/policy").await.body;

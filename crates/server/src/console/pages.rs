@@ -89,6 +89,8 @@ pages! {
     sources, SourcesTemplate, "sources.html", "sources", SourcesPage, lists::HOSTS;
     /// Draws the policies.
     policy, PolicyTemplate, "policy.html", "policy", PolicyPage, lists::HOSTS;
+    /// Draws one version of the policy with what was said of it.
+    policy_version, PolicyVersionTemplate, "policy_version.html", "policy", PolicyVersionPage, lists::HOSTS;
     /// Draws people with an account.
     people, PeopleTemplate, "people.html", "people", People, lists::HOSTS;
     /// Draws API tokens.

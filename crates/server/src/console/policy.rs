@@ -2,12 +2,16 @@
 //! text is checked and what it would change is shown before the button is.
 
 use super::handlers::{Page, Visit, refused, written};
-use super::views::PolicyEdit;
+use super::views::{PolicyEdit, PolicyVersionPage};
 use super::{fill, pages};
 use crate::app::Shared;
 use crate::http::gate::Allowed;
+use crate::http::parameters::Path;
+use crate::http::problem::Refusal;
 use crate::http::routes::{Access, Routes};
 use crate::identity::role::Permission;
+use crate::policy::review::Reviewing;
+use crate::policy::versions::{self, Proposal, Remark, SignOff, VersionAnswer};
 use crate::policy::{self, PolicyWish};
 use axum::extract::{Form, RawQuery, State};
 use axum::http::Method;
@@ -27,6 +31,14 @@ pub fn routes() -> Routes<Shared> {
         .route(Method::GET, "/console/policy/edit", edit, draft)
         .route_up_to(FORM, Method::POST, "/console/policy/check", edit, check)
         .route_up_to(FORM, Method::POST, POLICY, edit, set)
+        .route(Method::POST, "/console/policy/review", edit, review)
+        .route_up_to(FORM, Method::POST, "/console/policy/versions", edit, propose)
+        .route(Method::GET, "/console/policy/versions/{number}", Access::Needs(Permission::ReadPolicy), version)
+        .route(Method::POST, "/console/policy/versions/{number}/comment", Access::Needs(Permission::CommentPolicy), comment)
+        .route(Method::POST, "/console/policy/versions/{number}/outline", Access::Needs(Permission::ApprovePolicy), outline)
+        .route(Method::POST, "/console/policy/versions/{number}/approve", Access::Needs(Permission::ApprovePolicy), approve)
+        .route(Method::POST, "/console/policy/versions/{number}/refuse", Access::Needs(Permission::ApprovePolicy), refuse)
+        .route(Method::POST, "/console/policy/versions/{number}/withdraw", edit, withdraw)
 }
 
 #[derive(Deserialize)]
@@ -37,6 +49,9 @@ struct Draft {
     replaces: String,
     #[serde(default)]
     reason: String,
+    /// What a checked box sends.
+    #[serde(default)]
+    accept_longer: Option<String>,
 }
 
 /// Browsers end the lines of what a form sends with CR and LF.
@@ -46,7 +61,87 @@ fn lines<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D:
 
 async fn show(State(app): State<Shared>, allowed: Allowed) -> Page {
     let visit = Visit::new(&app, &allowed);
-    Ok(written(pages::policy(&visit.shell, &fill::policy(&app, &allowed))))
+    let known = versions::list(&app, &allowed).await.map_err(|refusal| visit.refused(refusal))?;
+    Ok(written(pages::policy(&visit.shell, &fill::policy(&app, &allowed, known))))
+}
+
+fn address(number: u64) -> String {
+    format!("{POLICY}/versions/{number}")
+}
+
+/// Proposes the text of the form.
+async fn propose(State(app): State<Shared>, allowed: Allowed, Form(draft): Form<Draft>) -> Page {
+    match versions::propose(&app, &allowed, Proposal { text: draft.text.clone(), reason: draft.reason.clone() }).await {
+        Ok(version) => Ok(Redirect::to(&address(version.number)).into_response()),
+        Err(refusal) => not_taken(&app, &allowed, draft, refusal).await,
+    }
+}
+
+async fn version(State(app): State<Shared>, allowed: Allowed, Path(number): Path<String>) -> Page {
+    looked_at(&app, &allowed, &number, None).await
+}
+
+async fn looked_at(app: &Shared, allowed: &Allowed, number: &str, trouble: Option<Refusal>) -> Page {
+    let (version, may, changes) = versions::looked_at(app, allowed, number).await.map_err(|refusal| refused(app, allowed, refusal))?;
+    let view = PolicyVersionPage {
+        version,
+        may,
+        changed: changes.as_ref().map_or(0, |changes| changes.changed as u64),
+        rows: changes.as_ref().map_or_else(Vec::new, fill::version_changes),
+        trouble: trouble.as_ref().map(|refusal| format!("{}; {}", refusal.detail(), refusal.next())),
+    };
+    let mut response = written(pages::policy_version(&fill::shell(app, allowed), &view));
+    if let Some(refusal) = trouble {
+        *response.status_mut() = refusal.status();
+    }
+    Ok(response)
+}
+
+#[derive(Deserialize)]
+struct Words {
+    #[serde(default, deserialize_with = "lines")]
+    text: String,
+    /// What a checked box sends.
+    #[serde(default)]
+    accept_longer: Option<String>,
+}
+
+async fn said(app: &Shared, allowed: &Allowed, number: &str, done: Result<VersionAnswer, Refusal>) -> Page {
+    match done {
+        Ok(version) => Ok(Redirect::to(&address(version.number)).into_response()),
+        Err(refusal) => looked_at(app, allowed, number, Some(refusal)).await,
+    }
+}
+
+async fn review(State(app): State<Shared>, allowed: Allowed, Form(words): Form<Words>) -> Page {
+    let done = policy::review::review(&app, &allowed, Reviewing { text: words.text }).await;
+    done.map_err(|refusal| refused(&app, &allowed, refusal))?;
+    Ok(Redirect::to(POLICY).into_response())
+}
+
+async fn comment(State(app): State<Shared>, allowed: Allowed, Path(number): Path<String>, Form(words): Form<Words>) -> Page {
+    let done = versions::comment(&app, &allowed, &number, Remark { text: words.text }).await;
+    said(&app, &allowed, &number, done).await
+}
+
+async fn outline(State(app): State<Shared>, allowed: Allowed, Path(number): Path<String>, Form(words): Form<Words>) -> Page {
+    let done = versions::outline(&app, &allowed, &number, Remark { text: words.text }).await;
+    said(&app, &allowed, &number, done).await
+}
+
+async fn approve(State(app): State<Shared>, allowed: Allowed, Path(number): Path<String>, Form(words): Form<Words>) -> Page {
+    let done = versions::approve(&app, &allowed, &number, SignOff { text: words.text, accept_longer: words.accept_longer.is_some() }).await;
+    said(&app, &allowed, &number, done).await
+}
+
+async fn refuse(State(app): State<Shared>, allowed: Allowed, Path(number): Path<String>, Form(words): Form<Words>) -> Page {
+    let done = versions::refuse(&app, &allowed, &number, Remark { text: words.text }).await;
+    said(&app, &allowed, &number, done).await
+}
+
+async fn withdraw(State(app): State<Shared>, allowed: Allowed, Path(number): Path<String>, Form(words): Form<Words>) -> Page {
+    let done = versions::withdraw(&app, &allowed, &number, Remark { text: words.text }).await;
+    said(&app, &allowed, &number, done).await
 }
 
 /// The form, with the text in force or that of a preset.
@@ -75,16 +170,19 @@ async fn check(State(app): State<Shared>, allowed: Allowed, Form(draft): Form<Dr
 
 async fn set(State(app): State<Shared>, allowed: Allowed, Form(draft): Form<Draft>) -> Page {
     let replaces = Some(draft.replaces.clone()).filter(|digest| !digest.is_empty());
-    match policy::set(&app, &allowed, PolicyWish { text: draft.text.clone(), reason: draft.reason, replaces }).await {
+    let wish = PolicyWish { text: draft.text.clone(), reason: draft.reason.clone(), replaces, accept_longer: draft.accept_longer.is_some() };
+    match policy::set(&app, &allowed, wish).await {
         Ok(_) => Ok(Redirect::to(POLICY).into_response()),
-        // What was typed is not lost.
-        Err(refusal) => {
-            let checked = policy::check(&app, &allowed, &draft.text).await.map_err(|refusal| refused(&app, &allowed, refusal))?;
-            let trouble = Some(format!("{}; {}", refusal.detail(), refusal.next()));
-            let view = PolicyEdit { text: draft.text, replaces: app.policies.in_force().digest(), checked: Some(checked), trouble };
-            let mut response = written(pages::policy_edit(&fill::shell(&app, &allowed), &view));
-            *response.status_mut() = refusal.status();
-            Ok(response)
-        }
+        Err(refusal) => not_taken(&app, &allowed, draft, refusal).await,
     }
+}
+
+/// The form again: what was typed is not lost.
+async fn not_taken(app: &Shared, allowed: &Allowed, draft: Draft, refusal: Refusal) -> Page {
+    let checked = policy::check(app, allowed, &draft.text).await.map_err(|refusal| refused(app, allowed, refusal))?;
+    let trouble = Some(format!("{}; {}", refusal.detail(), refusal.next()));
+    let view = PolicyEdit { text: draft.text, replaces: app.policies.in_force().digest(), checked: Some(checked), trouble };
+    let mut response = written(pages::policy_edit(&fill::shell(app, allowed), &view));
+    *response.status_mut() = refusal.status();
+    Ok(response)
 }

@@ -34,7 +34,7 @@ pub use hosts::{
     StoryEvent, StoryKind, TallyRow,
 };
 pub use operations::{
-    Checkpoint, EvidenceEntry, PolicyEdit, PolicyPage, PolicyRule, PolicyText, Preset, SourceRow, SourcesPage, SourceStanding,
+    Checkpoint, EvidenceEntry, PolicyEdit, PolicyPage, PolicyRule, PolicyText, Preset, SourceRow, SourcesPage, SourceStanding, PolicyVersionPage, VersionChange,
 };
 pub use packages::{PackageHost, PackagePage, PackageRow, PackageUpdate, PackageVersion};
 pub use rollouts::{

@@ -149,6 +149,7 @@ async fn view(app: &Shared, allowed: &Allowed, created: Option<NewSecret>) -> Re
                 address: hook.address,
                 client: hook.client.map(|client| client_names.get(&client.to_string()).cloned().unwrap_or_default()),
                 mail: hook.channel == Channel::Mail.word(),
+                signed: hook.channel == Channel::Webhook.word(),
                 kinds: hook.events,
                 enabled: hook.enabled,
                 off_because: hook.disabled_because,

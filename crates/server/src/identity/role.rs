@@ -110,6 +110,10 @@ permissions! {
     CloseAlerts "close-alerts" Client Ordinary: Operator | Administrator;
     /// Changes the policy, which is every client's.
     EditPolicy "edit-policy" Everything Ordinary: PolicyAuthor | Administrator;
+    /// Says something of a policy that is proposed.
+    CommentPolicy "comment-policy" Portion Ordinary: Viewer | Operator | Approver | PolicyAuthor | Auditor | Administrator;
+    /// Signs off a policy that somebody else proposed.
+    ApprovePolicy "approve-policy" Everything StepUp: Approver;
     /// Records an exception or a statement on a finding.
     EditExceptions "edit-exceptions" Client Ordinary: PolicyAuthor | Operator;
     /// Drafts deployment packages and says what was acquired for them.
@@ -349,6 +353,8 @@ mod tests {
         read-alerts          . x . . x x Client Ordinary
         close-alerts         . x . . . x Client Ordinary
         edit-policy          . . . x . x Everything Ordinary
+        comment-policy       x x x x x x Portion Ordinary
+        approve-policy       . . x . . . Everything StepUp
         edit-exceptions      . x . x . . Client Ordinary
         draft-packages       . x . . . x Client Ordinary
         submit-signatures    . x x . . . Client Ordinary
@@ -365,9 +371,11 @@ mod tests {
 
     #[test]
     fn nobody_both_writes_and_approves_or_audits_and_changes() {
-        let changes = |role| Permission::ALL.iter().filter(move |p| p.roles().contains(&role) && !p.word().starts_with("read-"));
+        // A remark on what is proposed changes nothing.
+        let changes = |role| Permission::ALL.iter().filter(move |p| p.roles().contains(&role) && !p.word().starts_with("read-") && **p != Permission::CommentPolicy);
         assert_eq!(changes(Role::Viewer).count() + changes(Role::Auditor).count(), 0);
-        assert_eq!(changes(Role::Approver).collect::<Vec<_>>(), [&Permission::SubmitSignatures, &Permission::StopRollouts, &Permission::Approve]);
+        assert_eq!(changes(Role::Approver).collect::<Vec<_>>(), [&Permission::ApprovePolicy, &Permission::SubmitSignatures, &Permission::StopRollouts, &Permission::Approve]);
+        assert_eq!(Permission::ApprovePolicy.roles(), [Role::Approver]);
         assert_eq!(Permission::Approve.roles(), [Role::Approver]);
         for role in Role::ALL {
             assert_eq!(Role::parse(role.word()), Some(role));

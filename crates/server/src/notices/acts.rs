@@ -33,7 +33,7 @@ pub struct WebhookRow {
     /// Client whose events it gets; none for those of all.
     #[schema(value_type = Option<String>)]
     pub client: Option<ClientId>,
-    /// `webhook` or `mail`.
+    /// `webhook`, `mail`, `slack`, `teams` or `matrix`.
     pub channel: String,
     /// Name.
     pub name: String,
@@ -116,7 +116,7 @@ pub struct WebhookWish {
     /// administrator of all.
     #[schema(value_type = Option<String>)]
     pub client: Option<ClientId>,
-    /// `webhook` or `mail`.
+    /// `webhook`, `mail`, `slack`, `teams` or `matrix`.
     #[serde(default = "requests")]
     pub channel: String,
     /// Name.
@@ -164,7 +164,7 @@ pub struct WebhookMade {
 fn masked(webhook: &Webhook) -> String {
     match webhook.channel {
         Channel::Mail => webhook.url.clone(),
-        Channel::Webhook => url::Url::parse(&webhook.url).ok().map_or_else(String::new, |url| {
+        _ => url::Url::parse(&webhook.url).ok().map_or_else(String::new, |url| {
             let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
             format!("{}://{}{port}/…", url.scheme(), url.host_str().unwrap_or_default())
         }),
@@ -252,7 +252,7 @@ fn kinds(words: &[String]) -> Result<(), Refusal> {
 
 fn address(app: &Shared, channel: Channel, text: &str) -> Result<String, Refusal> {
     match channel {
-        Channel::Webhook => Ok(app.notices.outward.check(text)?.to_string()),
+        Channel::Webhook | Channel::Slack | Channel::Teams | Channel::Matrix => Ok(app.notices.outward.check(text)?.to_string()),
         Channel::Mail if app.notices.mailer.is_none() => Err(Refusal::new(
             StatusCode::CONFLICT,
             "E-MAIL",
@@ -272,7 +272,10 @@ fn address(app: &Shared, channel: Channel, text: &str) -> Result<String, Refusal
 /// What is wrong with the wish; `E-URL-BLOCKED` for an address inside.
 pub async fn make(app: &Shared, allowed: &Allowed, wish: WebhookWish) -> Result<WebhookMade, Refusal> {
     let channel = Channel::parse(&wish.channel)
-        .ok_or_else(|| parameter("channel", format!("{:?} is neither webhook nor mail", wish.channel), "write webhook or mail"))?;
+        .ok_or_else(|| {
+            let all = Channel::ALL.map(Channel::word).join(", ");
+            parameter("channel", format!("{:?} is none of {all}", wish.channel), "write one of these words")
+        })?;
     bounded("name", &wish.name, NAME)?;
     reason(wish.reason.as_deref())?;
     kinds(&wish.events)?;
@@ -294,12 +297,12 @@ const OVERLAP: SignedDuration = SignedDuration::from_hours(24);
 /// carries the signatures of both until the old one ends.
 ///
 /// # Errors
-/// Where there is none; `E-CHANNEL` for mail, which nothing signs.
+/// Where there is none; `E-CHANNEL` for mail and chats, which nothing signs.
 pub async fn renew_secret(app: &Shared, allowed: &Allowed, id: &str, why: Option<&str>) -> Result<WebhookMade, Refusal> {
     let webhook = seen(app, allowed, id).await?;
     reason(why)?;
     if webhook.channel != Channel::Webhook {
-        return Err(Refusal::new(StatusCode::CONFLICT, "E-CHANNEL", "mail is not signed", "name a webhook"));
+        return Err(Refusal::new(StatusCode::CONFLICT, "E-CHANNEL", "mail and messages to chats are not signed", "name a webhook"));
     }
     let now = Timestamp::now();
     let intent = Intent::new(actor(allowed), now, "webhook.renew-secret", format!("webhook:{}", webhook.id));

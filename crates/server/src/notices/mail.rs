@@ -1,7 +1,7 @@
 //! **Mail**: letters that gather the events of some minutes, over SMTP with
 //! TLS, or without it on this machine.
 
-use jiff::Timestamp;
+use super::lines::Line;
 use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
 use lettre::transport::smtp::authentication::Credentials;
@@ -9,7 +9,6 @@ use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsPar
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use plimsoll_core::model::problem::Problem;
 use plimsoll_store::deliveries::Delivery;
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::path::PathBuf;
@@ -18,8 +17,6 @@ use url::{Host, Url};
 
 /// How long one step of the talk with the mail server may take.
 const TIME: Duration = Duration::from_secs(20);
-/// Events that one letter spells out; the rest is counted.
-const SPELLED: usize = 50;
 /// People that one target may name.
 pub const PEOPLE: usize = 20;
 
@@ -183,19 +180,8 @@ pub fn people(text: &str) -> Result<Vec<Address>, String> {
     }
 }
 
-/// A field of an event's data as text.
-fn said(event: &Value, name: &str) -> String {
-    let text = event.pointer(&format!("/data/{name}")).and_then(Value::as_str).unwrap_or_default();
-    // What a host or a feed wrote must not make lines or links of its own.
-    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
-}
-
-fn read(delivery: &Delivery) -> Value {
-    serde_json::from_slice(&delivery.body).unwrap_or_default()
-}
-
 fn subject(deliveries: &[Delivery]) -> String {
-    let first = deliveries.first().map(|delivery| said(&read(delivery), "text")).unwrap_or_default();
+    let first = deliveries.first().map(|delivery| Line::of(delivery).text).unwrap_or_default();
     let first: String = first.chars().take(120).collect();
     match deliveries.len() {
         0 | 1 => format!("[Plimsoll] {first}"),
@@ -207,15 +193,12 @@ fn subject(deliveries: &[Delivery]) -> String {
 fn text(url: &str, deliveries: &[Delivery]) -> String {
     use std::fmt::Write;
     let mut out = String::new();
-    for delivery in deliveries.iter().take(SPELLED) {
-        let event = read(delivery);
-        let time = event.pointer("/time").and_then(Value::as_str).and_then(|time| time.parse::<Timestamp>().ok());
-        let when = time.map(|time| time.strftime("%Y-%m-%d %H:%M UTC").to_string()).unwrap_or_default();
-        let client = event.pointer("/data/client/name").and_then(Value::as_str).map(|name| format!(" · {name}")).unwrap_or_default();
-        let _ = write!(out, "{}\n  {when}{client}\n  {}\n\n", said(&event, "text"), said(&event, "link"));
+    let (lines, more) = Line::spelled(deliveries);
+    for Line { text, about, link } in lines {
+        let _ = write!(out, "{text}\n  {about}\n  {link}\n\n");
     }
-    if deliveries.len() > SPELLED {
-        let _ = write!(out, "And {} more: {url}/console\n\n", deliveries.len() - SPELLED);
+    if more > 0 {
+        let _ = write!(out, "And {more} more: {url}/console\n\n");
     }
     let _ = write!(out, "-- \nPlimsoll, {url}\nWho gets this is set at {url}/console/webhooks\n");
     out

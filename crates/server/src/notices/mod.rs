@@ -6,7 +6,9 @@
 //! least once: an id that stays the same tells a receiver what it has had.
 
 pub mod acts;
+mod chat;
 pub mod events;
+mod lines;
 pub mod mail;
 pub mod publish;
 pub mod send;

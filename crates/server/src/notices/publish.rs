@@ -375,7 +375,7 @@ fn addressed(app: &App, events: &[Event], targets: &[Webhook], now: Timestamp) -
         };
         for target in targets.iter().filter(|target| event.concerns(target.client, &target.events)) {
             let due = match target.channel {
-                Channel::Webhook => now,
+                Channel::Webhook | Channel::Slack | Channel::Teams | Channel::Matrix => now,
                 Channel::Mail => now.checked_add(app.notices.pace.digest).unwrap_or(now),
             };
             messages.push(Message {

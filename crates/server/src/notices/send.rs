@@ -6,6 +6,7 @@
 //! Each target has few places of its own, one while it fails, and rests after
 //! each failure: a slow or dead one holds up nobody else.
 
+use super::chat;
 use super::webhook::{self, Reply};
 use crate::app::{App, Shared};
 use jiff::{SignedDuration, Timestamp};
@@ -120,9 +121,10 @@ impl Sender {
         for (target, channel) in app.store.due_targets(now, TARGETS).await? {
             let standing = self.standings.entry(target).or_default();
             let mail = channel == Channel::Mail.word();
+            let gathers = channel != Channel::Webhook.word();
             // One that fails is tried with one message at a time, and after a
-            // rest; a letter gathers all there is.
-            let places = if mail || standing.failures > 0 { 1 } else { PER_TARGET };
+            // rest; a letter gathers all there is, a chat's message what is due.
+            let places = if gathers || standing.failures > 0 { 1 } else { PER_TARGET };
             let free = places.saturating_sub(standing.under_way).min(AT_ONCE - self.under_way.len());
             if standing.failures > 0 && standing.rests_until.is_none() {
                 standing.rests_until = Some(after(now, pause(app, standing.failures)));
@@ -131,13 +133,14 @@ impl Sender {
                 continue;
             }
             standing.rests_until = None;
-            let (take, limit) = if mail { (Take::Waiting, LETTER) } else { (Take::Due, u32::try_from(free).unwrap_or(1)) };
+            let take = if mail { Take::Waiting } else { Take::Due };
+            let limit = if gathers { LETTER } else { u32::try_from(free).unwrap_or(1) };
             let until = after(now, app.notices.pace.claim);
             let claimed = app.store.claim_deliveries(&self.name, target, take, (now, until), limit).await?;
             if claimed.is_empty() {
                 continue;
             }
-            let batches: Vec<Vec<Delivery>> = if mail { vec![claimed] } else { claimed.into_iter().map(|one| vec![one]).collect() };
+            let batches: Vec<Vec<Delivery>> = if gathers { vec![claimed] } else { claimed.into_iter().map(|one| vec![one]).collect() };
             standing.under_way += batches.len();
             for batch in batches {
                 self.under_way.spawn(attempt(Shared::clone(app), self.name.clone(), target, batch));
@@ -201,6 +204,10 @@ async fn tried(app: &App, sender: &str, target: WebhookId, batch: Vec<Delivery>)
             webhook::deliver(&app.notices.outward, &webhook.url, &secrets, &one.id, one.body.clone(), Timestamp::now()).await
         }
         Channel::Mail => letter(app, &webhook, &batch).await,
+        Channel::Slack | Channel::Teams | Channel::Matrix => {
+            let Some(body) = chat::message(webhook.channel, &app.url, &batch) else { return Ok(Ended::Unknown) };
+            webhook::say(&app.notices.outward, &webhook.url, body, Timestamp::now()).await
+        }
     };
     let now = Timestamp::now();
     for delivery in &batch {

@@ -35,10 +35,20 @@ pub fn shown(secret: &str) -> Option<String> {
 /// Sends one message, signed with each of the secrets; gives what came of it and words for the log, in which
 /// nothing that the receiver wrote appears.
 pub async fn deliver(outward: &Outward, url: &str, secrets: &[String], id: &str, body: Vec<u8>, now: Timestamp) -> (Reply, String) {
-    let started = Instant::now();
     let Some(headers) = signed(secrets, id, &body, now) else {
         return (Reply::Failed(None), "its signing secret cannot be used; make the webhook anew".to_owned());
     };
+    post(outward, url, headers, body, now).await
+}
+
+/// Sends one message to a chat, as [`deliver`] without a signature.
+pub async fn say(outward: &Outward, url: &str, body: Vec<u8>, now: Timestamp) -> (Reply, String) {
+    let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+    post(outward, url, headers, body, now).await
+}
+
+async fn post(outward: &Outward, url: &str, headers: HeaderMap, body: Vec<u8>, now: Timestamp) -> (Reply, String) {
+    let started = Instant::now();
     let address = match outward.check(url) {
         Ok(address) => address,
         Err(refusal) => return (Reply::Failed(None), format!("{}: {}", refusal.code(), refusal.detail())),

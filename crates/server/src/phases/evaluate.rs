@@ -4,7 +4,7 @@
 mod journal;
 mod touched;
 
-pub use journal::{Cause, UPDATE, key_text, known};
+pub use journal::{Cause, UPDATE, key_of, key_text, known};
 pub use touched::touched;
 
 use super::monitor::Held;

@@ -247,6 +247,28 @@ fn a_slow_receiver_holds_up_nobody_else() {
     assert!(slow.taken().len() <= 4, "{} at once at one target", slow.taken().len());
 }
 
+/// What is due reaches a chat as one message in its own form, unsigned, and its
+/// address is shown whole only to who may edit it.
+#[test]
+fn chats_get_messages_in_their_own_form() {
+    for (channel, words) in [("slack", "/text"), ("teams", "/attachments/0/content/body/0/inlines/0/text"), ("matrix", "/html")] {
+        let receiver = Receiver::new(always("200 OK"));
+        let stage = Stage::new(&[receiver.address.port()]);
+        let wish = json!({ "name": "chat", "address": receiver.url(), "channel": channel });
+        let (status, made) = stage.ask("POST", "/api/v1/webhooks", Some(wish));
+        assert_eq!((status, &made["secret"]), (200, &Value::Null), "{made}");
+        let id = made["webhook"]["id"].as_str().unwrap();
+        stage.ask("POST", &format!("/api/v1/webhooks/{id}/test"), None);
+        let taken = receiver.wait("the message", |taken| !taken.is_empty());
+        let message = taken[0].event();
+        assert!(message.pointer(words).and_then(Value::as_str).is_some_and(|text| text.contains("test")), "{channel}: {message}");
+        assert_eq!(taken[0].headers["content-type"], "application/json");
+        assert!(!taken[0].headers.contains_key("webhook-signature"));
+        stage.until("delivered", || stage.deliveries(id)[0]["state"] == "delivered");
+        assert_eq!(stage.ask("POST", &format!("/api/v1/webhooks/{id}/secret"), Some(json!({}))).0, 409, "nothing signs it");
+    }
+}
+
 #[test]
 fn retry_after_and_410_are_honoured() {
     let manner: Manner = Arc::new(|number| if number == 1 { "503 Busy\r\nretry-after: 3".to_owned() } else { "410 Gone".to_owned() });

@@ -10,6 +10,7 @@ mod hosts;
 mod kills;
 mod outbox;
 mod people;
+mod policy_versions;
 mod record;
 mod rollouts;
 mod tokens;

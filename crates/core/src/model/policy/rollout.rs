@@ -10,7 +10,7 @@ use super::recurrence::Recurrence;
 use super::when::Attribute;
 use super::HostFacts;
 use crate::model::deployment_package::{ChangeType, RebootRule};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
@@ -54,6 +54,23 @@ impl Default for RolloutRules {
             approve: ApproveRules::default(),
             reboot: RebootRule::IfNeeded,
         }
+    }
+}
+
+impl RolloutRules {
+    /// When the last ring starts with a change that begins at `from`: ring by
+    /// ring, each at the first instant from one on that `opening` gives for it
+    /// and watched as long as it says, the first also until the test's soak is
+    /// over. None where a window does not come any more.
+    pub fn last_ring_starts(&self, kind: ChangeType, from: Timestamp, opening: impl Fn(Timestamp) -> Option<Timestamp>) -> Option<Timestamp> {
+        let tested = self.test.get(&kind).map_or(0, |test| test.min_soak.nominal_seconds());
+        let mut at = opening(from)?;
+        let earlier = self.rings.split_last().map_or(&[][..], |(_, earlier)| earlier);
+        for (number, before) in earlier.iter().enumerate() {
+            let soak = before.soak.nominal_seconds().max(if number == 0 { tested } else { 0 });
+            at = opening(at.checked_add(SignedDuration::from_secs(soak)).ok()?)?;
+        }
+        Some(at)
     }
 }
 

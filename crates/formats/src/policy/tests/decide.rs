@@ -32,25 +32,24 @@ pub(super) struct Case {
 }
 
 impl Case {
+    pub(super) fn facts(&self) -> Facts<'_> {
+        Facts {
+            severities: &self.severities,
+            threat: &self.threat,
+            cves: &self.cves,
+            component: Some(&self.component),
+            class: None,
+            published: self.published,
+            fix_released: self.fix_released,
+            fix_exists: !self.fix_missing,
+            fix_available: None,
+            first_seen: self.first_seen,
+            closed: self.closed,
+        }
+    }
+
     pub(super) fn decide(&self, set: &PolicySet, now: &str) -> Explained<Decision> {
-        let input = Input {
-            now: when(now),
-            policies: set,
-            finding: Facts {
-                severities: &self.severities,
-                threat: &self.threat,
-                cves: &self.cves,
-                component: Some(&self.component),
-                class: None,
-                published: self.published,
-                fix_released: self.fix_released,
-                fix_exists: !self.fix_missing,
-                fix_available: None,
-                first_seen: self.first_seen,
-                closed: self.closed,
-            },
-            host: &self.host,
-        };
+        let input = Input { now: when(now), policies: set, finding: self.facts(), host: &self.host };
         let explained = decide(&input);
         assert_eq!(explained.decision, due(&input), "the same without a word why");
         explained

@@ -52,7 +52,7 @@ struct Said {
 
 /// A finding whose due date moves.
 #[derive(Serialize)]
-struct Moved {
+pub struct Moved {
     advisory: String,
     package: String,
     version: String,
@@ -101,7 +101,8 @@ fn answer((before, after): (&PolicySet, &PolicySet), found: Difference, findings
     }
 }
 
-fn told(found: &Difference, findings: Option<&[Moved]>) -> String {
+/// The difference in words.
+pub fn told(found: &Difference, findings: Option<&[Moved]>) -> String {
     let mut text = format!("{} of {} combinations change their due date, {} of them to a later one or none\n", found.changed, found.combinations, found.longer);
     if found.apart {
         text.push_str("the policies look at too much to compare all together: each is compared with the one of its id\n");

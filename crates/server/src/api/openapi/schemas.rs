@@ -27,7 +27,9 @@ use crate::identity::session::SessionView;
 use crate::identity::sign_in::{PasskeyQuestion, StepView};
 use crate::identity::token::{NewToken, TokenView};
 use crate::notices::acts::{DeliveryRow, WebhookEdit, WebhookMade, WebhookRow, WebhookWish};
-use crate::policy::{PolicyChange, PolicyCheck, PolicyDraft, PolicyFile, PolicyPreview, PolicyWish};
+use crate::policy::{PolicyChange, PolicyCheck, PolicyDraft, PolicyFile, PolicyPreview, PolicyWish, SimulationWish};
+use crate::policy::review::Reviewing;
+use crate::policy::versions::{Proposal, Remark, SignOff, VersionAnswer, Word};
 use plimsoll_core::model::advisory::Rating;
 use serde_json::{Map, Value, json};
 use utoipa::PartialSchema;
@@ -83,7 +85,7 @@ fn own() -> Map<String, Value> {
         AdvisoryAnswer, AdvisoryRow, AlertRow, Answered, ApplicationAnswer, ApplicationFindings,
         ApplicationWish, Credentials, DeliveryRow, Departure, Disabled, Edit, Entry, FactorView, FindingRow,
         Exposure, Grant, Grants, ClientAnswer, ClientEdit, NewClient, GroupAnswer, GroupEdit, HostAnswer, HostRow, Labelled, Link, ManualHost, Moment,
-        NamedHosts, NewApp, NewGroup, PolicyChange, PolicyCheck, PolicyDraft, PolicyFile, PolicyPreview, PolicyWish, NewPasskey, NewPerson, NewToken, PackageRow, PasskeyQuestion, Password,
+        NamedHosts, NewApp, NewGroup, PolicyChange, PolicyCheck, PolicyDraft, PolicyFile, PolicyPreview, PolicyWish, SimulationWish, Proposal, Remark, Reviewing, SignOff, VersionAnswer, Word, NewPasskey, NewPerson, NewToken, PackageRow, PasskeyQuestion, Password,
         PersonView, Proof, ProofsView, Proven, ProviderView, Question, Reason, Registered, SecretView,
         SessionView, SourcesAnswer, Standings, StepView, TokenMade, TokenView, TokenWish, VersionRow,
         AcquiredAnswer, AcquiredEntry, AcquiredList, DraftWish, PackageAnswer, PackageDetail, PackageDocument, PackageHost, SignatureGiven,

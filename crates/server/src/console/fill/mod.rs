@@ -16,7 +16,7 @@ pub use alerts::alerts;
 pub use applications::{application, applications, applications_rows};
 pub use findings::{advisory, affected_rows, findings, findings_rows, state_word};
 pub use hosts::{compare, group, group_hosts, groups, host, hosts, hosts_rows};
-pub use operations::{activity, activity_rows, enrolment, policy, search, sources};
+pub use operations::{activity, activity_rows, enrolment, policy, search, sources, version_changes};
 pub use packages::{package, package_hosts, packages, packages_rows};
 pub use people::{people, read_grant};
 pub use shell::{clients, shell};

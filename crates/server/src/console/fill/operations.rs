@@ -3,7 +3,7 @@
 use super::super::query::{ListQuery, segment};
 use super::super::views::{
     Checkpoint, Choice, DatabaseAge, Enrolment, EnrolmentTokenRow, EvidenceEntry, JoinCommand, Listing, PolicyPage, PolicyRule, PolicyText, Preset, Search, SearchHit,
-    SourceRow, SourceStanding, SourcesPage,
+    SourceRow, SourceStanding, SourcesPage, VersionChange,
 };
 use super::{page, today};
 use crate::api::stored;
@@ -11,11 +11,14 @@ use crate::app::{App, Shared};
 use crate::fleet::question::Standing;
 use crate::http::gate::Allowed;
 use crate::http::problem::Refusal;
-use crate::policy::{Origin, may_change};
+use crate::identity::role::Permission;
+use crate::policy::versions::VersionAnswer;
+use crate::policy::{Origin, file, may_change};
 use jiff::SignedDuration;
 use plimsoll_core::model::identifier::{ClientId, GroupId};
 use plimsoll_core::model::policy::{Condition, Policy, Rule, Within};
 use plimsoll_core::model::source::{Source, SourceTrouble};
+use plimsoll_core::phases::prioritize::{ChangedRow, Demand, Difference};
 use plimsoll_formats::policy::PRESETS;
 use plimsoll_formats::protocol::{digest, encode_hex};
 use plimsoll_store::applications::Application;
@@ -27,6 +30,8 @@ use std::collections::BTreeMap;
 const ENTRIES: u32 = 500;
 /// Hits of each kind.
 const HITS: usize = 8;
+/// Changes that the page of a policy's version shows.
+const VERSION_ROWS: usize = 100;
 
 fn standing(source: &Source) -> SourceStanding {
     let has = |kinds: &[SourceTrouble]| source.warnings.iter().any(|warning| kinds.contains(&warning.kind));
@@ -91,7 +96,7 @@ fn preset_text(name: &str) -> Option<String> {
 }
 
 /// Fills the page of the policy.
-pub fn policy(app: &App, allowed: &Allowed) -> PolicyPage {
+pub fn policy(app: &App, allowed: &Allowed, versions: Vec<VersionAnswer>) -> PolicyPage {
     let held = app.policies.in_force();
     let policies = &held.set;
     let (given, kept) = match held.origin.clone() {
@@ -127,6 +132,7 @@ pub fn policy(app: &App, allowed: &Allowed) -> PolicyPage {
         })
     });
     let presets = presets.collect();
+    let told = file(app);
     PolicyPage {
         in_force,
         presets,
@@ -135,7 +141,30 @@ pub fn policy(app: &App, allowed: &Allowed) -> PolicyPage {
         reason: kept.map(|(.., reason)| reason),
         digest: held.digest(),
         text: held.text.clone(),
+        versions,
+        reviewed: told.reviewed,
+        review_due: told.review_due,
+        may_review: allowed.principal.may(Permission::EditPolicy),
     }
+}
+
+/// What a version changes, as many rows as a page shows.
+pub fn version_changes(changes: &Difference) -> Vec<VersionChange> {
+    let demands = |demands: &[Demand]| match demands {
+        [] => "no rule".to_owned(),
+        demands => demands.iter().map(|demand| format!("{} ({})", demand.demand, demand.rule)).collect::<Vec<_>>().join(" and "),
+    };
+    let row = |row: &ChangedRow| VersionChange {
+        inputs: match row.inputs.as_slice() {
+            [] => "whatever the inputs".to_owned(),
+            inputs => inputs.iter().map(|(name, values)| format!("{} {}", name.replace('_', " "), values.join(" or "))).collect::<Vec<_>>().join(", "),
+        },
+        before: demands(&row.before),
+        after: demands(&row.after),
+        change: row.change.as_str().to_owned(),
+        longer: row.change.extends(),
+    };
+    changes.rows.iter().take(VERSION_ROWS).map(row).collect()
 }
 
 /// A policy's rules in words.

@@ -90,6 +90,7 @@ pub(in crate::console) fn webhooks(words: &Words) -> Webhooks {
         address: words.say(address),
         client: mail.then(|| words.say("Nordwerft")),
         mail,
+        signed: !mail,
         kinds: if mail { vec![] } else { words.all(&["advisory.affects", "host.silent"]) },
         enabled: mail,
         off_because: (!mail).then(|| words.say("every try failed since 2026-11-16T08:00:00Z; the last answer was: 502 in 12 ms")),

@@ -1,5 +1,6 @@
 use super::*;
 use crate::console::lists;
+use crate::policy::versions::{May, VersionAnswer, Word};
 use crate::policy::{PolicyChange, PolicyCheck, PolicyPreview};
 use plimsoll_core::model::source::{Source, SourceTrouble, SourceWarning};
 
@@ -64,8 +65,53 @@ pub(in crate::console) fn policy(words: &Words) -> PolicyPage {
         reason: words.some("The board asked for three days"),
         digest: words.say("1f0cc01d5e7fbead"),
         text: words.say("id = \"samm\"\nversion = \"2026-11-21\"\n\n[[rule]]\nname = \"critical-exploited\"\nwhen.severity = [\"critical\"]\nwhen.exploited = [true]\nwithin = \"3 days\"\n"),
+        versions: vec![version(words, 3, "outlined"), version(words, 2, "in-force"), version(words, 1, "past")],
+        reviewed: Some(ago(2_000)),
+        review_due: Some(ago(20)),
+        may_review: true,
         presets: [("samm", true), ("bsi", false), ("cisa-bod", false)].map(|(id, in_force)| Preset { id: words.say(id), title: words.say("Deadlines by severity and exploitation"), source: words.say("CISA BOD 26-04"), as_of: words.say("2026-11-01"), in_force }).into(),
     }
+}
+
+fn version(words: &Words, number: u64, state: &str) -> VersionAnswer {
+    let word = |kind: &str, text: &str| Word { at: ago(30), by: words.say("Ingrid Solheim"), kind: kind.to_owned(), text: if text.is_empty() { String::new() } else { words.say(text) } };
+    VersionAnswer {
+        number,
+        digest: words.say("1f0cc01d5e7fbead"),
+        title: words.say("nordwerft 2026-12"),
+        author: words.say("Per Hansen"),
+        state: state.to_owned(),
+        longer: 12,
+        proposed: ago(90),
+        effective: (number == 3).then(|| ahead(600)),
+        reason: words.say("The board gave low findings forty days"),
+        approvals: 1,
+        needed: 2,
+        said: vec![word("comment", "Our clients in Bergen close in July."), word("outline", ""), word("approval", "Fine for operations.")],
+        text: Some(words.say("id = \"nordwerft\"\nversion = \"2026-12\"\n")),
+    }
+}
+
+pub(in crate::console) fn policy_version(words: &Words) -> PolicyVersionPage {
+    let row = |inputs: &str, before: &str, after: &str, change: &str, longer| VersionChange { inputs: words.say(inputs), before: words.say(before), after: words.say(after), change: change.to_owned(), longer };
+    PolicyVersionPage {
+        version: version(words, 3, "proposed"),
+        may: May { comment: true, sign: true, prove: false, withdraw: true },
+        rows: vec![
+            row("severity low, exposure open or controlled", "P30D of fix_released (samm/low)", "P40D of fix_released (nordwerft/low)", "longer", true),
+            row("severity critical", "PT48H of fix_released (samm/critical)", "P1D of fix_released (nordwerft/critical)", "shorter", false),
+        ],
+        changed: words.figure(14),
+        trouble: words.some("Whoever proposed it cannot sign it off.; Read the current state and decide again."),
+    }
+}
+
+pub(in crate::console) fn outlined_policy_version(words: &Words) -> PolicyVersionPage {
+    PolicyVersionPage { version: version(words, 3, "outlined"), trouble: None, ..policy_version(words) }
+}
+
+pub(in crate::console) fn past_policy_version(words: &Words) -> PolicyVersionPage {
+    PolicyVersionPage { version: version(words, 1, "past"), may: May { comment: false, sign: false, prove: true, withdraw: false }, rows: vec![], changed: 0, trouble: None }
 }
 
 pub(in crate::console) fn given_policy(words: &Words) -> PolicyPage {
@@ -101,7 +147,7 @@ pub(in crate::console) fn checked_policy(words: &Words) -> PolicyEdit {
         overdue: 17,
         rows: (0..8).map(row).collect(),
     };
-    let checked = PolicyCheck { sound: true, problems: vec![words.problem()], not_enforced: words.all(&["approvals", "windows"]), preview: Some(preview) };
+    let checked = PolicyCheck { sound: true, problems: vec![words.problem()], not_enforced: words.all(&["approvals", "windows"]), longer: 12, sign_offs: 0, preview: Some(preview) };
     PolicyEdit { checked: Some(checked), trouble: None, ..policy_draft(words) }
 }
 

@@ -142,6 +142,8 @@ pub struct WebhookRow {
     pub client: Option<String>,
     /// Whether it gets mail and not requests.
     pub mail: bool,
+    /// Whether its requests are signed.
+    pub signed: bool,
     /// Kinds of event it gets; empty for all.
     pub kinds: Vec<String>,
     /// Whether it is on.

@@ -1,6 +1,7 @@
 //! **Sources**, **policy** and **activity**.
 
 use crate::policy::PolicyCheck;
+use crate::policy::versions::{May, VersionAnswer};
 use super::shell::DatabaseAge;
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::model::problem::Problem;
@@ -78,6 +79,61 @@ pub struct PolicyPage {
     pub text: String,
     /// Its digest, SHA-256 hex.
     pub digest: String,
+    /// Versions, newest first.
+    pub versions: Vec<VersionAnswer>,
+    /// When it was last looked at anew.
+    pub reviewed: Option<Timestamp>,
+    /// Until when it is to be looked at anew.
+    pub review_due: Option<Timestamp>,
+    /// Whether the reader may note a review.
+    pub may_review: bool,
+}
+
+/// One version of the policy.
+#[derive(Clone, Debug)]
+pub struct PolicyVersionPage {
+    /// The version with its text.
+    pub version: VersionAnswer,
+    /// What its reader may do.
+    pub may: May,
+    /// What it changes, worst first, where it may come into force.
+    pub rows: Vec<VersionChange>,
+    /// How many changes there are.
+    pub changed: u64,
+    /// What went wrong.
+    pub trouble: Option<String>,
+}
+
+impl PolicyVersionPage {
+    /// Whether it may still come into force.
+    pub fn is_open(&self) -> bool {
+        ["proposed", "outlined", "approved"].contains(&self.version.state.as_str())
+    }
+
+    /// Whether the outline is to be signed off next.
+    pub fn is_proposed(&self) -> bool {
+        self.version.state == "proposed"
+    }
+
+    /// Whether the details are to be signed off next.
+    pub fn is_outlined(&self) -> bool {
+        self.version.state == "outlined"
+    }
+}
+
+/// Inputs whose due date another policy changes.
+#[derive(Clone, Debug)]
+pub struct VersionChange {
+    /// The inputs, in words.
+    pub inputs: String,
+    /// What is demanded now.
+    pub before: String,
+    /// What would be.
+    pub after: String,
+    /// How the due date moves, in a word.
+    pub change: String,
+    /// Whether it gives more time.
+    pub longer: bool,
 }
 
 /// Another policy being written.

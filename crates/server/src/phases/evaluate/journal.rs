@@ -106,7 +106,7 @@ impl Cause {
 }
 
 /// A key of the core's memory in the store's words.
-fn key_of(text: &str) -> FindingKey {
+pub fn key_of(text: &str) -> FindingKey {
     let mut words = text.splitn(3, ' ');
     let (kind, second, rest) = (words.next().unwrap_or_default(), words.next().unwrap_or_default(), words.next().unwrap_or_default());
     if kind == UPDATE {

@@ -51,7 +51,7 @@ impl<'a> Scene<'a> {
         stage.kill();
         stage.start();
         stage.token = stage.token_of(&[Grant::everywhere(Role::Operator), Grant::everywhere(Role::PolicyAuthor)]);
-        let (status, said) = stage.ask("PUT", "/api/v1/policy/file", Some(json!({ "text": POLICY, "reason": "a test" })));
+        let (status, said) = stage.ask("PUT", "/api/v1/policy/file", Some(json!({ "text": POLICY, "reason": "a test", "accept_longer": true })));
         assert_eq!(status, 200, "{said}");
         let client = stage.first_client().to_string();
         let (status, made) = stage.ask("POST", "/api/v1/enrolment-tokens", Some(json!({ "client": client, "uses": 60 })));

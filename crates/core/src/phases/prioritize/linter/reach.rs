@@ -178,20 +178,12 @@ impl Played<'_> {
         let rollout = &self.set.rollout;
         let window = window.filter(|window| !window.rule.break_for.contains(&kind));
         let approval = rollout.approve.timeout.get(&kind).filter(|_| patient).map_or(0, Length::nominal_seconds);
-        let tested = rollout.test.get(&kind).map_or(0, |test| test.min_soak.nominal_seconds());
         let mut outcome = Outcome::default();
         for hour in 0..DAYS * 24 {
             let Ok(start) = self.from.checked_add(hour.hours()) else { break };
             let Some(due) = length.due(start, &policy.zone, rule.precise) else { continue };
-            let mut at = start.checked_add(SignedDuration::from_secs(approval)).ok();
-            for number in 0..rollout.rings.len() {
-                if number > 0 {
-                    let before = rollout.rings.get(number - 1).map_or(0, |before| before.soak.nominal_seconds());
-                    let soak = before.max(if number == 1 { tested } else { 0 });
-                    at = at.and_then(|at| at.checked_add(SignedDuration::from_secs(soak)).ok());
-                }
-                at = at.and_then(|at| next(window, at));
-            }
+            let begins = start.checked_add(SignedDuration::from_secs(approval)).ok();
+            let at = begins.and_then(|begins| rollout.last_ring_starts(kind, begins, |at| next(window, at)));
             outcome.add(start, due, at);
         }
         outcome
