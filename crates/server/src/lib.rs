@@ -14,6 +14,7 @@ pub mod applications;
 pub mod configuration;
 pub mod console;
 pub mod evidence;
+pub mod exceptions;
 pub mod exposure;
 pub mod fleet;
 pub mod follow;

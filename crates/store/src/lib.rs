@@ -25,6 +25,7 @@ pub mod deployment_packages;
 pub mod engine;
 pub mod error;
 pub mod evidence;
+pub mod exceptions;
 pub mod exposure;
 pub mod group_commit;
 pub mod groups;

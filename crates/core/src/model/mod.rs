@@ -12,6 +12,7 @@ pub mod because;
 pub mod component;
 pub mod dependency;
 pub mod deployment_package;
+pub mod exception;
 pub mod finding;
 pub mod host;
 pub mod identifier;

@@ -6,6 +6,7 @@
 mod cells;
 mod clock;
 mod difference;
+pub mod exception;
 mod inputs;
 mod linter;
 mod severity;

@@ -5,6 +5,7 @@ pub mod advisories;
 pub mod alerts;
 pub mod applications;
 pub mod clients;
+pub mod exceptions;
 pub mod findings;
 pub mod groups;
 pub mod hosts;

@@ -5,6 +5,7 @@ pub mod alerts;
 pub mod applications;
 pub mod clients;
 pub mod deployment_packages;
+pub mod exceptions;
 pub mod findings;
 pub mod groups;
 pub mod history;

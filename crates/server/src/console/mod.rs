@@ -19,6 +19,7 @@ mod account;
 mod alerts;
 mod applications;
 pub mod assets;
+mod exceptions;
 pub mod export;
 mod entrance;
 mod fill;
@@ -44,6 +45,7 @@ pub fn routes() -> crate::http::routes::Routes<crate::app::Shared> {
         .merge(alerts::routes())
         .merge(applications::routes())
         .merge(clients::routes())
+        .merge(exceptions::routes())
         .merge(groups::routes())
         .merge(people::routes())
         .merge(policy::routes())

@@ -15,6 +15,7 @@ pub const SECTIONS: &[(&str, &str, &str)] = &[
     ("packages", "/console/packages", "Packages"),
     ("rollouts", "/console/rollouts", "Rollouts"),
     ("applications", "/console/applications", "Applications"),
+    ("exceptions", "/console/exceptions", "Exceptions"),
     ("groups", "/console/groups", "Groups"),
     ("sources", "/console/sources", "Sources"),
     ("policy", "/console/policy", "Policy"),
@@ -79,6 +80,8 @@ pages! {
     applications, ApplicationsTemplate, "applications.html", "applications", Applications, lists::APPLICATIONS;
     /// Draws one application's status.
     application, ApplicationTemplate, "application.html", "applications", ApplicationPage, lists::APPLICATIONS;
+    /// Draws what is accepted for a time.
+    exceptions, ExceptionsTemplate, "exceptions.html", "exceptions", Exceptions, lists::HOSTS;
     /// Draws the clients.
     clients, ClientsTemplate, "clients.html", "clients", Clients, lists::HOSTS;
     /// Draws the groups of hosts.

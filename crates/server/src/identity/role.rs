@@ -112,6 +112,9 @@ permissions! {
     EditPolicy "edit-policy" Everything Ordinary: PolicyAuthor | Administrator;
     /// Records an exception or a statement on a finding.
     EditExceptions "edit-exceptions" Client Ordinary: PolicyAuthor | Operator;
+    /// Refuses an exception that somebody asked for: less is needed than to
+    /// approve it.
+    RefuseExceptions "refuse-exceptions" Client Ordinary: Approver;
     /// Drafts deployment packages and says what was acquired for them.
     DraftPackages "draft-packages" Client Ordinary: Operator | Administrator;
     /// Hands in signatures that were made elsewhere; each proves itself.
@@ -350,6 +353,7 @@ mod tests {
         close-alerts         . x . . . x Client Ordinary
         edit-policy          . . . x . x Everything Ordinary
         edit-exceptions      . x . x . . Client Ordinary
+        refuse-exceptions    . . x . . . Client Ordinary
         draft-packages       . x . . . x Client Ordinary
         submit-signatures    . x x . . . Client Ordinary
         run-rollouts         . x . . . x Client Ordinary
@@ -367,7 +371,7 @@ mod tests {
     fn nobody_both_writes_and_approves_or_audits_and_changes() {
         let changes = |role| Permission::ALL.iter().filter(move |p| p.roles().contains(&role) && !p.word().starts_with("read-"));
         assert_eq!(changes(Role::Viewer).count() + changes(Role::Auditor).count(), 0);
-        assert_eq!(changes(Role::Approver).collect::<Vec<_>>(), [&Permission::SubmitSignatures, &Permission::StopRollouts, &Permission::Approve]);
+        assert_eq!(changes(Role::Approver).collect::<Vec<_>>(), [&Permission::RefuseExceptions, &Permission::SubmitSignatures, &Permission::StopRollouts, &Permission::Approve]);
         assert_eq!(Permission::Approve.roles(), [Role::Approver]);
         for role in Role::ALL {
             assert_eq!(Role::parse(role.word()), Some(role));
@@ -414,7 +418,7 @@ mod tests {
         assert_eq!(excess(&[Grant::everywhere(Role::PolicyAuthor)], &[Grant::everywhere(Role::Operator)]), Some(Permission::EditPolicy));
         assert_eq!(
             excess(&[Grant::everywhere(Role::Approver)], &[Grant::everywhere(Role::Administrator)]),
-            Some(Permission::SubmitSignatures)
+            Some(Permission::RefuseExceptions)
         );
     }
 }

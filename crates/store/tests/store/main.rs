@@ -5,6 +5,7 @@ mod backups;
 mod changes;
 mod databases;
 mod evidence;
+mod exceptions;
 mod exposure;
 mod hosts;
 mod kills;

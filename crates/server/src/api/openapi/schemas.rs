@@ -7,6 +7,7 @@ use crate::api::alerts::AlertRow;
 use crate::api::applications::{ApplicationAnswer, ApplicationFindings, ApplicationWish};
 use crate::api::clients::{ClientAnswer, ClientEdit, NewClient};
 use crate::api::deployment_packages::{AcquiredAnswer, AcquiredEntry, AcquiredList, DraftWish, PackageAnswer, PackageDetail, PackageDocument, PackageHost, SignatureGiven};
+use crate::api::exceptions::{ApprovalAnswer, ExceptionAnswer};
 use crate::api::findings::AdvisoryAnswer;
 use crate::api::groups::{GroupAnswer, GroupEdit, NamedHosts, NewGroup};
 use crate::api::history::{Entry, Moment};
@@ -15,7 +16,9 @@ use crate::api::knowledge::SourcesAnswer;
 use crate::api::packages::{PackageRow, VersionRow};
 use crate::api::rollouts::{ResumeWish, RingAnswer, RolloutAnswer, RolloutDetail, RolloutHost, RolloutWish};
 use crate::api::{PAGE_LIMIT, SKIP_LIMIT};
+use crate::exceptions::{ExceptionWish, RenewalWish};
 use crate::exposure::Exposure;
+use crate::fleet::exceptions::{Excepted, ExceptionMark};
 use crate::fleet::question::{AdvisoryRow, FindingRow, HostOrder, HostRow, Standing, Standings};
 use crate::identity::api::{Answered, Credentials, Departure, Disabled, Grants, Labelled, Link, Password, Proven, SecretView, WhoView};
 use crate::identity::factor::{FactorView, NewApp, NewPasskey, ProofsView, Registered};
@@ -29,6 +32,7 @@ use crate::identity::token::{NewToken, TokenView};
 use crate::notices::acts::{DeliveryRow, WebhookEdit, WebhookMade, WebhookRow, WebhookWish};
 use crate::policy::{PolicyChange, PolicyCheck, PolicyDraft, PolicyFile, PolicyPreview, PolicyWish};
 use plimsoll_core::model::advisory::Rating;
+use plimsoll_core::model::exception::ExceptionStanding;
 use serde_json::{Map, Value, json};
 use utoipa::PartialSchema;
 
@@ -42,8 +46,9 @@ pub fn parameter(name: &str) -> Value {
         "skip" => json!({ "type": "integer", "minimum": 0, "maximum": SKIP_LIMIT }),
         "take" => json!({ "type": "integer", "minimum": 1, "maximum": PAGE_LIMIT }),
         "format" => json!({ "type": "string", "enum": ["json", "html", "pdf", "markdown", "docx"] }),
-        "overdue" | "exploited" | "fix" | "notes" => json!({ "type": "boolean" }),
+        "excepted" | "overdue" | "exploited" | "fix" | "notes" => json!({ "type": "boolean" }),
         "severity" => json!({ "type": "string", "enum": crate::api::findings::RATINGS.map(Rating::as_str) }),
+        "standing" => json!({ "type": "string", "enum": ExceptionStanding::ALL.map(ExceptionStanding::word) }),
         "phase" => json!({ "type": "string", "enum": ["waits", "at-work", "succeeded", "failed", "silent", "away", "left-out"] }),
         "state" => json!({ "type": "string", "enum": Standing::ALL.map(Standing::word) }),
         "order" => json!({ "type": "string", "enum": HostOrder::ALL.map(|(word, _)| word) }),
@@ -87,6 +92,7 @@ fn own() -> Map<String, Value> {
         PersonView, Proof, ProofsView, Proven, ProviderView, Question, Reason, Registered, SecretView,
         SessionView, SourcesAnswer, Standings, StepView, TokenMade, TokenView, TokenWish, VersionRow,
         AcquiredAnswer, AcquiredEntry, AcquiredList, DraftWish, PackageAnswer, PackageDetail, PackageDocument, PackageHost, SignatureGiven,
+        ApprovalAnswer, Excepted, ExceptionAnswer, ExceptionMark, ExceptionWish, RenewalWish,
         ResumeWish, RingAnswer, RolloutAnswer, RolloutDetail, RolloutHost, RolloutWish,
         WebhookEdit, WebhookMade, WebhookRow, WebhookWish, WhoView,
     ];

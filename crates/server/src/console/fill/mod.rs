@@ -3,6 +3,7 @@
 mod account;
 mod alerts;
 mod applications;
+mod exceptions;
 mod findings;
 mod hosts;
 mod operations;
@@ -14,6 +15,7 @@ mod today;
 pub use account::{account, fresh_proof, square_code, tokens};
 pub use alerts::alerts;
 pub use applications::{application, applications, applications_rows};
+pub use exceptions::exceptions;
 pub use findings::{advisory, affected_rows, findings, findings_rows, state_word};
 pub use hosts::{compare, group, group_hosts, groups, host, hosts, hosts_rows};
 pub use operations::{activity, activity_rows, enrolment, policy, search, sources};
