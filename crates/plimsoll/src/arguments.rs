@@ -89,6 +89,9 @@ pub enum Command {
     /// Exceptions: findings that somebody accepts for a time
     #[command(subcommand)]
     Exceptions(remote::exceptions::Command),
+    /// Mitigations: what was done in place of a patch
+    #[command(subcommand)]
+    Mitigations(remote::mitigations::Command),
     /// Groups of hosts
     #[command(subcommand)]
     Groups(remote::groups::Command),

@@ -141,12 +141,16 @@ fn intent(allowed: &Allowed, act: &str, id: ExceptionId, now: Timestamp) -> Inte
 }
 
 /// What the policy says no to.
-fn against_policy(problem: Problem) -> Refusal {
+pub fn against_policy(problem: Problem) -> Refusal {
     Refusal::new(StatusCode::CONFLICT, problem.code, problem.text, problem.next).at(problem.place)
 }
 
 /// Whoever asks, by account: a token acts for the person that made it.
-async fn person(app: &App, allowed: &Allowed) -> Result<plimsoll_store::people::Person, Refusal> {
+///
+/// # Errors
+///
+/// What the store meets.
+pub async fn person(app: &App, allowed: &Allowed) -> Result<plimsoll_store::people::Person, Refusal> {
     let id = allowed.principal.person_id().ok_or_else(sign_in_first)?;
     Ok(app.store.person(id).await?)
 }
@@ -198,10 +202,33 @@ async fn share(app: &App, client: ClientId, findings: &[Concerned], now: Timesta
     })
 }
 
-async fn covered(app: &Shared, allowed: &Allowed, client: ClientId, wish: &ExceptionWish) -> Result<Covered, Refusal> {
+/// Advisories that can be looked for.
+///
+/// # Errors
+///
+/// 400 for none, too many, or text that cannot be shown.
+pub fn checked_advisories(advisories: &BTreeSet<String>) -> Result<BTreeSet<String>, Refusal> {
+    if advisories.is_empty() || advisories.len() > ADVISORIES {
+        let text = format!("are {}, taken are 1 to {ADVISORIES}", advisories.len());
+        return Err(parameter("advisories", text, "name those of the findings"));
+    }
+    advisories.iter().map(|advisory| checked_text("advisories", advisory, WORDS)).collect()
+}
+
+/// Hosts that are named in one of three ways, all of one client and seen.
+///
+/// # Errors
+///
+/// 400 for none or several ways, 404 for what the asker may not see.
+pub async fn covered(
+    app: &Shared,
+    allowed: &Allowed,
+    client: ClientId,
+    (hosts, group, all): (&BTreeSet<HostId>, Option<&str>, bool),
+) -> Result<Covered, Refusal> {
     let fleet = allowed.principal.scope(Permission::ReadFleet);
-    let group = wish.group.as_deref().filter(|group| !group.is_empty());
-    match (wish.hosts.is_empty(), group, wish.all_hosts) {
+    let group = group.filter(|group| !group.is_empty());
+    match (hosts.is_empty(), group, all) {
         (true, None, true) => Ok(Covered::All),
         (true, Some(id), false) => {
             let group = seen_group(app, &fleet, id).await?;
@@ -211,16 +238,16 @@ async fn covered(app: &Shared, allowed: &Allowed, client: ClientId, wish: &Excep
             Ok(Covered::Group(group.id))
         }
         (false, None, false) => {
-            if wish.hosts.len() > HOSTS {
-                return Err(parameter("hosts", format!("are {}, the limit is {HOSTS}", wish.hosts.len()), "name a group"));
+            if hosts.len() > HOSTS {
+                return Err(parameter("hosts", format!("are {}, the limit is {HOSTS}", hosts.len()), "name a group"));
             }
-            for host in &wish.hosts {
+            for host in hosts {
                 let id = host.to_string();
                 if seen_host(app, &fleet, &id, |managed| managed.registration.client)? != client {
                     return Err(missing("host", &id));
                 }
             }
-            Ok(Covered::Hosts(wish.hosts.clone()))
+            Ok(Covered::Hosts(hosts.clone()))
         }
         _ => Err(parameter("hosts", "one of hosts, group and all_hosts is given", "say which hosts it is about, in one way")),
     }
@@ -263,21 +290,14 @@ pub async fn request(app: &Shared, allowed: &Allowed, wish: ExceptionWish) -> Re
     let kinds: Vec<&str> = WaiverKind::ALL.iter().map(|kind| kind.as_str()).collect();
     let kind = WaiverKind::parse(&wish.kind)
         .ok_or_else(|| parameter("kind", format!("is {:?}, allowed are {}", wish.kind, kinds.join(", ")), "choose one of them"))?;
-    if wish.advisories.is_empty() || wish.advisories.len() > ADVISORIES {
-        return Err(parameter(
-            "advisories",
-            format!("are {}, taken are 1 to {ADVISORIES}", wish.advisories.len()),
-            "name those of the findings",
-        ));
-    }
-    let hosts = covered(app, allowed, client, &wish).await?;
+    let hosts = covered(app, allowed, client, (&wish.hosts, wish.group.as_deref(), wish.all_hosts)).await?;
     let package = wish.package.as_deref().filter(|package| !package.is_empty());
     let now = Timestamp::now();
     let exception = Exception {
         id: ExceptionId::from_bits(plimsoll_store::identifier::fresh(now)?),
         client,
         kind,
-        advisories: wish.advisories.iter().map(|advisory| checked_text("advisories", advisory, WORDS)).collect::<Result<_, _>>()?,
+        advisories: checked_advisories(&wish.advisories)?,
         package: package.map(|package| checked_text("package", package, WORDS)).transpose()?,
         hosts,
         owner: checked_text("owner", &wish.owner, WORDS)?,
@@ -475,3 +495,6 @@ pub async fn tell(app: &Shared, now: Timestamp) -> Result<(), StoreError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

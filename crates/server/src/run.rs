@@ -429,15 +429,16 @@ async fn keep_groups(app: Shared, mut stopped: watch::Receiver<bool>) {
 }
 
 /// Takes up what another server on the same store changed of exceptions, and
-/// tells of those that end.
+/// tells of those that end and of mitigations that somebody must look at.
 async fn keep_exceptions(app: Shared, mut stopped: watch::Receiver<bool>) {
     loop {
         let kept = async {
             crate::exceptions::refresh(&app).await?;
-            crate::exceptions::tell(&app, Timestamp::now()).await
+            crate::exceptions::tell(&app, Timestamp::now()).await?;
+            crate::mitigations::tell(&app, Timestamp::now()).await
         };
         if let Err(error) = kept.await {
-            tracing::warn!(code = error.problem.code, "exceptions are as they were and will be looked at again: {}", error.problem.text);
+            tracing::warn!(code = error.problem.code, "exceptions and mitigations are as they were and will be looked at again: {}", error.problem.text);
         }
         if !pause(FLUSH, &mut stopped).await {
             return;

@@ -32,6 +32,7 @@ pub mod groups;
 pub mod hosts;
 pub mod identifier;
 pub mod leases;
+pub mod mitigations;
 pub mod notices;
 pub mod people;
 pub mod reports;

@@ -16,6 +16,7 @@ pub mod exception;
 pub mod finding;
 pub mod host;
 pub mod identifier;
+pub mod mitigation;
 pub mod obligation;
 pub mod outcome;
 pub mod policy;

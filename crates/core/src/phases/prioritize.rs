@@ -9,6 +9,7 @@ mod difference;
 pub mod exception;
 mod inputs;
 mod linter;
+pub mod mitigation;
 mod severity;
 mod table;
 mod urgency;

@@ -94,7 +94,7 @@ impl Document {
             ("roles", self.roles.is_some()),
             ("cycle", self.cycle.is_some()),
             ("emergency", self.emergency.is_some()),
-            ("mitigation", self.mitigation.is_some()),
+            ("mitigation.remove_within", self.mitigation.as_ref().is_some_and(|mitigation| mitigation.remove_within.is_some())),
             ("unpatchable", self.unpatchable.is_some()),
             ("client", self.client.is_some()),
             ("verify", self.verify.is_some()),

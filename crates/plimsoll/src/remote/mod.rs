@@ -9,6 +9,7 @@ pub mod exceptions;
 pub mod findings;
 pub mod groups;
 pub mod hosts;
+pub mod mitigations;
 pub mod package;
 pub mod packages;
 pub mod people;

@@ -11,6 +11,7 @@ pub mod groups;
 pub mod history;
 pub mod hosts;
 pub mod knowledge;
+pub mod mitigations;
 mod openapi;
 pub mod packages;
 pub mod reports;

@@ -1,6 +1,6 @@
 //! Every route of the API with who may use it.
 
-use super::{acts, alerts, applications, clients, deployment_packages, exceptions, findings, groups, history, hosts, knowledge, packages, reports, rollouts, webhooks};
+use super::{acts, alerts, applications, clients, deployment_packages, exceptions, findings, groups, history, hosts, knowledge, mitigations, packages, reports, rollouts, webhooks};
 use crate::app::Shared;
 use crate::http::json::Json;
 use crate::http::routes::{Access, Routes};
@@ -98,11 +98,16 @@ fn accepting() -> Routes<Shared> {
     Routes::new()
         .route(get.clone(), "/api/v1/exceptions", Needs(Permission::ReadFleet), exceptions::list)
         .route(post.clone(), "/api/v1/exceptions", edit, exceptions::request)
-        .route(get, "/api/v1/exceptions/{exception}", Needs(Permission::ReadFleet), exceptions::show)
+        .route(get.clone(), "/api/v1/exceptions/{exception}", Needs(Permission::ReadFleet), exceptions::show)
         .route(post.clone(), "/api/v1/exceptions/{exception}/renew", edit, exceptions::renew)
         .route(post.clone(), "/api/v1/exceptions/{exception}/withdraw", edit, exceptions::withdraw)
         .route(post.clone(), "/api/v1/exceptions/{exception}/approve", Needs(Permission::Approve), exceptions::approve)
-        .route(post, "/api/v1/exceptions/{exception}/refuse", Needs(Permission::RefuseExceptions), exceptions::refuse)
+        .route(post.clone(), "/api/v1/exceptions/{exception}/refuse", Needs(Permission::RefuseExceptions), exceptions::refuse)
+        .route(get.clone(), "/api/v1/mitigations", Needs(Permission::ReadFleet), mitigations::list)
+        .route(post.clone(), "/api/v1/mitigations", edit, mitigations::add)
+        .route(get, "/api/v1/mitigations/{mitigation}", Needs(Permission::ReadFleet), mitigations::show)
+        .route(post.clone(), "/api/v1/mitigations/{mitigation}/verify", edit, mitigations::verify)
+        .route(post, "/api/v1/mitigations/{mitigation}/remove", edit, mitigations::remove)
 }
 
 /// Routes of packages and rollouts.

@@ -80,7 +80,7 @@ fn end_of(app: &Shared, day: &str) -> Result<Timestamp, Refusal> {
 }
 
 /// The words of the form's choice that stands for all hosts.
-const ALL: &str = "all";
+pub(super) const ALL: &str = "all";
 
 async fn request(State(app): State<Shared>, allowed: Allowed, Form(form): Form<ExceptionRequest>) -> Page {
     let visit = Visit::new(&app, &allowed);

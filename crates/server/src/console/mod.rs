@@ -27,6 +27,7 @@ mod clients;
 mod groups;
 pub mod handlers;
 pub mod lists;
+mod mitigations;
 pub mod pages;
 mod people;
 mod policy;
@@ -47,6 +48,7 @@ pub fn routes() -> crate::http::routes::Routes<crate::app::Shared> {
         .merge(clients::routes())
         .merge(exceptions::routes())
         .merge(groups::routes())
+        .merge(mitigations::routes())
         .merge(people::routes())
         .merge(policy::routes())
         .merge(rollouts::routes())

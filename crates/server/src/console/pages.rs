@@ -16,6 +16,7 @@ pub const SECTIONS: &[(&str, &str, &str)] = &[
     ("rollouts", "/console/rollouts", "Rollouts"),
     ("applications", "/console/applications", "Applications"),
     ("exceptions", "/console/exceptions", "Exceptions"),
+    ("mitigations", "/console/mitigations", "Mitigations"),
     ("groups", "/console/groups", "Groups"),
     ("sources", "/console/sources", "Sources"),
     ("policy", "/console/policy", "Policy"),
@@ -82,6 +83,8 @@ pages! {
     application, ApplicationTemplate, "application.html", "applications", ApplicationPage, lists::APPLICATIONS;
     /// Draws what is accepted for a time.
     exceptions, ExceptionsTemplate, "exceptions.html", "exceptions", Exceptions, lists::HOSTS;
+    /// Draws what was done in place of patches.
+    mitigations, MitigationsTemplate, "mitigations.html", "mitigations", Mitigations, lists::HOSTS;
     /// Draws the clients.
     clients, ClientsTemplate, "clients.html", "clients", Clients, lists::HOSTS;
     /// Draws the groups of hosts.

@@ -94,6 +94,8 @@ fn draw_administration(words: &Words, shell: &Shell, bare: &Shell) -> Vec<(&'sta
         ("exceptions", pages::exceptions(shell, &samples::exceptions(words))),
         ("exceptions-unproven", pages::exceptions(&unproven, &samples::exceptions(words))),
         ("exceptions-none", pages::exceptions(shell, &samples::no_exceptions())),
+        ("mitigations", pages::mitigations(shell, &samples::mitigations(words))),
+        ("mitigations-none", pages::mitigations(shell, &samples::no_mitigations())),
         ("webhooks", pages::webhooks(shell, &samples::webhooks(words))),
         ("webhooks-read", pages::webhooks(shell, &samples::read_webhooks(words))),
         ("webhooks-none", pages::webhooks(&noticed(false), &samples::no_webhooks(words))),

@@ -15,6 +15,7 @@ mod applications;
 mod exceptions;
 mod findings;
 mod hosts;
+mod mitigations;
 mod operations;
 mod packages;
 mod rollouts;
@@ -35,6 +36,7 @@ pub use hosts::{
     Compare, Condition, Difference, GroupPage, GroupRow, Groups, HostBrief, HostException, HostPage, HostRow, HostsPage, Newer, PendingHost,
     StoryEvent, StoryKind, TallyRow,
 };
+pub use mitigations::{MitigationForm, MitigationItem, Mitigations};
 pub use operations::{
     Checkpoint, EvidenceEntry, PolicyEdit, PolicyPage, PolicyRule, PolicyText, Preset, SourceRow, SourcesPage, SourceStanding,
 };

@@ -194,3 +194,6 @@ impl State {
         found
     }
 }
+
+#[cfg(test)]
+mod tests;

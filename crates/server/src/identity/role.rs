@@ -110,7 +110,7 @@ permissions! {
     CloseAlerts "close-alerts" Client Ordinary: Operator | Administrator;
     /// Changes the policy, which is every client's.
     EditPolicy "edit-policy" Everything Ordinary: PolicyAuthor | Administrator;
-    /// Records an exception or a statement on a finding.
+    /// Asks for exceptions, and records mitigations.
     EditExceptions "edit-exceptions" Client Ordinary: PolicyAuthor | Operator;
     /// Refuses an exception that somebody asked for: less is needed than to
     /// approve it.

@@ -9,6 +9,7 @@ mod exceptions;
 mod exposure;
 mod hosts;
 mod kills;
+mod mitigations;
 mod outbox;
 mod people;
 mod record;

@@ -197,7 +197,7 @@ pub const OPERATIONS: &[Operation] = &[
         .such_as(r#"{"uses": 10, "hours": 8, "note": "the new rack"}"#),
     // What is accepted for a time instead of patched.
     get("/api/v1/exceptions", "Exceptions, the newest first", Page("ExceptionAnswer")).asked(&[
-        ("standing", "where they stand"),
+        ("standing", "where they stand: requested, approved, refused, expired, withdrawn or replaced"),
         ("client", "one client's"),
         ("advisory", "about this advisory"),
         ("host", "about an open finding of this host"),
@@ -214,6 +214,20 @@ pub const OPERATIONS: &[Operation] = &[
     post("/api/v1/exceptions/{exception}/withdraw", "Take an exception back; its findings count again at once", One("ExceptionAnswer")).takes("Reason"),
     post("/api/v1/exceptions/{exception}/approve", "Approve an exception that somebody else asked for", One("ExceptionAnswer")).takes("Reason"),
     post("/api/v1/exceptions/{exception}/refuse", "Refuse an exception that somebody asked for", One("ExceptionAnswer")).takes("Reason"),
+    get("/api/v1/mitigations", "Mitigations, the newest first", Page("MitigationAnswer")).asked(&[
+        ("standing", "where they stand: to-remove, overdue, unverified, verified or removed"),
+        ("client", "one client's"),
+        ("advisory", "for this advisory"),
+        ("host", "applied on this host"),
+        SKIP,
+        TAKE,
+    ]),
+    post("/api/v1/mitigations", "Write down a mitigation that was applied in place of a patch", One("MitigationAnswer"))
+        .takes("MitigationWish")
+        .such_as(r#"{"measure": "filter", "advisories": ["DSA-6001-1"], "all_hosts": true, "done": "port 8443 is closed in the firewall", "verify": "a scan from outside finds it closed", "owner": "ana"}"#),
+    get("/api/v1/mitigations/{mitigation}", "One mitigation with its hosts", One("MitigationAnswer")),
+    post("/api/v1/mitigations/{mitigation}/verify", "Note that a mitigation was seen to work", One("MitigationAnswer")).takes("CheckWish"),
+    post("/api/v1/mitigations/{mitigation}/remove", "Note that a mitigation was removed, from all of its hosts or some", One("MitigationAnswer")).takes("RemovalWish"),
     // Packages and rollouts.
     post("/api/v1/acquired", "Say which bytes among the artefacts are which version of a package", One("AcquiredAnswer")).takes("AcquiredList").such_as(
         r#"{"entries": [{"stream": "debian:12", "name": "openssl", "arch": "amd64", "version": "3.0.17-1~deb12u3", "sha256": "9f2c…", "size": 1430000, "repository": "https://deb.debian.org/debian-security bookworm-security"}]}"#,

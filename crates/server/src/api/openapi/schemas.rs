@@ -13,6 +13,7 @@ use crate::api::groups::{GroupAnswer, GroupEdit, NamedHosts, NewGroup};
 use crate::api::history::{Entry, Moment};
 use crate::api::hosts::HostAnswer;
 use crate::api::knowledge::SourcesAnswer;
+use crate::api::mitigations::{MitigatedHost, MitigationAnswer};
 use crate::api::packages::{PackageRow, VersionRow};
 use crate::api::rollouts::{ResumeWish, RingAnswer, RolloutAnswer, RolloutDetail, RolloutHost, RolloutWish};
 use crate::api::{PAGE_LIMIT, SKIP_LIMIT};
@@ -29,10 +30,10 @@ use crate::identity::role::{Grant, Permission, Role};
 use crate::identity::session::SessionView;
 use crate::identity::sign_in::{PasskeyQuestion, StepView};
 use crate::identity::token::{NewToken, TokenView};
+use crate::mitigations::{CheckWish, MitigationWish, RemovalWish};
 use crate::notices::acts::{DeliveryRow, WebhookEdit, WebhookMade, WebhookRow, WebhookWish};
 use crate::policy::{PolicyChange, PolicyCheck, PolicyDraft, PolicyFile, PolicyPreview, PolicyWish};
 use plimsoll_core::model::advisory::Rating;
-use plimsoll_core::model::exception::ExceptionStanding;
 use serde_json::{Map, Value, json};
 use utoipa::PartialSchema;
 
@@ -48,7 +49,6 @@ pub fn parameter(name: &str) -> Value {
         "format" => json!({ "type": "string", "enum": ["json", "html", "pdf", "markdown", "docx"] }),
         "excepted" | "overdue" | "exploited" | "fix" | "notes" => json!({ "type": "boolean" }),
         "severity" => json!({ "type": "string", "enum": crate::api::findings::RATINGS.map(Rating::as_str) }),
-        "standing" => json!({ "type": "string", "enum": ExceptionStanding::ALL.map(ExceptionStanding::word) }),
         "phase" => json!({ "type": "string", "enum": ["waits", "at-work", "succeeded", "failed", "silent", "away", "left-out"] }),
         "state" => json!({ "type": "string", "enum": Standing::ALL.map(Standing::word) }),
         "order" => json!({ "type": "string", "enum": HostOrder::ALL.map(|(word, _)| word) }),
@@ -93,6 +93,7 @@ fn own() -> Map<String, Value> {
         SessionView, SourcesAnswer, Standings, StepView, TokenMade, TokenView, TokenWish, VersionRow,
         AcquiredAnswer, AcquiredEntry, AcquiredList, DraftWish, PackageAnswer, PackageDetail, PackageDocument, PackageHost, SignatureGiven,
         ApprovalAnswer, Excepted, ExceptionAnswer, ExceptionMark, ExceptionWish, RenewalWish,
+        CheckWish, MitigatedHost, MitigationAnswer, MitigationWish, RemovalWish,
         ResumeWish, RingAnswer, RolloutAnswer, RolloutDetail, RolloutHost, RolloutWish,
         WebhookEdit, WebhookMade, WebhookRow, WebhookWish, WhoView,
     ];

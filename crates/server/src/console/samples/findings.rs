@@ -114,7 +114,7 @@ pub(in crate::console) fn advisory(words: &Words) -> AdvisoryPage {
             action: Action { kind, text: words.say(text) },
             due: (place < 4).then(|| ahead(24 * (place as i64 - 2))),
             verdict: match place {
-                0..2 => Verdict::Overdue,
+                0 | 1 => Verdict::Overdue,
                 3 => Verdict::Excepted,
                 _ => Verdict::OpenInTime,
             },
