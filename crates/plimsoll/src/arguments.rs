@@ -86,6 +86,12 @@ pub enum Command {
     /// Applications: what teams run on hosts
     #[command(subcommand)]
     Applications(remote::applications::Command),
+    /// Exceptions: findings that somebody accepts for a time
+    #[command(subcommand)]
+    Exceptions(remote::exceptions::Command),
+    /// Mitigations: what was done in place of a patch
+    #[command(subcommand)]
+    Mitigations(remote::mitigations::Command),
     /// Groups of hosts
     #[command(subcommand)]
     Groups(remote::groups::Command),

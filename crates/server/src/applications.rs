@@ -47,9 +47,9 @@ pub struct Decided {
 }
 
 impl Decided {
-    /// Counts at an instant.
+    /// Counts at an instant; exceptions are of hosts.
     pub fn counts(&self, now: Timestamp) -> Counts {
-        self.judged.counts(now)
+        self.judged.counts(now, |_| false)
     }
 
     /// Earliest due date, seconds since the epoch.

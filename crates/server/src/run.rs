@@ -107,6 +107,7 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
         judging: Semaphore::new(cores),
         late: Default::default(),
         grouping: tokio::sync::Mutex::new(()),
+        excepting: tokio::sync::Mutex::new(()),
         news: broadcast::channel(NEWS).0,
         notices: Notices::new(&configuration.notices)?,
         policies,
@@ -117,6 +118,7 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
     }
     let position = follow::position(&app.store).await.map_err(|error| *error.problem)?;
     load(&app).await.map_err(|error| *error.problem)?;
+    crate::exceptions::refresh(&app).await.map_err(|error| *error.problem)?;
     crate::rollouts::refresh(&app).await.map_err(|error| *error.problem)?;
     let first: Option<String> = app.store.setting(FIRST_DATABASE).await.map_err(|error| *error.problem)?;
     app.notices.judged_before.store(first.is_some(), Ordering::Release);
@@ -135,6 +137,7 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
     tasks.spawn(keep_counts(Arc::clone(&app), stopped.clone()));
     tasks.spawn(flush_presence(Arc::clone(&app), stopped.clone()));
     tasks.spawn(keep_groups(Arc::clone(&app), stopped.clone()));
+    tasks.spawn(keep_exceptions(Arc::clone(&app), stopped.clone()));
     tasks.spawn(keep_house(Arc::clone(&app), stopped.clone()));
     if app.configuration.database.is_some() {
         tasks.spawn(follow::follow(Arc::clone(&app), position, stopped.clone()));
@@ -423,6 +426,24 @@ async fn keep_groups(app: Shared, mut stopped: watch::Receiver<bool>) {
             tracing::warn!(code = error.problem.code, "groups are as they were and will be looked at again: {}", error.problem.text);
         }
         judge_applications(&app).await;
+    }
+}
+
+/// Takes up what another server on the same store changed of exceptions, and
+/// tells of those that end and of mitigations that somebody must look at.
+async fn keep_exceptions(app: Shared, mut stopped: watch::Receiver<bool>) {
+    loop {
+        let kept = async {
+            crate::exceptions::refresh(&app).await?;
+            crate::exceptions::tell(&app, Timestamp::now()).await?;
+            crate::mitigations::tell(&app, Timestamp::now()).await
+        };
+        if let Err(error) = kept.await {
+            tracing::warn!(code = error.problem.code, "exceptions and mitigations are as they were and will be looked at again: {}", error.problem.text);
+        }
+        if !pause(FLUSH, &mut stopped).await {
+            return;
+        }
     }
 }
 

@@ -32,7 +32,8 @@ pub(crate) const TABLES: &[&str] = &[
     "evidence_checkpoints", "clients", "host_groups", "hosts", "presence", "group_members", "reports",
     "transitions", "applications", "application_hosts", "people", "grants", "second_factors", "api_tokens",
     "enrolment_tokens", "webhooks", "deliveries", "alerts", "notice_marks", "notices_told", "exposure_hosts", "exposure_clients",
-    "acquired", "deployment_packages", "package_signatures", "rollouts", "assignments", "outcomes", "confirmations", "policy_versions",
+    "acquired", "deployment_packages", "package_signatures", "rollouts", "assignments", "outcomes", "confirmations",
+    "exceptions", "exception_approvals", "mitigations", "mitigation_hosts", "mitigation_checks", "policy_versions",
 ];
 
 /// Tables that a new database fills by itself.

@@ -27,7 +27,9 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 7, name: "exposure", sql: include_str!("migrations/0007_exposure.sql") },
     Migration { number: 8, name: "webhook-secrets", sql: include_str!("migrations/0008_webhook_secrets.sql") },
     Migration { number: 9, name: "rollouts", sql: include_str!("migrations/0009_rollouts.sql") },
-    Migration { number: 10, name: "policy-versions", sql: include_str!("migrations/0010_policy_versions.sql") },
+    Migration { number: 10, name: "exceptions", sql: include_str!("migrations/0010_exceptions.sql") },
+    Migration { number: 11, name: "mitigations", sql: include_str!("migrations/0011_mitigations.sql") },
+    Migration { number: 12, name: "policy-versions", sql: include_str!("migrations/0012_policy_versions.sql") },
 ];
 
 const REGISTER: &str = "CREATE TABLE IF NOT EXISTS migrations (

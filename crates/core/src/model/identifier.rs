@@ -109,6 +109,10 @@ identifiers! {
     TokenId;
     /// Names a webhook.
     WebhookId;
+    /// Names an exception.
+    ExceptionId;
+    /// Names a mitigation.
+    MitigationId;
 }
 
 #[cfg(test)]

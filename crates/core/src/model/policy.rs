@@ -496,9 +496,9 @@ pub struct OnNoFix {
     pub review_every: Option<Length>,
 }
 
-/// Rules for exceptions; read and checked here, enforced where exceptions are
-/// kept.
-#[derive(Clone, PartialEq, Debug)]
+/// Rules for exceptions; [`crate::phases::prioritize::exception`] holds a
+/// request against them.
+#[derive(Clone, PartialEq, Debug, Default)]
 pub struct WaiverRules {
     /// Kinds that may be granted.
     pub kinds: Vec<WaiverKind>,
@@ -506,6 +506,8 @@ pub struct WaiverRules {
     pub max_length: BTreeMap<String, Length>,
     /// Most renewals.
     pub max_renewals: Option<u32>,
+    /// How many people approve, by priority; one where it names none.
+    pub quorum: BTreeMap<String, u32>,
     /// Priorities that need a compensating control.
     pub need_compensating_control: Vec<String>,
     /// How often each is looked at again.
@@ -534,4 +536,48 @@ pub enum WaiverKind {
     ClientRefusal,
     /// Accepted as it is, reviewed yearly.
     Accepted,
+}
+
+impl WaiverKind {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::NoFixAvailable,
+        Self::OperationalRequirement,
+        Self::Deferral,
+        Self::Mitigated,
+        Self::FalsePositive,
+        Self::ClientRefusal,
+        Self::Accepted,
+    ];
+
+    /// The policy's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoFixAvailable => "no-fix-available",
+            Self::OperationalRequirement => "operational-requirement",
+            Self::Deferral => "deferral",
+            Self::Mitigated => "mitigated",
+            Self::FalsePositive => "false-positive",
+            Self::ClientRefusal => "client-refusal",
+            Self::Accepted => "accepted",
+        }
+    }
+
+    /// Reads that word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+
+    /// For readers, after "because".
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::NoFixAvailable => "no fix is available",
+            Self::OperationalRequirement => "operation does not allow the fix",
+            Self::Deferral => "put off to a new date",
+            Self::Mitigated => "a verified control stands in",
+            Self::FalsePositive => "it is not there (false positive)",
+            Self::ClientRefusal => "the client said no",
+            Self::Accepted => "accepted as it is",
+        }
+    }
 }

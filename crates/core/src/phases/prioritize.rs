@@ -6,8 +6,10 @@
 mod cells;
 mod clock;
 mod difference;
+pub mod exception;
 mod inputs;
 mod linter;
+pub mod mitigation;
 mod severity;
 mod table;
 mod urgency;

@@ -1,6 +1,6 @@
 //! Classification, deadlines, exceptions.
 
-use super::words::{done, head, length, series, waiver, within, yes_no};
+use super::words::{done, head, length, series, within, yes_no};
 use super::{Paper, strong};
 use crate::model::Kind;
 use crate::text::{Style, Text};
@@ -100,7 +100,7 @@ pub(super) fn exceptions(paper: &mut Paper, set: &PolicySet) {
     paper.section("Exceptions");
     paper.text("An exception is a record with owner, reason, compensating control, approver and end. When it ends, the deadline counts again at once. A finding under an exception is shown as such and never as compliant.");
     paper.text("It may be granted where:");
-    paper.list(rules.kinds.iter().map(|kind| waiver(*kind).to_owned()).collect());
+    paper.list(rules.kinds.iter().map(|kind| kind.words().to_owned()).collect());
     let control: Vec<String> = rules.need_compensating_control.clone();
     paper.facts([
         ("Needs a compensating control", (!control.is_empty()).then(|| series(&control))),
@@ -110,7 +110,7 @@ pub(super) fn exceptions(paper: &mut Paper, set: &PolicySet) {
         (
             "Never granted",
             rules.forbid.as_ref().map(|(kinds, levels)| {
-                let kinds: Vec<String> = kinds.iter().map(|kind| format!("because {}", waiver(*kind))).collect();
+                let kinds: Vec<String> = kinds.iter().map(|kind| format!("because {}", kind.words())).collect();
                 format!("{} for {}", series(&kinds), series(levels))
             }),
         ),
@@ -118,4 +118,5 @@ pub(super) fn exceptions(paper: &mut Paper, set: &PolicySet) {
     let mut lives: Vec<(&String, String)> = rules.max_length.iter().map(|(level, life)| (level, life.words())).collect();
     lives.sort_by_key(|(level, _)| rules.max_length.get(*level).map_or(0, |life| life.nominal_seconds()));
     paper.table(&[("Level", 2), ("Lasts at most", 2)], lives.into_iter().map(|(level, life)| vec![strong(level), Text::from(life)]).collect());
+    paper.table(&[("Level", 2), ("People who approve", 2)], rules.quorum.iter().map(|(level, people)| vec![strong(level), Text::from(people.to_string())]).collect());
 }

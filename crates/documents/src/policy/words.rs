@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use plimsoll_core::model::policy::rollout::Suite;
-use plimsoll_core::model::policy::{Clock, Comparison, Condition, Done, EpssModel, Field, Length, Number, Policy, PolicySet, Rule, WaiverKind, Within};
+use plimsoll_core::model::policy::{Clock, Comparison, Condition, Done, EpssModel, Field, Length, Number, Policy, PolicySet, Rule, Within};
 
 /// `a`, `a and b`, `a, b and c`.
 pub(super) fn series(words: &[String]) -> String {
@@ -142,18 +142,5 @@ pub(super) fn suite(suite: Suite) -> &'static str {
         Suite::None => "none beyond what every host observes of itself",
         Suite::Smoke => "smoke: what every host observes of itself",
         Suite::Full => "full: checks of the package's own as well",
-    }
-}
-
-/// A kind of exception.
-pub(super) fn waiver(kind: WaiverKind) -> &'static str {
-    match kind {
-        WaiverKind::NoFixAvailable => "no fix is available",
-        WaiverKind::OperationalRequirement => "operation does not allow the fix",
-        WaiverKind::Deferral => "put off to a new date",
-        WaiverKind::Mitigated => "a verified control stands in",
-        WaiverKind::FalsePositive => "it is not there (false positive)",
-        WaiverKind::ClientRefusal => "the client said no",
-        WaiverKind::Accepted => "accepted as it is",
     }
 }

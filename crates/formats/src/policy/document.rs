@@ -88,11 +88,11 @@ impl Document {
             ("scope", self.scope.is_some()),
             ("asset_class", !self.asset_class.is_empty()),
             ("people", !self.people.is_empty()),
-            ("waiver", self.waiver.is_some()),
+            ("waiver.review_every", self.waiver.as_ref().is_some_and(|waiver| waiver.review_every.is_some())),
             ("roles", self.roles.is_some()),
             ("cycle", self.cycle.is_some()),
             ("emergency", self.emergency.is_some()),
-            ("mitigation", self.mitigation.is_some()),
+            ("mitigation.remove_within", self.mitigation.as_ref().is_some_and(|mitigation| mitigation.remove_within.is_some())),
             ("unpatchable", self.unpatchable.is_some()),
             ("client", self.client.is_some()),
             ("verify", self.verify.is_some()),
@@ -300,6 +300,8 @@ pub(super) struct WaiverSection {
     #[serde(default)]
     pub max_length: BTreeMap<String, Text>,
     pub max_renewals: Option<u32>,
+    #[serde(default)]
+    pub quorum: BTreeMap<String, Spanned<u32>>,
     #[serde(default)]
     pub need_compensating_control: Vec<String>,
     pub review_every: Option<Text>,

@@ -165,6 +165,7 @@ fn levels(governance: &Governance, policies: &[Policy], lines: &Lines, ledger: &
     let waiver = policies.first().and_then(|policy| policy.waiver.as_ref());
     if let Some(waiver) = waiver {
         named.extend(waiver.max_length.keys().map(|level| ("waiver.max_length".to_owned(), level.as_str())));
+        named.extend(waiver.quorum.keys().map(|level| ("waiver.quorum".to_owned(), level.as_str())));
         named.extend(waiver.need_compensating_control.iter().map(|level| ("waiver.need_compensating_control".to_owned(), level.as_str())));
         let forbidden = waiver.forbid.iter().flat_map(|(_, levels)| levels);
         named.extend(forbidden.map(|level| ("waiver.forbid".to_owned(), level.as_str())));

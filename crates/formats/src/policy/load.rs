@@ -597,10 +597,14 @@ fn waiver(section: &WaiverSection, ledger: &mut Ledger<'_>) -> WaiverRules {
     if let Some(cap) = section.cap_percent_of_projects.as_ref().filter(|cap| *cap.get_ref() > 100) {
         ledger.error(&cap.span(), format!("cap_percent_of_projects is {}, the limit is 100", cap.get_ref()), "write a percentage");
     }
+    for people in section.quorum.values().filter(|people| *people.get_ref() == 0) {
+        ledger.error(&people.span(), "nobody would approve", "write 1 or more people");
+    }
     WaiverRules {
         kinds: section.kinds.clone(),
         max_length,
         max_renewals: section.max_renewals,
+        quorum: section.quorum.iter().map(|(level, people)| (level.clone(), *people.get_ref())).collect(),
         need_compensating_control: section.need_compensating_control.clone(),
         review_every: section.review_every.as_ref().and_then(|text| length(text, "review_every", ledger)),
         cap_percent_of_projects: section.cap_percent_of_projects.as_ref().map(|cap| *cap.get_ref()),

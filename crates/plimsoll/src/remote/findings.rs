@@ -20,6 +20,9 @@ pub enum Command {
         /// Only what is overdue
         #[arg(long)]
         overdue: bool,
+        /// Only what is under an exception
+        #[arg(long)]
+        excepted: bool,
         /// Part of the advisory's id or the package's name
         #[arg(long)]
         text: Option<String>,
@@ -28,12 +31,13 @@ pub enum Command {
 
 /// Runs one.
 pub fn run(command: &Command, printer: &Printer) -> Result<Outcome, Failure> {
-    let Command::List { remote, rows, severity, overdue, text } = command;
-    let query = given([("severity", severity.clone()), ("overdue", flag(*overdue)), ("text", text.clone())]);
+    let Command::List { remote, rows, severity, overdue, excepted, text } = command;
+    let query = given([("severity", severity.clone()), ("overdue", flag(*overdue)), ("excepted", flag(*excepted)), ("text", text.clone())]);
     let found = all(&client(remote)?, "/api/v1/findings", &query, rows.limit)?;
     let columns = [
         ("OVERDUE", "/overdue", Mark),
         ("due", "/due", Time),
+        ("excepted until", "/exception/until", Time),
         ("severity", "/severity", Text),
         ("advisory", "/advisory", Text),
         ("package", "/component", Text),

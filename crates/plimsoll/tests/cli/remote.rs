@@ -137,3 +137,47 @@ fn what_the_api_has_can_be_done_from_the_command_line() {
     assert_eq!(json(&up, &["hosts", "retire", &id, "--reason", "scrapped"])["state"], "retired");
     up.stop();
 }
+
+/// Asked for, listed, shown and taken back; the examples of the guide's page.
+#[test]
+fn exceptions_are_asked_for_and_taken_back() {
+    let small = Small::new(&[("libpng1.6", "1.6.39-2")]);
+    small.advise("TEST-2026-1", "high", "2026-03-01", "libpng1.6", "1.6.39-2+deb12u4").build(&[]);
+    let up = Up::start(&small);
+    put(&small.at("components.json"), r#"[{"purl": "pkg:deb/debian/libpng1.6@1.6.39-2", "stream": "debian:12", "name": "libpng1.6", "version": "1.6.39-2", "source": "libpng1.6", "source_version": "1.6.39-2", "kind": "package"}]"#);
+    json(&up, &["hosts", "create", "web", "--components", &small.path("components.json")]);
+    let until = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(20 * 24)).to_string();
+    let (mut exception, mut mitigation) = (String::new(), String::new());
+    let mut ran = 0;
+    for example in crate::readme::examples("docs/guide/exceptions.md") {
+        let line = example.replace("DSA-6001-1", "TEST-2026-1").replace("2026-12-24T22:59:59Z", &until).replace("EXCEPTION", &exception).replace("MITIGATION", &mitigation);
+        let output = std::process::Command::new("sh")
+            .args(["-c", &line.replacen("plimsoll", env!("CARGO_BIN_EXE_plimsoll"), 1)])
+            .env("PLIMSOLL_SERVER", &up.url)
+            .env("PLIMSOLL_API_TOKEN", &up.token)
+            .output()
+            .expect("sh runs");
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(0), "{line}\n{out}{err}");
+        if let Ok(answer) = serde_json::from_str::<Value>(&out) {
+            let known = if answer["measure"].is_string() { &mut mitigation } else { &mut exception };
+            *known = word(&answer, "/id");
+        }
+        ran += 1;
+    }
+    assert_eq!(ran, 10);
+    let known = listed(&up, &["mitigations", "list"], &mitigation);
+    assert_eq!((word(&known[0], "/state"), word(&known[0], "/verified_note")), ("removed".into(), "closed".into()));
+    let known = listed(&up, &["exceptions", "list"], &exception);
+    assert_eq!((word(&known[0], "/state"), word(&known[0], "/advisories/0")), ("withdrawn".into(), "TEST-2026-1".into()));
+    let again = ["exceptions", "withdraw", &exception, "--reason", "twice"];
+    assert!(asked(&up, &again).failed().err.contains("E-STATE"));
+    // A year is the limit where the policy names none, and a token approves nothing.
+    let late = ["exceptions", "request", "--advisory", "TEST-2026-1", "--all-hosts", "--kind", "deferral", "--owner", "ana", "--reason", "x", "--until", "2099-01-01T00:00:00Z"];
+    let refused = asked(&up, &late);
+    assert!(refused.failed().err.contains("E-EXCEPTION-LENGTH") && refused.err.contains("366 days"), "{}", refused.err);
+    assert!(asked(&up, &["exceptions", "approve", &exception]).failed().err.contains("E-PERMISSION"));
+    assert!(asked(&up, &["exceptions", "renew", &exception, "--until", &until, "--reason", "x"]).failed().err.contains("E-STATE"));
+    assert!(asked(&up, &["exceptions", "refuse", &exception, "--reason", "x"]).failed().err.contains("E-PERMISSION"));
+    up.stop();
+}

@@ -238,7 +238,7 @@ pub async fn revoke_token(app: &Shared, allowed: &Allowed, id: &str) -> Result<(
 }
 
 /// The client that is meant: the one named, else the only one there is.
-pub(super) async fn one_client(app: &Shared, allowed: &Allowed, named: Option<ClientId>) -> Result<ClientId, Refusal> {
+pub(crate) async fn one_client(app: &Shared, allowed: &Allowed, named: Option<ClientId>) -> Result<ClientId, Refusal> {
     if let Some(client) = named {
         return Ok(client);
     }

@@ -31,6 +31,9 @@ pub struct Which {
     /// Only where a fix is on offer.
     #[serde(default)]
     pub fix: bool,
+    /// Only what is under an exception.
+    #[serde(default)]
+    pub excepted: bool,
     /// Part of the advisory's id or of a package's name.
     pub text: Option<String>,
     /// Rows left out at the front.
@@ -66,6 +69,7 @@ pub async fn list(State(app): State<Shared>, allowed: Allowed, Query(which): Que
             && (!which.overdue || row.overdue)
             && (!which.exploited || row.exploited)
             && (!which.fix || row.fix_available == Some(true))
+            && (!which.excepted || row.exception.is_some())
             && named(&which.text, &[&row.advisory, &row.component])
     };
     let seen = visible(&app, &allowed.scope);
@@ -101,6 +105,7 @@ pub fn list_advisories(
             && (!which.overdue || row.overdue > 0)
             && (!which.exploited || row.exploited)
             && (!which.fix || row.fix_available > 0)
+            && (!which.excepted || row.excepted > 0)
             && named(&which.text, &names)
     };
     Ok(app.fleet.read().list_advisories(seen, wanted, window(which.skip, which.take)?, app.clock().now))

@@ -3,6 +3,7 @@
 use super::{Answer, missing, parameter, window};
 use crate::app::{App, Shared};
 use crate::fleet::Managed;
+use crate::fleet::exceptions::Excepted;
 use crate::fleet::filter::{Field, Filter};
 use crate::fleet::question::{HostOrder, HostQuestion, HostRow, Page, Standing};
 use crate::http::gate::Allowed;
@@ -122,6 +123,9 @@ pub struct HostAnswer {
     /// The answer; none before the first report.
     #[schema(value_type = Option<Object>)]
     pub scan: Option<Scan>,
+    /// Its findings that are under an exception; they stand in the answer with
+    /// their due dates like the others.
+    pub exceptions: Vec<Excepted>,
 }
 
 /// Looks at one host that the asker may see.
@@ -159,5 +163,9 @@ pub async fn show(State(app): State<Shared>, allowed: Allowed, Path(id): Path<St
     let (row, registration) =
         seen_host(&app, &allowed.scope, &id, |managed| (managed.row(app.clock()), managed.registration.clone()))?;
     let scan = explain(&app, &registration, false).await?;
-    Ok(Json(HostAnswer { row, registration, scan }))
+    let exceptions = {
+        let fleet = app.fleet.read();
+        fleet.host(registration.id).map(|managed| fleet.excepted(managed, app.clock().now)).unwrap_or_default()
+    };
+    Ok(Json(HostAnswer { row, registration, scan, exceptions }))
 }

@@ -1,6 +1,6 @@
 //! Every route of the API with who may use it.
 
-use super::{acts, alerts, applications, clients, deployment_packages, findings, groups, history, hosts, knowledge, packages, reports, rollouts, webhooks};
+use super::{acts, alerts, applications, clients, deployment_packages, exceptions, findings, groups, history, hosts, knowledge, mitigations, packages, reports, rollouts, webhooks};
 use crate::app::Shared;
 use crate::http::json::Json;
 use crate::http::routes::{Access, Routes};
@@ -22,6 +22,7 @@ pub fn routes() -> Routes<Shared> {
     use Access::{Needs, Public};
     let (get, post, patch) = (Method::GET, Method::POST, Method::PATCH);
     deploying()
+        .merge(accepting())
         .route(get.clone(), "/healthz", Public, health)
         .route(get.clone(), "/readyz", Public, ready)
         .route(get.clone(), "/metrics", Needs(Permission::ReadMetrics), metrics)
@@ -98,6 +99,25 @@ pub fn routes() -> Routes<Shared> {
         .route(post.clone(), "/api/v1/webhooks/{webhook}/test", Needs(Permission::EditNotifications), webhooks::test)
         .route(Method::GET, "/api/v1/webhooks/{webhook}/deliveries", Needs(Permission::ReadNotifications), webhooks::deliveries)
         .route(post, "/api/v1/deliveries/{delivery}/send-again", Needs(Permission::EditNotifications), webhooks::send_again)
+}
+
+/// Routes of what is accepted for a time instead of patched.
+fn accepting() -> Routes<Shared> {
+    use Access::Needs;
+    let (get, post, edit) = (Method::GET, Method::POST, Needs(Permission::EditExceptions));
+    Routes::new()
+        .route(get.clone(), "/api/v1/exceptions", Needs(Permission::ReadFleet), exceptions::list)
+        .route(post.clone(), "/api/v1/exceptions", edit, exceptions::request)
+        .route(get.clone(), "/api/v1/exceptions/{exception}", Needs(Permission::ReadFleet), exceptions::show)
+        .route(post.clone(), "/api/v1/exceptions/{exception}/renew", edit, exceptions::renew)
+        .route(post.clone(), "/api/v1/exceptions/{exception}/withdraw", edit, exceptions::withdraw)
+        .route(post.clone(), "/api/v1/exceptions/{exception}/approve", Needs(Permission::Approve), exceptions::approve)
+        .route(post.clone(), "/api/v1/exceptions/{exception}/refuse", Needs(Permission::RefuseExceptions), exceptions::refuse)
+        .route(get.clone(), "/api/v1/mitigations", Needs(Permission::ReadFleet), mitigations::list)
+        .route(post.clone(), "/api/v1/mitigations", edit, mitigations::add)
+        .route(get, "/api/v1/mitigations/{mitigation}", Needs(Permission::ReadFleet), mitigations::show)
+        .route(post.clone(), "/api/v1/mitigations/{mitigation}/verify", edit, mitigations::verify)
+        .route(post, "/api/v1/mitigations/{mitigation}/remove", edit, mitigations::remove)
 }
 
 /// Routes of packages and rollouts.

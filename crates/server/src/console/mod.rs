@@ -19,6 +19,7 @@ mod account;
 mod alerts;
 mod applications;
 pub mod assets;
+mod exceptions;
 pub mod export;
 mod entrance;
 mod fill;
@@ -26,6 +27,7 @@ mod clients;
 mod groups;
 pub mod handlers;
 pub mod lists;
+mod mitigations;
 pub mod pages;
 mod people;
 mod policy;
@@ -44,7 +46,9 @@ pub fn routes() -> crate::http::routes::Routes<crate::app::Shared> {
         .merge(alerts::routes())
         .merge(applications::routes())
         .merge(clients::routes())
+        .merge(exceptions::routes())
         .merge(groups::routes())
+        .merge(mitigations::routes())
         .merge(people::routes())
         .merge(policy::routes())
         .merge(rollouts::routes())

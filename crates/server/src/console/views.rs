@@ -12,8 +12,10 @@ mod administration;
 mod alerts;
 mod clients;
 mod applications;
+mod exceptions;
 mod findings;
 mod hosts;
+mod mitigations;
 mod operations;
 mod packages;
 mod rollouts;
@@ -28,11 +30,13 @@ pub use administration::{
 pub use alerts::{AlertItem, Alerts};
 pub use clients::{ClientItem, Clients};
 pub use applications::{ApplicationBill, ApplicationEdit, ApplicationFinding, ApplicationPage, ApplicationRow, Applications};
+pub use exceptions::{ExceptionForm, ExceptionItem, Exceptions};
 pub use findings::{Action, ActionKind, AdvisoryPage, AdvisoryRecord, AffectedHost, FindingRow, StateCounts};
 pub use hosts::{
-    Compare, Condition, Difference, GroupPage, GroupRow, Groups, HostBrief, HostPage, HostRow, HostsPage, Newer, PendingHost,
+    Compare, Condition, Difference, GroupPage, GroupRow, Groups, HostBrief, HostException, HostPage, HostRow, HostsPage, Newer, PendingHost,
     StoryEvent, StoryKind, TallyRow,
 };
+pub use mitigations::{MitigationForm, MitigationItem, Mitigations};
 pub use operations::{
     Checkpoint, EvidenceEntry, PolicyEdit, PolicyPage, PolicyRule, PolicyText, Preset, SourceRow, SourcesPage, SourceStanding, PolicyVersionPage, VersionChange,
 };

@@ -142,13 +142,22 @@ impl Shell {
     }
 
     /// Where a finding stands under the obligation that works.
-    pub fn stands(&self, finding: &Finding) -> Tag {
-        self.verdict(&super::why::verdict(finding))
+    pub fn stands(&self, finding: &Finding, host: &HostPage) -> Tag {
+        match self.excepted(finding, host) {
+            Some(_) => self.verdict(&Verdict::Excepted),
+            None => self.verdict(&super::why::verdict(finding)),
+        }
     }
 
     /// Why a finding of a host is not patched.
     pub fn why(&self, finding: &Finding, host: &HostPage) -> Vec<String> {
         super::why::why_not_patched(finding, host.updates.as_deref(), host.reboot.as_ref())
+    }
+
+    /// The exception that a finding of a host is under, in a sentence.
+    pub fn excepted<'a>(&self, finding: &Finding, host: &'a HostPage) -> Option<&'a str> {
+        let is = |one: &&super::views::HostException| one.advisory == finding.advisory && one.component == finding.component.name;
+        host.exceptions.iter().find(is).map(|one| one.text.as_str())
     }
 
     /// Where a host stands.

@@ -58,10 +58,14 @@ pub struct Counts {
     pub security_updates: Option<u32>,
     /// Open findings; none while no advisory database judged the host.
     pub findings: Option<u32>,
-    /// Of those, past due.
+    /// Of those, under an exception; they are in none of the following.
+    pub excepted: u32,
+    /// Of the others, past due.
     pub overdue: u32,
-    /// Of those, due within the next seven days.
+    /// Of the others, due within the next seven days.
     pub due_soon: u32,
+    /// Of the others, without a due date.
+    pub undated: u32,
     /// Next due date that has not passed, seconds since the epoch.
     pub next_due: Option<i64>,
     /// Components.
@@ -206,11 +210,20 @@ impl Judged {
         }
     }
 
-    /// Counts for lists, at an instant.
-    pub fn counts(&self, now: Timestamp) -> Counts {
+    /// Counts for lists, at an instant; `accepted` says which findings are
+    /// under an exception.
+    pub fn counts(&self, now: Timestamp, accepted: impl Fn(&Open) -> bool) -> Counts {
+        let (mut excepted, mut undated) = (0, 0);
         let (mut overdue, mut soon, mut next) = (0, 0, None::<i64>);
         for open in &self.findings {
-            let Some(due) = open.due() else { continue };
+            if accepted(open) {
+                excepted += 1;
+                continue;
+            }
+            let Some(due) = open.due() else {
+                undated += 1;
+                continue;
+            };
             if open.is_overdue(now) {
                 overdue += 1;
                 continue;
@@ -225,8 +238,10 @@ impl Judged {
                 .as_ref()
                 .map(|updates| count(updates.iter().filter(|update| update.security && !update.held).count())),
             findings: self.known.then(|| count(self.findings.len())),
+            excepted,
             overdue,
             due_soon: soon,
+            undated,
             next_due: next,
             components: self.components,
             evaluated: self.evaluated,

@@ -5,15 +5,17 @@
 //! Counts and searches take the caller's [`Scope`], so that another client's
 //! hosts can be neither seen nor counted.
 
+pub mod exceptions;
 pub mod filter;
 pub mod judged;
 pub mod names;
 pub mod presence;
 pub mod question;
 
+use exceptions::Exceptions;
 use filter::Filter;
 use jiff::Timestamp;
-use judged::{Card, Counts, Judged};
+use judged::{Card, Counts, Judged, Open};
 use names::{Name, Names};
 use plimsoll_core::fleet::Index;
 use plimsoll_core::knowledge::Knowledge;
@@ -65,6 +67,7 @@ pub struct State {
     pub client_names: BTreeMap<ClientId, String>,
     by_advisory: BTreeMap<Name, RoaringBitmap>,
     cards: HashMap<Name, Card>,
+    exceptions: Exceptions,
     /// Components over hosts.
     pub index: Index,
     /// Names kept once.
@@ -240,7 +243,8 @@ impl State {
         for open in &judged.findings {
             self.by_advisory.entry(open.advisory).or_default().insert(managed.registration.number);
         }
-        managed.counts = judged.counts(now);
+        let accepted = |open: &Open| self.exceptions.over(&self.by_group, &managed.registration, open, now).is_some();
+        managed.counts = judged.counts(now, accepted);
         managed.judged = Some(Arc::new(judged));
         Some(managed.counts.clone())
     }
@@ -268,7 +272,8 @@ impl State {
         for come in after.difference(&before) {
             self.by_advisory.entry(*come).or_default().insert(number);
         }
-        managed.counts = judged.counts(scan.as_of);
+        let accepted = |open: &Open| self.exceptions.over(&self.by_group, &managed.registration, open, scan.as_of).is_some();
+        managed.counts = judged.counts(scan.as_of, accepted);
         managed.judged = Some(Arc::new(judged));
         Some(managed.counts.clone())
     }
@@ -339,15 +344,18 @@ impl State {
         }
     }
 
-    /// Counts again what time alone changed: due dates that have passed.
-    /// Returns the hosts whose count of overdue findings changed.
+    /// Counts again what time alone changed: due dates that have passed, and
+    /// exceptions that have ended. Returns the hosts of which that changed
+    /// what is overdue.
     pub fn recount(&mut self, now: Timestamp) -> Vec<HostId> {
         let mut changed = Vec::new();
         for managed in self.hosts.values_mut() {
             let Some(judged) = &managed.judged else { continue };
-            // Only a passed due date changes anything but `due_soon`.
-            let counts = judged.counts(now);
-            if counts.overdue != managed.counts.overdue {
+            // Only a passed due date or an exception changes anything but
+            // `due_soon`.
+            let accepted = |open: &Open| self.exceptions.over(&self.by_group, &managed.registration, open, now).is_some();
+            let counts = judged.counts(now, accepted);
+            if (counts.overdue, counts.excepted) != (managed.counts.overdue, managed.counts.excepted) {
                 changed.push(managed.registration.id);
             }
             managed.counts = counts;

@@ -3,6 +3,7 @@
 //! Every question takes the hosts its asker may see as a bitmap, and counts
 //! nothing else.
 
+use super::exceptions::ExceptionMark;
 use super::filter::Filter;
 use super::judged::{Counts, Open};
 use super::names::Name;
@@ -86,9 +87,11 @@ pub struct HostRow {
     pub security_updates: Option<u32>,
     /// Open findings; none while no advisory database judged the host.
     pub findings: Option<u32>,
-    /// Of those, past due.
+    /// Of those, under an exception; they are in none of the following.
+    pub excepted: u32,
+    /// Of the others, past due.
     pub overdue: u32,
-    /// Of those, due within seven days.
+    /// Of the others, due within seven days.
     pub due_soon: u32,
     /// Next due date that has not passed.
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -185,8 +188,10 @@ pub struct AdvisoryRow {
     pub exploited: bool,
     /// Hosts concerned.
     pub hosts: u64,
-    /// Of those, hosts where it is overdue.
+    /// Of those, hosts where it is overdue and under no exception.
     pub overdue: u64,
+    /// Of those, hosts where it is under an exception.
+    pub excepted: u64,
     /// Hosts where an enabled repository offers the fix.
     pub fix_available: u64,
     /// Earliest due date.
@@ -222,11 +227,13 @@ pub struct FindingRow {
     pub fix_available: Option<bool>,
     /// Whether it is known to be exploited.
     pub exploited: bool,
-    /// Due date.
+    /// Due date; no exception moves it.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub due: Option<Timestamp>,
-    /// Whether that has passed.
+    /// Whether that has passed, and no exception is in force.
     pub overdue: bool,
+    /// The exception that it is under.
+    pub exception: Option<ExceptionMark>,
 }
 
 /// What needs doing, in figures.
@@ -248,6 +255,8 @@ pub struct Standings {
     pub flagged: u64,
     /// Open findings.
     pub findings: u64,
+    /// Findings under an exception; they are in none of the following.
+    pub excepted: u64,
     /// Overdue findings.
     pub overdue: u64,
     /// Findings due within seven days.
@@ -289,7 +298,7 @@ impl Managed {
 
     /// Its line in a list.
     pub fn row(&self, clock: Clock) -> HostRow {
-        let Counts { updates, security_updates, findings, overdue, due_soon, next_due, components, evaluated } =
+        let Counts { updates, security_updates, findings, excepted, overdue, due_soon, undated: _, next_due, components, evaluated } =
             self.counts.clone();
         let judged = self.judged.as_deref();
         HostRow {
@@ -301,6 +310,7 @@ impl Managed {
             updates,
             security_updates,
             findings,
+            excepted,
             overdue,
             due_soon,
             next_due: next_due.and_then(instant),
@@ -368,7 +378,6 @@ impl State {
             }
             let counts = &managed.counts;
             let findings = u64::from(counts.findings.unwrap_or(0));
-            let dated = managed.judged.as_ref().map_or(0, |judged| judged.findings.iter().filter(|open| open.due().is_some()).count() as u64);
             out.hosts += 1;
             out.hosts_overdue += u64::from(counts.overdue > 0);
             out.hosts_due_soon += u64::from(counts.overdue == 0 && counts.due_soon > 0);
@@ -377,8 +386,10 @@ impl State {
             out.findings += findings;
             out.overdue += u64::from(counts.overdue);
             out.due_soon += u64::from(counts.due_soon);
-            out.within += dated - u64::from(counts.overdue) - u64::from(counts.due_soon);
-            out.undated += findings - dated;
+            out.excepted += u64::from(counts.excepted);
+            out.undated += u64::from(counts.undated);
+            let apart = counts.excepted + counts.overdue + counts.due_soon + counts.undated;
+            out.within += findings.saturating_sub(u64::from(apart));
             out.components += u64::from(counts.components);
             out.evaluated += u64::from(counts.evaluated);
             out.security_updates += u64::from(counts.security_updates.unwrap_or(0));
@@ -414,6 +425,7 @@ impl State {
             exploited: false,
             hosts: hosts.len(),
             overdue: 0,
+            excepted: 0,
             fix_available: 0,
             due: None,
             packages: Vec::new(),
@@ -422,7 +434,9 @@ impl State {
         let mut due: Option<i64> = None;
         for managed in self.visible(hosts) {
             let found = managed.judged.as_deref().map_or(&[][..], |judged| under(&judged.findings, name));
-            row.overdue += u64::from(found.iter().any(|open| open.is_overdue(now)));
+            let accepted = |open: &Open| self.exception(managed, open, now).is_some();
+            row.overdue += u64::from(found.iter().any(|open| open.is_overdue(now) && !accepted(open)));
+            row.excepted += u64::from(found.iter().any(accepted));
             row.fix_available += u64::from(found.iter().any(|open| open.fix == Some(true)));
             for open in found {
                 row.severity = row.severity.max(open.rating);
@@ -475,6 +489,7 @@ impl State {
 
     fn finding_row(&self, managed: &Managed, open: &Open, now: Timestamp) -> FindingRow {
         let text = |name: Name| self.names.text(name).to_owned();
+        let exception = self.exception(managed, open, now).cloned();
         FindingRow {
             host: managed.registration.id,
             host_name: managed.registration.name.clone(),
@@ -487,7 +502,8 @@ impl State {
             fix_available: open.fix,
             exploited: open.exploited,
             due: open.due().and_then(instant),
-            overdue: open.is_overdue(now),
+            overdue: open.is_overdue(now) && exception.is_none(),
+            exception,
         }
     }
 

@@ -114,8 +114,11 @@ permissions! {
     CommentPolicy "comment-policy" Portion Ordinary: Viewer | Operator | Approver | PolicyAuthor | Auditor | Administrator;
     /// Signs off a policy that somebody else proposed.
     ApprovePolicy "approve-policy" Everything StepUp: Approver;
-    /// Records an exception or a statement on a finding.
+    /// Asks for exceptions, and records mitigations.
     EditExceptions "edit-exceptions" Client Ordinary: PolicyAuthor | Operator;
+    /// Refuses an exception that somebody asked for: less is needed than to
+    /// approve it.
+    RefuseExceptions "refuse-exceptions" Client Ordinary: Approver;
     /// Drafts deployment packages and says what was acquired for them.
     DraftPackages "draft-packages" Client Ordinary: Operator | Administrator;
     /// Hands in signatures that were made elsewhere; each proves itself.
@@ -356,6 +359,7 @@ mod tests {
         comment-policy       x x x x x x Portion Ordinary
         approve-policy       . . x . . . Everything StepUp
         edit-exceptions      . x . x . . Client Ordinary
+        refuse-exceptions    . . x . . . Client Ordinary
         draft-packages       . x . . . x Client Ordinary
         submit-signatures    . x x . . . Client Ordinary
         run-rollouts         . x . . . x Client Ordinary
@@ -374,7 +378,7 @@ mod tests {
         // A remark on what is proposed changes nothing.
         let changes = |role| Permission::ALL.iter().filter(move |p| p.roles().contains(&role) && !p.word().starts_with("read-") && **p != Permission::CommentPolicy);
         assert_eq!(changes(Role::Viewer).count() + changes(Role::Auditor).count(), 0);
-        assert_eq!(changes(Role::Approver).collect::<Vec<_>>(), [&Permission::ApprovePolicy, &Permission::SubmitSignatures, &Permission::StopRollouts, &Permission::Approve]);
+        assert_eq!(changes(Role::Approver).collect::<Vec<_>>(), [&Permission::ApprovePolicy, &Permission::RefuseExceptions, &Permission::SubmitSignatures, &Permission::StopRollouts, &Permission::Approve]);
         assert_eq!(Permission::ApprovePolicy.roles(), [Role::Approver]);
         assert_eq!(Permission::Approve.roles(), [Role::Approver]);
         for role in Role::ALL {
@@ -422,7 +426,7 @@ mod tests {
         assert_eq!(excess(&[Grant::everywhere(Role::PolicyAuthor)], &[Grant::everywhere(Role::Operator)]), Some(Permission::EditPolicy));
         assert_eq!(
             excess(&[Grant::everywhere(Role::Approver)], &[Grant::everywhere(Role::Administrator)]),
-            Some(Permission::SubmitSignatures)
+            Some(Permission::RefuseExceptions)
         );
     }
 }

@@ -138,6 +138,7 @@ pub const OPERATIONS: &[Operation] = &[
         ("overdue", "true: only what is overdue"),
         ("exploited", "true: only what is known to be exploited"),
         ("fix", "true: only where a fix is on offer"),
+        ("excepted", "true: only what is under an exception"),
         ("text", "part of the advisory's id or of a package's name"),
         SKIP,
         TAKE,
@@ -147,6 +148,7 @@ pub const OPERATIONS: &[Operation] = &[
         ("overdue", "true: only what is overdue somewhere"),
         ("exploited", "true: only what is known to be exploited"),
         ("fix", "true: only where a fix is on offer"),
+        ("excepted", "true: only what is under an exception somewhere"),
         ("text", "part of the id or of a package's name"),
         SKIP,
         TAKE,
@@ -203,6 +205,39 @@ pub const OPERATIONS: &[Operation] = &[
     post("/api/v1/enrolment-tokens", "Make a token with which hosts join; its secret is shown once", One("TokenMade"))
         .takes("TokenWish")
         .such_as(r#"{"uses": 10, "hours": 8, "note": "the new rack"}"#),
+    // What is accepted for a time instead of patched.
+    get("/api/v1/exceptions", "Exceptions, the newest first", Page("ExceptionAnswer")).asked(&[
+        ("standing", "where they stand: requested, approved, refused, expired, withdrawn or replaced"),
+        ("client", "one client's"),
+        ("advisory", "about this advisory"),
+        ("host", "about an open finding of this host"),
+        SKIP,
+        TAKE,
+    ]),
+    post("/api/v1/exceptions", "Ask for an exception: findings of some advisories on some hosts are accepted until a moment", One("ExceptionAnswer"))
+        .takes("ExceptionWish")
+        .such_as(r#"{"kind": "deferral", "advisories": ["DSA-6001-1"], "all_hosts": true, "owner": "ana", "reason": "the upgrade of the cluster comes first", "control": "the port is closed outside", "until": "2026-12-24T10:00:00Z"}"#),
+    get("/api/v1/exceptions/{exception}", "One exception", One("ExceptionAnswer")),
+    post("/api/v1/exceptions/{exception}/renew", "Ask for the renewal of an exception; approved, it takes its place", One("ExceptionAnswer"))
+        .takes("RenewalWish")
+        .such_as(r#"{"until": "2027-01-24T10:00:00Z", "reason": "the cluster is not upgraded yet"}"#),
+    post("/api/v1/exceptions/{exception}/withdraw", "Take an exception back; its findings count again at once", One("ExceptionAnswer")).takes("Reason"),
+    post("/api/v1/exceptions/{exception}/approve", "Approve an exception that somebody else asked for", One("ExceptionAnswer")).takes("Reason"),
+    post("/api/v1/exceptions/{exception}/refuse", "Refuse an exception that somebody asked for", One("ExceptionAnswer")).takes("Reason"),
+    get("/api/v1/mitigations", "Mitigations, the newest first", Page("MitigationAnswer")).asked(&[
+        ("standing", "where they stand: to-remove, overdue, unverified, verified or removed"),
+        ("client", "one client's"),
+        ("advisory", "for this advisory"),
+        ("host", "applied on this host"),
+        SKIP,
+        TAKE,
+    ]),
+    post("/api/v1/mitigations", "Write down a mitigation that was applied in place of a patch", One("MitigationAnswer"))
+        .takes("MitigationWish")
+        .such_as(r#"{"measure": "filter", "advisories": ["DSA-6001-1"], "all_hosts": true, "done": "port 8443 is closed in the firewall", "verify": "a scan from outside finds it closed", "owner": "ana"}"#),
+    get("/api/v1/mitigations/{mitigation}", "One mitigation with its hosts", One("MitigationAnswer")),
+    post("/api/v1/mitigations/{mitigation}/verify", "Note that a mitigation was seen to work", One("MitigationAnswer")).takes("CheckWish"),
+    post("/api/v1/mitigations/{mitigation}/remove", "Note that a mitigation was removed, from all of its hosts or some", One("MitigationAnswer")).takes("RemovalWish"),
     // Packages and rollouts.
     post("/api/v1/acquired", "Say which bytes among the artefacts are which version of a package", One("AcquiredAnswer")).takes("AcquiredList").such_as(
         r#"{"entries": [{"stream": "debian:12", "name": "openssl", "arch": "amd64", "version": "3.0.17-1~deb12u3", "sha256": "9f2c…", "size": 1430000, "repository": "https://deb.debian.org/debian-security bookworm-security"}]}"#,

@@ -7,15 +7,19 @@ use crate::api::alerts::AlertRow;
 use crate::api::applications::{ApplicationAnswer, ApplicationFindings, ApplicationWish};
 use crate::api::clients::{ClientAnswer, ClientEdit, NewClient};
 use crate::api::deployment_packages::{AcquiredAnswer, AcquiredEntry, AcquiredList, DraftWish, PackageAnswer, PackageDetail, PackageDocument, PackageHost, SignatureGiven};
+use crate::api::exceptions::{ApprovalAnswer, ExceptionAnswer};
 use crate::api::findings::AdvisoryAnswer;
 use crate::api::groups::{GroupAnswer, GroupEdit, NamedHosts, NewGroup};
 use crate::api::history::{Entry, Moment};
 use crate::api::hosts::HostAnswer;
 use crate::api::knowledge::SourcesAnswer;
+use crate::api::mitigations::{MitigatedHost, MitigationAnswer};
 use crate::api::packages::{PackageRow, VersionRow};
 use crate::api::rollouts::{ResumeWish, RingAnswer, RolloutAnswer, RolloutDetail, RolloutHost, RolloutWish};
 use crate::api::{PAGE_LIMIT, SKIP_LIMIT};
+use crate::exceptions::{ExceptionWish, RenewalWish};
 use crate::exposure::Exposure;
+use crate::fleet::exceptions::{Excepted, ExceptionMark};
 use crate::fleet::question::{AdvisoryRow, FindingRow, HostOrder, HostRow, Standing, Standings};
 use crate::identity::api::{Answered, Credentials, Departure, Disabled, Grants, Labelled, Link, Password, Proven, SecretView, WhoView};
 use crate::identity::factor::{FactorView, NewApp, NewPasskey, ProofsView, Registered};
@@ -26,6 +30,7 @@ use crate::identity::role::{Grant, Permission, Role};
 use crate::identity::session::SessionView;
 use crate::identity::sign_in::{PasskeyQuestion, StepView};
 use crate::identity::token::{NewToken, TokenView};
+use crate::mitigations::{CheckWish, MitigationWish, RemovalWish};
 use crate::notices::acts::{DeliveryRow, WebhookEdit, WebhookMade, WebhookRow, WebhookWish};
 use crate::policy::{PolicyChange, PolicyCheck, PolicyDraft, PolicyFile, PolicyPreview, PolicyWish, SimulationWish};
 use crate::policy::review::Reviewing;
@@ -44,7 +49,7 @@ pub fn parameter(name: &str) -> Value {
         "skip" => json!({ "type": "integer", "minimum": 0, "maximum": SKIP_LIMIT }),
         "take" => json!({ "type": "integer", "minimum": 1, "maximum": PAGE_LIMIT }),
         "format" => json!({ "type": "string", "enum": ["json", "html", "pdf", "markdown", "docx"] }),
-        "overdue" | "exploited" | "fix" | "notes" => json!({ "type": "boolean" }),
+        "excepted" | "overdue" | "exploited" | "fix" | "notes" => json!({ "type": "boolean" }),
         "severity" => json!({ "type": "string", "enum": crate::api::findings::RATINGS.map(Rating::as_str) }),
         "phase" => json!({ "type": "string", "enum": ["waits", "at-work", "succeeded", "failed", "silent", "away", "left-out"] }),
         "state" => json!({ "type": "string", "enum": Standing::ALL.map(Standing::word) }),
@@ -89,6 +94,8 @@ fn own() -> Map<String, Value> {
         PersonView, Proof, ProofsView, Proven, ProviderView, Question, Reason, Registered, SecretView,
         SessionView, SourcesAnswer, Standings, StepView, TokenMade, TokenView, TokenWish, VersionRow,
         AcquiredAnswer, AcquiredEntry, AcquiredList, DraftWish, PackageAnswer, PackageDetail, PackageDocument, PackageHost, SignatureGiven,
+        ApprovalAnswer, Excepted, ExceptionAnswer, ExceptionMark, ExceptionWish, RenewalWish,
+        CheckWish, MitigatedHost, MitigationAnswer, MitigationWish, RemovalWish,
         ResumeWish, RingAnswer, RolloutAnswer, RolloutDetail, RolloutHost, RolloutWish,
         WebhookEdit, WebhookMade, WebhookRow, WebhookWish, WhoView,
     ];

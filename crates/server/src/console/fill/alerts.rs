@@ -41,6 +41,8 @@ fn page(object: &str) -> Option<String> {
     match object.split_once(':')? {
         ("host", id) => Some(format!("/console/hosts/{}", segment(id))),
         ("webhook", _) => Some("/console/webhooks".to_owned()),
+        ("exception", id) => Some(format!("/console/exceptions#exception-{}", segment(id))),
+        ("mitigation", id) => Some(format!("/console/mitigations#mitigation-{}", segment(id))),
         ("person", _) => Some("/console/people".to_owned()),
         _ => None,
     }

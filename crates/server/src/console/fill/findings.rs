@@ -20,7 +20,13 @@ fn row(app: &App, advisory: AdvisoryRow, clock: Clock) -> FindingRow {
     let fleet = app.fleet.read();
     let card = fleet.names.find(&advisory.advisory).and_then(|name| fleet.card(name)).cloned().unwrap_or_default();
     FindingRow {
-        verdict: verdict(advisory.due, clock),
+        // One host without an exception is enough for the work to stand.
+        verdict: if advisory.excepted > 0 && advisory.excepted == advisory.hosts {
+            Verdict::Excepted
+        } else {
+            verdict(advisory.due, clock)
+        },
+        excepted: advisory.excepted,
         advisory: advisory.advisory,
         aliases: card.aliases,
         summary: card.summary,
@@ -191,7 +197,12 @@ fn affected(app: &App, findings: &[HostFinding], query: &ListQuery, clock: Clock
             state: finding.state,
             action: action(finding),
             due: finding.due,
-            verdict: if finding.state == State::Affected { verdict(finding.due, clock) } else { Verdict::NotApplicable },
+            verdict: match (finding.state, &finding.exception) {
+                (_, Some(_)) => Verdict::Excepted,
+                (State::Affected, None) => verdict(finding.due, clock),
+                _ => Verdict::NotApplicable,
+            },
+            exception: finding.exception.as_ref().map(|mark| mark.sentence()),
             owner: fleet.host(finding.host).and_then(|managed| managed.registration.owner.clone()),
         })
         .filter(|row| {

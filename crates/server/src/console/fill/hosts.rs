@@ -2,7 +2,7 @@
 
 use super::super::query::ListQuery;
 use super::super::views::{
-    Choice, Compare, Condition, Difference, ExposurePicture, GroupPage, GroupRow, Groups, HostBrief, HostPage, HostRow, HostsPage, Newer, StoryEvent, StoryKind, TallyRow,
+    Choice, Compare, Condition, Difference, ExposurePicture, GroupPage, GroupRow, Groups, HostBrief, HostException, HostPage, HostRow, HostsPage, Newer, StoryEvent, StoryKind, TallyRow,
 };
 use super::{condition, facet, fits, holds, instant, page, turned};
 use crate::api::hosts::explain;
@@ -195,10 +195,13 @@ fn tally(by: &str, rows: &[HostRow]) -> Vec<TallyRow> {
 pub async fn host(app: &Shared, allowed: &Allowed, registration: &Registration) -> Result<HostPage, Refusal> {
     let (_, groups) = memberships(app).await?;
     let clock = app.clock();
-    let row = {
+    let (row, exceptions) = {
         let fleet = app.fleet.read();
         let managed = fleet.host(registration.id).ok_or_else(|| crate::api::missing("host", &registration.name))?;
-        row(managed, &groups, clock)
+        let excepted = fleet.excepted(managed, clock.now).into_iter();
+        let exceptions =
+            excepted.map(|one| HostException { text: one.exception.sentence(), advisory: one.advisory, component: one.component });
+        (row(managed, &groups, clock), exceptions.collect())
     };
     let applications = crate::applications::on(app, registration.id, &stored(&allowed.scope)).await?;
     let mut scan = explain(app, registration, false).await?;
@@ -227,6 +230,7 @@ pub async fn host(app: &Shared, allowed: &Allowed, registration: &Registration) 
         coverage: scan.as_ref().map(|scan| scan.coverage.clone()).unwrap_or_default(),
         findings,
         findings_total: total,
+        exceptions,
         updates: scan.as_mut().and_then(|scan| {
             let held = std::mem::take(&mut scan.held_updates);
             scan.updates.take().map(|updates| updates.into_iter().chain(held).collect())

@@ -45,7 +45,7 @@ pub async fn today(app: &Shared, allowed: &Allowed, seen: &RoaringBitmap, clock:
     let hosts: Vec<&Managed> = seen.iter().filter_map(|number| fleet.numbered(number)).collect();
     let standing = |managed: &&Managed| managed.standing(clock);
     let silent: Vec<&Managed> = hosts.iter().copied().filter(|managed| standing(managed) == Standing::Silent).collect();
-    let work = Works::of(&hosts, clock);
+    let work = Works::of(&fleet, &hosts, clock);
     let (new, new_total) = new_findings(&fleet, seen, &changes);
     Ok(Today {
         last_look: None,
@@ -77,7 +77,8 @@ pub async fn today(app: &Shared, allowed: &Allowed, seen: &RoaringBitmap, clock:
             .collect(),
         alerts,
         reboots: hosts.iter().filter(|managed| managed.judged.as_ref().and_then(|judged| judged.reboot) == Some(true)).count() as u64,
-        deadlines: deadlines(&hosts, clock),
+        excepted: hosts.iter().map(|managed| u64::from(managed.counts.excepted)).sum(),
+        deadlines: deadlines(&fleet, &hosts, clock),
         fleet: strip(&hosts, clock),
         exposure,
     })
@@ -163,12 +164,12 @@ struct Piece {
 }
 
 impl Works {
-    fn of(hosts: &[&Managed], clock: Clock) -> Self {
+    fn of(fleet: &State, hosts: &[&Managed], clock: Clock) -> Self {
         let mut works = Self { by: BTreeMap::new(), hosts: BTreeMap::new(), findings: BTreeMap::new() };
         for managed in hosts {
             let Some(judged) = &managed.judged else { continue };
             let mut met = std::collections::BTreeSet::new();
-            for open in &judged.findings {
+            for open in judged.findings.iter().filter(|open| fleet.exception(managed, open, clock.now).is_none()) {
                 let kind = verdict(open.due().and_then(instant), clock);
                 if matches!(kind, Verdict::Overdue | Verdict::DueSoon) {
                     *works.findings.entry(kind).or_default() += 1;
@@ -227,10 +228,14 @@ impl Works {
     }
 }
 
-fn deadlines(hosts: &[&Managed], clock: Clock) -> Vec<DeadlineBar> {
+fn deadlines(fleet: &State, hosts: &[&Managed], clock: Clock) -> Vec<DeadlineBar> {
     const SHOWN: [Rating; 5] = [Rating::Critical, Rating::High, Rating::Medium, Rating::Low, Rating::Unknown];
     let mut bars: BTreeMap<Rating, (u64, u64, u64)> = BTreeMap::new();
-    for open in hosts.iter().filter_map(|managed| managed.judged.as_ref()).flat_map(|judged| &judged.findings) {
+    let counted = hosts
+        .iter()
+        .filter_map(|managed| Some((managed, managed.judged.as_ref()?)))
+        .flat_map(|(managed, judged)| judged.findings.iter().filter(|open| fleet.exception(managed, open, clock.now).is_none()));
+    for open in counted {
         let bar = bars.entry(open.rating).or_default();
         match verdict(open.due().and_then(instant), clock) {
             Verdict::Overdue => bar.2 += 1,

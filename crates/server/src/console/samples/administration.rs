@@ -82,6 +82,84 @@ pub(in crate::console) fn no_alerts() -> Alerts {
     Alerts { rows: vec![], closes: true }
 }
 
+fn exception(words: &Words, place: usize) -> ExceptionItem {
+    let states = [("requested", "due-soon"), ("approved", "excepted"), ("expired", "late"), ("refused", "none")];
+    ExceptionItem {
+        id: words.say("01kexception"),
+        client: (place != 1).then(|| words.say("Nordwerft")),
+        state: states[place % 4],
+        kind: "put off to a new date",
+        advisories: words.all(&["DSA-6015-1", "DSA-5998-1", "DSA-5990-1", "DSA-5980-1"]),
+        package: (place == 1).then(|| words.say("openssl")),
+        hosts: words.say("group web"),
+        findings: words.figure(41),
+        owner: words.say("Ragnhild Østergård-Hämäläinen"),
+        reason: words.say("The cluster of the shop is upgraded first; the fix needs the new release."),
+        control: if place == 2 { String::new() } else { words.say("The port is closed outside of the yard's network.") },
+        until: ahead(24 * 20),
+        requester: words.say("per"),
+        requested: ago(30),
+        approvers: if place == 0 { String::new() } else { words.say("ingrid, ola") },
+        approvals: (1, 2),
+        ended: (place == 3).then(|| words.say("by ingrid: too much depends on it")),
+        renewals: place as u64,
+        may_approve: place == 0,
+        may_refuse: place == 0,
+        may_withdraw: place < 2,
+        may_renew: place == 1,
+    }
+}
+
+pub(in crate::console) fn exceptions(words: &Words) -> Exceptions {
+    let ask = ExceptionForm {
+        clients: words.choices(&[("nordwerft", "Nordwerft"), ("havn", "Havn Logistikk")]),
+        groups: words.choices(&[("01kgroup", "web")]),
+        kinds: words.choices(&[("deferral", "put off to a new date")]),
+        advisories: words.say("DSA-6015-1"),
+        hosts: words.say("web-1.nordwerft.example"),
+    };
+    Exceptions { rows: (0..4).map(|place| exception(words, place)).collect(), total: 900, ask: Some(ask), approves: true }
+}
+
+pub(in crate::console) fn no_exceptions() -> Exceptions {
+    Exceptions { rows: vec![], total: 0, ask: None, approves: false }
+}
+
+pub(in crate::console) fn mitigations(words: &Words) -> Mitigations {
+    let states = [("to be removed", "due-soon"), ("check overdue", "overdue"), ("in place", "excepted"), ("removed", "none")];
+    let item = |place: usize| MitigationItem {
+        id: words.say("01kmitigation"),
+        client: (place != 1).then(|| words.say("Nordwerft")),
+        state: states[place],
+        measure: "a filter before it (firewall, web application firewall)",
+        advisories: words.all(&["DSA-6015-1", "DSA-5998-1"]),
+        done: words.say("Port 8443 is closed in the firewall of the yard."),
+        verify: words.say("A scan from outside finds the port closed."),
+        check: (place != 2).then(|| words.say("port-8443-closed")),
+        owner: words.say("Ragnhild Østergård-Hämäläinen"),
+        applied: ago(24 * 9),
+        by: words.say("per"),
+        verified: (place != 1).then(|| (ago(30), words.say("ola"))),
+        next_check: if place == 1 { ago(3) } else { ahead(24 * 5) },
+        in_place: words.figure(12),
+        to_remove: if place == 0 { words.all(&["web-1.nordwerft.example", "web-2.nordwerft.example"]) } else { vec![] },
+        removed: place as u64,
+        may_edit: place < 3,
+    };
+    let add = MitigationForm {
+        clients: words.choices(&[("nordwerft", "Nordwerft"), ("havn", "Havn Logistikk")]),
+        groups: words.choices(&[("01kgroup", "web")]),
+        measures: words.choices(&[("filter", "a filter before it")]),
+        advisories: words.say("DSA-6015-1"),
+        hosts: words.say("web-1.nordwerft.example"),
+    };
+    Mitigations { rows: (0..4).map(item).collect(), total: 900, add: Some(add) }
+}
+
+pub(in crate::console) fn no_mitigations() -> Mitigations {
+    Mitigations { rows: vec![], total: 0, add: None }
+}
+
 pub(in crate::console) fn webhooks(words: &Words) -> Webhooks {
     let hook = |name: &str, address: &str, mail: bool| WebhookRow {
         id: words.say("01khook"),

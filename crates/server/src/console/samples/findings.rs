@@ -79,6 +79,7 @@ fn row(words: &Words, place: usize) -> FindingRow {
         epss: (place % 4 != 3).then_some(0.0004 + 0.11 * (place % 9) as f32),
         hosts,
         overdue: if place < 3 { hosts / 2 } else { 0 },
+        excepted: if place == 7 { hosts } else { 0 },
         fix_offered: match place % 3 { 0 => hosts, 1 => hosts / 3, _ => 0 },
         due: (place % 7 != 6).then(|| ahead(24 * (place as i64 - 3))),
         verdict: match place { 0..3 => Verdict::Overdue, 3 | 4 => Verdict::DueSoon, 6 => Verdict::NotApplicable, 7 => Verdict::Excepted, _ => Verdict::OpenInTime },
@@ -112,7 +113,12 @@ pub(in crate::console) fn advisory(words: &Words) -> AdvisoryPage {
             state,
             action: Action { kind, text: words.say(text) },
             due: (place < 4).then(|| ahead(24 * (place as i64 - 2))),
-            verdict: if place < 2 { Verdict::Overdue } else { Verdict::OpenInTime },
+            verdict: match place {
+                0 | 1 => Verdict::Overdue,
+                3 => Verdict::Excepted,
+                _ => Verdict::OpenInTime,
+            },
+            exception: (place == 3).then(|| words.say("Excepted until 2026-12-24T10:00:00Z by per, ingrid: no fix is available.")),
             owner: (place != 2).then(|| words.say("platform team")),
         })
         .collect();

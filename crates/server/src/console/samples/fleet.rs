@@ -193,6 +193,7 @@ pub(in crate::console) fn today(words: &Words) -> Today {
         flagged: vec![FlaggedHost { id: words.say(&id(17)), name: words.say(&host_name(17)), flag: words.say("the same key was used from two machines within a minute") }],
         alerts: Some(super::alerts(words).rows),
         reboots: 7,
+        excepted: words.figure(3),
         deadlines: [("critical", 12, 4, 9), ("high", 88, 31, 14), ("medium", 340, 22, 3), ("low", 190, 0, 0)]
             .map(|(priority, within, approaching, exceeded)| DeadlineBar { priority: words.say(priority), within, approaching, exceeded })
             .into(),
@@ -226,6 +227,7 @@ pub(in crate::console) fn quiet_today(words: &Words) -> Today {
         flagged: vec![],
         alerts: Some(vec![]),
         reboots: 0,
+        excepted: 0,
         deadlines: vec![],
         exposure: ExposurePicture { days: exposure(words).days.split_off(59), trouble: None },
         policy_in_force: false,
@@ -330,6 +332,11 @@ pub(in crate::console) fn host(words: &Words) -> HostPage {
         problems: vec![words.problem()],
         story: story(words),
         story_goes_on: true,
+        exceptions: vec![HostException {
+            advisory: words.say("DSA-6060-1"),
+            component: words.say("libwebkit2gtk-4.1-0"),
+            text: words.say("Excepted until 2026-12-24T10:00:00Z by per, ingrid: put off to a new date."),
+        }],
         applications: vec![(words.say("01kapp"), words.say("Shop front"))],
         exposure: exposure(words),
     }
@@ -353,6 +360,7 @@ pub(in crate::console) fn fresh_host(words: &Words) -> HostPage {
         problems: vec![],
         story: vec![],
         story_goes_on: false,
+        exceptions: vec![],
         labels: Default::default(),
         applications: vec![],
         ..host(words)

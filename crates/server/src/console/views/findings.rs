@@ -29,8 +29,10 @@ pub struct FindingRow {
     pub epss: Option<f32>,
     /// Hosts it is open on.
     pub hosts: u64,
-    /// Of those, overdue.
+    /// Of those, overdue and under no exception.
     pub overdue: u64,
+    /// Of those, under an exception.
+    pub excepted: u64,
     /// Of those, hosts whose enabled repositories offer the fix.
     pub fix_offered: u64,
     /// Earliest due date.
@@ -133,6 +135,8 @@ pub struct AffectedHost {
     pub due: Option<Timestamp>,
     /// Where the obligation stands.
     pub verdict: Verdict,
+    /// The exception that it is under, in a sentence.
+    pub exception: Option<String>,
     /// Who answers for the host.
     pub owner: Option<String>,
 }

@@ -164,6 +164,8 @@ pub struct HostPage {
     pub findings: Vec<Finding>,
     /// Open findings in all.
     pub findings_total: u64,
+    /// Findings that are under an exception.
+    pub exceptions: Vec<HostException>,
     /// Pending updates, most urgent first; none when they cannot be told.
     pub updates: Option<Vec<Update>>,
     /// What limits the answer about this host.
@@ -176,6 +178,17 @@ pub struct HostPage {
     pub applications: Vec<(String, String)>,
     /// What was open on it day by day.
     pub exposure: super::today::ExposurePicture,
+}
+
+/// A finding of a host that is under an exception.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HostException {
+    /// Advisory.
+    pub advisory: String,
+    /// Component's name.
+    pub component: String,
+    /// Until when, by whom and why, in a sentence.
+    pub text: String,
 }
 
 /// One event in a host's life.

@@ -40,6 +40,9 @@ pub struct Today {
     pub alerts: Option<Vec<AlertItem>>,
     /// Hosts that wait for a reboot before a fix takes effect.
     pub reboots: u64,
+    /// Findings under an exception; they stand in no other figure but that of
+    /// what is open.
+    pub excepted: u64,
     /// Obligations within, approaching and past their limit, by priority,
     /// most urgent first.
     pub deadlines: Vec<DeadlineBar>,

@@ -5,7 +5,7 @@ use crate::model::policy::{Length, Recurrence};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Routine patching: days of one's own, or days after a vendor's.
 #[derive(Clone, PartialEq, Debug, Deserialize)]
@@ -146,7 +146,7 @@ pub struct Mitigation {
 }
 
 /// A kind of mitigation.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Measure {
     /// Cut off from networks.
@@ -162,6 +162,25 @@ pub enum Measure {
 }
 
 impl Measure {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Isolate, Self::DisableService, Self::Configuration, Self::Filter, Self::Monitoring];
+
+    /// The policy's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Isolate => "isolate",
+            Self::DisableService => "disable-service",
+            Self::Configuration => "configuration",
+            Self::Filter => "filter",
+            Self::Monitoring => "monitoring",
+        }
+    }
+
+    /// Reads that word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|measure| measure.as_str() == word)
+    }
+
     /// For readers.
     pub fn words(self) -> &'static str {
         match self {
