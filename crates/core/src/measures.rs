@@ -12,9 +12,11 @@
 //! Meier, so that what is still open counts.
 
 mod collect;
+mod events;
 mod survival;
 
 pub use collect::{Collector, HostStory};
+pub use events::Event;
 pub use survival::{Patched, Survival};
 
 use crate::model::advisory::Rating;

@@ -1,20 +1,20 @@
 //! **Reports**: measures of the hosts that somebody may see, out of the journal
 //! of transitions. The same moment asked for again gives the same bytes.
 
-use crate::api::hosts::visible;
+pub mod events;
+mod stories;
+
 use crate::api::parameter;
 use crate::app::App;
 use crate::http::problem::Refusal;
-use crate::identity::role::{Portion, Scope};
+use crate::identity::role::Scope;
 use crate::phases::document::Form;
 use jiff::{SignedDuration, Timestamp};
-use plimsoll_core::measures::{Audience, Collector, HostStory, Report, Window};
-use plimsoll_core::model::identifier::{ClientId, HostId};
+use plimsoll_core::measures::{Audience, Collector, Report, Window};
+use plimsoll_core::model::identifier::ClientId;
 use plimsoll_core::model::problem::Problem;
-use plimsoll_core::model::registration::HostState;
+use stories::Stories;
 
-/// Hosts whose journals are in memory at a time.
-const TOGETHER: usize = 500;
 /// Longest time that a report looks back, days.
 pub const LONGEST: u16 = 400;
 
@@ -31,14 +31,6 @@ pub struct Wish {
     pub client: Option<(ClientId, String)>,
 }
 
-/// A host of a report.
-struct Line {
-    host: HostId,
-    name: String,
-    enrolled: Timestamp,
-    retired: bool,
-}
-
 /// Makes a report.
 ///
 /// # Errors
@@ -46,40 +38,15 @@ struct Line {
 /// `E-PARAMETER` for a moment that is still to come or a time that is too
 /// long; what the store meets.
 pub async fn report(app: &App, scope: &Scope, wish: &Wish) -> Result<Report, Refusal> {
-    let now = Timestamp::now();
-    if wish.as_of > now {
-        return Err(parameter("as_of", format!("{} is still to come, now is {now}", wish.as_of), "name a moment that has passed"));
-    }
     if !(1..=LONGEST).contains(&wish.days) {
         return Err(parameter("days", format!("{} is none of 1 to {LONGEST}", wish.days), "look back less far, or ask for several reports"));
     }
-    let window = Window { from: wish.as_of - SignedDuration::from_hours(i64::from(wish.days) * 24), to: wish.as_of };
-    let lines = {
-        // Hosts that are retired by now were not then.
-        let seen = visible(app, scope);
-        let whole = |client: ClientId| match scope {
-            Scope::Everything => true,
-            Scope::Clients(portions) => portions.get(&client) == Some(&Portion::Whole),
-        };
-        let fleet = app.fleet.read();
-        let hosts = fleet.hosts().map(|managed| &managed.registration).filter(|host| seen.contains(host.number) || whole(host.client));
-        let own = hosts.filter(|host| host.state != HostState::Pending && wish.client.as_ref().is_none_or(|(client, _)| host.client == *client));
-        let mut lines: Vec<Line> = own.map(|host| Line { host: host.id, name: host.name.clone(), enrolled: host.enrolled, retired: host.state == HostState::Retired }).collect();
-        lines.sort_by(|one, other| (&one.name, one.host).cmp(&(&other.name, other.host)));
-        lines
-    };
-    let mut collector = Collector::new(window);
-    for lines in lines.chunks(TOGETHER) {
-        let hosts: Vec<HostId> = lines.iter().map(|line| line.host).collect();
-        let stories = app.store.stories(&hosts, wish.as_of).await?;
-        for line in lines {
-            let transitions = stories.get(&line.host).map(Vec::as_slice).unwrap_or_default();
-            let retired = match line.retired {
-                true => app.store.newest_act(&format!("host:{}", line.host), "host.retire").await?.map(|act| act.time),
-                false => None,
-            };
-            collector.host(&HostStory { host: line.host, name: &line.name, enrolled: line.enrolled, retired, transitions });
-        }
+    let mut stories = Stories::new(app, scope, wish.as_of, wish.client.as_ref().map(|(client, _)| *client))?;
+    let from = wish.as_of.checked_sub(SignedDuration::from_hours(i64::from(wish.days) * 24));
+    let from = from.map_err(|_| parameter("as_of", format!("{} is before all time that is counted", wish.as_of), "name a later moment"))?;
+    let mut collector = Collector::new(Window { from, to: wish.as_of });
+    while let Some(told) = stories.next(app).await? {
+        told.iter().for_each(|told| collector.host(&told.story()));
     }
     Ok(Report { schema: Report::SCHEMA, report: wish.audience, client: wish.client.as_ref().map(|(_, name)| name.clone()), measures: collector.finish() })
 }

@@ -99,7 +99,7 @@ impl Collector {
         let end = retired.unwrap_or(self.window.to);
         for transition in story.transitions.iter().take_while(|transition| transition.at <= end) {
             let at = transition.at.as_second();
-            let counted = transition.at >= self.window.from;
+            let counted = at >= self.from;
             for key in transition.closed.iter().filter(|key| key.advisory != UPDATE) {
                 let Some(one) = running.remove(key) else { continue };
                 self.ended(story, key, &one, End::Closed(at));
@@ -174,7 +174,7 @@ impl Collector {
         }
         if (self.from..self.to).contains(&start) {
             self.lives.entry(obliged.rating).or_default().push(((until - start).max(0), closed));
-        } else if until >= self.from {
+        } else if start < self.from && until >= self.from {
             self.started_before += 1;
         }
         for bound in obliged.bounds.iter().filter(|bound| (self.from..self.to).contains(&bound.due)) {
@@ -251,8 +251,6 @@ impl Collector {
     /// Gives what was collected.
     pub fn finish(mut self) -> Measures {
         self.prune(true);
-        let host_days = self.host_seconds as f64 / DAY as f64;
-        let finding_days = days(self.open_seconds as f64);
         let mut lives: Vec<(Option<Rating>, Vec<Life>)> = vec![(None, self.lives.values().flatten().copied().collect())];
         lives.extend(self.lives.into_iter().rev().map(|(rating, lives)| (Some(rating), lives)));
         Measures {
@@ -272,9 +270,9 @@ impl Collector {
             started_before: self.started_before,
             ageing: self.ageing.into_iter().rev().map(|(priority, counts)| Ageing { priority, counts }).collect(),
             exposure: Exposure {
-                finding_days,
+                finding_days: days(self.open_seconds as f64),
                 overdue_days: days(self.overdue_seconds as f64),
-                per_host_day: (host_days > 0.0).then(|| (finding_days / host_days * 100.0).round() / 100.0),
+                per_host_day: (self.host_seconds > 0).then(|| (self.open_seconds as f64 / self.host_seconds as f64 * 100.0).round() / 100.0),
             },
             exploited: self.exploited,
             late: self.late,

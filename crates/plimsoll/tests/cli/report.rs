@@ -2,6 +2,7 @@
 //! the same bytes for the same moment whatever happens later.
 
 use crate::fleet::Up;
+use crate::recount;
 use crate::sandbox::{Ran, Small, plimsoll};
 use jiff::Timestamp;
 use serde_json::json;
@@ -52,6 +53,10 @@ fn the_past_is_told_the_same_whatever_happens_since() {
     let critical = now["measures"]["time_to_patch"].as_array().unwrap().iter().find(|line| line["priority"] == "critical").cloned();
     assert_eq!(critical.map(|line| (line["started"].clone(), line["closed"].clone())), Some((json!(1), json!(1))), "{now}");
 
+    // A program of its own counts the same, what was judged by the policy in force included.
+    recount::holds(&small, &up, &["auditor", "--as-of", &then]);
+    recount::holds(&small, &up, &["weekly", "--as-of", &later().to_string()]);
+
     for (form, begins) in [("markdown", "# "), ("html", "<!doctype html"), ("pdf", "%PDF"), ("docx", "PK")] {
         let file = small.at(&format!("report.{form}"));
         for name in ["operator", "weekly", "management", "auditor"] {
@@ -71,6 +76,10 @@ fn the_past_is_told_the_same_whatever_happens_since() {
     assert!(to_come.failed().err.contains("is still to come") && to_come.out.is_empty(), "{}", to_come.err);
     assert!(report(&up, &["client"]).failed().err.contains("name the client whose report it is"));
     assert!(report(&up, &["client", "--client", "Nobody"]).failed().err.contains("E-NOT-FOUND"));
+    for (words, told) in [(&["weekly", "--format", "jsonl"][..], "report events"), (&["events", "--format", "pdf"], "jsonl only"), (&["events", "--days", "7"], "--days")] {
+        let usage = report(&up, words);
+        assert!(usage.failed().code == Some(2) && usage.err.contains(told), "{}", usage.err);
+    }
     for (words, told) in [(&["weekly", "--as-of", "yesterday"][..], "--as-of"), (&["yearly"], "management"), (&["weekly", "--days", "401"], "401")] {
         let usage = report(&up, words);
         assert!(usage.code == Some(2) && usage.err.contains(told), "{}", usage.err);
