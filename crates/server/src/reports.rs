@@ -5,18 +5,98 @@ pub mod events;
 mod stories;
 
 use crate::api::parameter;
-use crate::app::App;
+use crate::app::{App, Shared};
 use crate::http::problem::Refusal;
 use crate::identity::role::Scope;
-use crate::phases::document::Form;
+use crate::phases::document;
+use axum::http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
-use plimsoll_core::measures::{Audience, Collector, Report, Window};
+use plimsoll_core::measures::{Audience, Collector, OpenFinding, Report, Window};
 use plimsoll_core::model::identifier::ClientId;
 use plimsoll_core::model::problem::Problem;
+use plimsoll_documents::Format;
+use plimsoll_formats::measures;
+use serde::Deserialize;
 use stories::Stories;
 
 /// Longest time that a report looks back, days.
 pub const LONGEST: u16 = 400;
+
+/// Open findings in one plan: with its hosts, each is some 800 bytes of it.
+const PLANNED: usize = 100_000;
+
+/// A written form of a report.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Form {
+    /// For machines; holds every figure.
+    #[default]
+    Json,
+    /// For a browser and for paper.
+    Html,
+    /// For paper and for keeping.
+    Pdf,
+    /// For other people's pages.
+    Markdown,
+    /// For those who edit.
+    Docx,
+    /// For spreadsheets: one figure a row.
+    Csv,
+    /// Plan of action and milestones: what is open, for auditors' programs.
+    OscalPoam,
+}
+
+impl Form {
+    /// All of them.
+    pub const ALL: [Self; 7] = [Self::Html, Self::Pdf, Self::Docx, Self::Markdown, Self::Csv, Self::Json, Self::OscalPoam];
+
+    /// The word that the API takes.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Html => "html",
+            Self::Pdf => "pdf",
+            Self::Markdown => "markdown",
+            Self::Docx => "docx",
+            Self::Csv => "csv",
+            Self::OscalPoam => "oscal-poam",
+        }
+    }
+
+    /// Whether a report for somebody has it: a plan of what is open is for
+    /// those who audit, and for the client whose it is.
+    pub fn is_of(self, audience: Audience) -> bool {
+        self != Self::OscalPoam || matches!(audience, Audience::Auditor | Audience::Client)
+    }
+
+    /// The form that lays it out; none for machines.
+    fn laid_out(self) -> Option<Format> {
+        match self {
+            Self::Json | Self::Csv | Self::OscalPoam => None,
+            Self::Html => Some(Format::Html),
+            Self::Pdf => Some(Format::Pdf),
+            Self::Markdown => Some(Format::Markdown),
+            Self::Docx => Some(Format::Docx),
+        }
+    }
+
+    /// How a file of it is called at its end.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::OscalPoam => "oscal.json",
+            other => other.laid_out().map_or("json", Format::extension),
+        }
+    }
+
+    /// Its media type.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Csv => "text/csv; charset=utf-8",
+            other => other.laid_out().map_or("application/json", Format::media_type),
+        }
+    }
+}
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -38,6 +118,25 @@ pub struct Wish {
 /// `E-PARAMETER` for a moment that is still to come or a time that is too
 /// long; what the store meets.
 pub async fn report(app: &App, scope: &Scope, wish: &Wish) -> Result<Report, Refusal> {
+    Ok(counted(app, scope, wish, false).await?.0)
+}
+
+/// Makes a report and writes it.
+///
+/// # Errors
+///
+/// As [`report`]; `E-PARAMETER` for a form that this report has not,
+/// `E-LIMIT` and `E-POAM-EMPTY` for a plan of too much or of nothing.
+pub async fn written(app: &Shared, scope: &Scope, wish: &Wish, form: Form) -> Result<Vec<u8>, Refusal> {
+    if !form.is_of(wish.audience) {
+        return Err(parameter("format", format!("the report {} is not made as {}", wish.audience.word(), form.word()), "take the auditor's or a client's report"));
+    }
+    let (report, open) = counted(app, scope, wish, form == Form::OscalPoam).await?;
+    Ok(app.compute(move || write(&report, &open, form)).await?)
+}
+
+/// Counts, and gives every open finding where a plan is made of them.
+async fn counted(app: &App, scope: &Scope, wish: &Wish, planned: bool) -> Result<(Report, Vec<OpenFinding>), Refusal> {
     if !(1..=LONGEST).contains(&wish.days) {
         return Err(parameter("days", format!("{} is none of 1 to {LONGEST}", wish.days), "look back less far, or ask for several reports"));
     }
@@ -45,20 +144,25 @@ pub async fn report(app: &App, scope: &Scope, wish: &Wish) -> Result<Report, Ref
     let from = wish.as_of.checked_sub(SignedDuration::from_hours(i64::from(wish.days) * 24));
     let from = from.map_err(|_| parameter("as_of", format!("{} is before all time that is counted", wish.as_of), "name a later moment"))?;
     let mut collector = Collector::new(Window { from, to: wish.as_of });
+    if planned {
+        collector = collector.keeping_open();
+    }
     while let Some(told) = stories.next(app).await? {
         told.iter().for_each(|told| collector.host(&told.story()));
+        if collector.kept().len() > PLANNED {
+            let text = format!("more than {PLANNED} findings are open, which is the limit of one plan");
+            return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "E-LIMIT", text, "ask client by client").at("oscal-poam"));
+        }
     }
-    Ok(Report { schema: Report::SCHEMA, report: wish.audience, client: wish.client.as_ref().map(|(_, name)| name.clone()), measures: collector.finish() })
+    let open = collector.kept().to_vec();
+    Ok((Report { schema: Report::SCHEMA, report: wish.audience, client: wish.client.as_ref().map(|(_, name)| name.clone()), measures: collector.finish() }, open))
 }
 
-/// Writes a report.
-///
-/// # Errors
-///
-/// `E-DOCUMENT`.
-pub fn write(report: &Report, form: Form) -> Result<Vec<u8>, Problem> {
-    match form.laid_out() {
-        Some(format) => plimsoll_documents::write(&plimsoll_documents::report(report), format),
-        None => crate::phases::document::for_machines(report),
+fn write(report: &Report, open: &[OpenFinding], form: Form) -> Result<Vec<u8>, Problem> {
+    match (form, form.laid_out()) {
+        (_, Some(format)) => plimsoll_documents::write(&plimsoll_documents::report(report), format),
+        (Form::Csv, None) => measures::csv(report).map(String::into_bytes),
+        (Form::OscalPoam, None) => measures::poam(report, open),
+        (_, None) => document::for_machines(report),
     }
 }

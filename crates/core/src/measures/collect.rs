@@ -2,7 +2,7 @@
 //! counts: a fleet's journal does not have to be in memory at once.
 
 use super::survival::{Life, survival};
-use super::{APPROACHING_SECONDS, Ageing, Exploited, Exposure, Flow, LISTED, Listed, Measures, Moved, OnTime, OpenCount, Window, days, share};
+use super::{APPROACHING_SECONDS, Ageing, Exploited, Exposure, Flow, LISTED, Listed, Measures, Moved, OnTime, OpenCount, OpenFinding, Window, days, share};
 use crate::assessment::UPDATE;
 use crate::model::advisory::Rating;
 use crate::model::identifier::HostId;
@@ -76,12 +76,25 @@ pub struct Collector {
     approaching: Vec<Listed>,
     moved: Vec<Moved>,
     moved_later: u64,
+    /// Every open finding, where they are kept.
+    kept: Option<Vec<OpenFinding>>,
 }
 
 impl Collector {
     /// Begins for a window.
     pub fn new(window: Window) -> Self {
         Self { window, from: window.from.as_second(), to: window.to.as_second(), ..Self::default() }
+    }
+
+    /// Keeps every open finding beside the counts.
+    #[must_use]
+    pub fn keeping_open(self) -> Self {
+        Self { kept: Some(Vec::new()), ..self }
+    }
+
+    /// Open findings that are kept, in the order of their hosts.
+    pub fn kept(&self) -> &[OpenFinding] {
+        self.kept.as_deref().unwrap_or_default()
     }
 
     /// Takes in one host; what its journal has after the window's end is not
@@ -194,6 +207,18 @@ impl Collector {
     }
 
     fn open(&mut self, story: &HostStory<'_>, key: &FindingKey, one: &Running<'_>, obliged: &Obliged, start: i64) -> bool {
+        if let Some(kept) = &mut self.kept {
+            kept.extend(Timestamp::from_second(one.opened).ok().map(|opened| OpenFinding {
+                name: story.name.to_owned(),
+                host: story.host,
+                advisory: key.advisory.clone(),
+                component: key.component.clone(),
+                priority: obliged.rating,
+                exploited: obliged.exploited,
+                opened,
+                bounds: obliged.bounds.clone(),
+            }));
+        }
         let empty = OpenCount { priority: obliged.rating, open: 0, within: 0, approaching: 0, exceeded: 0, undated: 0 };
         let count = self.open.entry(obliged.rating).or_insert(empty);
         count.open += 1;

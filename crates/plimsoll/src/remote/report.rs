@@ -64,6 +64,10 @@ pub enum ReportFormat {
     Markdown,
     /// For those who edit
     Docx,
+    /// For spreadsheets: one figure a row
+    Csv,
+    /// OSCAL plan of action and milestones, of the auditor's and a client's report
+    OscalPoam,
     /// Events, one a line; nothing else has this form
     Jsonl,
 }

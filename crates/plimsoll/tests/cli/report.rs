@@ -57,6 +57,8 @@ fn the_past_is_told_the_same_whatever_happens_since() {
     recount::holds(&small, &up, &["auditor", "--as-of", &then]);
     recount::holds(&small, &up, &["weekly", "--as-of", &later().to_string()]);
 
+    let clients = plimsoll(&["clients", "list", "--server", &up.url, "--token", &up.token, "--format", "json"]).json();
+    let own = clients[0]["name"].as_str().unwrap().to_owned();
     for (form, begins) in [("markdown", "# "), ("html", "<!doctype html"), ("pdf", "%PDF"), ("docx", "PK")] {
         let file = small.at(&format!("report.{form}"));
         for name in ["operator", "weekly", "management", "auditor"] {
@@ -68,6 +70,20 @@ fn the_past_is_told_the_same_whatever_happens_since() {
             }
         }
     }
+    for name in ["operator", "client", "auditor"] {
+        let client: &[&str] = if name == "client" { &["--client", &own] } else { &[] };
+        let csv = report(&up, &[&[name, "--as-of", &then, "--format", "csv"], client].concat());
+        assert!(csv.finished().out.starts_with("section,key,measure,value\r\n") && csv.out.contains("\r\nopen,critical,open,1\r\n"), "{}", csv.out);
+        let plan = report(&up, &[&[name, "--as-of", &then, "--format", "oscal-poam"], client].concat());
+        if name == "operator" {
+            assert!(plan.failed().err.contains("take the auditor's or a client's report"), "{}", plan.err);
+            continue;
+        }
+        let items = &plan.finished().json()["plan-of-action-and-milestones"]["poam-items"];
+        assert_eq!(items.as_array().map(Vec::len), Some(2), "{items}");
+    }
+    let before = (then.parse::<Timestamp>().unwrap() - jiff::SignedDuration::from_hours(24 * 400)).to_string();
+    assert!(report(&up, &["auditor", "--as-of", &before, "--format", "oscal-poam"]).failed().err.contains("E-POAM-EMPTY"));
     let text = report(&up, &["operator", "--as-of", &then]);
     assert!(text.finished().out.contains("TEST-2026-2") && text.out.contains(&format!("--as-of {then}")), "{}", text.out);
 

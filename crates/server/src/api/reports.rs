@@ -5,8 +5,7 @@ use crate::app::Shared;
 use crate::http::gate::Allowed;
 use crate::http::parameters::{Path, Query};
 use crate::http::problem::Refusal;
-use crate::phases::document::Form;
-use crate::reports::{self, Wish, events};
+use crate::reports::{self, Form, Wish, events};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -61,7 +60,8 @@ fn file(name: &str, as_of: Timestamp, extension: &str, media_type: &'static str)
 /// # Errors
 ///
 /// 404 for a report that does not exist; 400 for a moment still to come, a
-/// time that is too long, and a client's report without its client.
+/// time that is too long, a client's report without its client, and a form
+/// that the report has not.
 pub async fn report(State(app): State<Shared>, allowed: Allowed, Path(name): Path<String>, Query(which): Query<Which>) -> Result<Response, Refusal> {
     let audience = Audience::parse(&name).ok_or_else(|| super::missing("report", &name))?;
     if audience == Audience::Client && which.client.is_none() {
@@ -70,10 +70,8 @@ pub async fn report(State(app): State<Shared>, allowed: Allowed, Path(name): Pat
     let client = named(&app, &allowed, which.client.as_deref()).await?;
     let as_of = which.as_of.unwrap_or_else(Timestamp::now);
     let wish = Wish { audience, as_of, days: which.days.unwrap_or(audience.days()), client };
-    let report = reports::report(&app, &allowed.scope, &wish).await?;
-    let form = which.format;
-    let bytes = app.compute(move || reports::write(&report, form)).await?;
-    Ok((file(audience.word(), as_of, form.extension(), form.media_type()), bytes).into_response())
+    let bytes = reports::written(&app, &allowed.scope, &wish, which.format).await?;
+    Ok((file(audience.word(), as_of, which.format.extension(), which.format.media_type()), bytes).into_response())
 }
 
 /// Gives the events that the reports of a moment are counted from.
