@@ -62,6 +62,9 @@ fn draw(words: &Words) -> Drawn {
         ("policy-edit-wrong", pages::policy_edit(&shell, &samples::wrong_policy(words))),
         ("policy-edit-checked", pages::policy_edit(&shell, &samples::checked_policy(words))),
         ("policy-none", pages::policy(&shell, &samples::no_policy(words))),
+        ("reports", pages::reports(&shell, &samples::reports(words))),
+        ("reports-choose", pages::reports(&viewer, &samples::no_report(words))),
+        ("reports-wrong", pages::reports(&shell, &samples::wrong_report(words))),
         ("activity", pages::activity(&shell, &samples::activity(words), Some(&checkpoint))),
         ("search", pages::search(&shell, &samples::search(words))),
         ("search-none", pages::search(&shell, &samples::nothing_found(words))),
@@ -200,7 +203,7 @@ fn no_hostile_text_becomes_markup() {
             let new: Vec<_> = tags.difference(&ordinary[name]).filter(|tag| !harmless(tag)).collect();
             assert!(new.is_empty(), "{name}: {new:?}");
             for (attribute, value) in links {
-                let fine = value.is_empty() && attribute == "hx-get" || attribute == "data-next" || (value.starts_with("/console") || value.starts_with("/api/v1/rollouts/")) && !value.split('?').next().unwrap_or("").contains("/..") || value.starts_with('#') || value.starts_with('?') || value == "/openapi.json" || attribute == "href" && value.starts_with("/sign-in/") && name == "sign-in";
+                let fine = value.is_empty() && attribute == "hx-get" || attribute == "data-next" || (value.starts_with("/console") || value.starts_with("/api/v1/rollouts/") || value.starts_with("/api/v1/reports/")) && !value.split('?').next().unwrap_or("").contains("/..") || value.starts_with('#') || value.starts_with('?') || value == "/openapi.json" || attribute == "href" && value.starts_with("/sign-in/") && name == "sign-in";
                 assert!(fine, "{name}: {attribute}={value}");
             }
         }

@@ -16,6 +16,7 @@ mod findings;
 mod hosts;
 mod operations;
 mod packages;
+mod reports;
 mod rollouts;
 mod shell;
 mod sign_in;
@@ -37,6 +38,7 @@ pub use operations::{
     Checkpoint, EvidenceEntry, PolicyEdit, PolicyPage, PolicyRule, PolicyText, Preset, SourceRow, SourcesPage, SourceStanding,
 };
 pub use packages::{PackageHost, PackagePage, PackageRow, PackageUpdate, PackageVersion};
+pub use reports::{ReportAsked, ReportShown, ReportsPage};
 pub use rollouts::{
     DeploymentPage, PackageItem, PackageRing, RingItem, RolloutHostItem, RolloutItem, RolloutPage, Rollouts, StreamItem, TargetItem,
 };
