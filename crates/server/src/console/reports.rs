@@ -1,10 +1,9 @@
 //! The page of **reports**: the API's, laid out as on paper.
 
-use super::fill;
 use super::handlers::{Page, Visit, written};
 use super::pages;
 use super::views::{Choice, ReportAsked, ReportShown, ReportsPage};
-use crate::api::parameter;
+use crate::api::{clients, parameter};
 use crate::app::Shared;
 use crate::http::gate::Allowed;
 use crate::http::parameters::Query;
@@ -28,7 +27,8 @@ pub(super) fn routes() -> Routes<Shared> {
 
 async fn page(State(app): State<Shared>, allowed: Allowed, Query(asked): Query<ReportAsked>) -> Page {
     let visit = Visit::new(&app, &allowed);
-    let clients = fill::clients(&app, &allowed.principal);
+    let clients = clients::seen(&app, &allowed).await.map_err(|refusal| visit.refused(refusal))?;
+    let clients: Vec<(ClientId, String)> = clients.into_iter().map(|client| (client.id, client.name)).collect();
     let (shown, trouble) = if asked.report.is_empty() {
         (None, None)
     } else {

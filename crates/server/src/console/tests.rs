@@ -63,7 +63,7 @@ fn draw(words: &Words) -> Drawn {
         ("policy-edit-checked", pages::policy_edit(&shell, &samples::checked_policy(words))),
         ("policy-none", pages::policy(&shell, &samples::no_policy(words))),
         ("reports", pages::reports(&shell, &samples::reports(words))),
-        ("reports-choose", pages::reports(&viewer, &samples::no_report(words))),
+        ("reports-choose", pages::reports(&shell, &samples::no_report(words))),
         ("reports-wrong", pages::reports(&shell, &samples::wrong_report(words))),
         ("activity", pages::activity(&shell, &samples::activity(words), Some(&checkpoint))),
         ("search", pages::search(&shell, &samples::search(words))),
