@@ -12,13 +12,16 @@
 //! Meier, so that what is still open counts.
 
 mod collect;
+mod events;
 mod survival;
 
 pub use collect::{Collector, HostStory};
+pub use events::Event;
 pub use survival::{Patched, Survival};
 
 use crate::model::advisory::Rating;
 use crate::model::identifier::HostId;
+use crate::model::transition::Bound;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -255,6 +258,27 @@ pub struct Listed {
     pub rule: String,
     /// When it was first seen open, this time.
     pub opened: Timestamp,
+}
+
+/// A finding that is open at the window's end, with all that binds it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OpenFinding {
+    /// What the host is called.
+    pub name: String,
+    /// Host.
+    pub host: HostId,
+    /// Advisory.
+    pub advisory: String,
+    /// Component.
+    pub component: String,
+    /// Priority.
+    pub priority: Rating,
+    /// Whether it is known to be exploited.
+    pub exploited: bool,
+    /// When it was first seen open, this time.
+    pub opened: Timestamp,
+    /// Each due date, the earliest first.
+    pub bounds: Vec<Bound>,
 }
 
 /// A due date that was moved to a later time, or taken away; fields stand in

@@ -23,7 +23,7 @@ mod words;
 mod tests;
 
 pub use docx::write as docx;
-pub use html::{STYLE, write as html};
+pub use html::{PAPER, Parts, STYLE, write as html};
 pub use markdown::write as markdown;
 pub use model::{Align, Bar, Bars, Block, Column, Document, Kind, Signature, Table};
 pub use pdf::write as pdf;

@@ -14,6 +14,7 @@ pub mod frozen_set;
 #[cfg(test)]
 mod hostile_tests;
 mod lenient;
+pub mod measures;
 #[cfg(feature = "openpgp")]
 pub mod openpgp;
 pub mod packages;

@@ -10,7 +10,7 @@ pub use acquire::{AcquireCommand, Export, Freeze, ImportSet, Key, Set, Sweep, Ve
 pub use fleet::{Agent, AgentHelper, Collect, Import, ListFormat, Remote, Rows};
 pub use lab::{Lab, Scenario};
 pub use policy::{Clients, PaperFormat, Policy, PolicyDifference, PolicyDraft, PolicyExplain, PolicyRender, PolicyTable, TableDepth, TableFormat};
-pub use server::{Backup, EvidenceCommand, Kept, PersonCommand, RecordFormat, Restore, RootCommand, RootInit, Serve, Up, Written};
+pub use server::{Backup, EvidenceCommand, Kept, PersonCommand, Restore, RootCommand, RootInit, Serve, Up, Written};
 
 use crate::remote;
 use clap::{Args, Parser, Subcommand, ValueEnum};

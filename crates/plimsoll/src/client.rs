@@ -91,12 +91,29 @@ impl Client {
     ///
     /// As [`Self::get`].
     pub fn bytes(&self, path: &str, query: &[(&str, String)]) -> Result<Vec<u8>, Failure> {
-        let mut request = self.agent.get(format!("{}{path}", self.server)).header("authorization", &format!("Bearer {}", self.token));
-        for (name, value) in query {
-            request = request.query(name, value);
-        }
-        let response = request.call().map_err(|error| self.unreached(&error))?;
+        let response = self.asking(path, query).call().map_err(|error| self.unreached(&error))?;
         self.body(response)
+    }
+
+    /// Asks for bytes without an end in sight, to be read as they come: only
+    /// the answer's beginning is waited for no longer than for others.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::get`].
+    pub fn open(&self, path: &str, query: &[(&str, String)]) -> Result<impl std::io::Read + use<>, Failure> {
+        let request = self.asking(path, query).config().timeout_global(None).timeout_recv_response(Some(PATIENCE)).build();
+        let response = request.call().map_err(|error| self.unreached(&error))?;
+        if !response.status().is_success() {
+            let status = response.status();
+            return Err(self.refused(status, &self.read(response)?));
+        }
+        Ok(response.into_body().into_reader())
+    }
+
+    fn asking(&self, path: &str, query: &[(&str, String)]) -> ureq::RequestBuilder<ureq::typestate::WithoutBody> {
+        let request = self.agent.get(format!("{}{path}", self.server)).header("authorization", &format!("Bearer {}", self.token));
+        query.iter().fold(request, |request, (name, value)| request.query(name, value))
     }
 
     /// Asks for a change; nothing where the server answers with nothing.
@@ -148,20 +165,19 @@ impl Client {
         ))
     }
 
-    fn body(&self, mut response: ureq::http::Response<ureq::Body>) -> Result<Vec<u8>, Failure> {
+    fn body(&self, response: ureq::http::Response<ureq::Body>) -> Result<Vec<u8>, Failure> {
         let status = response.status();
-        let body = response
-            .body_mut()
-            .with_config()
-            .limit(LIMIT)
-            .read_to_vec()
-            .map_err(|error| self.unreached(&error))?;
-        if !status.is_success() {
-            let refusal = Refusal::read(status.as_u16(), &body);
-            let problem = refusal.problem(&self.server);
-            return Err(if status.is_server_error() { Failure::unfinished(problem) } else { Failure::input(problem) });
-        }
-        Ok(body)
+        let body = self.read(response)?;
+        if status.is_success() { Ok(body) } else { Err(self.refused(status, &body)) }
+    }
+
+    fn read(&self, mut response: ureq::http::Response<ureq::Body>) -> Result<Vec<u8>, Failure> {
+        response.body_mut().with_config().limit(LIMIT).read_to_vec().map_err(|error| self.unreached(&error))
+    }
+
+    fn refused(&self, status: ureq::http::StatusCode, body: &[u8]) -> Failure {
+        let problem = Refusal::read(status.as_u16(), body).problem(&self.server);
+        if status.is_server_error() { Failure::unfinished(problem) } else { Failure::input(problem) }
     }
 
     fn parsed<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, Failure> {

@@ -69,6 +69,10 @@ impl From<Problem> for Failure {
     }
 }
 
+fn unwritten(place: &str, error: &std::io::Error, next: &str) -> Failure {
+    Failure::unfinished(Problem::new("E-WRITE", place, format!("cannot be written: {error}"), next))
+}
+
 impl Printer {
     /// Makes the printer and settles colour for the whole process.
     pub fn new(color: Color, quiet: bool) -> Self {
@@ -109,9 +113,7 @@ impl Printer {
     /// Writes bytes into a file, or to standard output where there is none.
     pub fn file(&self, place: Option<&Path>, bytes: &[u8]) -> Result<(), Failure> {
         let Some(place) = place else { return self.bytes(bytes) };
-        std::fs::write(place, bytes).map_err(|error| {
-            Failure::unfinished(Problem::new("E-WRITE", place.to_string_lossy(), format!("cannot be written: {error}"), "name another file"))
-        })
+        std::fs::write(place, bytes).map_err(|error| unwritten(&place.to_string_lossy(), &error, "name another file"))
     }
 
     /// Writes bytes as [`Self::data`] writes text.
@@ -119,14 +121,26 @@ impl Printer {
         let mut out = std::io::stdout().lock();
         let written = out.write_all(bytes).and_then(|()| out.flush());
         match written {
-            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::unfinished(Problem::new(
-                "E-WRITE",
-                "standard output",
-                format!("cannot be written: {error}"),
-                "check the disk or the program that reads it",
-            ))),
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(unwritten("standard output", &error, "check the disk or the program that reads it")),
             _ => Ok(()),
         }
+    }
+
+    /// Hands on what `part` gives until it gives nothing, into a file or to
+    /// standard output where there is none: for what is too long for memory.
+    pub fn parts(&self, place: Option<&Path>, mut part: impl FnMut() -> Result<Option<Vec<u8>>, Failure>) -> Result<(), Failure> {
+        let Some(place) = place else {
+            while let Some(bytes) = part()? {
+                self.bytes(&bytes)?;
+            }
+            return Ok(());
+        };
+        let failed = |error: std::io::Error| unwritten(&place.to_string_lossy(), &error, "name another file");
+        let mut file = std::fs::File::create(place).map_err(failed)?;
+        while let Some(bytes) = part()? {
+            file.write_all(&bytes).map_err(failed)?;
+        }
+        Ok(())
     }
 
     /// Says something on standard error.

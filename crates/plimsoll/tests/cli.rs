@@ -42,6 +42,8 @@ mod power;
 mod readme;
 #[path = "cli/record.rs"]
 mod record;
+#[path = "cli/recount.rs"]
+mod recount;
 #[path = "cli/remote.rs"]
 mod remote;
 #[path = "cli/report.rs"]

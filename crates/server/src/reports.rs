@@ -1,24 +1,102 @@
 //! **Reports**: measures of the hosts that somebody may see, out of the journal
 //! of transitions. The same moment asked for again gives the same bytes.
 
-use crate::api::hosts::visible;
-use crate::api::parameter;
-use crate::app::App;
-use crate::http::problem::Refusal;
-use crate::identity::role::{Portion, Scope};
-use crate::phases::document::Form;
-use jiff::{SignedDuration, Timestamp};
-use plimsoll_core::measures::{Audience, Collector, HostStory, Report, Window};
-use plimsoll_core::model::identifier::{ClientId, HostId};
-use plimsoll_core::model::problem::Problem;
-use plimsoll_core::model::registration::{HostState, Registration};
-use plimsoll_core::model::transition::Transition;
-use std::collections::BTreeMap;
+pub mod events;
+pub mod stories;
 
-/// Hosts whose journals are in memory at a time.
-const TOGETHER: usize = 500;
+use crate::api::parameter;
+use crate::app::{App, Shared};
+use crate::http::problem::Refusal;
+use crate::identity::role::Scope;
+use crate::phases::document;
+use axum::http::StatusCode;
+use jiff::{SignedDuration, Timestamp};
+use plimsoll_core::measures::{Audience, Collector, OpenFinding, Report, Window};
+use plimsoll_core::model::identifier::ClientId;
+use plimsoll_core::model::problem::Problem;
+use plimsoll_documents::Format;
+use plimsoll_formats::measures;
+use serde::Deserialize;
+use stories::Stories;
+
 /// Longest time that a report looks back, days.
 pub const LONGEST: u16 = 400;
+
+/// Open findings in one plan: with its hosts, each is some 800 bytes of it.
+const PLANNED: usize = 100_000;
+
+/// A written form of a report.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Form {
+    /// For machines; holds every figure.
+    #[default]
+    Json,
+    /// For a browser and for paper.
+    Html,
+    /// For paper and for keeping.
+    Pdf,
+    /// For other people's pages.
+    Markdown,
+    /// For those who edit.
+    Docx,
+    /// For spreadsheets: one figure a row.
+    Csv,
+    /// Plan of action and milestones: what is open, for auditors' programs.
+    OscalPoam,
+}
+
+impl Form {
+    /// All of them.
+    pub const ALL: [Self; 7] = [Self::Html, Self::Pdf, Self::Docx, Self::Markdown, Self::Csv, Self::Json, Self::OscalPoam];
+
+    /// The word that the API takes.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Html => "html",
+            Self::Pdf => "pdf",
+            Self::Markdown => "markdown",
+            Self::Docx => "docx",
+            Self::Csv => "csv",
+            Self::OscalPoam => "oscal-poam",
+        }
+    }
+
+    /// Whether a report for somebody has it: a plan of what is open is for
+    /// those who audit, and for the client whose it is.
+    pub fn is_of(self, audience: Audience) -> bool {
+        self != Self::OscalPoam || matches!(audience, Audience::Auditor | Audience::Client)
+    }
+
+    /// The form that lays it out; none for machines.
+    fn laid_out(self) -> Option<Format> {
+        match self {
+            Self::Json | Self::Csv | Self::OscalPoam => None,
+            Self::Html => Some(Format::Html),
+            Self::Pdf => Some(Format::Pdf),
+            Self::Markdown => Some(Format::Markdown),
+            Self::Docx => Some(Format::Docx),
+        }
+    }
+
+    /// How a file of it is called at its end.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::OscalPoam => "oscal.json",
+            other => other.laid_out().map_or("json", Format::extension),
+        }
+    }
+
+    /// Its media type.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Csv => "text/csv; charset=utf-8",
+            other => other.laid_out().map_or("application/json", Format::media_type),
+        }
+    }
+}
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -33,53 +111,6 @@ pub struct Wish {
     pub client: Option<(ClientId, String)>,
 }
 
-/// A host that has a story: one that was accepted, and may be retired since.
-#[derive(Clone, Debug)]
-pub struct Managed {
-    /// What is said of it now.
-    pub registration: Registration,
-    /// When it was retired.
-    pub retired: Option<Timestamp>,
-}
-
-impl Managed {
-    /// Its story out of some hosts' journals.
-    pub fn story<'a>(&'a self, journals: &'a BTreeMap<HostId, Vec<Transition>>) -> HostStory<'a> {
-        let Registration { id, name, enrolled, .. } = &self.registration;
-        let transitions = journals.get(id).map(Vec::as_slice).unwrap_or_default();
-        HostStory { host: *id, name, enrolled: *enrolled, retired: self.retired, transitions }
-    }
-}
-
-/// Hosts that somebody sees, of all clients or of one, by name; retired ones
-/// for those who see the whole of their client, since groups no longer hold them.
-///
-/// # Errors
-///
-/// What the store meets.
-pub async fn managed(app: &App, scope: &Scope, client: Option<ClientId>) -> Result<Vec<Managed>, Refusal> {
-    let seen = visible(app, scope);
-    let whole = |client: ClientId| match scope {
-        Scope::Everything => true,
-        Scope::Clients(portions) => portions.get(&client) == Some(&Portion::Whole),
-    };
-    let mut registrations: Vec<Registration> = {
-        let fleet = app.fleet.read();
-        let hosts = fleet.hosts().map(|managed| &managed.registration).filter(|host| seen.contains(host.number) || whole(host.client));
-        hosts.filter(|host| host.state != HostState::Pending && client.is_none_or(|client| host.client == client)).cloned().collect()
-    };
-    registrations.sort_by(|one, other| (&one.name, one.id).cmp(&(&other.name, other.id)));
-    let mut hosts = Vec::with_capacity(registrations.len());
-    for registration in registrations {
-        let retired = match registration.state {
-            HostState::Retired => app.store.newest_act(&format!("host:{}", registration.id), "host.retire").await?.map(|act| act.time),
-            _ => None,
-        };
-        hosts.push(Managed { registration, retired });
-    }
-    Ok(hosts)
-}
-
 /// Makes a report.
 ///
 /// # Errors
@@ -87,34 +118,51 @@ pub async fn managed(app: &App, scope: &Scope, client: Option<ClientId>) -> Resu
 /// `E-PARAMETER` for a moment that is still to come or a time that is too
 /// long; what the store meets.
 pub async fn report(app: &App, scope: &Scope, wish: &Wish) -> Result<Report, Refusal> {
-    let now = Timestamp::now();
-    if wish.as_of > now {
-        return Err(parameter("as_of", format!("{} is still to come, now is {now}", wish.as_of), "name a moment that has passed"));
-    }
-    if !(1..=LONGEST).contains(&wish.days) {
-        return Err(parameter("days", format!("{} is none of 1 to {LONGEST}", wish.days), "look back less far, or ask for several reports"));
-    }
-    let window = Window { from: wish.as_of - SignedDuration::from_hours(i64::from(wish.days) * 24), to: wish.as_of };
-    let hosts = managed(app, scope, wish.client.as_ref().map(|(client, _)| *client)).await?;
-    let mut collector = Collector::new(window);
-    for hosts in hosts.chunks(TOGETHER) {
-        let ids: Vec<HostId> = hosts.iter().map(|host| host.registration.id).collect();
-        let stories = app.store.stories(&ids, wish.as_of).await?;
-        for host in hosts {
-            collector.host(&host.story(&stories));
-        }
-    }
-    Ok(Report { schema: Report::SCHEMA, report: wish.audience, client: wish.client.as_ref().map(|(_, name)| name.clone()), measures: collector.finish() })
+    Ok(counted(app, scope, wish, false).await?.0)
 }
 
-/// Writes a report.
+/// Makes a report and writes it.
 ///
 /// # Errors
 ///
-/// `E-DOCUMENT`.
-pub fn write(report: &Report, form: Form) -> Result<Vec<u8>, Problem> {
-    match form.laid_out() {
-        Some(format) => plimsoll_documents::write(&plimsoll_documents::report(report), format),
-        None => crate::phases::document::for_machines(report),
+/// As [`report`]; `E-PARAMETER` for a form that this report has not,
+/// `E-LIMIT` and `E-POAM-EMPTY` for a plan of too much or of nothing.
+pub async fn written(app: &Shared, scope: &Scope, wish: &Wish, form: Form) -> Result<Vec<u8>, Refusal> {
+    if !form.is_of(wish.audience) {
+        return Err(parameter("format", format!("the report {} is not made as {}", wish.audience.word(), form.word()), "take the auditor's or a client's report"));
+    }
+    let (report, open) = counted(app, scope, wish, form == Form::OscalPoam).await?;
+    Ok(app.compute(move || write(&report, &open, form)).await?)
+}
+
+/// Counts, and gives every open finding where a plan is made of them.
+async fn counted(app: &App, scope: &Scope, wish: &Wish, planned: bool) -> Result<(Report, Vec<OpenFinding>), Refusal> {
+    if !(1..=LONGEST).contains(&wish.days) {
+        return Err(parameter("days", format!("{} is none of 1 to {LONGEST}", wish.days), "look back less far, or ask for several reports"));
+    }
+    let mut stories = Stories::new(app, scope, wish.as_of, wish.client.as_ref().map(|(client, _)| *client))?;
+    let from = wish.as_of.checked_sub(SignedDuration::from_hours(i64::from(wish.days) * 24));
+    let from = from.map_err(|_| parameter("as_of", format!("{} is before all time that is counted", wish.as_of), "name a later moment"))?;
+    let mut collector = Collector::new(Window { from, to: wish.as_of });
+    if planned {
+        collector = collector.keeping_open();
+    }
+    while let Some(told) = stories.next(app).await? {
+        told.iter().for_each(|told| collector.host(&told.story()));
+        if collector.kept().len() > PLANNED {
+            let text = format!("more than {PLANNED} findings are open, which is the limit of one plan");
+            return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "E-LIMIT", text, "ask client by client").at("oscal-poam"));
+        }
+    }
+    let open = collector.kept().to_vec();
+    Ok((Report { schema: Report::SCHEMA, report: wish.audience, client: wish.client.as_ref().map(|(_, name)| name.clone()), measures: collector.finish() }, open))
+}
+
+fn write(report: &Report, open: &[OpenFinding], form: Form) -> Result<Vec<u8>, Problem> {
+    match (form, form.laid_out()) {
+        (_, Some(format)) => plimsoll_documents::write(&plimsoll_documents::report(report), format),
+        (Form::Csv, None) => measures::csv(report).map(String::into_bytes),
+        (Form::OscalPoam, None) => measures::poam(report, open),
+        (_, None) => document::for_machines(report),
     }
 }

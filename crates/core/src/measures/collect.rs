@@ -2,7 +2,7 @@
 //! counts: a fleet's journal does not have to be in memory at once.
 
 use super::survival::{Life, survival};
-use super::{APPROACHING_SECONDS, Ageing, Exploited, Exposure, Flow, LISTED, Listed, Measures, Moved, OnTime, OpenCount, Window, days, share};
+use super::{APPROACHING_SECONDS, Ageing, Exploited, Exposure, Flow, LISTED, Listed, Measures, Moved, OnTime, OpenCount, OpenFinding, Window, days, share};
 use crate::assessment::UPDATE;
 use crate::model::advisory::Rating;
 use crate::model::identifier::HostId;
@@ -76,12 +76,25 @@ pub struct Collector {
     approaching: Vec<Listed>,
     moved: Vec<Moved>,
     moved_later: u64,
+    /// Every open finding, where they are kept.
+    kept: Option<Vec<OpenFinding>>,
 }
 
 impl Collector {
     /// Begins for a window.
     pub fn new(window: Window) -> Self {
         Self { window, from: window.from.as_second(), to: window.to.as_second(), ..Self::default() }
+    }
+
+    /// Keeps every open finding beside the counts.
+    #[must_use]
+    pub fn keeping_open(self) -> Self {
+        Self { kept: Some(Vec::new()), ..self }
+    }
+
+    /// Open findings that are kept, in the order of their hosts.
+    pub fn kept(&self) -> &[OpenFinding] {
+        self.kept.as_deref().unwrap_or_default()
     }
 
     /// Takes in one host; what its journal has after the window's end is not
@@ -99,7 +112,7 @@ impl Collector {
         let end = retired.unwrap_or(self.window.to);
         for transition in story.transitions.iter().take_while(|transition| transition.at <= end) {
             let at = transition.at.as_second();
-            let counted = transition.at >= self.window.from;
+            let counted = at >= self.from;
             for key in transition.closed.iter().filter(|key| key.advisory != UPDATE) {
                 let Some(one) = running.remove(key) else { continue };
                 self.ended(story, key, &one, End::Closed(at));
@@ -174,7 +187,7 @@ impl Collector {
         }
         if (self.from..self.to).contains(&start) {
             self.lives.entry(obliged.rating).or_default().push(((until - start).max(0), closed));
-        } else if until >= self.from {
+        } else if start < self.from && until >= self.from {
             self.started_before += 1;
         }
         for bound in obliged.bounds.iter().filter(|bound| (self.from..self.to).contains(&bound.due)) {
@@ -194,6 +207,18 @@ impl Collector {
     }
 
     fn open(&mut self, story: &HostStory<'_>, key: &FindingKey, one: &Running<'_>, obliged: &Obliged, start: i64) -> bool {
+        if let Some(kept) = &mut self.kept {
+            kept.extend(Timestamp::from_second(one.opened).ok().map(|opened| OpenFinding {
+                name: story.name.to_owned(),
+                host: story.host,
+                advisory: key.advisory.clone(),
+                component: key.component.clone(),
+                priority: obliged.rating,
+                exploited: obliged.exploited,
+                opened,
+                bounds: obliged.bounds.clone(),
+            }));
+        }
         let empty = OpenCount { priority: obliged.rating, open: 0, within: 0, approaching: 0, exceeded: 0, undated: 0 };
         let count = self.open.entry(obliged.rating).or_insert(empty);
         count.open += 1;
@@ -251,8 +276,6 @@ impl Collector {
     /// Gives what was collected.
     pub fn finish(mut self) -> Measures {
         self.prune(true);
-        let host_days = self.host_seconds as f64 / DAY as f64;
-        let finding_days = days(self.open_seconds as f64);
         let mut lives: Vec<(Option<Rating>, Vec<Life>)> = vec![(None, self.lives.values().flatten().copied().collect())];
         lives.extend(self.lives.into_iter().rev().map(|(rating, lives)| (Some(rating), lives)));
         Measures {
@@ -272,9 +295,9 @@ impl Collector {
             started_before: self.started_before,
             ageing: self.ageing.into_iter().rev().map(|(priority, counts)| Ageing { priority, counts }).collect(),
             exposure: Exposure {
-                finding_days,
+                finding_days: days(self.open_seconds as f64),
                 overdue_days: days(self.overdue_seconds as f64),
-                per_host_day: (host_days > 0.0).then(|| (finding_days / host_days * 100.0).round() / 100.0),
+                per_host_day: (self.host_seconds > 0).then(|| (self.open_seconds as f64 / self.host_seconds as f64 * 100.0).round() / 100.0),
             },
             exploited: self.exploited,
             late: self.late,

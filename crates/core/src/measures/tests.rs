@@ -122,6 +122,46 @@ fn what_came_back_lives_again_and_old_journals_have_no_due_dates() {
     assert_eq!(measured(11, 40, None, &[old(0, 10), closed(1, 12, vec![key(1)])]).started_before, 1);
 }
 
+#[test]
+fn events_tell_what_is_counted_and_nothing_later() {
+    let update = FindingKey { advisory: crate::assessment::UPDATE.to_owned(), component: "openssl amd64".to_owned() };
+    let mut first = opened(0, 10, vec![(key(1), obliged(Rating::High, &[bound("p/high", 9, 17)]))]);
+    first.opened.push(update.clone());
+    let transitions = [first, closed(1, 12, vec![update]), closed(2, 20, vec![key(1)])];
+    let story = |retired: Option<i64>| HostStory { host: HostId::from_bits(1), name: "web1", enrolled: at(5), retired: retired.map(at), transitions: &transitions };
+    let gone = story(Some(30));
+    let events = gone.events(at(30));
+    assert_eq!(events[0], Event::Host { host: HostId::from_bits(1), name: "web1", enrolled: at(5), retired: Some(at(30)) });
+    let [Event::Transition { serial: 0, opened, obliged, .. }, Event::Transition { serial: 2, closed, .. }] = &events[1..] else { panic!("{events:?}") };
+    assert_eq!((opened.as_slice(), closed.as_slice()), (&[&key(1)][..], &[&key(1)][..]), "pending updates are no findings");
+    assert_eq!((obliged[0].finding, obliged[0].priority, obliged[0].bounds[0].start, obliged[0].bounds[0].due), (&key(1), Rating::High, Some(at(9)), at(17)));
+    let before = gone.events(at(19));
+    assert_eq!((before.len(), &before[0], &before[1]), (2, &Event::Host { host: HostId::from_bits(1), name: "web1", enrolled: at(5), retired: None }, &events[1]));
+    assert!(story(None).events(at(4)).is_empty(), "it had not joined");
+}
+
+/// Times of events are finer than what is counted: where a window begins or
+/// ends within a second, all figures of it say the same.
+#[test]
+fn seconds_are_whole_for_every_figure() {
+    let fine = |millisecond: i64| Timestamp::from_millisecond(millisecond).unwrap();
+    let story = [
+        Transition { at: fine(500), ..opened(0, 0, vec![(key(1), Obliged { exploited: true, ..Obliged::default() })]) },
+        Transition { at: fine(10_300), ..closed(1, 0, vec![key(1)]) },
+        Transition { at: fine(20_200), ..opened(2, 0, vec![(key(2), Obliged::default())]) },
+    ];
+    let mut collector = Collector::new(Window { from: fine(10_700), to: fine(20_900) });
+    collector.host(&HostStory { host: HostId::from_bits(1), name: "web1", enrolled: fine(0), retired: None, transitions: &story });
+    let found = collector.finish();
+    assert_eq!((found.flow, found.exploited.closed), (Flow { opened: 1, closed: 1, opened_again: 0 }, 1));
+    // What opened in the report's own second has not started before the window.
+    assert_eq!((found.started_before, found.time_to_patch[0].started), (1, 0));
+    assert_eq!(found.exposure.per_host_day, Some(0.0));
+    let mut collector = Collector::new(Window { from: fine(0), to: fine(20_000) });
+    collector.host(&HostStory { host: HostId::from_bits(1), name: "web1", enrolled: fine(0), retired: None, transitions: &story });
+    assert_eq!(collector.finish().exposure.per_host_day, Some(0.5), "ten of twenty seconds, however short");
+}
+
 prop_compose! {
     /// A journal as a server writes it: what closes was open, what opens was not.
     fn journal()(acts in prop::collection::vec((0_usize..12, 0_i64..4, 1_i64..40, any::<bool>()), 0..60)) -> Vec<Transition> {

@@ -44,7 +44,7 @@ pub fn csv(scan: &Scan) -> String {
 /// Source: OWASP "CSV injection"; the line feed is added to its list, since
 /// some programs trim it. The first character is judged before control
 /// characters are written out.
-fn defused(cell: &str) -> String {
+pub(crate) fn defused(cell: &str) -> String {
     let mut out = String::with_capacity(cell.len() + 1);
     if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
         out.push('\'');

@@ -7,13 +7,14 @@
 
 mod csv_rows;
 mod cyclonedx;
-mod digest;
+pub(crate) mod digest;
 mod markdown;
 mod notices;
 mod openvex;
 mod sarif;
 
 pub use csv_rows::csv;
+pub(crate) use csv_rows::defused;
 pub use cyclonedx::cyclonedx;
 pub use markdown::markdown;
 pub use openvex::openvex;

@@ -2,6 +2,7 @@
 //! the same bytes for the same moment whatever happens later.
 
 use crate::fleet::Up;
+use crate::recount;
 use crate::sandbox::{Ran, Small, plimsoll};
 use jiff::Timestamp;
 use serde_json::json;
@@ -52,6 +53,12 @@ fn the_past_is_told_the_same_whatever_happens_since() {
     let critical = now["measures"]["time_to_patch"].as_array().unwrap().iter().find(|line| line["priority"] == "critical").cloned();
     assert_eq!(critical.map(|line| (line["started"].clone(), line["closed"].clone())), Some((json!(1), json!(1))), "{now}");
 
+    // A program of its own counts the same, what was judged by the policy in force included.
+    recount::holds(&small, &up, &["auditor", "--as-of", &then]);
+    recount::holds(&small, &up, &["weekly", "--as-of", &later().to_string()]);
+
+    let clients = plimsoll(&["clients", "list", "--server", &up.url, "--token", &up.token, "--format", "json"]).json();
+    let own = clients[0]["name"].as_str().unwrap().to_owned();
     for (form, begins) in [("markdown", "# "), ("html", "<!doctype html"), ("pdf", "%PDF"), ("docx", "PK")] {
         let file = small.at(&format!("report.{form}"));
         for name in ["operator", "weekly", "management", "auditor"] {
@@ -63,6 +70,20 @@ fn the_past_is_told_the_same_whatever_happens_since() {
             }
         }
     }
+    for name in ["operator", "client", "auditor"] {
+        let client: &[&str] = if name == "client" { &["--client", &own] } else { &[] };
+        let csv = report(&up, &[&[name, "--as-of", &then, "--format", "csv"], client].concat());
+        assert!(csv.finished().out.starts_with("section,key,measure,value\r\n") && csv.out.contains("\r\nopen,critical,open,1\r\n"), "{}", csv.out);
+        let plan = report(&up, &[&[name, "--as-of", &then, "--format", "oscal-poam"], client].concat());
+        if name == "operator" {
+            assert!(plan.failed().err.contains("take the auditor's or a client's report"), "{}", plan.err);
+            continue;
+        }
+        let items = &plan.finished().json()["plan-of-action-and-milestones"]["poam-items"];
+        assert_eq!(items.as_array().map(Vec::len), Some(2), "{items}");
+    }
+    let before = (then.parse::<Timestamp>().unwrap() - jiff::SignedDuration::from_hours(24 * 400)).to_string();
+    assert!(report(&up, &["auditor", "--as-of", &before, "--format", "oscal-poam"]).failed().err.contains("E-POAM-EMPTY"));
     let text = report(&up, &["operator", "--as-of", &then]);
     assert!(text.finished().out.contains("TEST-2026-2") && text.out.contains(&format!("--as-of {then}")), "{}", text.out);
 
@@ -71,6 +92,10 @@ fn the_past_is_told_the_same_whatever_happens_since() {
     assert!(to_come.failed().err.contains("is still to come") && to_come.out.is_empty(), "{}", to_come.err);
     assert!(report(&up, &["client"]).failed().err.contains("name the client whose report it is"));
     assert!(report(&up, &["client", "--client", "Nobody"]).failed().err.contains("E-NOT-FOUND"));
+    for (words, told) in [(&["weekly", "--format", "jsonl"][..], "report events"), (&["events", "--format", "pdf"], "jsonl only"), (&["events", "--days", "7"], "--days")] {
+        let usage = report(&up, words);
+        assert!(usage.failed().code == Some(2) && usage.err.contains(told), "{}", usage.err);
+    }
     for (words, told) in [(&["weekly", "--as-of", "yesterday"][..], "--as-of"), (&["yearly"], "management"), (&["weekly", "--days", "401"], "401")] {
         let usage = report(&up, words);
         assert!(usage.code == Some(2) && usage.err.contains(told), "{}", usage.err);

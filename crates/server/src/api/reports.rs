@@ -5,13 +5,14 @@ use crate::app::Shared;
 use crate::http::gate::Allowed;
 use crate::http::parameters::{Path, Query};
 use crate::http::problem::Refusal;
-use crate::phases::document::Form;
-use crate::reports::{self, Wish};
+use crate::reports::{self, Form, Wish, events};
+use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use plimsoll_core::measures::Audience;
+use plimsoll_core::model::identifier::ClientId;
 use serde::Deserialize;
 
 /// Which report.
@@ -29,30 +30,58 @@ pub struct Which {
     format: Form,
 }
 
+/// Which events.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Events {
+    /// The moment up to which they are told; now where it is left out.
+    as_of: Option<Timestamp>,
+    /// One client's hosts only, by its id or name.
+    client: Option<String>,
+}
+
+/// The client that was named, if one was.
+async fn named(app: &Shared, allowed: &Allowed, wanted: Option<&str>) -> Result<Option<(ClientId, String)>, Refusal> {
+    let Some(wanted) = wanted else { return Ok(None) };
+    let client = clients::named(app, allowed, wanted).await?;
+    Ok(Some((client.id, client.name)))
+}
+
+/// Headers of a file to keep.
+fn file(name: &str, as_of: Timestamp, extension: &str, media_type: &'static str) -> HeaderMap {
+    let name = format!("attachment; filename=\"{name}-{}.{extension}\"", as_of.strftime("%Y-%m-%d"));
+    let name = HeaderValue::try_from(name).unwrap_or(HeaderValue::from_static("attachment"));
+    HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(media_type)), (header::CONTENT_DISPOSITION, name)])
+}
+
 /// Gives a report.
 ///
 /// # Errors
 ///
 /// 404 for a report that does not exist; 400 for a moment still to come, a
-/// time that is too long, and a client's report without its client.
+/// time that is too long, a client's report without its client, and a form
+/// that the report has not.
 pub async fn report(State(app): State<Shared>, allowed: Allowed, Path(name): Path<String>, Query(which): Query<Which>) -> Result<Response, Refusal> {
     let audience = Audience::parse(&name).ok_or_else(|| super::missing("report", &name))?;
     if audience == Audience::Client && which.client.is_none() {
         return Err(parameter("client", "is missing", "name the client whose report it is, by its id or name"));
     }
-    let client = match &which.client {
-        None => None,
-        Some(wanted) => Some(clients::named(&app, &allowed, wanted).await.map(|client| (client.id, client.name))?),
-    };
+    let client = named(&app, &allowed, which.client.as_deref()).await?;
     let as_of = which.as_of.unwrap_or_else(Timestamp::now);
     let wish = Wish { audience, as_of, days: which.days.unwrap_or(audience.days()), client };
-    let report = reports::report(&app, &allowed.scope, &wish).await?;
-    let form = which.format;
-    let bytes = app.compute(move || reports::write(&report, form)).await?;
-    let name = format!("attachment; filename=\"{}-{}.{}\"", audience.word(), as_of.strftime("%Y-%m-%d"), form.extension());
-    let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static(form.media_type())),
-        (header::CONTENT_DISPOSITION, HeaderValue::try_from(name).unwrap_or(HeaderValue::from_static("attachment"))),
-    ];
-    Ok((headers, bytes).into_response())
+    let bytes = reports::written(&app, &allowed.scope, &wish, which.format).await?;
+    Ok((file(audience.word(), as_of, which.format.extension(), which.format.media_type()), bytes).into_response())
+}
+
+/// Gives the events that the reports of a moment are counted from.
+///
+/// # Errors
+///
+/// 404 for a client that nobody of this right may see; 400 for a moment still
+/// to come.
+pub async fn told(State(app): State<Shared>, allowed: Allowed, Query(which): Query<Events>) -> Result<Response, Refusal> {
+    let client = named(&app, &allowed, which.client.as_deref()).await?;
+    let as_of = which.as_of.unwrap_or_else(Timestamp::now);
+    let stream = events::events(app, &allowed.scope, as_of, client)?;
+    Ok((file("events", as_of, "jsonl", events::MEDIA_TYPE), Body::from_stream(stream)).into_response())
 }

@@ -139,6 +139,7 @@ fn deploying() -> Routes<Shared> {
         .route(get.clone(), "/api/v1/rollouts/{package}", read, rollouts::show)
         .route(get.clone(), "/api/v1/rollouts/{package}/hosts", read, rollouts::hosts)
         .route(get.clone(), "/api/v1/rollouts/{package}/record", read, rollouts::record)
+        .route(get.clone(), "/api/v1/reports/events", read, reports::told)
         .route(get, "/api/v1/reports/{report}", read, reports::report)
         .route(post.clone(), "/api/v1/rollouts/{package}/pause", Needs(Permission::StopRollouts), rollouts::pause)
         .route(post.clone(), "/api/v1/rollouts/{package}/resume", Needs(Permission::RunRollouts), rollouts::resume)

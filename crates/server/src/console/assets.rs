@@ -41,6 +41,8 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
         "vendor/chart-4.6.1.umd.min.js" as "chart.js": "text/javascript; charset=utf-8",
     ]
     .into_iter()
+    // Reports look on a page as they do on paper.
+    .chain([("paper.css", "text/css; charset=utf-8", plimsoll_documents::PAPER.as_bytes())])
     .map(|(name, kind, bytes)| Asset { name, hashed: hashed(name, bytes), kind, bytes })
     .collect()
 });

@@ -30,6 +30,31 @@ async fn every_page_of_the_navigation_opens() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_report_is_read_on_its_page_and_taken_along_as_of_the_same_moment() {
+    let trial = Trial::start().await;
+    let owner = trial.owner().await;
+    let choice = trial.get(&owner, "/console/reports").await;
+    assert!(choice.body.contains("?report=weekly") && !choice.body.contains("class=\"panel paper\""), "{}", choice.body);
+    let shown = trial.get(&owner, "/console/reports?report=client&as_of=2026-11-01T06:30&days=&client=").await;
+    assert!(shown.status == StatusCode::OK && shown.body.contains("class=\"panel paper\""), "{}", shown.body);
+    assert!(shown.body.contains("2026-11-01 06:30") && !shown.body.contains("style="), "{}", shown.body);
+    // The only client is meant where none is chosen; every form is as of that moment.
+    let links: Vec<String> = shown.body.split("href=\"/api/").skip(1).map(|rest| format!("/api/{}", rest.split('"').next().unwrap().replace("&#38;", "&"))).collect();
+    assert_eq!(links.len(), 8, "{links:?}");
+    for link in &links {
+        assert!(link.contains("as_of=2026-11-01T06%3A30%3A00Z") && link.contains("client="), "{link}");
+        let said = trial.get(&owner, link).await;
+        // There was no host then, and so nothing to plan.
+        let wanted = if link.ends_with("oscal-poam") { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+        assert_eq!(said.status, wanted, "{link}: {}", said.body);
+    }
+    for (query, told) in [("report=yearly", "there is no report"), ("report=weekly&as_of=soon", "is no moment"), ("report=weekly&as_of=2099-01-01T00:00", "is still to come"), ("report=weekly&days=401", "none of 1 to 400"), ("report=weekly&client=nobody", "there is no client")] {
+        let refused = trial.get(&owner, &format!("/console/reports?{query}")).await;
+        assert!(refused.status == StatusCode::OK && refused.body.contains("No report:") && refused.body.contains(told), "{query}: {}", refused.body);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_account_sets_its_own_proofs() {
     let trial = Trial::start().await;
     let mut owner = trial.owner().await;

@@ -20,6 +20,7 @@ pub const SECTIONS: &[(&str, &str, &str)] = &[
     ("groups", "/console/groups", "Groups"),
     ("sources", "/console/sources", "Sources"),
     ("policy", "/console/policy", "Policy"),
+    ("reports", "/console/reports", "Reports"),
     ("activity", "/console/activity", "Activity"),
 ];
 
@@ -77,6 +78,8 @@ pages! {
     /// Draws the form of another policy, what it would change, and the button
     /// that puts it in force.
     policy_edit, PolicyEditTemplate, "policy_edit.html", "policy", PolicyEdit, lists::HOSTS;
+    /// Draws the choice of reports, and the one that was chosen.
+    reports, ReportsTemplate, "reports.html", "reports", ReportsPage, lists::HOSTS;
     /// Draws the list of applications.
     applications, ApplicationsTemplate, "applications.html", "applications", Applications, lists::APPLICATIONS;
     /// Draws one application's status.

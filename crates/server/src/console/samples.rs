@@ -8,6 +8,7 @@ mod administration;
 mod fleet;
 mod findings;
 mod knowledge;
+mod reports;
 mod rollouts;
 
 use super::query::{ListForm, ListQuery};
@@ -21,6 +22,7 @@ pub(super) use administration::*;
 pub(super) use findings::*;
 pub(super) use fleet::*;
 pub(super) use knowledge::*;
+pub(super) use reports::*;
 pub(super) use rollouts::*;
 
 /// Where texts come from.

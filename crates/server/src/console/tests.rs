@@ -65,6 +65,9 @@ fn draw(words: &Words) -> Drawn {
         ("policy-version", pages::policy_version(&shell, &samples::policy_version(words))),
         ("policy-version-outlined", pages::policy_version(&shell, &samples::outlined_policy_version(words))),
         ("policy-version-past", pages::policy_version(&shell, &samples::past_policy_version(words))),
+        ("reports", pages::reports(&shell, &samples::reports(words))),
+        ("reports-choose", pages::reports(&shell, &samples::no_report(words))),
+        ("reports-wrong", pages::reports(&shell, &samples::wrong_report(words))),
         ("activity", pages::activity(&shell, &samples::activity(words), Some(&checkpoint))),
         ("search", pages::search(&shell, &samples::search(words))),
         ("search-none", pages::search(&shell, &samples::nothing_found(words))),
@@ -208,7 +211,7 @@ fn no_hostile_text_becomes_markup() {
             let new: Vec<_> = tags.difference(&ordinary[name]).filter(|tag| !harmless(tag)).collect();
             assert!(new.is_empty(), "{name}: {new:?}");
             for (attribute, value) in links {
-                let fine = value.is_empty() && attribute == "hx-get" || attribute == "data-next" || (value.starts_with("/console") || value.starts_with("/api/v1/rollouts/")) && !value.split('?').next().unwrap_or("").contains("/..") || value.starts_with('#') || value.starts_with('?') || value == "/openapi.json" || attribute == "href" && value.starts_with("/sign-in/") && name == "sign-in";
+                let fine = value.is_empty() && attribute == "hx-get" || attribute == "data-next" || (value.starts_with("/console") || value.starts_with("/api/v1/rollouts/") || value.starts_with("/api/v1/reports/")) && !value.split('?').next().unwrap_or("").contains("/..") || value.starts_with('#') || value.starts_with('?') || value == "/openapi.json" || attribute == "href" && value.starts_with("/sign-in/") && name == "sign-in";
                 assert!(fine, "{name}: {attribute}={value}");
             }
         }

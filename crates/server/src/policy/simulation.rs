@@ -15,7 +15,8 @@ use crate::http::problem::Refusal;
 use crate::identity::role::Permission;
 use crate::phases::evaluate;
 use crate::phases::monitor::Held;
-use crate::reports::{self, Managed};
+use crate::reports;
+use crate::reports::stories::{Stories, Told};
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::knowledge::{AdvisoryFacts, Knowledge};
 use plimsoll_core::measures::Window;
@@ -25,6 +26,7 @@ use plimsoll_core::model::finding::State;
 use plimsoll_core::model::identifier::HostId;
 use plimsoll_core::model::policy::PolicySet;
 use plimsoll_core::model::problem::Problem;
+use plimsoll_core::model::registration::HostState;
 use plimsoll_core::model::threat::{Kev, Threat};
 use plimsoll_core::model::transition::Transition;
 use plimsoll_core::phases::prioritize::Facts;
@@ -36,8 +38,6 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 use utoipa::ToSchema;
 
-/// Hosts whose journals are in memory at a time.
-const TOGETHER: usize = 200;
 /// Hosts that came within the time and are played as if they had been watched
 /// all along: each is judged with all that is fixed on it, tens of milliseconds.
 const REPLAYED: usize = 300;
@@ -77,28 +77,26 @@ pub async fn simulate(app: &Shared, allowed: &Allowed, wish: SimulationWish) -> 
     };
     let to = Timestamp::now();
     let window = Window { from: to - SignedDuration::from_hours(i64::from(days) * 24), to };
-    let hosts = reports::managed(app, &allowed.principal.scope(Permission::ReadFleet), client).await?;
+    let stories = Stories::new(app, &allowed.principal.scope(Permission::ReadFleet), to, client)?;
     // One at a time: it reads all journals there are.
     let turn = app.policies.simulating.acquire().await;
     let (player, runtime) = (Arc::clone(app), Handle::current());
-    let played = tokio::task::spawn_blocking(move || play(&player, &runtime, window, &hosts, &set)).await;
+    let played = tokio::task::spawn_blocking(move || play(&player, &runtime, window, stories, &set)).await;
     drop(turn);
     played.map_err(|error| Problem::new("E-SIMULATE", "the server", format!("the simulation ended early: {error}"), "look into the server's log and report this as a bug"))?
 }
 
-fn play(app: &App, runtime: &Handle, window: Window, hosts: &[Managed], set: &PolicySet) -> Result<Simulation, Refusal> {
+fn play(app: &App, runtime: &Handle, window: Window, mut stories: Stories, set: &PolicySet) -> Result<Simulation, Refusal> {
     let in_force: Arc<InForce> = app.policies.in_force();
     let held = app.advisories.held();
     let mut world = World { held: held.as_deref(), known: HashMap::new(), components: HashMap::new(), missing: 0 };
     let mut simulator = Simulator::new(window, &in_force.set, set);
-    let came: Vec<HostId> = hosts.iter().filter(|host| host.registration.enrolled > window.from && host.retired.is_none()).map(|host| host.registration.id).collect();
+    let came: Vec<HostId> = stories.hosts().iter().filter(|host| host.enrolled > window.from && host.state == HostState::Active).map(|host| host.id).collect();
     let step = came.len().div_ceil(REPLAYED).max(1);
     let replayed: HashSet<HostId> = came.iter().copied().step_by(step).collect();
-    for hosts in hosts.chunks(TOGETHER) {
-        let ids: Vec<HostId> = hosts.iter().map(|host| host.registration.id).collect();
-        let stories = runtime.block_on(app.store.stories(&ids, window.to))?;
-        for host in hosts {
-            let story = host.story(&stories);
+    while let Some(hosts) = runtime.block_on(stories.next(app))? {
+        for host in &hosts {
+            let story = host.story();
             let mut found = lives(&story);
             let mut since = host.registration.enrolled;
             if replayed.contains(&host.registration.id) {
@@ -134,7 +132,7 @@ fn first_scan(transitions: &[Transition]) -> Option<Timestamp> {
 
 /// What the host's report shows as fixed, published within the time and before
 /// anybody watched the host.
-async fn before(app: &App, host: &Managed, since: Timestamp, window: &Window) -> Result<Vec<Life>, Refusal> {
+async fn before(app: &App, host: &Told, since: Timestamp, window: &Window) -> Result<Vec<Life>, Refusal> {
     let registration = &host.registration;
     let Some(digest) = &registration.report else { return Ok(Vec::new()) };
     let report = evaluate::stored_report(app, registration.client, digest).await?;
@@ -219,7 +217,7 @@ impl World<'_> {
         }
     }
 
-    fn cases(&mut self, app: &App, host: &Managed, lives: Vec<Life>) -> Result<Vec<Case>, Problem> {
+    fn cases(&mut self, app: &App, host: &Told, lives: Vec<Life>) -> Result<Vec<Case>, Problem> {
         let without_fix = without_fix(app, host.registration.id);
         let mut cases = Vec::with_capacity(lives.len());
         for life in lives {

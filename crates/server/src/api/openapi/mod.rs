@@ -70,7 +70,7 @@ fn parameters(operation: &Operation, repeatable: bool) -> Vec<Value> {
     let query = operation
         .query
         .iter()
-        .map(|(name, what)| json!({ "name": name, "in": "query", "required": false, "description": what, "schema": schemas::parameter(name) }));
+        .map(|(name, what)| json!({ "name": name, "in": "query", "required": false, "description": what, "schema": schemas::parameter(operation.path, name) }));
     path.chain(query).chain(repeatable.then(|| shared("parameters", "IdempotencyKey"))).collect()
 }
 

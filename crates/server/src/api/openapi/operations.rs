@@ -261,7 +261,11 @@ pub const OPERATIONS: &[Operation] = &[
         ("as_of", "the moment, RFC 3339; now where it is left out"),
         ("days", "days that it looks back, 1 to 400; each report has its own"),
         ("client", "one client's hosts only, by its id or name; the client's report needs it"),
-        ("format", "json, html, pdf, markdown or docx; each comes as its own media type"),
+        ("format", "json, html, pdf, markdown, docx or csv, and oscal-poam for the auditor's and a client's report; each comes as its own media type"),
+    ]),
+    get("/api/v1/reports/events", "What the reports of a moment are counted from: hosts and what changed on them, a line of JSON each, so that anyone can count again", Text("application/x-ndjson")).asked(&[
+        ("as_of", "the moment up to which they are told, RFC 3339; now where it is left out"),
+        ("client", "one client's hosts only, by its id or name"),
     ]),
     post("/api/v1/rollouts/{package}/pause", "Let nothing more start; what runs ends", One("RolloutDetail")).takes("Reason"),
     post("/api/v1/rollouts/{package}/resume", "Let a paused rollout go on, or hosts that failed try again", One("RolloutDetail")).takes("ResumeWish"),

@@ -35,6 +35,7 @@ use crate::notices::acts::{DeliveryRow, WebhookEdit, WebhookMade, WebhookRow, We
 use crate::policy::{PolicyChange, PolicyCheck, PolicyDraft, PolicyFile, PolicyPreview, PolicyWish, SimulationWish};
 use crate::policy::review::Reviewing;
 use crate::policy::versions::{Proposal, Remark, SignOff, VersionAnswer, Word};
+use crate::reports::Form;
 use plimsoll_core::model::advisory::Rating;
 use serde_json::{Map, Value, json};
 use utoipa::PartialSchema;
@@ -44,8 +45,9 @@ fn schema<T: PartialSchema>() -> Value {
 }
 
 /// The shape of a parameter of the query, by its name.
-pub fn parameter(name: &str) -> Value {
+pub fn parameter(path: &str, name: &str) -> Value {
     match name {
+        "format" if path.starts_with("/api/v1/reports/") => json!({ "type": "string", "enum": Form::ALL.map(Form::word) }),
         "skip" => json!({ "type": "integer", "minimum": 0, "maximum": SKIP_LIMIT }),
         "take" => json!({ "type": "integer", "minimum": 1, "maximum": PAGE_LIMIT }),
         "format" => json!({ "type": "string", "enum": ["json", "html", "pdf", "markdown", "docx"] }),

@@ -1,0 +1,98 @@
+//! CSV of a report: one figure a row, so that figures of several reports stand
+//! in one table and a spreadsheet's pivot finds its way.
+
+use crate::reports::defused;
+use plimsoll_core::measures::Report;
+use plimsoll_core::model::problem::Problem;
+use serde_json::{Map, Value};
+
+/// Columns.
+const COLUMNS: [&str; 4] = ["section", "key", "measure", "value"];
+
+/// What the ages of open findings are called, in their order.
+const AGES: [&str; 7] = ["to_7_days", "to_14_days", "to_30_days", "to_60_days", "to_90_days", "to_180_days", "more"];
+
+type Row = [String; COLUMNS.len()];
+
+/// Writes a report as CSV (RFC 4180, UTF-8, one header line): every figure and
+/// word of its JSON, which says what they mean. `key` is a priority, a rule or
+/// the number of an entry; a value that is not known is empty. A cell that a
+/// spreadsheet would take for a formula begins with an apostrophe.
+///
+/// # Errors
+///
+/// `E-DOCUMENT` where the report cannot be said in JSON.
+pub fn csv(report: &Report) -> Result<String, Problem> {
+    let failed = |text: String| Problem::new("E-DOCUMENT", "report", text, "report this as a bug");
+    let value = serde_json::to_value(report).map_err(|error| failed(error.to_string()))?;
+    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    let header = COLUMNS.map(str::to_owned);
+    for row in std::iter::once(header).chain(rows(&value)) {
+        writer.write_record(row.iter().map(|cell| defused(cell))).map_err(|error| failed(error.to_string()))?;
+    }
+    let bytes = writer.into_inner().map_err(|error| failed(error.to_string()))?;
+    String::from_utf8(bytes).map_err(|error| failed(error.to_string()))
+}
+
+fn rows(report: &Value) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for (name, value) in members(report) {
+        if name != "measures" {
+            rows.push(row("report", "", name, value));
+        }
+    }
+    for (section, value) in members(&report["measures"]) {
+        match value {
+            Value::Object(_) => rows.extend(members(value).map(|(name, value)| row(section, "", name, value))),
+            Value::Array(entries) => {
+                for (place, entry) in entries.iter().enumerate() {
+                    rows.extend(self::entry(section, place, entry));
+                }
+            }
+            scalar => rows.push(row("summary", "", section, scalar)),
+        }
+    }
+    rows
+}
+
+/// An entry of a list: figures of a priority or a rule, or a finding.
+fn entry(section: &str, place: usize, entry: &Value) -> Vec<Row> {
+    let Value::Object(_) = entry else { return vec![row(section, &(place + 1).to_string(), "name", entry)] };
+    let named = match section {
+        "open" | "ageing" | "time_to_patch" => "priority",
+        "on_time" => "rule",
+        _ => "",
+    };
+    let key = match &entry[named] {
+        Value::String(name) => name.clone(),
+        // The line of all priorities has none.
+        _ if !named.is_empty() => "all".to_owned(),
+        _ => (place + 1).to_string(),
+    };
+    let mut rows = Vec::new();
+    for (name, value) in members(entry).filter(|(name, _)| *name != named) {
+        match (name, value) {
+            ("counts", Value::Array(counts)) => rows.extend(AGES.iter().zip(counts).map(|(age, count)| row(section, &key, age, count))),
+            ("patched", Value::Array(points)) => rows.extend(points.iter().map(|point| row(section, &key, &format!("patched_after_{}_days", point["days"]), &point["share"]))),
+            _ => rows.push(row(section, &key, name, value)),
+        }
+    }
+    rows
+}
+
+fn members(value: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    value.as_object().into_iter().flat_map(Map::iter).map(|(name, value)| (name.as_str(), value))
+}
+
+fn row(section: &str, key: &str, measure: &str, value: &Value) -> Row {
+    [section.to_owned(), key.to_owned(), measure.to_owned(), words(value)]
+}
+
+fn words(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(words).collect::<Vec<_>>().join("; "),
+        other => other.to_string(),
+    }
+}

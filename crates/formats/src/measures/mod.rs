@@ -1,0 +1,9 @@
+//! Reports in the formats that other tools read.
+
+mod csv_rows;
+mod poam;
+#[cfg(test)]
+mod tests;
+
+pub use csv_rows::csv;
+pub use poam::poam;

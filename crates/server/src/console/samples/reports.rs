@@ -1,0 +1,71 @@
+use super::*;
+use plimsoll_core::measures::{Audience, Collector, HostStory, Report, Window};
+use plimsoll_core::model::advisory::Rating;
+use plimsoll_core::model::identifier::HostId;
+use plimsoll_core::model::transition::{Bound, FindingKey, Obliged, Transition};
+
+const DAY: i64 = 86_400;
+
+/// Ninety days of twelve hosts, counted as a server counts them.
+fn counted(words: &Words) -> Report {
+    let to = now();
+    let mut collector = Collector::new(Window { from: to - SignedDuration::from_hours(24 * 90), to });
+    for host in 0..12_i64 {
+        let name = words.say(&format!("web-{host:02}.nordwerft.example"));
+        let id = HostId::from_bits(host as u128);
+        let mut transitions: Vec<Transition> = Vec::new();
+        for number in 0..40_i64 {
+            let opened = to.as_second() - ((host * 7 + number * 5) % 100 + 1) * DAY;
+            let (rating, days) = [(Rating::Critical, 15), (Rating::High, 30), (Rating::Medium, 60), (Rating::Low, 150), (Rating::Unknown, 0)][number as usize % 5];
+            let key = FindingKey { advisory: words.say(&format!("CVE-2026-{}", 10_000 + number)), component: words.say("debian:12 libexample-with-a-name-that-goes-on") };
+            let bound = |rule: &str, days: i64| Bound { due: opened + days * DAY, start: Some(opened), rule: words.say(rule) };
+            let bounds = if days == 0 { vec![] } else { vec![bound(&format!("samm/{}", rating.as_str()), days), bound("pci-dss/6.3.3", days + 30)] };
+            let transition = |at: i64, opened: bool, bounds: Vec<Bound>| Transition {
+                host: id,
+                serial: 0,
+                at: Timestamp::from_second(at).unwrap(),
+                opened: if opened { vec![key.clone()] } else { vec![] },
+                closed: if bounds.is_empty() && !opened { vec![key.clone()] } else { vec![] },
+                obliged: if bounds.is_empty() && !opened { vec![] } else { vec![(key.clone(), Obliged { rating, exploited: number % 9 == 0, bounds })] },
+                policies: vec![words.say("samm 2026-11-21")],
+            };
+            let later: Vec<Bound> = bounds.iter().map(|bound| Bound { due: bound.due + 5 * DAY, ..bound.clone() }).collect();
+            transitions.push(transition(opened, true, bounds));
+            if number % 11 == 3 {
+                transitions.push(transition(opened + DAY / 2, false, later));
+            }
+            if (host + number) % 4 != 0 {
+                transitions.push(transition(opened + (number % 13 + 1) * DAY, false, vec![]));
+            }
+        }
+        transitions.retain(|transition| transition.at <= to);
+        transitions.sort_by_key(|transition| transition.at);
+        collector.host(&HostStory { host: id, name: &name, enrolled: ago(24 * 120), retired: None, transitions: &transitions });
+    }
+    Report { schema: Report::SCHEMA, report: Audience::Auditor, client: words.some("Nordwerft"), measures: collector.finish() }
+}
+
+fn clients(words: &Words) -> Vec<Choice> {
+    words.choices(&[("01kh0c11ent000000000000001", "Nordwerft"), ("01kh0c11ent000000000000002", "Havn Logistikk")])
+}
+
+pub(in crate::console) fn reports(words: &Words) -> ReportsPage {
+    let address = |form: &str| format!("/api/v1/reports/auditor?as_of=2026-11-22T04%3A10%3A00Z&days=90&format={form}");
+    let forms = [("HTML", "html"), ("PDF", "pdf"), ("Word", "docx"), ("Markdown", "markdown"), ("CSV", "csv"), ("JSON", "json"), ("OSCAL POA&M", "oscal-poam")];
+    let forms = forms.into_iter().map(|(title, form)| (title, address(form))).collect();
+    ReportsPage {
+        asked: ReportAsked { report: "auditor".to_owned(), as_of: words.say("2026-11-22T04:10"), days: words.say("90"), client: String::new() },
+        clients: clients(words),
+        trouble: None,
+        shown: Some(ReportShown { document: plimsoll_documents::report(&counted(words)), forms }),
+    }
+}
+
+pub(in crate::console) fn no_report(words: &Words) -> ReportsPage {
+    ReportsPage { asked: ReportAsked::default(), clients: clients(words), trouble: None, shown: None }
+}
+
+pub(in crate::console) fn wrong_report(words: &Words) -> ReportsPage {
+    let asked = ReportAsked { report: words.say("weekly"), as_of: words.say("2099-01-01T00:00"), ..ReportAsked::default() };
+    ReportsPage { asked, clients: vec![], trouble: Some(words.problem()), shown: None }
+}
