@@ -9,8 +9,9 @@ use crate::identity::role::{Portion, Scope};
 use jiff::Timestamp;
 use plimsoll_core::measures::HostStory;
 use plimsoll_core::model::identifier::{ClientId, HostId};
-use plimsoll_core::model::registration::HostState;
+use plimsoll_core::model::registration::{HostState, Registration};
 use plimsoll_core::model::transition::Transition;
+use std::collections::BTreeSet;
 
 /// Hosts whose journals are in memory at a time.
 const TOGETHER: usize = 500;
@@ -64,9 +65,17 @@ impl Stories {
         let fleet = app.fleet.read();
         let hosts = fleet.hosts().map(|managed| &managed.registration).filter(|host| seen.contains(host.number) || whole(host.client));
         let own = hosts.filter(|host| host.state != HostState::Pending && client.is_none_or(|client| host.client == client));
-        let mut lines: Vec<Line> = own.map(|host| Line { host: host.id, name: host.name.clone(), enrolled: host.enrolled, retired: host.state == HostState::Retired }).collect();
+        // As the store keeps it: a host that joined since this server started
+        // must not be told more finely than after its next start.
+        let enrolled = |host: &Registration| Timestamp::from_microsecond(host.enrolled.as_microsecond()).unwrap_or(host.enrolled);
+        let mut lines: Vec<Line> = own.map(|host| Line { host: host.id, name: host.name.clone(), enrolled: enrolled(host), retired: host.state == HostState::Retired }).collect();
         lines.sort_by(|one, other| (&one.name, one.host).cmp(&(&other.name, other.host)));
         Ok(Self { lines: lines.into_iter(), as_of })
+    }
+
+    /// The hosts that are still to be told.
+    pub(super) fn hosts(&self) -> BTreeSet<HostId> {
+        self.lines.as_slice().iter().map(|line| line.host).collect()
     }
 
     /// Reads the next hosts; none after the last.
