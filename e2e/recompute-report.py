@@ -27,6 +27,7 @@ LISTED = 1000
 PRIORITIES = ["critical", "high", "medium", "low", "none", "unknown"]
 AGES = [7, 14, 30, 60, 90, 180]
 POINTS = [1, 2, 3, 7, 14, 30, 60, 90]
+SUCCESS = {"succeeded", "already-satisfied", "repaired-target"}
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 STAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z")
 
@@ -74,8 +75,8 @@ class Host:
 
 
 def read(path):
-    """Hosts with their transitions."""
-    hosts, head, end = [], None, None
+    """Hosts with their transitions, and parts in rollouts."""
+    hosts, changes, head, end = [], [], None, None
     with open(path, encoding="utf-8") as lines:
         for number, text in enumerate(lines, 1):
             line = json.loads(text)
@@ -92,16 +93,18 @@ def read(path):
                 if not hosts or hosts[-1][0].id != line["host"]:
                     raise Unusable(f"{path}:{number}: a transition that does not follow its host")
                 hosts[-1][1].append(line)
+            elif kind == "change":
+                changes.append(line)
             elif kind == "end":
                 end = line
     if head is None or end is None:
         raise Unusable(f"{path}: is cut: it has no end")
     if head["schema"] != "plimsoll-report-events/1":
         raise Unusable(f"{path}: is {head['schema']}")
-    counts = len(hosts), sum(len(transitions) for _, transitions in hosts)
-    if counts != (end["hosts"], end["transitions"]):
-        raise Unusable(f"{path}: has {counts[0]} hosts and {counts[1]} transitions, its end says {end['hosts']} and {end['transitions']}")
-    return head, hosts
+    counts = {"hosts": len(hosts), "transitions": sum(len(transitions) for _, transitions in hosts), "changes": len(changes)}
+    if any(end[name] != number for name, number in counts.items()):
+        raise Unusable(f"{path}: has {counts}, its end says {end}")
+    return head, hosts, changes
 
 
 class Count:
@@ -111,7 +114,7 @@ class Count:
         self.window = window
         self.begin, self.now = second(window["from"]), second(window["to"])
         self.cut = instant(window["to"])
-        self.findings, self.moved = [], []
+        self.findings, self.moved, self.changes = [], [], []
         self.opened = self.closed = self.again = 0
         self.since, self.policies = None, set()
         self.hosts, self.host_seconds = 0, 0
@@ -183,6 +186,8 @@ class Count:
                 "overdue": sum(finding.exploited for finding in late),
                 "closed": sum(finding.exploited and finding.closed and finding.end >= self.begin for finding in self.findings),
             },
+            "rollouts": self.rollouts(),
+            "time_spent": self.time_spent(),
             "late": self.listed(late),
             "approaching": self.listed(soon),
             "moved_later": len(self.moved),
@@ -272,6 +277,40 @@ class Count:
                 overdue += max(0, end - max(since, finding.first["due"]))
         rate = Rounded(Fraction(whole, self.host_seconds), 2) if self.host_seconds else None
         return {"finding_days": days(whole), "overdue_days": days(overdue), "per_host_day": rate}
+
+    def rollouts(self):
+        ended = [(attempt, place == 0 and change["first_ended"]) for change in self.changes for place, attempt in enumerate(change["attempts"]) if second(attempt["ended"]) >= self.begin]
+        good = [attempt["state"] in SUCCESS for attempt, _ in ended]
+        first = [attempt["state"] in SUCCESS for attempt, is_first in ended if is_first]
+        back = sum(attempt["state"] == "rolled-back" for attempt, _ in ended)
+        refused = sum(attempt["state"] == "refused" for attempt, _ in ended)
+        return {
+            "attempts": len(ended),
+            "succeeded": sum(good),
+            "rolled_back": back,
+            "refused": refused,
+            "failed": len(ended) - sum(good) - back - refused,
+            "failed_share": percent(len(ended) - sum(good), len(ended)),
+            "rolled_back_share": percent(back, sum(good) + back),
+            "first_attempts": len(first),
+            "first_succeeded": sum(first),
+            "first_share": percent(sum(first), len(first)),
+            "confirmed": len(self.seen()),
+        }
+
+    def seen(self):
+        return [change for change in self.changes if change["confirmed"] and second(change["confirmed"]) >= self.begin]
+
+    def time_spent(self):
+        seen = self.seen()
+        if not seen:
+            return None
+        spent = {"of": "all hosts", "hosts": len(seen)}
+        ends = ["published", "detected", "drafted", "accepted", "began", "ended", "confirmed"]
+        for phase, start, end in zip(["detect", "decide", "approval", "window", "install", "confirm"], ends, ends[1:]):
+            known = [max(0, (instant(change[end]) - instant(change[start])) // 10**9) for change in seen if change[start] and change[end]]
+            spent[phase] = sum(known) // len(known) if known else None
+        return spent
 
     def listed(self, findings):
         order = sorted(findings, key=lambda finding: (finding.first["due"], finding.host.name, finding.host.id, finding.key))
@@ -375,7 +414,7 @@ def main(words):
         print(__doc__.strip(), file=sys.stderr)
         return 2
     try:
-        head, hosts = read(words[0])
+        head, hosts, changes = read(words[0])
         with open(words[1], encoding="utf-8") as file:
             report = json.load(file)
         if report.get("schema") != "plimsoll-report/1":
@@ -388,6 +427,7 @@ def main(words):
         count = Count(window)
         for host, transitions in hosts:
             count.host(host, transitions)
+        count.changes = changes
         counted = count.finish()
     except (Unusable, OSError, KeyError, TypeError, ValueError) as error:
         print(f"cannot be compared: {type(error).__name__}: {error}" if not isinstance(error, Unusable) else f"cannot be compared: {error}", file=sys.stderr)
@@ -396,7 +436,7 @@ def main(words):
     wrong = list(differences(counted, report["measures"], "measures", agreed))
     for place, mine, theirs in wrong:
         print(f"differs: {place}: counted {mine!r}, the report says {theirs!r}")
-    print(f"{len(agreed)} figures agree, {len(wrong)} differ; {len(hosts)} hosts, {len(count.findings)} findings")
+    print(f"{len(agreed)} figures agree, {len(wrong)} differ; {len(hosts)} hosts, {len(count.findings)} findings, {len(changes)} parts in rollouts")
     return 1 if wrong else 0
 
 

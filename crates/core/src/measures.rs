@@ -1,5 +1,6 @@
 //! **Measures**: how long patching took, what is late and what was in time,
-//! made of the journal of transitions and of nothing else.
+//! made of the journal of transitions and of what the evidence log tells of
+//! rollouts, and of nothing else.
 //!
 //! A report as of a moment looks at what the journal had by then, due dates as
 //! the policies of each moment decided them, so that it comes out the same
@@ -11,10 +12,12 @@
 //! 800-40, Microsoft's and CIS's metric sets; time to patch after Kaplan and
 //! Meier, so that what is still open counts.
 
+mod changes;
 mod collect;
 mod events;
 mod survival;
 
+pub use changes::{ChangeStory, Rollouts};
 pub use collect::{Collector, HostStory};
 pub use events::Event;
 pub use survival::{Patched, Survival};
@@ -22,6 +25,7 @@ pub use survival::{Patched, Survival};
 use crate::model::advisory::Rating;
 use crate::model::identifier::HostId;
 use crate::model::transition::Bound;
+use crate::phases::document::Times;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -150,6 +154,11 @@ pub struct Measures {
     pub exposure: Exposure,
     /// Of what is known to be exploited.
     pub exploited: Exploited,
+    /// What rollouts came to in the window.
+    pub rollouts: Rollouts,
+    /// Where the time went on hosts that were seen with their change in the
+    /// window; none where there was none.
+    pub time_spent: Option<Times>,
     /// Open and past due, the longest first; at most [`LISTED`].
     pub late: Vec<Listed>,
     /// Open and due within seven days, the next first; at most [`LISTED`].

@@ -6,7 +6,7 @@ use crate::model::{Align, Bars, Block, Document, Kind, Table};
 use crate::words::{count, day, instant_utc};
 use crate::text::{Style, Text};
 use jiff::Timestamp;
-use plimsoll_core::measures::{Audience, LEAST, LISTED, Listed, Measures, Report, Survival};
+use plimsoll_core::measures::{Audience, LEAST, LISTED, Listed, Measures, Report, Rollouts, Survival};
 use plimsoll_core::model::advisory::Rating;
 
 /// What the columns of the ageing table say.
@@ -39,6 +39,7 @@ pub fn document(report: &Report) -> Document {
         ageing(measures, &mut document);
     }
     flow(measures, &mut document);
+    rollouts(measures, &mut document);
     let late: u64 = measures.open.iter().map(|count| count.exceeded).sum();
     list("Past due", late, &measures.late, listed, measures.window.to, &mut document);
     if matches!(report.report, Audience::Operator | Audience::Weekly | Audience::Auditor) {
@@ -174,6 +175,23 @@ fn flow(measures: &Measures, document: &mut Document) {
         ("Days of exposure", Text::from(format!("{:.1} finding-days, {:.1} of them past due", exposure.finding_days, exposure.overdue_days))),
         ("For each day of a host", maybe(exposure.per_host_day)),
     ]));
+}
+
+fn rollouts(measures: &Measures, document: &mut Document) {
+    let Rollouts { attempts, succeeded, rolled_back, refused, failed, failed_share, rolled_back_share, first_attempts, first_succeeded, first_share, confirmed } = measures.rollouts;
+    if attempts == 0 && confirmed == 0 {
+        return;
+    }
+    document.heading(1, "Rollouts");
+    let share = |share: Option<f64>| share.map_or_else(String::new, |share| format!(" ({share:.1} %)"));
+    document.push(Block::facts([
+        ("Attempts that ended", Text::from(format!("{attempts}, {succeeded} of them with the targets in place"))),
+        ("Did not succeed", Text::from(format!("{}{}: {failed} failed, {rolled_back} rolled back, {refused} refused", attempts - succeeded, share(failed_share)))),
+        ("Rolled back of what was installed", Text::from(format!("{rolled_back} of {}{}", succeeded + rolled_back, share(rolled_back_share)))),
+        ("At the first attempt", Text::from(format!("{first_succeeded} of {first_attempts}{}", share(first_share)))),
+        ("Seen with the change", Text::from(count(confirmed, "host", "hosts"))),
+    ]));
+    crate::record::times(measures.time_spent.as_slice(), document);
 }
 
 fn list(heading: &str, all: u64, listed: &[Listed], most: usize, now: Timestamp, document: &mut Document) {

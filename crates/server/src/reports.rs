@@ -2,6 +2,7 @@
 //! of transitions. The same moment asked for again gives the same bytes.
 
 pub mod events;
+mod rollouts;
 pub mod stories;
 
 use crate::api::parameter;
@@ -11,12 +12,13 @@ use crate::identity::role::Scope;
 use crate::phases::document;
 use axum::http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
-use plimsoll_core::measures::{Audience, Collector, OpenFinding, Report, Window};
+use plimsoll_core::measures::{Audience, ChangeStory, Collector, OpenFinding, Report, Window};
 use plimsoll_core::model::identifier::ClientId;
 use plimsoll_core::model::problem::Problem;
 use plimsoll_documents::Format;
 use plimsoll_formats::measures;
 use serde::Deserialize;
+use rollouts::Changes;
 use stories::Stories;
 
 /// Longest time that a report looks back, days.
@@ -140,7 +142,9 @@ async fn counted(app: &App, scope: &Scope, wish: &Wish, planned: bool) -> Result
     if !(1..=LONGEST).contains(&wish.days) {
         return Err(parameter("days", format!("{} is none of 1 to {LONGEST}", wish.days), "look back less far, or ask for several reports"));
     }
-    let mut stories = Stories::new(app, scope, wish.as_of, wish.client.as_ref().map(|(client, _)| *client))?;
+    let client = wish.client.as_ref().map(|(client, _)| *client);
+    let mut stories = Stories::new(app, scope, wish.as_of, client)?;
+    let mut changes = Changes::new(app, scope, wish.as_of, client, stories.hosts().iter().map(|host| host.id).collect()).await?;
     let from = wish.as_of.checked_sub(SignedDuration::from_hours(i64::from(wish.days) * 24));
     let from = from.map_err(|_| parameter("as_of", format!("{} is before all time that is counted", wish.as_of), "name a later moment"))?;
     let mut collector = Collector::new(Window { from, to: wish.as_of });
@@ -153,6 +157,9 @@ async fn counted(app: &App, scope: &Scope, wish: &Wish, planned: bool) -> Result
             let text = format!("more than {PLANNED} findings are open, which is the limit of one plan");
             return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "E-LIMIT", text, "ask client by client").at("oscal-poam"));
         }
+    }
+    while let Some(record) = changes.next(app).await? {
+        record.hosts.iter().for_each(|host| collector.change(&ChangeStory::of(&record, host)));
     }
     let open = collector.kept().to_vec();
     Ok((Report { schema: Report::SCHEMA, report: wish.audience, client: wish.client.as_ref().map(|(_, name)| name.clone()), measures: collector.finish() }, open))

@@ -1,6 +1,7 @@
 //! Goes through the hosts' journals, one host after the other, and keeps
 //! counts: a fleet's journal does not have to be in memory at once.
 
+use super::changes::{ChangeStory, Changes};
 use super::survival::{Life, survival};
 use super::{APPROACHING_SECONDS, Ageing, Exploited, Exposure, Flow, LISTED, Listed, Measures, Moved, OnTime, OpenCount, OpenFinding, Window, days, share};
 use crate::assessment::UPDATE;
@@ -76,6 +77,7 @@ pub struct Collector {
     approaching: Vec<Listed>,
     moved: Vec<Moved>,
     moved_later: u64,
+    changes: Changes,
     /// Every open finding, where they are kept.
     kept: Option<Vec<OpenFinding>>,
 }
@@ -144,6 +146,11 @@ impl Collector {
         }
         self.hosts_overdue += u64::from(late);
         self.prune(false);
+    }
+
+    /// Takes in a host's part in a rollout, told up to the window's end.
+    pub fn change(&mut self, story: &ChangeStory<'_>) {
+        self.changes.take(story, self.from);
     }
 
     fn moved(&mut self, story: &HostStory<'_>, transition: &Transition, key: &FindingKey, before: &Obliged, after: &Obliged) {
@@ -276,6 +283,7 @@ impl Collector {
     /// Gives what was collected.
     pub fn finish(mut self) -> Measures {
         self.prune(true);
+        let (rollouts, time_spent) = self.changes.finish();
         let mut lives: Vec<(Option<Rating>, Vec<Life>)> = vec![(None, self.lives.values().flatten().copied().collect())];
         lives.extend(self.lives.into_iter().rev().map(|(rating, lives)| (Some(rating), lives)));
         Measures {
@@ -300,6 +308,8 @@ impl Collector {
                 per_host_day: (self.host_seconds > 0).then(|| (self.open_seconds as f64 / self.host_seconds as f64 * 100.0).round() / 100.0),
             },
             exploited: self.exploited,
+            rollouts,
+            time_spent,
             late: self.late,
             approaching: self.approaching,
             moved_later: self.moved_later,

@@ -5,6 +5,7 @@ use super::HostStory;
 use crate::assessment::UPDATE;
 use crate::model::advisory::Rating;
 use crate::model::identifier::HostId;
+use crate::model::outcome::State;
 use crate::model::transition::{Bound, FindingKey, Obliged, Transition};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -50,13 +51,49 @@ pub enum Event<'a> {
         /// Policies that decided so.
         policies: &'a [String],
     },
+    /// A host's part in a rollout, as far as the evidence log tells it.
+    Change {
+        /// SHA-256 of the package, hex.
+        package: &'a str,
+        /// Host.
+        host: HostId,
+        /// When the first of its advisories was published.
+        published: Option<Timestamp>,
+        /// When one of them was first seen on a host of the package.
+        detected: Option<Timestamp>,
+        /// When it was drafted.
+        drafted: Option<Timestamp>,
+        /// When enough people had signed it.
+        accepted: Option<Timestamp>,
+        /// Attempts that ended, in their order.
+        attempts: Vec<Ended>,
+        /// Whether the first attempt is among them.
+        first_ended: bool,
+        /// When the newest attempt began.
+        began: Option<Timestamp>,
+        /// When it had ended, by the host's clock.
+        ended: Option<Timestamp>,
+        /// When a later report first showed the host with the change.
+        confirmed: Option<Timestamp>,
+    },
     /// The last line: an export without it is cut.
     End {
         /// Hosts before it.
         hosts: u64,
         /// Transitions before it.
         transitions: u64,
+        /// Parts in rollouts before it.
+        changes: u64,
     },
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+pub struct Ended {
+    /// How.
+    pub state: State,
+    /// When that was written down.
+    pub ended: Timestamp,
 }
 
 /// What one open finding obliges to.

@@ -8,7 +8,7 @@
 
 mod hosts;
 mod record;
-mod times;
+pub(crate) mod times;
 
 pub use record::*;
 

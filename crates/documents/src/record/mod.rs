@@ -7,6 +7,7 @@ mod parts;
 mod words;
 
 pub use notes::document as release_notes;
+pub(crate) use parts::bars::times;
 
 use crate::model::{Block, Document};
 use crate::text::{Style, Text};
@@ -26,7 +27,7 @@ pub fn change_record(record: &Record) -> Document {
     let (kind, told) = outcome(record);
     document.note(kind, told);
     bars::hosts(record, &mut document);
-    bars::times(record, &mut document);
+    bars::times(&record.times, &mut document);
     facts::why(record, &mut document);
     what::changed(record, &mut document);
     facts::acts(record, &mut document);

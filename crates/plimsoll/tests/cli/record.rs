@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-fn package(client: ClientId, places: &[Place], now: Timestamp) -> DeploymentPackage {
+pub fn package(client: ClientId, places: &[Place], now: Timestamp) -> DeploymentPackage {
     let target = Target { name: "openssl".to_owned(), arch: "amd64".to_owned(), version: "3.0.2-1".to_owned(), sha256: "ab".repeat(32), size: 7, repository: "https://deb.example".to_owned(), new: false };
     let plan = StreamPlan { tool: Tool::Apt, install: vec![target], remove: Vec::new(), way_back: Vec::new(), no_way_back: Vec::new(), steps: Vec::new() };
     DeploymentPackage {

@@ -2,14 +2,22 @@
 //! the exported events.
 
 use crate::fleet::Up;
+use crate::record::package;
 use crate::sandbox::{Small, plimsoll, text};
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::model::advisory::Rating;
+use plimsoll_core::model::deployment_package::Place;
 use plimsoll_core::model::identifier::{ClientId, HostId};
+use plimsoll_core::model::outcome::State;
 use plimsoll_core::model::registration::{HostSource, HostState, Registration};
 use plimsoll_core::model::transition::{Bound, FindingKey, Obliged, Transition};
+use plimsoll_core::phases::confirm::Confirmed;
+use plimsoll_core::phases::deploy::{Gate, Wanted};
+use plimsoll_formats::trust::SignedPackage;
+use plimsoll_store::deployment_packages::{ACCEPT, PackageContent, PackageRow, PackageState};
 use plimsoll_store::engine::sqlite_url;
 use plimsoll_store::hosts::Machine;
+use plimsoll_store::rollouts::{Confirmation, OutcomeRow, Rollout};
 use plimsoll_store::{Actor, Intent, Opener, Options, Scope, Store};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -91,9 +99,62 @@ fn journal(chance: &mut Chance, host: HostId, from: i64, to: i64) -> Vec<Transit
     story
 }
 
-/// Two hundred days of a fleet, written beside the server as its own changes
-/// would be.
-fn history(data: &Path, now: Timestamp) {
+/// A rollout that began so many days ago, on all hosts of a client: some fail,
+/// some of those try again, and most are seen with it later. Gives how many.
+async fn rollout(store: &Store, chance: &mut Chance, client: ClientId, hosts: &[HostId], (number, drafted): (u32, Timestamp)) -> usize {
+    let hour = |hours: i64| drafted + SignedDuration::from_hours(hours);
+    let places: Vec<Place> = hosts.iter().map(|host| Place { host: *host, ring: 0, window: None }).collect();
+    let mut content = package(client, &places, drafted);
+    (content.name, content.version) = (format!("openssl-{number}"), number.into());
+    let (name, version) = (content.name.clone(), content.version);
+    let document = SignedPackage::unsigned(content).bytes();
+    let digest = SignedPackage::read("package", &document).unwrap().digest();
+    let row = PackageRow { digest: digest.clone(), client, name, version, title: "OpenSSL".to_owned(), author: "anna".to_owned(), state: PackageState::Draft, created: drafted, expires: hour(24), accepted: None };
+    let answer = json!({ "advisory": "TEST-2026-1", "aliases": [], "summary": "", "severity": "high", "exploited": false, "hosts": hosts.len(), "published": hour(-200), "first_seen": if number % 2 == 0 { Some(hour(-100)) } else { None }, "due": null });
+    let notes = json!({ "because": [], "why": [], "left_out": [], "apart": [], "answers": [answer] });
+    let content = PackageContent { document, hosts: serde_json::to_vec(&places).unwrap(), notes: notes.to_string().into_bytes() };
+    let intent = |at: Timestamp, verb: &str, object: String| Intent::new(Actor::server(), at, verb, object);
+
+    let mut change = store.begin(intent(drafted, "package.draft", format!("package-draft:{digest}"))).await.unwrap();
+    change.add_package(&row, &content).await.unwrap();
+    change.commit(None).await.unwrap();
+    let mut change = store.begin(intent(hour(5), ACCEPT, format!("package:{digest}"))).await.unwrap();
+    change.accept_package(&digest).await.unwrap();
+    change.commit(None).await.unwrap();
+    let mut change = store.begin(intent(hour(6), "rollout.start", format!("rollout:{digest}"))).await.unwrap();
+    let generation = change.next_generation().await.unwrap();
+    let rollout = Rollout { package: digest.clone(), client, epoch: 1, generation, revision: 1, wanted: Wanted::Done, gate: Gate::Done, rings: Vec::new(), reasons: Vec::new(), retried: 0, started: hour(6), changed: hour(6) };
+    change.start_rollout(&rollout, &BTreeMap::new()).await.unwrap();
+    change.commit(None).await.unwrap();
+
+    let mut seen = Vec::new();
+    for (place, host) in hosts.iter().enumerate() {
+        let first = [State::Succeeded, State::Succeeded, State::Succeeded, State::AlreadySatisfied, State::RolledBack, State::FailedClean, State::Refused][chance.below(7) as usize];
+        let mut states = vec![State::Executing, first];
+        if !first.is_success() && chance.one_in(2) {
+            states.extend([State::Executing, State::Succeeded]);
+        }
+        for (step, state) in states.iter().enumerate() {
+            let observed = hour(8 + place as i64) + SignedDuration::from_secs((step * 1_000) as i64 + chance.below(900) as i64);
+            let attempt = format!("{:064x}", u64::from(number) * 1_000_000 + place as u64 * 100 + step as u64 / 2);
+            let row = OutcomeRow { attempt: attempt.clone(), package: digest.clone(), host: *host, generation: generation + step as u64 / 2, state: json!(state).as_str().unwrap().to_owned(), observed, received: observed + SignedDuration::from_secs(5) };
+            let mut change = store.begin(intent(row.received, "outcome.report", format!("outcome:{attempt}"))).await.unwrap();
+            assert!(change.put_outcome(&row, client, b"{}").await.unwrap());
+            change.commit(None).await.unwrap();
+        }
+        if states.last().is_some_and(|state| state.is_success()) {
+            seen.push(Confirmation { host: *host, state: Confirmed::Installed, reasons: Vec::new(), report: None });
+        }
+    }
+    let mut change = store.begin(intent(hour(40), "rollout.confirm", format!("rollout:{digest}"))).await.unwrap();
+    change.put_confirmations(&digest, client, &seen).await.unwrap();
+    change.commit(None).await.unwrap();
+    seen.len()
+}
+
+/// Two hundred days of a fleet, written as the server's own changes would be.
+/// Gives how many parts in rollouts were seen at their end.
+fn history(data: &Path, now: Timestamp) -> usize {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let options = Options { opener: Opener::Command, keys: Some(data.to_owned()), ..Options::new(sqlite_url(&data.join("plimsoll.db"))) };
@@ -139,8 +200,15 @@ fn history(data: &Path, now: Timestamp) {
                 change.commit(None).await.unwrap();
             }
         }
+        let mut seen = 0;
+        for (number, days) in (0..).zip([80_i64, 50, 20, 10]) {
+            let (client, rest) = if number % 2 == 0 { (own, 0) } else { (acme, 1) };
+            let hosts: Vec<HostId> = (0..HOSTS).filter(|host| host % 2 == rest).map(|host| HostId::from_bits(u128::from(host) + 1)).collect();
+            seen += rollout(&store, &mut chance, client, &hosts, (number, now - SignedDuration::from_secs(days * DAY))).await;
+        }
         store.close().await;
-    });
+        seen
+    })
 }
 
 /// What the second program says of a report; none where there is no Python.
@@ -184,13 +252,16 @@ fn numbers(value: &Value, place: &str, found: &mut Vec<String>) {
 fn every_figure_is_the_same_when_another_program_counts_again() {
     let small = Small::new(&[("alpha", "1.0")]);
     small.advise("TEST-2026-1", "low", "2026-03-01", "alpha", "2.0").build(&[]);
-    let up = Up::start(&small);
+    // A server reads its hosts when it starts.
+    Up::start(&small).stop();
     let now = Timestamp::now();
-    history(&small.at("data"), now);
+    let seen = history(&small.at("data"), now);
+    let up = Up::start(&small);
     let started = Instant::now();
     let told = |words: &[&str]| plimsoll(&[&["report", "events", "--server", &up.url, "--token", &up.token], words].concat());
-    while told(&["--client", "Acme"]).out.matches("\"event\":\"host\"").count() as u64 != HOSTS / 2 {
-        assert!(started.elapsed() < Duration::from_secs(120), "{}", told(&[]).err);
+    let all = |out: &str| out.matches("\"event\":\"host\"").count() as u64 >= HOSTS && out.matches("\"confirmed\":\"").count() == seen;
+    while !all(&told(&[]).out) {
+        assert!(started.elapsed() < Duration::from_secs(120), "{seen} were seen: {}", told(&[]).out.lines().map(|line| &line[..line.len().min(200)]).collect::<Vec<_>>().join("\n"));
         std::thread::sleep(Duration::from_millis(500));
     }
 
@@ -207,10 +278,12 @@ fn every_figure_is_the_same_when_another_program_counts_again() {
         assert!(names.iter().all(|name| sum(list, name) > 0), "{measures}");
     }
     assert!(measures["on_time"].as_array().unwrap().iter().any(|rule| rule["share"].is_f64()), "{measures}");
-    for place in ["/flow/opened_again", "/exploited/open", "/exploited/overdue", "/exploited/closed", "/started_before", "/moved_later", "/hosts_overdue"] {
+    for place in ["/flow/opened_again", "/exploited/open", "/exploited/overdue", "/exploited/closed", "/started_before", "/moved_later", "/hosts_overdue", "/rollouts/rolled_back", "/rollouts/refused", "/rollouts/failed", "/time_spent/detect", "/time_spent/confirm"] {
         assert!(measures.pointer(place).and_then(Value::as_u64) > Some(0), "{place} of {measures}");
     }
     assert!(measures["time_to_patch"][0]["patched"].as_array().is_some_and(|points| points.len() == 8) && measures["open"].as_array().unwrap().len() >= 5, "{measures}");
+    let rollouts = &measures["rollouts"];
+    assert!(rollouts["failed_share"].is_f64() && rollouts["first_attempts"].as_u64() < rollouts["attempts"].as_u64() && rollouts["confirmed"] == json!(seen), "{rollouts}");
     assert!(measures["hosts"].as_u64() < Some(HOSTS), "nobody was retired: {measures}");
 
     // And it can fail: one number altered anywhere is named.

@@ -82,6 +82,6 @@ pub async fn report(State(app): State<Shared>, allowed: Allowed, Path(name): Pat
 pub async fn told(State(app): State<Shared>, allowed: Allowed, Query(which): Query<Events>) -> Result<Response, Refusal> {
     let client = named(&app, &allowed, which.client.as_deref()).await?;
     let as_of = which.as_of.unwrap_or_else(Timestamp::now);
-    let stream = events::events(app, &allowed.scope, as_of, client)?;
+    let stream = events::events(app, &allowed.scope, as_of, client).await?;
     Ok((file("events", as_of, "jsonl", events::MEDIA_TYPE), Body::from_stream(stream)).into_response())
 }

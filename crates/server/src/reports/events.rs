@@ -1,6 +1,7 @@
 //! The **events** that reports are counted from, line by line, for those who
 //! count again.
 
+use super::rollouts::Changes;
 use super::stories::{Stories, Told};
 use crate::app::Shared;
 use crate::http::problem::Refusal;
@@ -9,7 +10,7 @@ use axum::body::Bytes;
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use jiff::Timestamp;
-use plimsoll_core::measures::Event;
+use plimsoll_core::measures::{ChangeStory, Event};
 use plimsoll_core::model::identifier::ClientId;
 
 /// Media type of lines of JSON.
@@ -19,6 +20,7 @@ pub const MEDIA_TYPE: &str = "application/x-ndjson";
 struct Export {
     app: Shared,
     stories: Stories,
+    changes: Changes,
     told: std::vec::IntoIter<Told>,
     as_of: Timestamp,
     client: Option<String>,
@@ -26,6 +28,7 @@ struct Export {
     ended: bool,
     hosts: u64,
     transitions: u64,
+    parts: u64,
 }
 
 /// Exports what the reports of a moment are counted from, of one client or of
@@ -35,10 +38,11 @@ struct Export {
 ///
 /// `E-PARAMETER` for a moment that is still to come. What the store meets later
 /// cuts the stream, which shows by its missing last line.
-pub fn events(app: Shared, scope: &Scope, as_of: Timestamp, client: Option<(ClientId, String)>) -> Result<impl Stream<Item = std::io::Result<Bytes>> + Send + use<>, Refusal> {
+pub async fn events(app: Shared, scope: &Scope, as_of: Timestamp, client: Option<(ClientId, String)>) -> Result<impl Stream<Item = std::io::Result<Bytes>> + Send + use<>, Refusal> {
     let (id, client) = client.unzip();
     let stories = Stories::new(&app, scope, as_of, id)?;
-    let export = Export { app, stories, told: Vec::new().into_iter(), as_of, client, begun: false, ended: false, hosts: 0, transitions: 0 };
+    let changes = Changes::new(&app, scope, as_of, id, stories.hosts().iter().map(|host| host.id).collect()).await?;
+    let export = Export { app, stories, changes, told: Vec::new().into_iter(), as_of, client, begun: false, ended: false, hosts: 0, transitions: 0, parts: 0 };
     Ok(unfold(export, |mut export| async move {
         let part = export.part().await.transpose()?;
         Some((part.map(Bytes::from), export))
@@ -63,18 +67,24 @@ impl Export {
                 self.transitions += events.len() as u64 - 1;
                 return lines(&events).map(Some);
             }
-            let more = self.stories.next(&self.app).await.map_err(|refusal| {
-                tracing::error!(code = refusal.code(), "an export of events is cut: {}", refusal.detail());
-                std::io::Error::other(refusal.code().to_owned())
-            })?;
-            let Some(more) = more else {
+            if let Some(more) = self.stories.next(&self.app).await.map_err(cut)? {
+                self.told = more.into_iter();
+            } else if let Some(record) = self.changes.next(&self.app).await.map_err(cut)? {
+                let parts: Vec<ChangeStory<'_>> = record.hosts.iter().map(|host| ChangeStory::of(&record, host)).collect();
+                self.parts += parts.len() as u64;
+                return lines(&parts.iter().map(ChangeStory::event).collect::<Vec<_>>()).map(Some);
+            } else {
                 self.ended = true;
-                return lines(&[Event::End { hosts: self.hosts, transitions: self.transitions }]).map(Some);
-            };
-            self.told = more.into_iter();
+                return lines(&[Event::End { hosts: self.hosts, transitions: self.transitions, changes: self.parts }]).map(Some);
+            }
         }
         Ok(None)
     }
+}
+
+fn cut(refusal: Refusal) -> std::io::Error {
+    tracing::error!(code = refusal.code(), "an export of events is cut: {}", refusal.detail());
+    std::io::Error::other(refusal.code().to_owned())
 }
 
 fn lines(events: &[Event<'_>]) -> std::io::Result<Vec<u8>> {

@@ -61,11 +61,16 @@ impl Stories {
             let hosts = fleet.hosts().map(|managed| &managed.registration).filter(|host| seen.contains(host.number) || whole(host.client));
             hosts.filter(|host| host.state != HostState::Pending && client.is_none_or(|client| host.client == client)).cloned().collect()
         };
+        // As the store keeps it: a host that joined since this server started
+        // must not be told more finely than after its next start.
+        for host in &mut hosts {
+            host.enrolled = Timestamp::from_microsecond(host.enrolled.as_microsecond()).unwrap_or(host.enrolled);
+        }
         hosts.sort_by(|one, other| (&one.name, one.id).cmp(&(&other.name, other.id)));
         Ok(Self { hosts: hosts.into_iter(), as_of })
     }
 
-    /// Those that are still to be told.
+    /// The hosts that are still to be told.
     pub fn hosts(&self) -> &[Registration] {
         self.hosts.as_slice()
     }

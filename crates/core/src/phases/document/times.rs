@@ -37,25 +37,33 @@ pub(super) fn times(started: &Started, hosts: &[HostRecord], milestones: &Milest
 }
 
 /// When a host was seen to have the change.
-fn finished(host: &HostRecord) -> Option<Timestamp> {
+pub(crate) fn finished(host: &HostRecord) -> Option<Timestamp> {
     host.confirmed_at.filter(|_| host.confirmed.is_some_and(super::hosts::is_there))
 }
 
-fn mean(of: &str, hosts: &[&HostRecord], milestones: &Milestones) -> Times {
+/// Seconds of each phase, as far as both its ends are known.
+pub(crate) type Spans = [Option<u64>; 6];
+
+/// Where the time of one host went that began, had ended and was seen with the
+/// change.
+pub(crate) fn spans(milestones: &Milestones, began: Option<Timestamp>, ended: Option<Timestamp>, finished: Option<Timestamp>) -> Spans {
     let span = |from: Option<Timestamp>, to: Option<Timestamp>| Some(from?.duration_until(to?).as_secs().max(0).unsigned_abs());
-    let over = |each: &dyn Fn(&HostRecord) -> Option<u64>| {
-        let known: Vec<u64> = hosts.iter().filter_map(|host| each(host)).collect();
+    let Milestones { published, detected, drafted, accepted } = *milestones;
+    [span(published, detected), span(detected, drafted), span(drafted, accepted), span(accepted, began), span(began, ended), span(ended, finished)]
+}
+
+fn mean(of: &str, hosts: &[&HostRecord], milestones: &Milestones) -> Times {
+    let spans: Vec<Spans> = hosts.iter().map(|host| spans(milestones, host.began, host.ended, finished(host))).collect();
+    means(of, &spans)
+}
+
+/// Means of each phase over those of which it is known, in whole seconds.
+pub(crate) fn means(of: &str, spans: &[Spans]) -> Times {
+    let over = |phase: usize| {
+        let known: Vec<u64> = spans.iter().filter_map(|spans| spans[phase]).collect();
         let sum: u128 = known.iter().map(|seconds| u128::from(*seconds)).sum();
         (!known.is_empty()).then(|| u64::try_from(sum / known.len() as u128).unwrap_or(u64::MAX))
     };
-    Times {
-        of: of.to_owned(),
-        hosts: hosts.len() as u64,
-        detect: span(milestones.published, milestones.detected),
-        decide: span(milestones.detected, milestones.drafted),
-        approval: span(milestones.drafted, milestones.accepted),
-        window: over(&|host| span(milestones.accepted, host.began)),
-        install: over(&|host| span(host.began, host.ended)),
-        confirm: over(&|host| span(host.ended, finished(host))),
-    }
+    let [detect, decide, approval, window, install, confirm] = std::array::from_fn(over);
+    Times { of: of.to_owned(), hosts: spans.len() as u64, detect, decide, approval, window, install, confirm }
 }

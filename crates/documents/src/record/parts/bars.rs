@@ -2,7 +2,7 @@
 
 use crate::words::{count, length};
 use crate::model::{Bars, Block, Document};
-use plimsoll_core::phases::document::Record;
+use plimsoll_core::phases::document::{Record, Times};
 
 /// How the hosts of each ring stand.
 pub fn hosts(record: &Record, document: &mut Document) {
@@ -15,11 +15,11 @@ pub fn hosts(record: &Record, document: &mut Document) {
     document.push(Block::Bars(bars));
 }
 
-/// Where the time went.
-pub fn times(record: &Record, document: &mut Document) {
-    let Some(first) = record.times.first() else { return };
+/// Where the time went: a bar for each of them.
+pub fn times(all: &[Times], document: &mut Document) {
+    let Some(first) = all.first() else { return };
     let mut bars = Bars::new("Where the time went: means over hosts that were seen with the change", first.phases().map(|(name, _)| name));
-    for times in &record.times {
+    for times in all {
         let parts = times.phases().map(|(_, seconds)| (seconds.unwrap_or(0), seconds.map_or_else(|| "not known".to_owned(), length)));
         bars.bar(&times.of, parts.into(), length(times.total()));
     }
