@@ -2,7 +2,7 @@
 
 use super::super::query::ListQuery;
 use super::super::views::{
-    Choice, Compare, Condition, Difference, ExposurePicture, GroupPage, GroupRow, Groups, HostBrief, HostException, HostPage, HostRow, HostsPage, Newer, StoryEvent, StoryKind, TallyRow,
+    Choice, Compare, Condition, Difference, ExposurePicture, GroupPage, GroupRow, Groups, HostBrief, HostException, HostMitigation, HostPage, HostRow, HostsPage, Newer, StoryEvent, StoryKind, TallyRow,
 };
 use super::{condition, facet, fits, holds, instant, page, turned};
 use crate::api::hosts::explain;
@@ -204,6 +204,7 @@ pub async fn host(app: &Shared, allowed: &Allowed, registration: &Registration) 
         (row(managed, &groups, clock), exceptions.collect())
     };
     let applications = crate::applications::on(app, registration.id, &stored(&allowed.scope)).await?;
+    let mitigations = mitigations(app, allowed, registration).await?;
     let mut scan = explain(app, registration, false).await?;
     let machine = app.store.machine(registration.id).await?;
     let mut history = app.store.transitions(registration.id).await?;
@@ -231,6 +232,7 @@ pub async fn host(app: &Shared, allowed: &Allowed, registration: &Registration) 
         findings,
         findings_total: total,
         exceptions,
+        mitigations,
         updates: scan.as_mut().and_then(|scan| {
             let held = std::mem::take(&mut scan.held_updates);
             scan.updates.take().map(|updates| updates.into_iter().chain(held).collect())
@@ -241,6 +243,19 @@ pub async fn host(app: &Shared, allowed: &Allowed, registration: &Registration) 
         applications: applications.into_iter().map(|one| (one.id.to_string(), one.name)).collect(),
         exposure: ExposurePicture::of(exposure::of_host(app, registration.id, exposure::SHOWN).await),
     })
+}
+
+/// Mitigations in place on a host.
+async fn mitigations(app: &Shared, allowed: &Allowed, registration: &Registration) -> Result<Vec<HostMitigation>, Refusal> {
+    let mut found = app.store.mitigations(&stored(&allowed.scope)).await?;
+    found.retain(|mitigation| mitigation.hosts.get(&registration.id) == Some(&None));
+    let shown = found.into_iter().map(|mitigation| HostMitigation {
+        to_remove: crate::mitigations::closed(app, &mitigation).contains(&registration.id),
+        id: mitigation.id.to_string(),
+        advisories: mitigation.advisories.into_iter().collect(),
+        done: mitigation.done,
+    });
+    Ok(shown.collect())
 }
 
 /// What came and went at one moment, as sentences: each thing for a few, a

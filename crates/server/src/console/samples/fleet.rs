@@ -332,6 +332,7 @@ pub(in crate::console) fn host(words: &Words) -> HostPage {
         problems: vec![words.problem()],
         story: story(words),
         story_goes_on: true,
+        mitigations: vec![HostMitigation { id: words.say("01kmitigation"), advisories: words.all(&["DSA-6060-1"]), done: words.say("The port is closed."), to_remove: true }],
         exceptions: vec![HostException {
             advisory: words.say("DSA-6060-1"),
             component: words.say("libwebkit2gtk-4.1-0"),
@@ -361,6 +362,7 @@ pub(in crate::console) fn fresh_host(words: &Words) -> HostPage {
         story: vec![],
         story_goes_on: false,
         exceptions: vec![],
+        mitigations: vec![],
         labels: Default::default(),
         applications: vec![],
         ..host(words)

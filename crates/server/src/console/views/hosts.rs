@@ -166,6 +166,8 @@ pub struct HostPage {
     pub findings_total: u64,
     /// Findings that are under an exception.
     pub exceptions: Vec<HostException>,
+    /// Mitigations in place on it.
+    pub mitigations: Vec<HostMitigation>,
     /// Pending updates, most urgent first; none when they cannot be told.
     pub updates: Option<Vec<Update>>,
     /// What limits the answer about this host.
@@ -189,6 +191,19 @@ pub struct HostException {
     pub component: String,
     /// Until when, by whom and why, in a sentence.
     pub text: String,
+}
+
+/// A mitigation in place on a host.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HostMitigation {
+    /// Id.
+    pub id: String,
+    /// Advisories it is for.
+    pub advisories: Vec<String>,
+    /// What was done.
+    pub done: String,
+    /// Whether a patch took its place here.
+    pub to_remove: bool,
 }
 
 /// One event in a host's life.

@@ -8,6 +8,7 @@ use super::super::events::{
 use super::{Changes, client_named};
 use crate::app::{App, Shared};
 use crate::fleet::State;
+use crate::fleet::judged::Open;
 use jiff::Timestamp;
 use plimsoll_core::knowledge::Knowledge;
 use plimsoll_core::model::advisory::Rating;
@@ -164,7 +165,9 @@ pub(super) async fn tell_overdue(app: &Shared, since: Timestamp, now: Timestamp,
         for managed in fleet.hosts() {
             let Some(judged) = managed.judged.as_ref().filter(|_| managed.counts.overdue > 0 || managed.counts.next_due.is_some()) else { continue };
             let mut last = None;
-            for open in judged.findings.iter().filter(|open| open.due().is_some_and(|due| (from..to).contains(&due))) {
+            // Of an exception that ends an alert tells.
+            let late_now = |open: &&Open| open.due().is_some_and(|due| (from..to).contains(&due)) && fleet.exception(managed, open, now).is_none();
+            for open in judged.findings.iter().filter(late_now) {
                 let (findings, hosts, advisories) = late.entry(managed.registration.client).or_default();
                 *findings += 1;
                 hosts.insert(managed.registration.id);
