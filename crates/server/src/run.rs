@@ -336,7 +336,7 @@ impl Judge {
     async fn touched(&mut self, app: &Shared, before: Option<&monitor::Held>, now: &Arc<monitor::Held>, stopped: &watch::Receiver<bool>) {
         let policy = app.policies.in_force().digest();
         let ground = |held: &monitor::Held| basis::ground(Some(&held.named.digest), &policy);
-        let swap = Swap { from: before.map_or_else(|| basis::ground(None, &policy), ground), to: ground(now) };
+        let swap = Swap { from: before.map_or_else(|| basis::ground(None, &policy), ground), to: ground(now.as_ref()) };
         let (shared, held) = (Arc::clone(app), Arc::clone(now));
         let digests = std::mem::take(&mut self.digests);
         let compared = app

@@ -86,9 +86,10 @@ impl Circumstances {
         Some(out)
     }
 
-    /// Whether each has somebody in it.
+    /// Whether each has somebody in it, and none that is free.
     pub(super) fn are_used(&self) -> bool {
-        self.numbers.values().all(|number| self.hosts(*number).is_some_and(|hosts| !hosts.is_empty()))
+        let empty = |number: &u32| self.hosts(*number).is_none_or(RoaringBitmap::is_empty);
+        !self.numbers.values().any(empty) && self.free.iter().all(empty)
     }
 
     pub(super) fn insert(&mut self, number: u32, host: u32) {
