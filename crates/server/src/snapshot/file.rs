@@ -50,7 +50,7 @@ impl<W: Write> Writer<W> {
     ///
     /// It, or the whole, is greater than what is read back.
     pub fn part(&mut self, part: &impl Serialize) -> io::Result<()> {
-        let plain = postcard::to_stdvec(part).map_err(io::Error::other)?;
+        let plain = postcard::to_extend(part, Vec::new()).map_err(|error| io::Error::other(error.to_string()))?;
         let packed = zstd::bulk::compress(&plain, LEVEL)?;
         if plain.len() > GREATEST_PART || self.written + packed.len() as u64 > GREATEST - 1024 {
             return Err(io::Error::other(format!("it would have more than {GREATEST} bytes")));
