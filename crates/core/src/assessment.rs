@@ -12,7 +12,7 @@ mod memory;
 mod part;
 mod updates;
 
-pub use coverage::is_end_of_support;
+pub use coverage::{is_end_of_support, support_turned};
 pub use memory::{Memory, Remembered, UPDATE, key_of};
 pub use part::Part;
 

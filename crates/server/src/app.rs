@@ -12,6 +12,7 @@ use crate::notices::Notices;
 use crate::phases::monitor::Advisories;
 use crate::policy::Policies;
 use crate::rollouts::Rollouts;
+use crate::snapshot::Snapshots;
 use axum::extract::FromRef;
 use jiff::Timestamp;
 use plimsoll_core::model::identifier::HostId;
@@ -72,6 +73,8 @@ pub struct App {
     pub notices: Notices,
     /// The policy in force.
     pub policies: Policies,
+    /// What is kept over a restart.
+    pub snapshots: Snapshots,
 }
 
 /// Something changed that an open page may show.

@@ -32,6 +32,7 @@ pub mod rollouts;
 pub mod run;
 pub mod settings;
 pub mod setup;
+pub mod snapshot;
 
 #[cfg(test)]
 pub mod trial;

@@ -24,6 +24,10 @@ pub struct Metrics {
     pub hosts: Gauge,
     /// Silent hosts.
     pub silent: Gauge,
+    /// Hosts whose judgement was taken up from before the start.
+    pub hosts_taken_up: Gauge,
+    /// Hosts that were to be judged anew at the start.
+    pub hosts_judged_at_start: Gauge,
     /// Open findings.
     pub findings: Gauge,
     /// Overdue findings.
@@ -54,6 +58,8 @@ impl Metrics {
             judgement_seconds: Histogram::new(exponential_buckets(0.001, 2.0, 12)),
             hosts: Gauge::default(),
             silent: Gauge::default(),
+            hosts_taken_up: Gauge::default(),
+            hosts_judged_at_start: Gauge::default(),
             findings: Gauge::default(),
             overdue: Gauge::default(),
             advisories_age: Gauge::default(),
@@ -71,6 +77,8 @@ impl Metrics {
         registry.register("judgement_seconds", "Seconds a judgement took", metrics.judgement_seconds.clone());
         registry.register("hosts", "Managed hosts", metrics.hosts.clone());
         registry.register("hosts_silent", "Managed hosts that went silent", metrics.silent.clone());
+        registry.register("hosts_taken_up", "Hosts whose judgement was taken up from before the start", metrics.hosts_taken_up.clone());
+        registry.register("hosts_judged_at_start", "Hosts that were to be judged anew at the start", metrics.hosts_judged_at_start.clone());
         registry.register("findings", "Open findings", metrics.findings.clone());
         registry.register("findings_overdue", "Open findings past due", metrics.overdue.clone());
         registry.register("advisories_age_seconds", "Age of the advisory database", metrics.advisories_age.clone());

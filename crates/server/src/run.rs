@@ -4,6 +4,7 @@ use crate::app::{App, News, Shared};
 use crate::configuration::Configuration;
 use crate::evidence::Witnessed;
 use crate::fleet::Fleet;
+use crate::fleet::basis::{self, Swap};
 use crate::metrics::Metrics;
 use crate::outward::Outward;
 use crate::notices::{self, Notices};
@@ -21,7 +22,7 @@ use crate::identity::api::Doors;
 use crate::identity::oidc::Oidc;
 use crate::identity::directory::Directory;
 use crate::identity::{Identity, Lifetimes};
-use crate::{agents, api, console, follow};
+use crate::{agents, api, console, follow, snapshot};
 use ipnet::IpNet;
 use jiff::Timestamp;
 use plimsoll_core::model::identifier::HostId;
@@ -111,6 +112,7 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
         news: broadcast::channel(NEWS).0,
         notices: Notices::new(&configuration.notices)?,
         policies,
+        snapshots: Default::default(),
         configuration,
     });
     if let Look::Refused(problem) = app.advisories.look() {
@@ -139,6 +141,7 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
     tasks.spawn(keep_groups(Arc::clone(&app), stopped.clone()));
     tasks.spawn(keep_exceptions(Arc::clone(&app), stopped.clone()));
     tasks.spawn(keep_house(Arc::clone(&app), stopped.clone()));
+    tasks.spawn(snapshot::run(Arc::clone(&app), stopped.clone()));
     if app.configuration.database.is_some() {
         tasks.spawn(follow::follow(Arc::clone(&app), position, stopped.clone()));
     }
@@ -168,10 +171,12 @@ pub(crate) fn cannot_be_reached(url: &str, text: &str) -> Problem {
 }
 
 impl Running {
-    /// Stops: running requests finish, "last seen" is stored.
+    /// Stops: running requests finish, "last seen" is stored, what was judged
+    /// is kept for the next start.
     pub async fn stop(mut self) {
         let _ = self.stop.send(true);
         while self.tasks.join_next().await.is_some() {}
+        snapshot::keep(&self.app).await;
         self.app.store.close().await;
     }
 }
@@ -197,7 +202,8 @@ async fn open_store(configuration: &Configuration) -> Result<Store, StoreError> 
     }
 }
 
-/// Takes up every host, and judges those that have reported in the background.
+/// Takes up every host, and what was judged of it before the start; the others
+/// are judged in the background.
 async fn load(app: &Shared) -> Result<(), StoreError> {
     let presence: HashMap<HostId, u64> = app.store.presence().await?.into_iter().map(|(host, _, sequence)| (host, sequence)).collect();
     let mut after = None;
@@ -211,6 +217,7 @@ async fn load(app: &Shared) -> Result<(), StoreError> {
             fleet.register(registration, sequence);
         }
     }
+    snapshot::take_up(app).await?;
     crate::membership::refresh(app).await
 }
 
@@ -237,7 +244,7 @@ async fn serve(listener: TcpListener, tls: Option<Arc<Tls>>, service: crate::htt
 }
 
 /// Waits, unless the server stops first; says whether to go on.
-async fn pause(length: Duration, stopped: &mut watch::Receiver<bool>) -> bool {
+pub(crate) async fn pause(length: Duration, stopped: &mut watch::Receiver<bool>) -> bool {
     tokio::select! {
         () = tokio::time::sleep(length) => true,
         _ = stopped.wait_for(|stopped| *stopped) => false,
@@ -248,7 +255,7 @@ async fn pause(length: Duration, stopped: &mut watch::Receiver<bool>) -> bool {
 /// touches; and every host under another policy.
 async fn watch_advisories(app: Shared, mut stopped: watch::Receiver<bool>) {
     let mut judge = Judge::default();
-    judge.all(&app, &stopped).await;
+    judge.others(&app, &stopped).await;
     judge_applications(&app).await;
     judged(&app).await;
     while pause(LOOK, &mut stopped).await {
@@ -263,11 +270,11 @@ async fn watch_advisories(app: Shared, mut stopped: watch::Receiver<bool>) {
             Look::Refused(problem) => {
                 tracing::error!(code = problem.code, place = problem.place, "{}; {}", problem.text, problem.next);
             }
-            Look::Swapped { now, .. } => {
+            Look::Swapped { before, now } => {
                 tracing::info!(digest = now.named.digest, "another advisory database is in force");
                 let _ = app.news.send(News::Advisories);
                 app.notices.judging.store(true, Ordering::Release);
-                judge.touched(&app, &now, &stopped).await;
+                judge.touched(&app, before.as_deref(), &now, &stopped).await;
                 judge_applications(&app).await;
                 judged(&app).await;
             }
@@ -315,16 +322,32 @@ impl Judge {
         self.remember(app).await;
     }
 
+    /// Judges hosts that have reported and of which nothing was taken up from
+    /// before the start.
+    async fn others(&mut self, app: &Shared, stopped: &watch::Receiver<bool>) {
+        let hosts: Vec<HostId> = {
+            let fleet = app.fleet.read();
+            let others = fleet.hosts().filter(|managed| managed.judged.is_none() && managed.registration.report.is_some());
+            others.map(|managed| managed.registration.id).collect()
+        };
+        app.metrics.hosts_judged_at_start.set(i64::try_from(hosts.len()).unwrap_or(i64::MAX));
+        self.these(app, hosts, stopped).await;
+        self.remember(app).await;
+    }
+
     /// Judges what a newer database touches: of most hosts a few components.
-    async fn touched(&mut self, app: &Shared, now: &Arc<monitor::Held>, stopped: &watch::Receiver<bool>) {
+    async fn touched(&mut self, app: &Shared, before: Option<&monitor::Held>, now: &Arc<monitor::Held>, stopped: &watch::Receiver<bool>) {
+        let policy = app.policies.in_force().digest();
+        let ground = |held: &monitor::Held| basis::ground(Some(&held.named.digest), &policy);
+        let swap = Swap { from: before.map_or_else(|| basis::ground(None, &policy), ground), to: ground(now.as_ref()) };
         let (shared, held) = (Arc::clone(app), Arc::clone(now));
-        let before = std::mem::take(&mut self.digests);
+        let digests = std::mem::take(&mut self.digests);
         let compared = app
             .compute(move || {
                 let policies = shared.policy();
                 let difference = {
                     let fleet = shared.fleet.read();
-                    fleet.index.touched(&before, &held.database, &|epss| policies.read_of_prediction(epss))?
+                    fleet.index.touched(&digests, &held.database, &|epss| policies.read_of_prediction(epss))?
                 };
                 shared.fleet.write().refresh_cards(&held.database)?;
                 Ok(difference)
@@ -351,7 +374,7 @@ impl Judge {
             unknown.chain(in_them).collect()
         };
         tracing::info!(packages = difference.names.len(), whole = whole.len(), "judging again what the new database touches");
-        let whole = evaluate::touched(app, now, &difference.names, whole, stopped).await;
+        let whole = evaluate::touched(app, now, &difference.names, whole, swap, stopped).await;
         self.these(app, whole.into_iter().collect(), stopped).await;
     }
 
@@ -374,6 +397,7 @@ impl Judge {
             under_way.spawn(async move {
                 if let Err(refusal) = evaluate::under_other_advisories(&app, host).await {
                     tracing::error!(%host, "cannot be judged again: {refusal}");
+                    app.fleet.write().rest(host, None);
                 }
             });
         }

@@ -1,6 +1,8 @@
 //! A whole **server on trial**, for tests: real store, real identity, every
 //! route behind its gate, asked without a connection.
 
+pub mod reports;
+
 use crate::app::Shared;
 use crate::configuration::Configuration;
 use crate::http::address::Proxies;
@@ -69,7 +71,19 @@ pub struct Asker {
 impl Trial {
     /// Starts it, with the preset `samm` and no advisory database.
     pub async fn start() -> Self {
-        let data = tempfile::tempdir().unwrap();
+        Self::start_on(tempfile::tempdir().unwrap()).await
+    }
+
+    /// Stops it in order, does something to its data, and starts it again.
+    pub async fn restart(self, meanwhile: impl FnOnce(&std::path::Path)) -> Self {
+        let Self { data, running, router, .. } = self;
+        drop(router);
+        running.stop().await;
+        meanwhile(data.path());
+        Self::start_on(data).await
+    }
+
+    async fn start_on(data: tempfile::TempDir) -> Self {
         let configuration = Configuration {
             tool: "plimsoll trial".to_owned(),
             data: data.path().to_owned(),

@@ -21,7 +21,7 @@ use plimsoll_core::model::identifier::HostId;
 pub use plimsoll_core::model::transition::{Bound, FindingKey, Obliged, Transition};
 use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Greatest row, bytes before compression.
 const GREATEST: usize = 64 << 20;
@@ -173,6 +173,18 @@ impl Store {
         let mut memory = Memory::default();
         self.transitions(host).await?.iter().for_each(|transition| memory.note(transition));
         Ok(memory)
+    }
+
+    /// Length of each host's journal: who knows a host from so many transitions
+    /// has missed none.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn journals(&self) -> Result<HashMap<HostId, u64>> {
+        // The last of each host, and not all of them counted: the key leads there.
+        let sql = "SELECT id AS host, COALESCE((SELECT MAX(serial) FROM transitions WHERE transitions.host = hosts.id), -1) + 1 AS length FROM hosts";
+        let rows = sqlx::query(sql).fetch_all(&mut *self.reader().await?).await?;
+        rows.iter().map(|row| Ok((row.parsed("host")?, row.count("length")?))).collect()
     }
 
     /// When findings under some advisories first opened on any of some hosts,

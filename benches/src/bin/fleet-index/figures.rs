@@ -64,6 +64,7 @@ pub fn measure(arguments: &Arguments, folder: &Path) -> Result<Vec<Figure>, Stri
     one_by_one(&index, &knowledge, advisories, arguments.advisories, &mut figures)?;
     pages(&index, &mut figures)?;
     digests(&index, &knowledge, &mut figures)?;
+    restart(&index, &mut figures)?;
     patch(arguments, &synthetic, &mut index, &mut figures)?;
     Ok(figures)
 }
@@ -93,6 +94,23 @@ fn fill(arguments: &Arguments, synthetic: &Synthetic, index: &mut Index, figures
     figures.push(Figure::new("index, its own estimate", size.bytes() as f64 / hosts, "B", Some(512.0), format!("{size:?}")));
     let note = format!("{} packages each, none alike", arguments.packages);
     figures.push(Figure::new("enter a host, whole report", spent.as_secs_f64() * 1e6 / hosts, "us CPU", None, note));
+    Ok(())
+}
+
+/// Writes it down as a server does that stops, and takes it up again.
+fn restart(index: &Index, figures: &mut Vec<Figure>) -> Result<(), String> {
+    let clock = Clock::start()?;
+    let kept = index.keep();
+    let (written, bytes) = (clock.cpu()?, kept.bytes());
+    let clock = Clock::start()?;
+    let restored = Index::restore(kept).ok_or("what was kept contradicts itself")?;
+    let taken = clock.cpu()?;
+    if restored.hosts() != index.hosts() {
+        return Err("the index that was kept has other hosts".to_owned());
+    }
+    let note = format!("{} MiB before compression; it is locked for reading meanwhile", bytes >> 20);
+    figures.push(Figure::new("write the index down", written.as_secs_f64() * 1e3, "ms CPU", None, note));
+    figures.push(Figure::new("take it up again", taken.as_secs_f64(), "s CPU", None, String::new()));
     Ok(())
 }
 

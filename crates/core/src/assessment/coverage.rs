@@ -1,6 +1,7 @@
 //! How much of the question was answered, and what has no support any more.
 
 use super::{Input, Judged};
+use crate::knowledge::Knowledge;
 use crate::model::advisory::AdvisoryKind;
 use crate::model::because::{Because, BecauseKind};
 use crate::model::component::Component;
@@ -101,19 +102,43 @@ fn support_of(input: &Input<'_>, stream: Option<&Stream>, today: Date) -> Result
         // A language has no end; its run-time releases do, as components.
         return Ok(unknown);
     }
-    let Some(release) = stream.release_name() else { return Ok(unknown) };
-    let windows = knowledge.support(stream.family())?;
-    let matching: Vec<&SupportWindow> = windows
-        .iter()
-        .filter(|window| window.release == release || window.codename.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(release)))
-        .collect();
+    let windows = windows_of(stream, knowledge)?;
     let subscribed = input.host.subscriptions.as_ref().is_some_and(|list| list.iter().any(|name| name.starts_with("esm")));
-    Ok(stand(&matching, today, subscribed).unwrap_or(unknown))
+    Ok(stand(&windows, today, subscribed).unwrap_or(unknown))
+}
+
+/// What is said of a release's support.
+fn windows_of(stream: &Stream, knowledge: &dyn Knowledge) -> Result<Vec<SupportWindow>, Problem> {
+    let Some(release) = stream.release_name() else { return Ok(Vec::new()) };
+    let mut windows = knowledge.support(stream.family())?;
+    windows.retain(|window| window.release == release || window.codename.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(release)));
+    Ok(windows)
+}
+
+/// The last day up to `today` from which on support of a stream, or of a
+/// package in it, stands otherwise than the day before.
+///
+/// Beside this, time alone changes nothing in an answer but what is counted
+/// from its due dates: whoever keeps one asks it again if it is older.
+///
+/// # Errors
+///
+/// Those of the database.
+pub fn support_turned(stream: &Stream, knowledge: &dyn Knowledge, today: Date) -> Result<Option<Date>, Problem> {
+    if !stream.is_operating_system() {
+        return Ok(None);
+    }
+    let windows = windows_of(stream, knowledge)?;
+    // A window names its last day, a package the first one without support.
+    let last_days = windows.iter().flat_map(|window| [window.ends, window.long_term_ends, window.extended_ends]).flatten();
+    let turns = last_days.filter_map(|day| day.tomorrow().ok());
+    let packages = knowledge.package_support(stream)?.into_iter().filter_map(|entry| entry.ended);
+    Ok(turns.chain(packages).filter(|day| *day <= today).max())
 }
 
 /// Where a release stands on a day; sources that disagree are read in the
 /// release's favour only where they state a date.
-fn stand(windows: &[&SupportWindow], today: Date, subscribed: bool) -> Option<Support> {
+fn stand(windows: &[SupportWindow], today: Date, subscribed: bool) -> Option<Support> {
     let latest = |pick: fn(&SupportWindow) -> Option<Date>| windows.iter().filter_map(|window| pick(window)).max();
     let (ends, long, extended) =
         (latest(|window| window.ends), latest(|window| window.long_term_ends), latest(|window| window.extended_ends));

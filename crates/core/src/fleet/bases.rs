@@ -7,6 +7,7 @@
 //! nothing can be asked of it, and no count comes from it alone.
 
 use super::components::Components;
+use super::kept::KeptBase;
 use super::members::{Deltas, read_number, write_deltas, write_number};
 use super::size;
 use roaring::RoaringBitmap;
@@ -85,6 +86,32 @@ impl Bases {
     /// All bases that hosts are written against.
     pub(super) fn all(&self) -> impl Iterator<Item = (u32, &Base)> {
         self.list.iter().enumerate().map(|(number, base)| (number as u32, base)).filter(|(_, base)| !base.hosts.is_empty())
+    }
+
+    /// What they contain, by number.
+    pub(super) fn keep(&self) -> Vec<KeptBase> {
+        let kept = |base: &Base| KeptBase { components: base.components.to_vec(), refined: base.refined as u32 };
+        self.list.iter().map(kept).collect()
+    }
+
+    /// What [`Self::keep`] gave, with no hosts; none where the first of them,
+    /// which is [`EMPTY`], is not.
+    pub(super) fn restore(kept: Vec<KeptBase>) -> Option<Self> {
+        let base = |kept: KeptBase| Base { components: kept.components.into(), refined: kept.refined as usize, ..Base::default() };
+        let list: Vec<Base> = kept.into_iter().map(base).collect();
+        list.first().filter(|first| first.components.is_empty())?;
+        let free = (0..).zip(&list).skip(1).filter(|(_, base)| base.components.is_empty()).map(|(number, _)| number).collect();
+        Some(Self { list, free, votes: Vec::new() })
+    }
+
+    /// Components of each, by number.
+    pub(super) fn contents(&self) -> impl Iterator<Item = (u32, &[u32])> {
+        (0..).zip(self.list.iter().map(|base| &*base.components))
+    }
+
+    /// Whether each that contains something has hosts, and none that is free.
+    pub(super) fn are_used(&self) -> bool {
+        self.list.iter().skip(1).all(|base| base.components.is_empty() == base.hosts.is_empty())
     }
 
     /// Number of bases in use.
@@ -199,7 +226,8 @@ impl Bases {
         let mut removed = Vec::with_capacity(count.min(common.len()));
         let mut last = 0;
         for _ in 0..count {
-            last += read_number(&mut rest).unwrap_or(0);
+            let Some(step) = read_number(&mut rest) else { break };
+            last = step.wrapping_add(last);
             removed.extend(common.get(last as usize));
         }
         Coded { base, removed, added: Deltas::new(rest).collect() }

@@ -6,14 +6,15 @@ use super::size;
 use crate::model::host::{Host, OperatingSystem};
 use crate::model::problem::Problem;
 use roaring::RoaringBitmap;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Subscriptions of one host that are taken; vendors sell a dozen.
 const SUBSCRIPTION_LIMIT: usize = 64;
 
 /// Part of a host that rules may ask about.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
-struct Facts {
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Facts {
     version: Option<String>,
     subscriptions: Option<Vec<String>>,
 }
@@ -63,6 +64,32 @@ impl Circumstances {
         }
         self.numbers.insert(facts, number);
         number
+    }
+
+    /// Facts by number; none is a number that is free.
+    pub(super) fn keep(&self) -> Vec<Option<Facts>> {
+        self.list.iter().map(|(facts, hosts)| (!hosts.is_empty()).then(|| facts.clone())).collect()
+    }
+
+    /// What [`Self::keep`] gave, with nobody in any of it; none where facts
+    /// stand twice.
+    pub(super) fn restore(kept: Vec<Option<Facts>>) -> Option<Self> {
+        let mut out = Self::default();
+        for (number, facts) in kept.into_iter().enumerate() {
+            let number = u32::try_from(number).ok()?;
+            match &facts {
+                Some(facts) => out.numbers.insert(facts.clone(), number).is_none().then_some(())?,
+                None => out.free.push(number),
+            }
+            out.list.push((facts.unwrap_or_default(), RoaringBitmap::new()));
+        }
+        Some(out)
+    }
+
+    /// Whether each has somebody in it, and none that is free.
+    pub(super) fn are_used(&self) -> bool {
+        let empty = |number: &u32| self.hosts(*number).is_none_or(RoaringBitmap::is_empty);
+        !self.numbers.values().any(empty) && self.free.iter().all(empty)
     }
 
     pub(super) fn insert(&mut self, number: u32, host: u32) {

@@ -57,6 +57,46 @@ impl Components {
         (number, true)
     }
 
+    /// Identities by number; an empty one is a number that is free.
+    pub(super) fn keep(&self) -> Vec<Vec<u8>> {
+        self.list.iter().map(|one| one.identity.as_deref().unwrap_or_default().to_vec()).collect()
+    }
+
+    /// What [`Self::keep`] gave, with nobody who has any of it; none where an
+    /// identity cannot be read or stands twice.
+    pub(super) fn restore(identities: Vec<Vec<u8>>) -> Option<Self> {
+        let mut out = Self::default();
+        for (number, identity) in identities.into_iter().enumerate() {
+            let number = u32::try_from(number).ok()?;
+            let mut distinct = Distinct::default();
+            if identity.is_empty() {
+                out.free.push(number);
+            } else {
+                read(&identity)?;
+                let identity: Arc<[u8]> = identity.into();
+                distinct.identity = Some(Arc::clone(&identity));
+                out.numbers.insert(identity, number).is_none().then_some(())?;
+            }
+            out.list.push(distinct);
+        }
+        Some(out)
+    }
+
+    /// Numbers there are, free ones included.
+    pub(super) fn places(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether a number stands for a component.
+    pub(super) fn is_used(&self, number: u32) -> bool {
+        self.get(number).is_some_and(|one| one.identity.is_some())
+    }
+
+    /// One component's entry, to be changed, where the number is in use.
+    pub(super) fn used_mut(&mut self, number: u32) -> Option<&mut Distinct> {
+        self.get_mut(number).filter(|one| one.identity.is_some())
+    }
+
     /// One component's entry.
     pub(super) fn get(&self, number: u32) -> Option<&Distinct> {
         self.list.get(number as usize)

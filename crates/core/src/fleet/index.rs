@@ -3,6 +3,7 @@
 use super::bases::{Bases, Coded, each_difference};
 use super::circumstances::Circumstances;
 use super::components::{self, Components, Distinct};
+use super::kept::KeptInventory;
 use super::marks::Marks;
 use super::members::Members;
 use super::names::Names;
@@ -22,16 +23,16 @@ pub const COMPONENT_LIMIT: usize = 100_000;
 /// is a mistake of the caller's, and a table up to it would be one of ours.
 pub const HOST_LIMIT: u32 = 16_000_000;
 
-const NONE: u32 = u32::MAX;
+pub(super) const NONE: u32 = u32::MAX;
 
 static NOTHING: Coded = Coded { base: super::bases::EMPTY, removed: Vec::new(), added: Vec::new() };
 
 /// Which hosts have which components.
 #[derive(Debug, Default)]
 pub struct Index {
-    rows: Vec<Row>,
-    hosts: RoaringBitmap,
-    clients: BTreeMap<ClientId, RoaringBitmap>,
+    pub(super) rows: Vec<Row>,
+    pub(super) hosts: RoaringBitmap,
+    pub(super) clients: BTreeMap<ClientId, RoaringBitmap>,
     inventories: Vec<Inventory>,
     free_inventories: Vec<u32>,
     /// First bytes of the digest, to find an inventory that is there already.
@@ -44,9 +45,9 @@ pub struct Index {
 
 /// One host.
 #[derive(Clone, Copy, Debug)]
-struct Row {
-    inventory: u32,
-    circumstance: u32,
+pub(super) struct Row {
+    pub(super) inventory: u32,
+    pub(super) circumstance: u32,
 }
 
 /// What one or more hosts of one client have.
@@ -249,7 +250,49 @@ impl Index {
         self.inventories.get(row.inventory as usize).map(|inventory| inventory.base)
     }
 
-    fn coded(&self, inventory: u32) -> Coded {
+    /// Inventories by number; none is a number that is free.
+    pub(super) fn keep_inventories(&self) -> Vec<Option<KeptInventory>> {
+        let kept = |one: &Inventory| KeptInventory { digest: one.digest, client: one.client, base: one.base, packed: one.packed.to_vec() };
+        self.inventories.iter().map(|one| (one.hosts > 0).then(|| kept(one))).collect()
+    }
+
+    /// Takes in what [`Self::keep_inventories`] gave, with no hosts; none where
+    /// one client has the same one twice.
+    pub(super) fn enter_inventories(&mut self, kept: Vec<Option<KeptInventory>>) -> Option<()> {
+        for (number, one) in kept.into_iter().enumerate() {
+            let number = u32::try_from(number).ok()?;
+            let unused = Inventory { digest: [0; 32], client: ClientId::from_bits(0), hosts: 0, base: super::bases::EMPTY, packed: Box::default() };
+            let inventory = match one {
+                None => {
+                    self.free_inventories.push(number);
+                    unused
+                }
+                Some(KeptInventory { digest, client, base, packed }) => {
+                    self.known(client, &digest).is_none().then_some(())?;
+                    self.by_digest.insert((first_bytes(&digest), number));
+                    Inventory { digest, client, base, packed: packed.into(), ..unused }
+                }
+            };
+            self.inventories.push(inventory);
+        }
+        Some(())
+    }
+
+    /// Whether each inventory that is not free has a host.
+    pub(super) fn inventories_are_used(&self) -> bool {
+        self.inventories.iter().filter(|one| one.hosts > 0).count() == self.by_digest.len()
+    }
+
+    /// Counts one more host of an inventory that is not free, and gives whose
+    /// it is.
+    pub(super) fn one_more(&mut self, inventory: u32) -> Option<ClientId> {
+        let one = self.inventories.get_mut(inventory as usize)?;
+        self.by_digest.contains(&(first_bytes(&one.digest), inventory)).then_some(())?;
+        one.hosts += 1;
+        Some(one.client)
+    }
+
+    pub(super) fn coded(&self, inventory: u32) -> Coded {
         match self.inventories.get(inventory as usize) {
             Some(one) => self.bases.unpack(one.base, &one.packed),
             None => self.bases.unpack(super::bases::EMPTY, &[]),

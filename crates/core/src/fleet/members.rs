@@ -32,6 +32,17 @@ impl Default for Members {
 }
 
 impl Members {
+    /// A set of ascending numbers.
+    pub(super) fn of_ascending(numbers: &[u32]) -> Self {
+        let mut out = Vec::with_capacity(numbers.len());
+        write_deltas(&mut out, numbers.iter().copied());
+        if out.len() > FEW_BYTES {
+            Self::Many(Box::new(numbers.iter().copied().collect()))
+        } else {
+            Self::Few(out.into_boxed_slice())
+        }
+    }
+
     /// Adds a number that is not in the set; one that is changes nothing.
     pub(super) fn insert(&mut self, number: u32) {
         match self {

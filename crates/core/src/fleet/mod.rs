@@ -19,6 +19,7 @@ mod bases;
 mod circumstances;
 mod components;
 mod index;
+mod kept;
 mod marks;
 mod members;
 mod names;
@@ -31,5 +32,6 @@ mod tests;
 
 pub use components::FIELD_LIMIT;
 pub use index::{COMPONENT_LIMIT, Change, HOST_LIMIT, Index, Size};
+pub use kept::Kept;
 pub use packages::{InstalledVersion, Package};
 pub use touched::{Difference, Digests, Reading, Touched};

@@ -144,6 +144,11 @@ impl Names {
         self.streams.values().filter_map(move |names| names.names.get(name))
     }
 
+    /// All streams.
+    pub(super) fn streams(&self) -> impl Iterator<Item = &Stream> {
+        self.streams.keys()
+    }
+
     /// All names, by stream and name.
     pub(super) fn all(&self) -> impl Iterator<Item = (&Stream, &str, &Entry)> {
         self.streams

@@ -1,5 +1,6 @@
 //! The index against a naive fleet: a map of hosts to lists of components.
 
+use super::kept::KeptBase;
 use super::{Change, Difference, Index, Touched};
 use crate::knowledge::{AdvisoryFacts, AdvisoryText, Knowledge, Rule, RuleEnd, RuleVersion};
 use crate::model::advisory::{AdvisoryKind, NamesWhat, Only, Status};
@@ -207,12 +208,14 @@ fn range() -> impl Strategy<Value = Range> {
 enum Step {
     Set { host: u32, client: u8, eus: bool, inventory: usize },
     Remove(u32),
+    Restart,
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         6 => (0..40u32, 0..2u8, any::<bool>(), 0..12usize).prop_map(|(host, client, eus, inventory)| Step::Set { host, client, eus, inventory }),
         1 => (0..40u32).prop_map(Step::Remove),
+        1 => Just(Step::Restart),
     ];
     proptest::collection::vec(step, 0..120)
 }
@@ -242,9 +245,23 @@ fn play(steps: &[Step], inventories: &[Vec<Component>]) -> (Index, Naive) {
                 check_change(gained, old.map(|(_, _, list)| list), components);
             }
             Step::Remove(host) => assert_eq!(index.remove(*host), naive.remove(host).is_some()),
+            Step::Restart => index = restarted(&index),
         }
     }
     (index, naive)
+}
+
+/// What is written down of an index, taken up again.
+fn restarted(index: &Index) -> Index {
+    let kept = index.keep();
+    let restored = Index::restore(kept.clone()).expect("what was kept");
+    assert_eq!(restored.keep(), kept);
+    let counts = |index: &Index| {
+        let size = index.size();
+        (size.hosts, size.inventories, size.bases, size.components, size.names)
+    };
+    assert_eq!(counts(&restored), counts(index));
+    restored
 }
 
 fn check_change(change: Change, old: Option<Vec<Component>>, new: &[Component]) {
@@ -467,4 +484,37 @@ fn thousands_of_versions_of_one_name_are_entered_and_left_at_once() {
     assert!(oldest.iter().map(|version| version.parse::<u32>().unwrap()).eq(0..20_000));
     assert!(index.remove(0));
     assert_eq!(index.size().names, 0);
+}
+
+#[test]
+fn what_is_kept_is_taken_up_whole_or_not_at_all() {
+    let mut index = Index::new();
+    for host in 0..3000 {
+        let (alike, digest) = (host % 3, [(host % 3) as u8; 32]);
+        let components = [plain("everywhere", "1"), plain("here", &alike.to_string())];
+        index.set(host, client(0), digest, &facts(alike == 0), &components).unwrap();
+    }
+    let restored = restarted(&index);
+    assert_eq!(restored.hosts_with(&stream(), "everywhere"), *index.hosts());
+    assert_eq!(restored.hosts_with_version(&stream(), "here", "1").len(), 1000);
+    let damages: [fn(&mut super::Kept); 13] = [
+        |kept| kept.hosts[7].1 = 99,
+        |kept| kept.hosts[7].2 = 99,
+        |kept| kept.hosts.swap(1, 2),
+        |kept| kept.hosts.clear(),
+        |kept| kept.hosts[2999].0 = super::HOST_LIMIT,
+        |kept| kept.components[0].truncate(3),
+        |kept| kept.components.push(kept.components[0].clone()),
+        |kept| kept.bases.clear(),
+        |kept| kept.bases.push(KeptBase { components: vec![0], refined: 0 }),
+        |kept| kept.bases.push(KeptBase { components: vec![99], refined: 0 }),
+        |kept| kept.inventories[0] = None,
+        |kept| kept.inventories[0].as_mut().unwrap().packed = vec![0, 99],
+        |kept| kept.circumstances.push(kept.circumstances[0].clone()),
+    ];
+    for (number, damage) in damages.into_iter().enumerate() {
+        let mut kept = index.keep();
+        damage(&mut kept);
+        assert!(Index::restore(kept).is_none(), "damage {number}");
+    }
 }

@@ -137,6 +137,11 @@ impl Index {
         self.hosts_of(&components.iter().collect::<Vec<_>>())
     }
 
+    /// Streams that components belong to.
+    pub fn streams(&self) -> impl Iterator<Item = &Stream> {
+        self.names.streams()
+    }
+
     /// Hosts that have a component of a stream.
     pub fn hosts_in(&self, stream: &Stream) -> RoaringBitmap {
         let of_stream = self.names.all().filter(|(other, ..)| *other == stream);

@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// Due date of a finding without one.
-const NEVER: i64 = i64::MAX;
+pub(super) const NEVER: i64 = i64::MAX;
 
 /// One open finding, 32 bytes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Open {
     /// Id of the advisory.
     pub advisory: Name,
@@ -40,6 +40,22 @@ impl Open {
     /// Due date, in seconds since the epoch.
     pub fn due(&self) -> Option<i64> {
         (self.due != NEVER).then_some(self.due)
+    }
+
+    /// The same, due at another time; [`NEVER`] for none.
+    pub(super) fn due_at(self, due: i64) -> Self {
+        Self { due, ..self }
+    }
+
+    /// Names in it.
+    pub(super) fn names(self) -> [Name; 4] {
+        [self.advisory, self.component, self.version, self.fixed]
+    }
+
+    /// The same under other names; none where one of them has no other.
+    pub(super) fn renamed(self, name: impl Fn(Name) -> Option<Name>) -> Option<Self> {
+        let (advisory, component) = (name(self.advisory)?, name(self.component)?);
+        Some(Self { advisory, component, version: name(self.version)?, fixed: name(self.fixed)?, ..self })
     }
 
     /// Whether the due date has passed.
@@ -88,7 +104,7 @@ pub fn verdict(due: Option<i64>, now: Timestamp) -> Verdict {
 }
 
 /// What lists show of an advisory, the same for every host.
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Card {
     /// Other names, CVEs first.
     pub aliases: Vec<String>,
@@ -139,12 +155,10 @@ pub struct Judged {
     pub kernel: String,
     /// Whether a reboot is pending.
     pub reboot: Option<bool>,
-    /// Codes and texts of what limits the answer.
-    pub problems: u32,
 }
 
 /// One pending update.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Pending {
     /// Package.
     pub package: Name,
@@ -170,6 +184,27 @@ pub struct Pending {
     pub new: bool,
 }
 
+impl Pending {
+    /// Names in it.
+    pub(super) fn names(&self) -> impl Iterator<Item = Name> {
+        let own = [self.package, self.arch, self.installed, self.candidate, self.origin];
+        own.into_iter().chain(self.advisories.iter().copied())
+    }
+
+    /// The same under other names; none where one of them has no other.
+    pub(super) fn renamed(&self, name: impl Fn(Name) -> Option<Name>) -> Option<Self> {
+        Some(Self {
+            package: name(self.package)?,
+            arch: name(self.arch)?,
+            installed: name(self.installed)?,
+            candidate: name(self.candidate)?,
+            origin: name(self.origin)?,
+            advisories: self.advisories.iter().map(|advisory| name(*advisory)).collect::<Option<_>>()?,
+            ..*self
+        })
+    }
+}
+
 fn is_open(finding: &&Finding) -> bool {
     !matches!(finding.state, State::Fixed | State::NotAffected)
 }
@@ -190,7 +225,6 @@ impl Judged {
             system: scan.host.os.as_ref().map_or_else(String::new, |os| os.name.clone()),
             kernel: scan.host.kernel.as_ref().and_then(|kernel| kernel.running.clone()).unwrap_or_default(),
             reboot: scan.host.reboot.as_ref().and_then(|reboot| reboot.pending),
-            problems: count(scan.problems.len()),
         }
     }
 

@@ -5,13 +5,16 @@
 //! Counts and searches take the caller's [`Scope`], so that another client's
 //! hosts can be neither seen nor counted.
 
+pub mod basis;
 pub mod exceptions;
 pub mod filter;
 pub mod judged;
+pub mod kept;
 pub mod names;
 pub mod presence;
 pub mod question;
 
+use basis::{Basis, Swap};
 use exceptions::Exceptions;
 use filter::Filter;
 use jiff::Timestamp;
@@ -38,6 +41,8 @@ pub struct Managed {
     pub registration: Registration,
     /// What was decided; none before its first report was judged.
     pub judged: Option<Arc<Judged>>,
+    /// What that rests on; none where that cannot be said any more.
+    pub basis: Option<Basis>,
     /// Counts as of the last look at the clock.
     pub counts: Counts,
     /// Its last words.
@@ -212,7 +217,7 @@ impl State {
             }
             None => {
                 let presence = Arc::new(Presence::resume(registration.last_seen, sequence));
-                self.hosts.insert(id, Managed { registration, judged: None, counts: Counts::default(), presence });
+                self.hosts.insert(id, Managed { registration, judged: None, basis: None, counts: Counts::default(), presence });
                 self.by_number.insert(number, id);
             }
         }
@@ -278,6 +283,36 @@ impl State {
         Some(managed.counts.clone())
     }
 
+    /// Notes what a host's judgement rests on.
+    pub fn rest(&mut self, id: HostId, basis: Option<Basis>) {
+        if let Some(managed) = self.hosts.get_mut(&id) {
+            managed.basis = basis.filter(|_| managed.judged.is_some());
+        }
+    }
+
+    /// Notes what some packages of a host, judged after a database was
+    /// swapped, rest on, and the journal they were decided from: where the
+    /// rest of the host rests on something else, the whole rests on nothing.
+    pub fn rest_part(&mut self, id: HostId, part: Basis, journal: u64, swap: Swap) {
+        let Some(managed) = self.hosts.get_mut(&id) else { return };
+        let alike = |whole: &Basis| {
+            let ground = part.ground == swap.to && [swap.from, swap.to].contains(&whole.ground);
+            ground && whole.host == part.host && whole.journal == journal
+        };
+        managed.basis = managed.basis.filter(alike).map(|whole| Basis { at: whole.at, ..part });
+    }
+
+    /// Notes that what was decided of hosts holds under another database as
+    /// well, but for some.
+    pub fn swap_ground(&mut self, swap: Swap, but: impl Fn(&Registration) -> bool) {
+        for managed in self.hosts.values_mut() {
+            let Some(basis) = managed.basis.as_mut().filter(|basis| basis.ground == swap.from) else { continue };
+            if !but(&managed.registration) {
+                basis.ground = swap.to;
+            }
+        }
+    }
+
     /// Takes what is known of every advisory's exploitation from another
     /// database, where no host was judged again for it.
     ///
@@ -332,6 +367,7 @@ impl State {
     fn forget_findings(&mut self, id: HostId) {
         let Some(managed) = self.hosts.get_mut(&id) else { return };
         let number = managed.registration.number;
+        managed.basis = None;
         let Some(judged) = managed.judged.take() else { return };
         managed.counts = Counts::default();
         for open in &judged.findings {

@@ -11,6 +11,7 @@ use super::monitor::Held;
 use crate::api::missing;
 use crate::app::{App, News, Shared};
 use crate::fleet::State;
+use crate::fleet::basis::{self, Basis};
 use crate::fleet::judged::Counts;
 use crate::http::problem::Refusal;
 use crate::membership;
@@ -98,6 +99,7 @@ struct Worked {
     transition: Transition,
     components: Vec<Component>,
     inventory: [u8; 32],
+    basis: Basis,
     held: Option<Arc<Held>>,
 }
 
@@ -113,10 +115,12 @@ fn components_digest(components: &[Component]) -> [u8; 32] {
     Sha256::digest(serde_json::to_vec(components).unwrap_or_default()).into()
 }
 
-async fn work(app: &Shared, registration: &Registration, brought: Brought) -> Result<Worked, Refusal> {
+async fn work(app: &Shared, registration: &Registration, digest: &str, brought: Brought) -> Result<Worked, Refusal> {
     let known = known(app, registration.id).await?;
-    let (held, policies) = (app.advisories.held(), app.policy());
+    let (held, policy) = (app.advisories.held(), app.policies.in_force());
     let registration = registration.clone();
+    let facts = registration.facts();
+    let host = basis::host(digest, &facts);
     let started = Instant::now();
     let worked = app
         .compute(move || {
@@ -124,12 +128,14 @@ async fn work(app: &Shared, registration: &Registration, brought: Brought) -> Re
                 Brought::New(new) => (new.report, Some(Arc::new(PackedReport::new(&new.bytes).map_err(|error| *error.problem)?))),
                 Brought::Kept(report) => (report, None),
             };
-            let ground = Ground { now: Timestamp::now(), held: held.as_deref(), policies: &policies };
-            let mut answer = judge(report, &registration.facts(), &known.memory, &ground, false)?;
-            let transition = known.until(&answer, &policies, registration.id);
+            let ground = Ground { now: Timestamp::now(), held: held.as_deref(), policies: &policy.set };
+            let mut answer = judge(report, &facts, &known.memory, &ground, false)?;
+            let transition = known.until(&answer, &policy.set, registration.id);
+            let ground = basis::ground(held.as_ref().map(|held| held.named.digest.as_str()), &policy.digest());
+            let basis = Basis { host, ground, journal: journal::length_with(&transition), at: answer.scan.as_of.as_second() };
             let components = std::mem::take(&mut answer.scan.components);
             let inventory = components_digest(&components);
-            Ok(Worked { answer, packed, transition, components, inventory, held })
+            Ok(Worked { answer, packed, transition, components, inventory, basis, held })
         })
         .await?;
     app.metrics.judgements.inc();
@@ -159,8 +165,8 @@ pub async fn take(app: &Shared, id: HostId, report: CanonicalReport, actor: Acto
     let digest = report.digest.clone();
     let (mut brought, mut new) = (Brought::New(report), None);
     for _ in 0..TRIES {
-        let worked = work(app, &registration, brought).await?;
-        let Worked { answer, packed, transition, components, inventory, held } = worked;
+        let worked = work(app, &registration, &digest, brought).await?;
+        let Worked { answer, packed, transition, components, inventory, basis, held } = worked;
         let now = answer.scan.as_of;
         let packed = packed.or(new);
         let keep = packed.clone();
@@ -189,7 +195,9 @@ pub async fn take(app: &Shared, id: HostId, report: CanonicalReport, actor: Acto
             let mut fleet = app.fleet.write();
             fleet.reported(id, &digest, now);
             index(&mut fleet, id, inventory, &answer.scan.host, &components);
-            fleet.judge(id, &answer.scan)
+            let counts = fleet.judge(id, &answer.scan);
+            fleet.rest(id, Some(basis));
+            counts
         };
         settled(app, id, held.as_ref()).await;
         return Ok(counts.unwrap_or_default());
@@ -226,7 +234,8 @@ async fn from_stored(app: &Shared, id: HostId, cause: Cause) -> Result<(), Refus
         let registration = registration.ok_or_else(|| missing("host", &id.to_string()))?;
         let Some(digest) = registration.report.clone() else { return Ok(()) };
         let report = stored_report(app, registration.client, &digest).await?;
-        let Worked { answer, transition, components, inventory, held, .. } = work(app, &registration, Brought::Kept(report)).await?;
+        let worked = work(app, &registration, &digest, Brought::Kept(report)).await?;
+        let Worked { answer, transition, components, inventory, basis, held, .. } = worked;
         if !transition.is_empty() {
             let intent = Intent::new(Actor::server(), transition.at, cause.verb(), format!("host:{id}")).for_client(registration.client);
             let kept = app.store.submit(intent, move |change| Box::pin(async move { journal::write(change, &transition).await })).await;
@@ -242,6 +251,7 @@ async fn from_stored(app: &Shared, id: HostId, cause: Cause) -> Result<(), Refus
             if current {
                 index(&mut fleet, id, inventory, &answer.scan.host, &components);
                 fleet.judge(id, &answer.scan);
+                fleet.rest(id, Some(basis));
             }
             current
         };

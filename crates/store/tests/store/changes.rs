@@ -159,6 +159,8 @@ fn of_two_who_decided_from_the_same_journal_one_writes() {
         assert_eq!(late.await.unwrap(), vec![one.id]);
         assert_eq!(store.transitions(one.id).await.unwrap(), vec![opened(one.id, "A")]);
         assert_eq!(store.transitions(two.id).await.unwrap(), vec![opened(two.id, "B")]);
+        let without = host(store, client, "web3").await;
+        assert_eq!(store.journals().await.unwrap(), [(one.id, 1), (two.id, 1), (without.id, 0)].into());
         let leaves = store.activity(&ActivityQuery { verb: Some("host.judge".into()), ..ActivityQuery::new(Scope::All) }).await.unwrap();
         let named = |place: usize| leaves[place].after.as_ref().unwrap().as_object().unwrap().keys().cloned().collect::<Vec<_>>();
         assert_eq!((leaves.len(), named(0), named(1)), (2, vec![format!("findings:{}", two.id)], vec![format!("findings:{}", one.id)]));

@@ -125,6 +125,11 @@ pub fn key_text(key: &FindingKey) -> String {
     }
 }
 
+/// Length of a host's journal once a transition is written.
+pub fn length_with(transition: &Transition) -> u64 {
+    transition.serial + u64::from(!transition.is_empty())
+}
+
 /// What is known of a host.
 ///
 /// # Errors

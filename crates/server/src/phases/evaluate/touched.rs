@@ -5,17 +5,18 @@
 //! written in one change with one leaf, and shown at once. A host whose journal
 //! somebody else wrote meanwhile is left to whoever judges hosts one by one.
 
-use super::journal::{Cause, Known};
+use super::journal::{self, Cause, Known};
 use super::{Ground, judge};
 use crate::app::{App, News, Shared};
 use crate::fleet::State;
+use crate::fleet::basis::{self, Basis, Swap};
 use crate::membership;
 use crate::phases::monitor::Held;
+use crate::policy::InForce;
 use jiff::Timestamp;
 use plimsoll_core::assessment::Part;
 use plimsoll_core::fleet::Touched;
 use plimsoll_core::model::identifier::{ClientId, HostId};
-use plimsoll_core::model::policy::PolicySet;
 use plimsoll_core::model::problem::Problem;
 use plimsoll_core::model::registration::Registration;
 use plimsoll_core::model::scan::Scan;
@@ -50,6 +51,9 @@ struct Judged {
     packages: BTreeSet<String>,
     scan: Scan,
     transition: Transition,
+    basis: Basis,
+    /// Length of the journal that it was decided from.
+    journal: u64,
 }
 
 /// Judges again the components that stand under some names, on every host but
@@ -61,9 +65,10 @@ pub async fn touched(
     held: &Arc<Held>,
     names: &[Touched],
     whole: BTreeSet<HostId>,
+    swap: Swap,
     stopped: &watch::Receiver<bool>,
 ) -> BTreeSet<HostId> {
-    let (components, by_client) = {
+    let (components, touched, by_client) = {
         let fleet = app.fleet.read();
         let components = fleet.index.components_under(names);
         let hosts = fleet.index.hosts_with_any(&components);
@@ -72,8 +77,9 @@ pub async fn touched(
         for managed in parts {
             by_client.entry(managed.registration.client).or_default().push(managed.registration.id);
         }
-        (Arc::new(components), by_client)
+        (Arc::new(components), hosts, by_client)
     };
+    app.fleet.write().swap_ground(swap, |host| touched.contains(host.number) || whole.contains(&host.id));
     let mut left = whole;
     let mut under_way: JoinSet<BTreeSet<HostId>> = JoinSet::new();
     for (client, hosts) in by_client {
@@ -86,7 +92,7 @@ pub async fn touched(
             }
             let (app, held, components, group) = (Arc::clone(app), Arc::clone(held), Arc::clone(&components), group.to_vec());
             under_way.spawn(async move {
-                match together(&app, &held, client, &group, components).await {
+                match together(&app, &held, client, &group, components, swap).await {
                     Ok(left) => left,
                     Err(problem) => {
                         tracing::warn!(code = problem.code, "a group of hosts is judged one by one: {}: {}", problem.place, problem.text);
@@ -108,11 +114,12 @@ async fn together(
     client: ClientId,
     group: &[HostId],
     components: Arc<RoaringBitmap>,
+    swap: Swap,
 ) -> Result<BTreeSet<HostId>, Problem> {
     let (read, mut left) = read(app, group).await.map_err(|error| *error.problem)?;
-    let (shared, held, policies) = (Arc::clone(app), Arc::clone(held), app.policy());
+    let (shared, held, policy) = (Arc::clone(app), Arc::clone(held), app.policies.in_force());
     let now = Timestamp::now();
-    let (judged, whole) = app.compute(move || judge_all(&shared, &held, &policies, &components, read, now)).await?;
+    let (judged, whole) = app.compute(move || judge_all(&shared, &held, &policy, &components, read, now)).await?;
     left.extend(whole);
     let overtaken = keep(app, client, now, &judged).await.map_err(|error| *error.problem)?;
     {
@@ -120,7 +127,7 @@ async fn together(
         for one in &judged {
             if overtaken.contains(&one.id) {
                 left.insert(one.id);
-            } else if !show(&mut fleet, one) {
+            } else if !show(&mut fleet, one, swap) {
                 // A report came meanwhile; it was judged for itself, under
                 // which database its own judgement finds out.
                 tracing::debug!(host = %one.id, "reported while it was judged");
@@ -156,12 +163,13 @@ async fn read(app: &App, group: &[HostId]) -> Result<(Vec<Read>, BTreeSet<HostId
 fn judge_all(
     app: &App,
     held: &Held,
-    policies: &PolicySet,
+    policy: &InForce,
     components: &RoaringBitmap,
     hosts: Vec<Read>,
     now: Timestamp,
 ) -> Result<(Vec<Judged>, BTreeSet<HostId>), Problem> {
-    let ground = Ground { now, held: Some(held), policies };
+    let ground = Ground { now, held: Some(held), policies: &policy.set };
+    let read = basis::ground(Some(&held.named.digest), &policy.digest());
     let (mut judged, mut whole) = (Vec::with_capacity(hosts.len()), BTreeSet::new());
     for Read { registration, report, memory } in hosts {
         let (number, id) = (registration.number, registration.id);
@@ -182,9 +190,13 @@ fn judge_all(
         let known = Known::of(&memory, |key| part.remembers(key));
         let packages: BTreeSet<String> = part.packages().map(str::to_owned).collect();
         part.take_from(&mut report);
-        let answer = judge(report, &registration.facts(), &known.memory, &ground, false)?;
-        let transition = known.until(&answer, policies, id);
-        judged.push(Judged { id, report: registration.report.unwrap_or_default(), packages, scan: answer.scan, transition });
+        let facts = registration.facts();
+        let answer = judge(report, &facts, &known.memory, &ground, false)?;
+        let transition = known.until(&answer, &policy.set, id);
+        let report = registration.report.unwrap_or_default();
+        let length = journal::length_with(&transition);
+        let basis = Basis { host: basis::host(&report, &facts), ground: read, journal: length, at: now.as_second() };
+        judged.push(Judged { id, report, packages, scan: answer.scan, transition, basis, journal: memory.length });
     }
     Ok((judged, whole))
 }
@@ -210,10 +222,11 @@ async fn keep(app: &Shared, client: ClientId, now: Timestamp, judged: &[Judged])
 }
 
 /// Shows what was decided; false where the host reported meanwhile.
-fn show(fleet: &mut State, judged: &Judged) -> bool {
+fn show(fleet: &mut State, judged: &Judged, swap: Swap) -> bool {
     let current = fleet.host(judged.id).is_some_and(|managed| managed.registration.report.as_deref() == Some(judged.report.as_str()));
     if current {
         fleet.judge_part(judged.id, &judged.packages, &judged.scan);
+        fleet.rest_part(judged.id, judged.basis, judged.journal, swap);
     }
     current
 }
@@ -224,125 +237,7 @@ mod tests {
     use crate::fleet::judged;
     use crate::phases::evaluate::{self, known, stored_report};
     use crate::trial::Trial;
-    use plimsoll_core::model::component::Component;
-    use plimsoll_core::model::host::{Host, OperatingSystem, Repository};
-    use plimsoll_core::model::report::{OfferedPackage, Report};
-    use plimsoll_core::model::stream::Stream;
-    use plimsoll_core::model::update::Update;
-    use std::time::Duration;
-
-    /// Numbers that follow from a seed, so that a failure comes again.
-    struct Dice(u64);
-
-    impl Dice {
-        fn below(&mut self, bound: u64) -> u64 {
-            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (self.0 >> 33) % bound
-        }
-    }
-
-    const SOURCES: u64 = 30;
-
-    fn report(name: &str, dice: &mut Dice) -> Report {
-        let stream = Stream::release("debian", "12");
-        let (mut components, mut updates, mut offered) = (Vec::new(), Vec::new(), Vec::new());
-        for source in 0..SOURCES {
-            for part in 0..=source % 3 {
-                let (package, version) = (format!("lib{source}-{part}"), format!("{}-1", 1 + dice.below(4)));
-                components.push(Component {
-                    purl: format!("pkg:deb/debian/{package}@{version}?arch=amd64&distro=debian-12"),
-                    name: package.clone(),
-                    version: version.clone(),
-                    arch: Some("amd64".into()),
-                    source: Some(format!("source{source}")),
-                    source_version: Some(version.clone()),
-                    stream: Some(stream.clone()),
-                    ..Component::default()
-                });
-                if dice.below(3) == 0 {
-                    let candidate = format!("{}-1", 4 + dice.below(3));
-                    let origin = "Debian-Security:12/stable-security".to_owned();
-                    offered.push(OfferedPackage {
-                        package: package.clone(),
-                        arch: "amd64".into(),
-                        version: candidate.clone(),
-                        source_version: Some(candidate.clone()),
-                        origin: origin.clone(),
-                    });
-                    updates.push(Update {
-                        package,
-                        arch: "amd64".into(),
-                        installed: Some(version),
-                        source: Some(format!("source{source}")),
-                        source_version: Some(candidate.clone()),
-                        candidate,
-                        security: dice.below(2) == 0,
-                        origin,
-                        ..Update::default()
-                    });
-                }
-            }
-        }
-        // A package that only the plan knows, installed with its source.
-        updates.push(Update {
-            package: "lib3-new".into(),
-            arch: "amd64".into(),
-            candidate: "6-1".into(),
-            source: Some("source3".into()),
-            source_version: Some("6-1".into()),
-            origin: "Debian-Security:12/stable-security".into(),
-            security: true,
-            new: true,
-            ..Update::default()
-        });
-        let os = OperatingSystem { id: "debian".into(), version: "12".into(), name: "Debian 12".into(), stream: Some(stream), ..OperatingSystem::default() };
-        let repositories = vec![Repository { id: "security".into(), ..Repository::default() }];
-        Report {
-            schema: Report::SCHEMA.to_owned(),
-            agent: "test".to_owned(),
-            host: Host { name: name.to_owned(), os: Some(os), repositories, ..Host::default() },
-            components,
-            updates: Some(updates),
-            held_updates: Vec::new(),
-            offered,
-            problems: Vec::new(),
-        }
-    }
-
-    fn advisory(number: u64, source: u64, fixed: &str, cve: u64) -> (String, String) {
-        let text = serde_json::json!({
-            "schema_version": "1.6.0",
-            "id": format!("DSA-{number}-1"),
-            "published": "2026-03-01T00:00:00Z",
-            "modified": "2026-03-02T00:00:00Z",
-            "summary": "a test",
-            "upstream": [format!("CVE-2026-{cve:04}")],
-            "affected": [{
-                "package": { "ecosystem": "Debian:12", "name": format!("source{source}") },
-                "ranges": [{ "type": "ECOSYSTEM", "events": [{ "introduced": "0" }, { "fixed": fixed }] }],
-            }],
-        });
-        (format!("osv/Debian/DSA-{number}-1.json"), text.to_string())
-    }
-
-    fn advise(trial: &Trial, all: &[(String, String)]) {
-        trial.forget_advice();
-        trial.advise(&all.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect::<Vec<_>>());
-    }
-
-    async fn judged_again(trial: &Trial, before: Option<String>) -> String {
-        let app = trial.app();
-        for _ in 0..200 {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            let digest = app.advisories.held().map(|held| held.named.digest.clone());
-            let busy = app.notices.judging.load(std::sync::atomic::Ordering::Acquire);
-            let settled = digest != before && !busy && app.late.lock().unwrap().is_empty();
-            if let Some(digest) = digest.filter(|_| settled) {
-                return digest;
-            }
-        }
-        panic!("the server does not take up the database");
-    }
+    use crate::trial::reports::{Dice, SOURCES, advise, advisory, judged_again, report};
 
     /// Everything that is kept of a judgement, in words.
     fn words(fleet: &State, judged: &judged::Judged) -> (Vec<String>, Vec<String>) {
