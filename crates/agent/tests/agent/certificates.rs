@@ -83,9 +83,12 @@ fn a_server_with_a_wrong_certificate_is_told_nothing() {
     assert!(told.recv().unwrap().starts_with(format!("POST {ENROL} ").as_bytes()), "{}", stage.log());
 
     let own = KeyPair::generate().unwrap();
-    let expired = CertificateParams { not_after: date_time_ymd(2020, 1, 1), ..for_name("127.0.0.1") };
-    let early = CertificateParams { not_before: date_time_ymd(4000, 1, 1), ..for_name("127.0.0.1") };
-    let of_a_host = CertificateParams { extended_key_usages: vec![ExtendedKeyUsagePurpose::ClientAuth], ..for_name("127.0.0.1") };
+    let mut expired = for_name("127.0.0.1");
+    expired.not_after = date_time_ymd(2020, 1, 1);
+    let mut early = for_name("127.0.0.1");
+    early.not_before = date_time_ymd(4000, 1, 1);
+    let mut of_a_host = for_name("127.0.0.1");
+    of_a_host.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     let wrong = [
         ("expired", authority.vouch(&expired)),
         ("not valid yet", authority.vouch(&early)),
