@@ -92,7 +92,7 @@ try {
   for (const section of ["", "/hosts", "/compare", "/findings", "/advisories", "/packages", "/applications", "/exceptions", "/mitigations", "/groups", "/sources", "/policy", "/reports", "/reports?report=auditor", "/activity", "/enrolment", "/people", "/tokens", "/webhooks", "/account"]) {
     const opened = await page.goto(`${base}/console${section}`);
     check(opened.status() === 200, `${section || "/"}: opens`);
-    await hold(section.slice(1) || "today");
+    await hold(section.slice(1).replace("?", "-") || "today");
   }
 
   await page.goto(`${base}/console/hosts`);
