@@ -264,7 +264,7 @@ async fn it_marks_its_findings_until_it_ends_and_tells_of_its_end() {
     assert!(page.contains("Excepted until") && page.contains("by ann: put off to a new date"), "{page}");
     let page = trial.get(owner, "/console/advisories/TEST-2026-1").await.body;
     assert!(page.contains("Excepted until"), "{page}");
-    assert!(trial.get(owner, "/console").await.body.contains("2 findings are under an exception"));
+    assert!(trial.get(owner, "/console").await.body.contains("2\u{a0}findings are under an exception"));
 
     // Told once when it comes near its end, and again when it has ended.
     tell(app, now).await.unwrap();
