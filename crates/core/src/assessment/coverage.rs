@@ -139,7 +139,7 @@ pub fn support_turned(stream: &Stream, knowledge: &dyn Knowledge, today: Date) -
 /// Where a release stands on a day; sources that disagree are read in the
 /// release's favour only where they state a date.
 fn stand(windows: &[SupportWindow], today: Date, subscribed: bool) -> Option<Support> {
-    let latest = |pick: fn(&SupportWindow) -> Option<Date>| windows.iter().filter_map(|window| pick(window)).max();
+    let latest = |pick: fn(&SupportWindow) -> Option<Date>| windows.iter().filter_map(pick).max();
     let (ends, long, extended) =
         (latest(|window| window.ends), latest(|window| window.long_term_ends), latest(|window| window.extended_ends));
     ends?;
