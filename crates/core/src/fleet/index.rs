@@ -110,6 +110,11 @@ impl Index {
         Self::default()
     }
 
+    /// An index of these that nobody has yet.
+    pub(super) fn without_hosts(components: Components, bases: Bases, circumstances: Circumstances) -> Self {
+        Self { components, bases, circumstances, ..Self::default() }
+    }
+
     /// Says what a host has, and replaces what was said before.
     ///
     /// `digest` names the components: two hosts of one client with the same

@@ -72,10 +72,8 @@ impl Index {
     /// An index that holds what [`Self::keep`] gave; none where it contradicts
     /// itself, which nothing that was given ever does.
     pub fn restore(kept: Kept) -> Option<Self> {
-        let mut index = Self::default();
-        index.components = Components::restore(kept.components)?;
-        index.bases = Bases::restore(kept.bases)?;
-        index.circumstances = Circumstances::restore(kept.circumstances)?;
+        let (components, bases) = (Components::restore(kept.components)?, Bases::restore(kept.bases)?);
+        let mut index = Self::without_hosts(components, bases, Circumstances::restore(kept.circumstances)?);
         index.enter_bases()?;
         index.enter_inventories(kept.inventories)?;
         index.enter_hosts(&kept.hosts)?;
