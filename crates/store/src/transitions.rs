@@ -10,6 +10,8 @@
 //! that time, and again whenever that changes, so that a report about the past
 //! comes out the same for ever.
 
+mod row;
+
 use crate::change::Change;
 use crate::columns::{Columns, placeholders};
 use crate::engine::{Engine, Store};
@@ -19,12 +21,10 @@ use crate::scope::{Conditions, Scope};
 use jiff::Timestamp;
 use plimsoll_core::model::identifier::HostId;
 pub use plimsoll_core::model::transition::{Bound, FindingKey, Obliged, Transition};
-use serde::{Deserialize, Serialize};
+use row::{Reader, Row};
 use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-
-/// Greatest row, bytes before compression.
-const GREATEST: usize = 64 << 20;
 
 /// Hosts asked of in one statement: far below the least number of parameters
 /// that an engine takes.
@@ -48,18 +48,6 @@ pub struct Memory {
     pub length: u64,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Row {
-    #[serde(rename = "o", default, skip_serializing_if = "Vec::is_empty")]
-    opened: Vec<FindingKey>,
-    #[serde(rename = "c", default, skip_serializing_if = "Vec::is_empty")]
-    closed: Vec<FindingKey>,
-    #[serde(rename = "d", default, skip_serializing_if = "Vec::is_empty")]
-    obliged: Vec<(FindingKey, Obliged)>,
-    #[serde(rename = "p", default, skip_serializing_if = "Vec::is_empty")]
-    policies: Vec<String>,
-}
-
 impl Memory {
     /// Takes in one transition; they must come in their order.
     pub fn note(&mut self, transition: &Transition) {
@@ -78,22 +66,26 @@ impl Memory {
     }
 }
 
-fn read(row: &sqlx::any::AnyRow) -> Result<Transition> {
+/// Reads rows in their order.
+fn read_all(rows: &[AnyRow]) -> Result<Vec<Transition>> {
+    let mut reader = reader()?;
+    rows.iter().map(|row| read(row, &mut reader)).collect()
+}
+
+fn reader() -> Result<Reader> {
+    Reader::new().map_err(|error| StoreError::unavailable("E-STORE", "transitions", error.to_string()))
+}
+
+fn read(row: &AnyRow, reader: &mut Reader) -> Result<Transition> {
     let host: HostId = row.parsed("host")?;
     let broken = |text: String| StoreError::damaged(format!("transitions of host:{host}"), text);
-    let bytes = zstd::bulk::decompress(&row.bytes("content")?, GREATEST).map_err(|error| broken(error.to_string()))?;
-    let Row { opened, closed, obliged, policies } = serde_json::from_slice(&bytes).map_err(|error| broken(error.to_string()))?;
+    let Row { opened, closed, obliged, policies } = reader.read(row.value("content")?).map_err(broken)?;
     Ok(Transition { host, serial: row.count("serial")?, at: row.time("at")?, opened, closed, obliged, policies })
 }
 
 /// Writes a transition into its place; false where another has taken it.
 async fn insert(connection: &mut AnyConnection, transition: &Transition) -> Result<bool> {
-    let row = Row { opened: transition.opened.clone(), closed: transition.closed.clone(), obliged: transition.obliged.clone(), policies: transition.policies.clone() };
-    let bytes = serde_json::to_vec(&row).map_err(|error| StoreError::invalid("transition", error.to_string()))?;
-    if bytes.len() > GREATEST {
-        return Err(StoreError::invalid("transition", format!("It has {} bytes, {GREATEST} are possible.", bytes.len())));
-    }
-    let content = zstd::bulk::compress(&bytes, 3).map_err(|error| StoreError::invalid("transition", error.to_string()))?;
+    let content = row::write(transition).map_err(|text| StoreError::invalid("transition", text))?;
     let done = sqlx::query("INSERT INTO transitions (host, serial, at, content) VALUES ($1, $2, $3, $4) ON CONFLICT (host, serial) DO NOTHING")
         .bind(transition.host.to_string())
         .bind(to_number(transition.serial)?)
@@ -114,7 +106,7 @@ impl Store {
             .bind(host.to_string())
             .fetch_all(&mut *self.reader().await?)
             .await?;
-        rows.iter().map(read).collect()
+        read_all(&rows)
     }
 
     /// What changed on some hosts up to a time, by host in the order of each
@@ -124,6 +116,7 @@ impl Store {
     /// The store cannot be read.
     pub async fn stories(&self, hosts: &[HostId], until: Timestamp) -> Result<BTreeMap<HostId, Vec<Transition>>> {
         let mut stories: BTreeMap<HostId, Vec<Transition>> = BTreeMap::new();
+        let mut reader = reader()?;
         let mut connection = self.reader().await?;
         for hosts in hosts.chunks(TOGETHER) {
             let sql = format!(
@@ -135,7 +128,7 @@ impl Store {
                 query = query.bind(host.to_string());
             }
             for row in &query.fetch_all(&mut *connection).await? {
-                let transition = read(row)?;
+                let transition = read(row, &mut reader)?;
                 stories.entry(transition.host).or_default().push(transition);
             }
         }
@@ -158,9 +151,7 @@ impl Store {
             for host in hosts {
                 query = query.bind(host.to_string());
             }
-            for row in &query.fetch_all(&mut *connection).await? {
-                found.push(read(row)?);
-            }
+            found.extend(read_all(&query.fetch_all(&mut *connection).await?)?);
         }
         Ok(found)
     }
@@ -194,6 +185,7 @@ impl Store {
     /// The store cannot be read.
     pub async fn first_opened(&self, hosts: &[HostId], advisories: &BTreeSet<String>) -> Result<BTreeMap<String, Timestamp>> {
         let mut first: BTreeMap<String, Timestamp> = BTreeMap::new();
+        let mut reader = reader()?;
         let mut connection = self.reader().await?;
         for hosts in hosts.chunks(TOGETHER) {
             let sql = format!("SELECT host, serial, at, content FROM transitions WHERE host IN ({})", placeholders(1, hosts.len()));
@@ -202,7 +194,7 @@ impl Store {
                 query = query.bind(host.to_string());
             }
             for row in &query.fetch_all(&mut *connection).await? {
-                let transition = read(row)?;
+                let transition = read(row, &mut reader)?;
                 for key in transition.opened.iter().filter(|key| advisories.contains(&key.advisory)) {
                     first.entry(key.advisory.clone()).and_modify(|known| *known = transition.at.min(*known)).or_insert(transition.at);
                 }
@@ -226,7 +218,7 @@ impl Store {
              ORDER BY transitions.at, transitions.host, transitions.serial LIMIT {limit}",
             all.sql()
         );
-        all.query(sql).fetch_all(&mut *self.reader().await?).await?.iter().map(read).collect()
+        read_all(&all.query(sql).fetch_all(&mut *self.reader().await?).await?)
     }
 }
 

@@ -145,6 +145,9 @@ pub enum Rating {
 }
 
 impl Rating {
+    /// All ratings, mild to grave.
+    pub const ALL: [Self; 6] = [Self::Unknown, Self::None, Self::Low, Self::Medium, Self::High, Self::Critical];
+
     /// The word for people and machines.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -10,6 +10,7 @@ pub mod governance;
 pub mod length;
 pub mod recurrence;
 pub mod rollout;
+pub mod rules;
 pub mod table;
 pub mod when;
 
@@ -19,6 +20,7 @@ pub use governance::Governance;
 pub use length::Length;
 pub use recurrence::Recurrence;
 pub use rollout::RolloutRules;
+pub use rules::Rules;
 pub use table::{DecisionPoint, DecisionTable, PointValue, TableFault};
 pub use when::{Answers, Attribute, Comparison, Condition, EpssModel, Field, Number};
 
@@ -135,7 +137,7 @@ pub struct Policy {
     /// Table that gives `priority`, where it uses one.
     pub priority: Option<PriorityModel>,
     /// Rules; within one duty the first that matches binds.
-    pub rules: Vec<Rule>,
+    pub rules: Rules,
     /// Whether a host that arrives later than a fix gets the rule's whole time
     /// from its arrival on.
     pub grace_new_assets: bool,

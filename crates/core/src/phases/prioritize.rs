@@ -106,10 +106,8 @@ fn decided(input: &Input<'_>, wanted: bool) -> Explained<Decision> {
                 decision.severity.clone()
             }
             _ => {
-                let (severity, reason) = severity::choose(&policy.classify.severity_order, &input.finding);
-                if wanted {
-                    add(&mut because, reason);
-                }
+                let (severity, reason) = severity::choose(&policy.classify.severity_order, &input.finding, wanted);
+                reason.into_iter().for_each(|reason| add(&mut because, reason));
                 severity
             }
         };
@@ -148,12 +146,18 @@ fn apply(input: &Input<'_>, policy: &Policy, inputs: &mut Inputs<'_, '_>, obliga
             format!("policy {} takes effect on {effective}; its dates are shown already", policy.id),
         ));
     }
-    for rule in &policy.rules {
+    let mut hold = |rule: &Rule, inputs: &mut Inputs<'_, '_>| {
         let duty = 1u64.checked_shl(u32::from(rule.duty)).unwrap_or(0);
         if bound & duty == 0 && rule.when.iter().all(|condition| condition.holds(inputs)) {
             bound |= duty;
             bind(input, policy, rule, inputs, obligations);
         }
+    };
+    if inputs.wanted() {
+        // Rules that do not match have reasons as well.
+        policy.rules.iter().for_each(|rule| hold(rule, inputs));
+    } else {
+        policy.rules.within_reach(&|attribute| inputs.attribute(attribute)).for_each(|rule| hold(rule, inputs));
     }
     if bound == 0 && inputs.wanted() {
         inputs.add(Because::new(

@@ -256,7 +256,7 @@ fn build(
         zone_name,
         classify,
         priority,
-        rules,
+        rules: rules.into(),
         grace_new_assets: head.grace_new_assets != Some(Grace::None),
         host: host.unwrap_or_else(|| from.host.clone()),
         tiers: if tiers.is_empty() { from.tiers.clone() } else { tiers },

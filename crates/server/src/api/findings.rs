@@ -42,14 +42,10 @@ pub struct Which {
     pub take: Option<usize>,
 }
 
-/// How severe something is, least first.
-pub(super) const RATINGS: [Rating; 6] =
-    [Rating::Unknown, Rating::None, Rating::Low, Rating::Medium, Rating::High, Rating::Critical];
-
 fn severity(word: Option<&str>) -> Result<Rating, Refusal> {
     let Some(word) = word.filter(|word| !word.is_empty()) else { return Ok(Rating::Unknown) };
-    RATINGS.into_iter().find(|rating| rating.as_str() == word).ok_or_else(|| {
-        let words: Vec<&str> = RATINGS.iter().map(|rating| rating.as_str()).collect();
+    Rating::ALL.into_iter().find(|rating| rating.as_str() == word).ok_or_else(|| {
+        let words: Vec<&str> = Rating::ALL.iter().map(|rating| rating.as_str()).collect();
         parameter("severity", format!("is {word:?}, allowed are {}", words.join(", ")), "choose one of them")
     })
 }

@@ -281,11 +281,7 @@ struct Answerer<'a, 'c> {
 
 impl Answerer<'_, '_> {
     fn severity(&self, at: u8) -> u8 {
-        let names = |at: u8| {
-            self.policy.rules.iter().flat_map(|rule| &rule.when).any(|condition| {
-                matches!(condition, Condition::OneOf(Field::Severity, mask) if mask & (1 << at) != 0)
-            })
-        };
+        let names = |at: u8| self.policy.rules.severities() & (1 << at) != 0;
         // As a finding's own unknown or missing severity is taken.
         match at {
             0 if !names(0) => self.policy.classify.unknown.severity as u8,

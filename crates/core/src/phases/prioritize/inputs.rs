@@ -7,7 +7,7 @@ use super::{Input, add};
 use crate::model::advisory::{Cvss, Rating, Severity};
 use crate::model::because::{Because, BecauseKind};
 use crate::model::policy::{
-    Answers, Attribute, ClassFrom, Condition, DecisionPoint, DecisionTable, EpssModel, Exposure, Field, Number,
+    Answers, Attribute, ClassFrom, DecisionPoint, DecisionTable, EpssModel, Exposure, Field, Number,
     Policy, PriorityModel,
 };
 use crate::model::threat::{Exploitation, TechnicalImpact};
@@ -109,11 +109,7 @@ impl<'a, 'b> Inputs<'a, 'b> {
     /// gets them; otherwise unknown is what the policy assumes, and a score of
     /// 0 counts as low.
     fn severity(&mut self) -> Rating {
-        let named = |rating: Rating| {
-            self.policy.rules.iter().flat_map(|rule| &rule.when).any(|condition| {
-                matches!(condition, Condition::OneOf(Field::Severity, mask) if mask & (1 << rating as u32) != 0)
-            })
-        };
+        let named = |rating: Rating| self.policy.rules.severities() & (1 << rating as u32) != 0;
         match self.rating {
             Rating::Unknown if !named(Rating::Unknown) => {
                 let assumed = self.policy.classify.unknown.severity;

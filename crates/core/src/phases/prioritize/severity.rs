@@ -13,9 +13,12 @@ use crate::model::problem::printable;
 /// For an advisory with several CVEs that has no severity itself, the highest
 /// score among them counts whatever its CVSS version: the order of sources is
 /// for several opinions about one thing.
-pub(super) fn choose(order: &[SeveritySource], facts: &Facts<'_>) -> (SeverityChosen, Because) {
+///
+/// The reason comes with it where it is wanted.
+pub(super) fn choose(order: &[SeveritySource], facts: &Facts<'_>, wanted: bool) -> (SeverityChosen, Option<Because>) {
+    let because = |text: &dyn Fn() -> String| wanted.then(|| Because::new(BecauseKind::Source, text()));
     for source in order {
-        if let Some(found) = of_advisory(*source, facts, order) {
+        if let Some(found) = of_advisory(*source, facts, order, &because) {
             return found;
         }
     }
@@ -28,18 +31,20 @@ pub(super) fn choose(order: &[SeveritySource], facts: &Facts<'_>) -> (SeverityCh
     };
     match best {
         Some(cvss) => {
-            let of = if bundle {
-                format!("the highest among its {} CVEs", facts.cves.len())
-            } else {
-                format!("the score of {}", facts.cves.first().map_or("its CVE", String::as_str))
+            let text = || {
+                let of = if bundle {
+                    format!("the highest among its {} CVEs", facts.cves.len())
+                } else {
+                    format!("the score of {}", facts.cves.first().map_or("its CVE", String::as_str))
+                };
+                format!("severity {}: {}, {of}", cvss.rating().as_str(), words(cvss))
             };
-            let text = format!("severity {}: {}, {of}", cvss.rating().as_str(), words(cvss));
             let source = format!("cvss{} of the CVE", cvss.version);
-            (chosen(cvss.rating(), Some(cvss), source), Because::new(BecauseKind::Source, text))
+            (chosen(cvss.rating(), Some(cvss), source), because(&text))
         }
         None => (
             SeverityChosen::default(),
-            Because::new(BecauseKind::Source, "severity unknown: neither the advisory nor any score of its CVEs gives one"),
+            because(&|| "severity unknown: neither the advisory nor any score of its CVEs gives one".to_owned()),
         ),
     }
 }
@@ -48,13 +53,14 @@ fn of_advisory(
     source: SeveritySource,
     facts: &Facts<'_>,
     order: &[SeveritySource],
-) -> Option<(SeverityChosen, Because)> {
+    because: &dyn Fn(&dyn Fn() -> String) -> Option<Because>,
+) -> Option<(SeverityChosen, Option<Because>)> {
     if source != SeveritySource::Vendor {
         let own = facts.severities.iter().filter_map(cvss_of).filter(|cvss| is_of(cvss, source));
         let cvss = highest(own)?;
-        let text = format!("severity {}: {} in the advisory", cvss.rating().as_str(), words(cvss));
+        let text = || format!("severity {}: {} in the advisory", cvss.rating().as_str(), words(cvss));
         let source = format!("cvss{} of the advisory", cvss.version);
-        return Some((chosen(cvss.rating(), Some(cvss), source), Because::new(BecauseKind::Source, text)));
+        return Some((chosen(cvss.rating(), Some(cvss), source), because(&text)));
     }
     let mut best: Option<(&str, &str, Rating)> = None;
     for severity in facts.severities {
@@ -71,8 +77,8 @@ fn of_advisory(
         highest(facts.severities.iter().filter_map(cvss_of).filter(|cvss| is_of(cvss, *source)))
             .or_else(|| highest(facts.threat.cvss.iter().filter(|cvss| is_of(cvss, *source))))
     });
-    let text = format!("severity {}: {} says {}", rating.as_str(), printable(vendor), printable(word));
-    Some((chosen(rating, score, vendor.to_owned()), Because::new(BecauseKind::Source, text)))
+    let text = || format!("severity {}: {} says {}", rating.as_str(), printable(vendor), printable(word));
+    Some((chosen(rating, score, vendor.to_owned()), because(&text)))
 }
 
 fn chosen(rating: Rating, cvss: Option<&Cvss>, source: String) -> SeverityChosen {

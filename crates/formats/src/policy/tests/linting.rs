@@ -106,7 +106,9 @@ fn holes(rules: &[&Value]) -> BTreeSet<Inputs> {
 
 fn without(set: &PolicySet, at: usize) -> PolicySet {
     let mut set = set.clone();
-    set.policies[0].rules.remove(at);
+    let mut rules = set.policies[0].rules.to_vec();
+    rules.remove(at);
+    set.policies[0].rules = rules.into();
     set
 }
 

@@ -8,6 +8,8 @@ use jiff::Timestamp;
 use plimsoll_core::model::advisory::Rating;
 use plimsoll_core::model::policy::{Exposure, HostFacts, PolicySet};
 use plimsoll_core::model::threat::{Exploitation, Kev, Ssvc, TechnicalImpact, Threat};
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
 use std::collections::BTreeMap;
 
 const NOW: &str = "2026-03-01T12:00:00Z";
@@ -91,6 +93,54 @@ fn no_change_of_an_input_loses_an_obligation_or_gives_more_time() {
                 // Where no date was asked for, any is more than none.
                 assert!(due.is_none() || other.is_some_and(|other| Some(other) <= *due), "{name}: {at:?} is due {due:?}, {graver:?} {other:?}");
             }
+        }
+    }
+}
+
+/// An entry of `when` that names some of these words, or none.
+fn some_of(name: &'static str, words: &'static [&'static str]) -> impl Strategy<Value = Option<String>> {
+    proptest::option::of(subsequence(words, 1..=words.len()).prop_map(move |words| format!("{name} = {words:?}")))
+}
+
+fn rule() -> impl Strategy<Value = String> {
+    let when = (
+        some_of("severity", &["unknown", "none", "low", "medium", "high", "critical"]),
+        some_of("tier", &["gold", "silver", "tin"]),
+        some_of("environment", &["prod", "test"]),
+        some_of("priority", &["defer", "scheduled", "out-of-cycle", "immediate"]),
+        proptest::option::of(some_of("ring", &["0", "1"]).prop_map(|ring| format!("labels = {{ {} }}", ring.unwrap_or_default()))),
+        proptest::option::of(Just("cvss3_base = \">=7.0\"".to_owned())),
+    );
+    (when, select(vec!["remediate", "isolate", "report"]), 1..60_u8).prop_map(|((severity, tier, environment, priority, ring, score), duty, days)| {
+        let when: Vec<String> = [severity, tier, environment, priority, ring, score].into_iter().flatten().collect();
+        format!("duty = \"{duty}\"\nwhen = {{ {} }}\nwithin = \"P{days}D\"\n", when.join(", "))
+    })
+}
+
+proptest! {
+    /// Counting goes by an index of the rules and explaining does not; every
+    /// decision is made both ways and compared ([`Case::decide`]).
+    #[test]
+    fn an_index_of_the_rules_changes_no_decision(
+        rules in proptest::collection::vec(rule(), 1..150),
+        own in proptest::option::of(select(vec!["gold", "silver"])),
+        findings in proptest::collection::vec((0..SIZES[0], proptest::option::of(select(vec!["gold", "silver", "tin", "lead"])), proptest::option::of(select(vec!["prod", "test", "lab"])), proptest::option::of(select(vec!["0", "1", "2"]))), 1..20),
+    ) {
+        let mut text = "schema = \"patch-policy/1\"\n[policy]\nid = \"any\"\nversion = \"1\"\n[priority]\nmodel = \"ssvc-deployer/1.0.0\"\n".to_owned();
+        if let Some(tier) = own {
+            text.push_str(&format!("[host]\ntier = \"{tier}\"\n"));
+        }
+        for (number, rule) in rules.iter().enumerate() {
+            text.push_str(&format!("[[deadline]]\nid = \"rule-{number}\"\n{rule}"));
+        }
+        let set = read(&text).expect("policy");
+        for (severity, tier, environment, ring) in findings {
+            let mut case = case([severity, 1, 1, 1, 1, 1]);
+            case.host.tier = tier.map(str::to_owned);
+            case.host.environment = environment.map(str::to_owned);
+            case.host.labels = ring.map(|ring| ("ring".to_owned(), ring.to_owned())).into_iter().collect();
+            let decision = case.decide(&set, NOW).decision;
+            prop_assert!(decision.obligations.len() <= 3, "one for each duty: {:?}", decision.obligations);
         }
     }
 }

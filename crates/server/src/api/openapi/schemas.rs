@@ -52,7 +52,7 @@ pub fn parameter(path: &str, name: &str) -> Value {
         "take" => json!({ "type": "integer", "minimum": 1, "maximum": PAGE_LIMIT }),
         "format" => json!({ "type": "string", "enum": ["json", "html", "pdf", "markdown", "docx"] }),
         "excepted" | "overdue" | "exploited" | "fix" | "notes" => json!({ "type": "boolean" }),
-        "severity" => json!({ "type": "string", "enum": crate::api::findings::RATINGS.map(Rating::as_str) }),
+        "severity" => json!({ "type": "string", "enum": Rating::ALL.map(Rating::as_str) }),
         "phase" => json!({ "type": "string", "enum": ["waits", "at-work", "succeeded", "failed", "silent", "away", "left-out"] }),
         "state" => json!({ "type": "string", "enum": Standing::ALL.map(Standing::word) }),
         "order" => json!({ "type": "string", "enum": HostOrder::ALL.map(|(word, _)| word) }),
