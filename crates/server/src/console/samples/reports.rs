@@ -1,10 +1,8 @@
 use super::*;
-use plimsoll_core::measures::{Audience, ChangeStory, Collector, HostStory, Report, Window};
+use plimsoll_core::measures::{Audience, Collector, HostStory, Report, Window};
 use plimsoll_core::model::advisory::Rating;
 use plimsoll_core::model::identifier::HostId;
-use plimsoll_core::model::outcome::State;
 use plimsoll_core::model::transition::{Bound, FindingKey, Obliged, Transition};
-use plimsoll_core::phases::document::Milestones;
 
 const DAY: i64 = 86_400;
 
@@ -42,20 +40,6 @@ fn counted(words: &Words) -> Report {
         }
         transitions.retain(|transition| transition.at <= to);
         transitions.sort_by_key(|transition| transition.at);
-        for turn in 0..2 {
-            let ended = ago(200 - turn * 100 - host);
-            let failed = host % 5 == 2 && turn == 0;
-            collector.change(&ChangeStory {
-                package: "9f86d081884c7d65",
-                host: id,
-                milestones: Milestones { published: Some(ago(400)), detected: Some(ago(380)), drafted: Some(ago(300)), accepted: Some(ago(270)) },
-                attempts: vec![(if failed { State::RolledBack } else { State::Succeeded }, ended)],
-                first_ended: true,
-                began: Some(ended - SignedDuration::from_mins(7)),
-                ended: Some(ended),
-                confirmed: (!failed).then(|| ended + SignedDuration::from_hours(2)),
-            });
-        }
         collector.host(&HostStory { host: id, name: &name, enrolled: ago(24 * 120), retired: None, transitions: &transitions });
     }
     Report { schema: Report::SCHEMA, report: Audience::Auditor, client: words.some("Nordwerft"), measures: collector.finish() }
