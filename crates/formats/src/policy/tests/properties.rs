@@ -108,12 +108,14 @@ fn rule() -> impl Strategy<Value = String> {
         some_of("tier", &["gold", "silver", "tin"]),
         some_of("environment", &["prod", "test"]),
         some_of("priority", &["defer", "scheduled", "out-of-cycle", "immediate"]),
-        proptest::option::of(some_of("ring", &["0", "1"]).prop_map(|ring| format!("labels = {{ {} }}", ring.unwrap_or_default()))),
+        some_of("ring", &["0", "1"]).prop_map(|ring| ring.map(|ring| format!("labels = {{ {ring} }}"))),
         proptest::option::of(Just("cvss3_base = \">=7.0\"".to_owned())),
     );
     (when, select(vec!["remediate", "isolate", "report"]), 1..60_u8).prop_map(|((severity, tier, environment, priority, ring, score), duty, days)| {
         let when: Vec<String> = [severity, tier, environment, priority, ring, score].into_iter().flatten().collect();
-        format!("duty = \"{duty}\"\nwhen = {{ {} }}\nwithin = \"P{days}D\"\n", when.join(", "))
+        // A rule without conditions always matches, and says so by leaving it out.
+        let when = if when.is_empty() { String::new() } else { format!("when = {{ {} }}\n", when.join(", ")) };
+        format!("duty = \"{duty}\"\n{when}within = \"P{days}D\"\n")
     })
 }
 
