@@ -3,7 +3,7 @@
 use crate::app::{App, News, Shared};
 use crate::configuration::Configuration;
 use crate::evidence::Witnessed;
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, Managed};
 use crate::fleet::basis::{self, Swap};
 use crate::metrics::Metrics;
 use crate::outward::Outward;
@@ -27,6 +27,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use plimsoll_core::model::identifier::HostId;
 use plimsoll_core::model::problem::Problem;
+use plimsoll_core::model::registration::HostState;
 use plimsoll_formats::trust::SignedRoot;
 use plimsoll_store::artefacts::Artefacts;
 use plimsoll_store::{Actor, Intent, Options, Store, StoreError};
@@ -309,6 +310,11 @@ async fn judged(app: &Shared) {
     }
 }
 
+/// Whether anything is still said of a host: of a retired one nothing is.
+fn is_served(managed: &Managed) -> bool {
+    managed.registration.state != HostState::Retired
+}
+
 /// Judges hosts again, and remembers what the last database said.
 #[derive(Default)]
 struct Judge {
@@ -317,7 +323,7 @@ struct Judge {
 
 impl Judge {
     async fn all(&mut self, app: &Shared, stopped: &watch::Receiver<bool>) {
-        let hosts: Vec<HostId> = app.fleet.read().hosts().map(|managed| managed.registration.id).collect();
+        let hosts: Vec<HostId> = app.fleet.read().hosts().filter(|managed| is_served(managed)).map(|managed| managed.registration.id).collect();
         self.these(app, hosts, stopped).await;
         self.remember(app).await;
     }
@@ -327,7 +333,7 @@ impl Judge {
     async fn others(&mut self, app: &Shared, stopped: &watch::Receiver<bool>) {
         let hosts: Vec<HostId> = {
             let fleet = app.fleet.read();
-            let others = fleet.hosts().filter(|managed| managed.judged.is_none() && managed.registration.report.is_some());
+            let others = fleet.hosts().filter(|managed| is_served(managed) && managed.judged.is_none() && managed.registration.report.is_some());
             others.map(|managed| managed.registration.id).collect()
         };
         app.metrics.hosts_judged_at_start.set(i64::try_from(hosts.len()).unwrap_or(i64::MAX));

@@ -426,7 +426,7 @@ mod tests {
         assert_eq!(excess(&[Grant::everywhere(Role::PolicyAuthor)], &[Grant::everywhere(Role::Operator)]), Some(Permission::EditPolicy));
         assert_eq!(
             excess(&[Grant::everywhere(Role::Approver)], &[Grant::everywhere(Role::Administrator)]),
-            Some(Permission::RefuseExceptions)
+            Some(Permission::ApprovePolicy)
         );
     }
 }
