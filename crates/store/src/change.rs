@@ -4,7 +4,7 @@
 use crate::columns::to_json;
 use crate::engine::Store;
 use crate::error::{Result, StoreError};
-use crate::evidence::leaf::{Content, Draft, Written, insert_leaves, insert_texts};
+use crate::evidence::leaf::{Content, Draft};
 use jiff::Timestamp;
 use plimsoll_core::model::identifier::ClientId;
 use serde::Serialize;
@@ -79,9 +79,6 @@ pub struct Change {
     transaction: Transaction<'static, Any>,
     intent: Intent,
     draft: Draft,
-    /// Leaves that are still to be stored: those of a group go together, for
-    /// each statement waits for its answer.
-    leaves: Vec<Written>,
 }
 
 impl std::fmt::Debug for Change {
@@ -97,7 +94,7 @@ impl Store {
     /// The store cannot be reached or lost writes.
     pub async fn begin(&self, intent: Intent) -> Result<Change> {
         let transaction = self.writer().await?;
-        Ok(Change { store: self.clone(), transaction, intent, draft: Draft::default(), leaves: Vec::new() })
+        Ok(Change { store: self.clone(), transaction, intent, draft: Draft::default() })
     }
 }
 
@@ -113,8 +110,10 @@ impl Change {
         if let Some(reason) = reason {
             self.intent.reason = Some(reason.to_owned());
         }
-        let leaf = self.make_leaf().await?;
-        self.end().await?;
+        let leaf = self.write_leaf().await?;
+        let Self { store, transaction, .. } = self;
+        store.commit(transaction).await?;
+        store.wake_integration();
         Ok(leaf)
     }
 
@@ -158,7 +157,7 @@ impl Change {
         &self.store
     }
 
-    async fn make_leaf(&mut self) -> Result<String> {
+    async fn write_leaf(&mut self) -> Result<String> {
         let draft = std::mem::take(&mut self.draft);
         if draft.is_empty() {
             return Err(StoreError::conflict("E-NO-CHANGE", &self.intent.object, "Nothing was changed."));
@@ -166,20 +165,11 @@ impl Change {
         self.hold_claim().await?;
         let id = self.store.next_leaf_id(self.intent.time)?;
         let written = draft.finish(id, &self.intent)?;
-        let id = written.id.clone();
-        self.leaves.push(written);
-        Ok(id)
-    }
-
-    /// Stores the leaves and commits.
-    pub(crate) async fn end(mut self) -> Result<()> {
-        let leaves = std::mem::take(&mut self.leaves);
-        insert_leaves(self.connection(), &leaves).await?;
-        insert_texts(self.connection(), &leaves).await?;
-        let Self { store, transaction, .. } = self;
-        store.commit(transaction).await?;
-        store.wake_integration();
-        Ok(())
+        written.insert_leaf(self.connection()).await?;
+        for text in &written.texts {
+            written.insert_text(self.connection(), text).await?;
+        }
+        Ok(written.id)
     }
 
     /// Runs one piece of work of a group: all of it with its leaf, or nothing.
@@ -196,7 +186,7 @@ impl Change {
         self.statement("SAVEPOINT piece").await?;
         let mut outcome = job.run(self).await;
         if outcome.is_ok() {
-            outcome = self.make_leaf().await.map(|_| ());
+            outcome = self.write_leaf().await.map(|_| ());
         }
         match outcome {
             Ok(()) => {
@@ -212,6 +202,13 @@ impl Change {
             // the disk is full), so that nothing before it can be kept.
             Err(error) => Err(error),
         }
+    }
+
+    pub(crate) async fn end_group(self) -> Result<()> {
+        let Self { store, transaction, .. } = self;
+        store.commit(transaction).await?;
+        store.wake_integration();
+        Ok(())
     }
 
     async fn statement(&mut self, sql: &'static str) -> Result<()> {

@@ -135,7 +135,7 @@ async fn write_group(store: &Store, first: Box<dyn Job>, receiver: &mut mpsc::Re
     if done.is_empty() {
         return;
     }
-    match change.end().await {
+    match change.end_group().await {
         Ok(()) => done.into_iter().for_each(|job| job.finish(Ok(()))),
         Err(error) => fail_all(done, &error),
     }

@@ -388,10 +388,13 @@ impl Change {
     /// # Errors
     /// The store cannot be written.
     pub async fn put_outcome(&mut self, row: &OutcomeRow, client: ClientId, document: &[u8]) -> Result<bool> {
-        let content = pack(document)?;
+        let before = sqlx::query("SELECT state, observed FROM outcomes WHERE attempt = $1").bind(row.attempt.as_str()).fetch_optional(self.connection()).await?;
+        let before = before.map(|before| Ok::<_, StoreError>(json!({ "state": before.text("state")?, "observed": moment(before.number("observed")?) }))).transpose()?;
         let done = sqlx::query(
             "INSERT INTO outcomes (attempt, package, host, generation, state, observed, received, document)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (attempt) DO NOTHING",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+             ON CONFLICT (attempt) DO UPDATE SET state = excluded.state, observed = excluded.observed, received = excluded.received, document = excluded.document
+             WHERE outcomes.observed < excluded.observed OR (outcomes.observed = excluded.observed AND outcomes.state <> excluded.state)",
         )
         .bind(row.attempt.as_str())
         .bind(row.package.as_str())
@@ -400,16 +403,11 @@ impl Change {
         .bind(row.state.as_str())
         .bind(row.observed.as_microsecond())
         .bind(row.received.as_microsecond())
-        .bind(content.as_slice())
+        .bind(pack(document)?)
         .execute(self.connection())
         .await?;
-        // Most are the first word of their attempt, and need nothing else.
-        let mut before = None;
         if done.rows_affected() == 0 {
-            before = self.replace_outcome(row, &content).await?;
-            if before.is_none() {
-                return Ok(false);
-            }
+            return Ok(false);
         }
         self.concerns(client);
         let mut after = json!({ "package": row.package, "host": row.host, "generation": row.generation, "state": row.state, "observed": row.observed });
@@ -418,25 +416,6 @@ impl Change {
         }
         self.record(&format!("outcome:{}", row.attempt), before.as_ref(), Some(&after))?;
         Ok(true)
-    }
-
-    /// Puts a newer word in place of the one that is kept, and gives what that
-    /// was; none where the one that is kept is as new.
-    async fn replace_outcome(&mut self, row: &OutcomeRow, content: &[u8]) -> Result<Option<Value>> {
-        let before = sqlx::query("SELECT state, observed FROM outcomes WHERE attempt = $1").bind(row.attempt.as_str()).fetch_one(self.connection()).await?;
-        let before = json!({ "state": before.text("state")?, "observed": moment(before.number("observed")?) });
-        let done = sqlx::query(
-            "UPDATE outcomes SET state = $2, observed = $3, received = $4, document = $5
-             WHERE attempt = $1 AND (observed < $3 OR (observed = $3 AND state <> $2))",
-        )
-        .bind(row.attempt.as_str())
-        .bind(row.state.as_str())
-        .bind(row.observed.as_microsecond())
-        .bind(row.received.as_microsecond())
-        .bind(content)
-        .execute(self.connection())
-        .await?;
-        Ok((done.rows_affected() > 0).then_some(before))
     }
 
     /// Writes down how a change stands on hosts by what was seen later.

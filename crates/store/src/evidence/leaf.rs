@@ -1,7 +1,6 @@
 //! The bytes of a leaf, and what stands beside it.
 
 use crate::change::Intent;
-use crate::columns::placeholders;
 use crate::engine::Store;
 use crate::error::{Result, StoreError};
 use crate::identifier::{fresh, random};
@@ -11,7 +10,7 @@ use plimsoll_core::model::identifier::HostId;
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use sqlx::{AnyConnection, AssertSqlSafe};
+use sqlx::AnyConnection;
 use std::collections::BTreeMap;
 
 /// A recorded state; none before it exists and after it is gone.
@@ -22,9 +21,6 @@ pub const SCHEMA: &str = "plimsoll-leaf/1";
 
 /// Longest state that stands in the leaf itself; a longer one is beside it.
 const INLINE: usize = 2048;
-
-/// Rows in one statement; so many forms of it an engine keeps ready at most.
-const TOGETHER: usize = 32;
 
 /// A leaf in its canonical form: fields in alphabetical order, no spaces, so
 /// that there is one way to write it.
@@ -47,7 +43,7 @@ struct Leaf<'a> {
 }
 
 /// A text beside a leaf.
-struct Text {
+pub(crate) struct Text {
     field: &'static str,
     salt: [u8; 32],
     content: String,
@@ -57,7 +53,7 @@ struct Text {
 pub(crate) struct Written {
     pub(crate) id: String,
     bytes: Vec<u8>,
-    texts: Vec<Text>,
+    pub(crate) texts: Vec<Text>,
     time: Timestamp,
     actor: String,
     verb: String,
@@ -185,43 +181,34 @@ fn sorted(value: Value) -> Value {
     }
 }
 
-/// `($1, $2), ($3, $4)`: places for some rows of so many columns.
-fn rows(count: usize, columns: usize) -> String {
-    (0..count).map(|row| format!("({})", placeholders(row * columns + 1, columns))).collect::<Vec<_>>().join(", ")
-}
-
-/// Stores leaves, of which none has a position yet.
-pub(crate) async fn insert_leaves(connection: &mut AnyConnection, leaves: &[Written]) -> Result<()> {
-    for leaves in leaves.chunks(TOGETHER) {
-        let sql = format!("INSERT INTO evidence_leaves (id, bytes, time, actor, verb, object, client) VALUES {}", rows(leaves.len(), 7));
-        let mut query = sqlx::query(AssertSqlSafe(sql));
-        for leaf in leaves {
-            query = query
-                .bind(leaf.id.as_str())
-                .bind(leaf.bytes.as_slice())
-                .bind(leaf.time.as_microsecond())
-                .bind(leaf.actor.as_str())
-                .bind(leaf.verb.as_str())
-                .bind(leaf.object.as_str())
-                .bind(leaf.client.as_deref());
-        }
-        query.execute(&mut *connection).await?;
+impl Written {
+    pub(crate) async fn insert_leaf(&self, connection: &mut AnyConnection) -> Result<()> {
+        sqlx::query(
+            "INSERT INTO evidence_leaves (id, position, bytes, time, actor, verb, object, client)
+             VALUES ($1, NULL, $2, $3, $4, $5, $6, $7)",
+        )
+        .bind(self.id.as_str())
+        .bind(self.bytes.as_slice())
+        .bind(self.time.as_microsecond())
+        .bind(self.actor.as_str())
+        .bind(self.verb.as_str())
+        .bind(self.object.as_str())
+        .bind(self.client.as_deref())
+        .execute(connection)
+        .await?;
+        Ok(())
     }
-    Ok(())
-}
 
-/// Stores what stands beside leaves.
-pub(crate) async fn insert_texts(connection: &mut AnyConnection, leaves: &[Written]) -> Result<()> {
-    let texts: Vec<(&str, &Text)> = leaves.iter().flat_map(|leaf| leaf.texts.iter().map(|text| (leaf.id.as_str(), text))).collect();
-    for texts in texts.chunks(TOGETHER) {
-        let sql = format!("INSERT INTO evidence_texts (leaf, field, salt, content) VALUES {}", rows(texts.len(), 4));
-        let mut query = sqlx::query(AssertSqlSafe(sql));
-        for (leaf, text) in texts {
-            query = query.bind(*leaf).bind(text.field).bind(text.salt.as_slice()).bind(text.content.as_str());
-        }
-        query.execute(&mut *connection).await?;
+    pub(crate) async fn insert_text(&self, connection: &mut AnyConnection, text: &Text) -> Result<()> {
+        sqlx::query("INSERT INTO evidence_texts (leaf, field, salt, content) VALUES ($1, $2, $3, $4)")
+            .bind(self.id.as_str())
+            .bind(text.field)
+            .bind(text.salt.as_slice())
+            .bind(text.content.as_str())
+            .execute(connection)
+            .await?;
+        Ok(())
     }
-    Ok(())
 }
 
 impl Store {

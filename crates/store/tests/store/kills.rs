@@ -53,7 +53,7 @@ fn child_that_changes() {
         let client = change.add_client(&name).await.unwrap().id;
         let host = change.insert_host(registration(client, "web1"), &Machine::default()).await.unwrap();
         change.commit(Some("killed or not")).await.unwrap();
-        // In a group leaves are written together, before the commit.
+        // In a group the leaf is written before the next piece begins.
         let one = store.submit(intent(1, "host.edit", &format!("host:{}", host.id)), move |change| {
             Box::pin(async move { change.flag_host(host.id, Some("flag")).await.map(drop) })
         });
