@@ -23,7 +23,7 @@ fn done(up: &Up, words: &[&str]) {
 }
 
 /// A token of an administrator, made by the person whose link `up` prints.
-fn administrator(up: &Up) -> String {
+pub fn administrator(up: &Up) -> String {
     let agent = ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0).build().new_agent();
     let link = up.sign_in.rsplit('/').next().expect("a link");
     let signed_in = agent

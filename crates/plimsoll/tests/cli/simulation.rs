@@ -1,12 +1,13 @@
 //! `plimsoll policy simulate` against a running server.
 
 use crate::fleet::Up;
+use crate::remote::administrator;
 use crate::sandbox::{Ran, Small, plimsoll, put, text, word};
 use jiff::{Timestamp, ToSpan};
 use serde_json::json;
 
-fn simulate(up: &Up, words: &[&str]) -> Ran {
-    plimsoll(&[&["policy", "simulate"], words, &["--server", &up.url, "--token", &up.token]].concat())
+fn simulate(up: &Up, token: &str, words: &[&str]) -> Ran {
+    plimsoll(&[&["policy", "simulate"], words, &["--server", &up.url, "--token", token]].concat())
 }
 
 #[test]
@@ -20,13 +21,14 @@ fn a_policy_is_played_through_a_past_that_nobody_watched() {
         .advise("TEST-2026-4", "high", &day(200), "gamma", "2.0")
         .build(&[]);
     let up = Up::start(&small);
+    let token = administrator(&up);
     let file = small.path("host.zst");
     plimsoll(&["collect", "--root", &small.path("root"), "--output", &file]).finished();
     plimsoll(&["import", &file, "--server", &up.url, "--token", &up.token]).finished();
 
     // The one in force against itself: what the first scan found was there
     // since it was published, what it found fixed came due unseen.
-    let same = simulate(&up, &["samm", "--format", "json"]).finished().json();
+    let same = simulate(&up, &token, &["samm", "--format", "json"]).finished().json();
     assert_eq!((&same["schema"], &same["findings"], &same["days_real"], &same["hosts"]), (&json!("plimsoll-policy-simulation/1"), &json!(3), &json!(0), &json!(1)), "{same}");
     let side = &same["after"];
     assert_eq!((&side["came_due"], &side["met"], &side["open"], &side["unknown"]), (&json!(2), &json!(0), &json!(1), &json!(1)), "{side}");
@@ -34,19 +36,19 @@ fn a_policy_is_played_through_a_past_that_nobody_watched() {
     assert!(same["assumed"].to_string().contains("1 of 1 hosts that came within the time"), "{same}");
     assert_eq!(side["weeks"].as_array().map(Vec::len), Some(13));
     // It came due before the last five days began.
-    let short = simulate(&up, &["samm", "--days", "5", "--format", "json"]).finished().json();
+    let short = simulate(&up, &token, &["samm", "--days", "5", "--format", "json"]).finished().json();
     assert_eq!((&short["after"]["came_due"], &short["findings"]), (&json!(0), &json!(2)), "{short}");
 
     let samm = plimsoll(&["policy", "show", "samm"]).finished().out.clone();
     let patient = small.at("patient.toml");
     put(&patient, samm.replace("PT48H", "P60D").replace("id = \"samm\"", "id = \"patient\""));
-    let eased = simulate(&up, &[&text(&patient), "--format", "json"]).finished().json();
+    let eased = simulate(&up, &token, &[&text(&patient), "--format", "json"]).finished().json();
     assert_eq!((&eased["no_longer_missed"], &eased["moved"]["later"]), (&json!(1), &json!(1)), "{eased}");
-    let told = simulate(&up, &[&text(&patient)]);
+    let told = simulate(&up, &token, &[&text(&patient)]);
     assert!(told.finished().out.contains("1 that were missed would not") && told.out.contains("patient") && told.out.contains('░'), "{}", told.out);
 
-    plimsoll(&["policy", "set", &text(&patient), "--server", &up.url, "--token", &up.token, "--reason", "for the test", "--accept-longer"]).finished();
-    let tightened = simulate(&up, &["samm", "--format", "json"]);
+    plimsoll(&["policy", "set", &text(&patient), "--server", &up.url, "--token", &token, "--reason", "for the test", "--accept-longer"]).finished();
+    let tightened = simulate(&up, &token, &["samm", "--format", "json"]);
     assert_eq!(tightened.code, Some(1), "{}", tightened.err);
     let tightened = tightened.json();
     assert_eq!((&tightened["newly_missed"], word(&tightened["rows"][0], "/advisory")), (&json!(1), "TEST-2026-2".to_owned()), "{tightened}");
@@ -59,11 +61,11 @@ fn a_policy_is_played_through_a_past_that_nobody_watched() {
     }
 
     put(&patient, "schema = \"patch-policy/1\"\n[policy]\nid = \"p\"\nversion = \"1\"\n[[deadline]]\nid = \"a\"\nwithin = \"soon\"\n");
-    let bad = simulate(&up, &[&text(&patient)]);
+    let bad = simulate(&up, &token, &[&text(&patient)]);
     assert!(bad.failed().err.contains("policy:7") && bad.err.contains("soon"), "{}", bad.err);
-    assert!(simulate(&up, &["samm", "--client", "Nobody"]).failed().err.contains("E-NOT-FOUND"));
-    assert!(simulate(&up, &["sam"]).failed().err.contains("is no preset, and no file"));
-    assert_eq!(simulate(&up, &["samm", "--days", "401"]).code, Some(2));
+    assert!(simulate(&up, &token, &["samm", "--client", "Nobody"]).failed().err.contains("E-NOT-FOUND"));
+    assert!(simulate(&up, &token, &["sam"]).failed().err.contains("is no preset, and no file"));
+    assert_eq!(simulate(&up, &token, &["samm", "--days", "401"]).code, Some(2));
     up.stop();
 }
 
@@ -72,9 +74,10 @@ fn a_policy_is_played_through_a_past_that_nobody_watched() {
 #[test]
 fn a_file_is_applied_and_drift_is_shown() {
     let small = Small::new(&[("alpha", "1.0")]);
-    small.build(&[]);
+    small.advise("TEST-2026-1", "low", "2026-03-01", "alpha", "2.0").build(&[]);
     let up = Up::start(&small);
-    let policy = |words: &[&str]| plimsoll(&[&["policy"], words, &["--server", &up.url, "--token", &up.token]].concat());
+    let token = administrator(&up);
+    let policy = |words: &[&str]| plimsoll(&[&["policy"], words, &["--server", &up.url, "--token", &token]].concat());
     let samm = plimsoll(&["policy", "show", "samm"]).finished().out.clone();
     let file = small.at("acme.toml");
     let name = text(&file);
