@@ -14,12 +14,16 @@
 
 mod changes;
 mod collect;
+pub mod cost;
 mod events;
+pub mod duties;
+mod named;
 mod survival;
 
 pub use changes::{ChangeStory, Rollouts};
 pub use collect::{Collector, HostStory};
 pub use events::Event;
+pub use named::{Named, Regulator};
 pub use survival::{Patched, Survival};
 
 use crate::model::advisory::Rating;
@@ -57,7 +61,7 @@ impl Audience {
     pub const ALL: [Self; 5] = [Self::Operator, Self::Weekly, Self::Management, Self::Client, Self::Auditor];
 
     /// The report's name.
-    pub fn word(self) -> &'static str {
+    pub const fn word(self) -> &'static str {
         match self {
             Self::Operator => "operator",
             Self::Weekly => "weekly",
@@ -73,7 +77,7 @@ impl Audience {
     }
 
     /// What it is, for those who choose one.
-    pub fn about(self) -> &'static str {
+    pub const fn about(self) -> &'static str {
         match self {
             Self::Operator => "The last day: what is past due, what comes next",
             Self::Weekly => "The last seven days, for a team's review",
@@ -84,7 +88,7 @@ impl Audience {
     }
 
     /// Days that it looks back, where nobody says otherwise.
-    pub fn days(self) -> u16 {
+    pub const fn days(self) -> u16 {
         match self {
             Self::Operator => 1,
             Self::Weekly => 7,

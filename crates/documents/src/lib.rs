@@ -9,7 +9,9 @@
 //! beside them.
 #![forbid(unsafe_code)]
 
+mod cost;
 mod docx;
+mod form;
 mod html;
 mod markdown;
 mod model;
@@ -22,7 +24,9 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub use cost::document as cost;
 pub use docx::write as docx;
+pub use form::document as form;
 pub use html::{PAPER, Parts, STYLE, write as html};
 pub use markdown::write as markdown;
 pub use model::{Align, Bar, Bars, Block, Column, Document, Kind, Signature, Table};

@@ -6,7 +6,7 @@ use crate::model::{Align, Bars, Block, Document, Kind, Table};
 use crate::words::{count, day, instant_utc};
 use crate::text::{Style, Text};
 use jiff::Timestamp;
-use plimsoll_core::measures::{Audience, LEAST, LISTED, Listed, Measures, Report, Rollouts, Survival};
+use plimsoll_core::measures::{Audience, LEAST, LISTED, Listed, Measures, Report, Rollouts, Survival, Window};
 use plimsoll_core::model::advisory::Rating;
 
 /// What the columns of the ageing table say.
@@ -262,8 +262,13 @@ fn how(report: &Report, document: &mut Document) {
     document.paragraph("Counted is the finding of a host: one advisory on one component of one host, from the moment it was seen until the moment it was seen to be gone. Due dates are those that the policy of each moment gave, the earliest first; where several rules bind, each is counted under its own name.");
     let since = report.measures.due_dates_since.map_or_else(|| "No due date is kept yet.".to_owned(), |since| format!("Due dates are kept since {}; what was closed before has none.", instant_utc(since)));
     document.paragraph(since);
-    let mut command = format!("plimsoll report {} --as-of {} --days {}", report.report.word(), window.to, (window.to.as_second() - window.from.as_second()) / 86_400);
-    if let Some(client) = &report.client {
+    again(report.report.word(), window, report.client.as_deref(), document);
+}
+
+/// How to make the same report again.
+pub(crate) fn again(name: &str, window: Window, client: Option<&str>, document: &mut Document) {
+    let mut command = format!("plimsoll report {name} --as-of {} --days {}", window.to, (window.to.as_second() - window.from.as_second()) / 86_400);
+    if let Some(client) = client {
         command.push_str(&format!(" --client '{}'", client.replace('\'', "'\\''")));
     }
     document.paragraph("The same moment gives the same figures, whatever happened since:");

@@ -25,3 +25,4 @@ pub mod sbom;
 #[cfg(test)]
 mod test_data;
 pub mod trust;
+pub mod work;

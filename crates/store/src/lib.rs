@@ -32,6 +32,7 @@ pub mod groups;
 pub mod hosts;
 pub mod identifier;
 pub mod leases;
+pub mod made_reports;
 pub mod mitigations;
 pub mod notices;
 pub mod people;
@@ -47,6 +48,7 @@ pub mod tickets;
 pub mod tokens;
 pub mod transitions;
 pub mod webhooks;
+pub mod work;
 
 pub use change::{Actor, Change, Intent};
 pub use engine::{Engine, Opener, Options, Store};

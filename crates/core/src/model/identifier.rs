@@ -113,6 +113,10 @@ identifiers! {
     ExceptionId;
     /// Names a mitigation.
     MitigationId;
+    /// Names a record of work.
+    WorkId;
+    /// Names a report that was made when it was due.
+    MadeReportId;
 }
 
 #[cfg(test)]

@@ -31,3 +31,4 @@ pub mod support;
 pub mod threat;
 pub mod transition;
 pub mod update;
+pub mod work;

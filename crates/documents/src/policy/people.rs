@@ -192,6 +192,8 @@ pub(super) fn targets(paper: &mut Paper, set: &PolicySet) {
         let kinds = [("An hour of", &cost.rate), ("A minute out of service,", &cost.downtime_per_min), ("A year of", &cost.fixed_per_year)];
         let rows = kinds.into_iter().flat_map(|(what, prices)| prices.iter().map(move |(name, price)| vec![Text::from(format!("{what} {}", if name == "default" { "anybody else's work" } else { name })), strong(format!("{} {}", price.0, cost.currency))]));
         paper.table(&[("Cost of", 3), ("Price", 2)], rows.collect());
+        let budgets = cost.budget_days.iter().map(|(role, days)| vec![Text::from(role.as_str()), strong(format!("{} days a year", days.0))]);
+        paper.table(&[("Time for patching, of each role", 3), ("Budget", 2)], budgets.collect());
     }
 }
 

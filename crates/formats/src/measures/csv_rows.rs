@@ -3,7 +3,9 @@
 
 use crate::reports::defused;
 use plimsoll_core::measures::Report;
+use plimsoll_core::measures::cost::CostReport;
 use plimsoll_core::model::problem::Problem;
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 /// Columns.
@@ -23,25 +25,48 @@ type Row = [String; COLUMNS.len()];
 ///
 /// `E-DOCUMENT` where the report cannot be said in JSON.
 pub fn csv(report: &Report) -> Result<String, Problem> {
-    let failed = |text: String| Problem::new("E-DOCUMENT", "report", text, "report this as a bug");
-    let value = serde_json::to_value(report).map_err(|error| failed(error.to_string()))?;
-    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
-    let header = COLUMNS.map(str::to_owned);
-    for row in std::iter::once(header).chain(rows(&value)) {
-        writer.write_record(row.iter().map(|cell| defused(cell))).map_err(|error| failed(error.to_string()))?;
-    }
-    let bytes = writer.into_inner().map_err(|error| failed(error.to_string()))?;
-    String::from_utf8(bytes).map_err(|error| failed(error.to_string()))
+    figures(report, "measures")
 }
 
-fn rows(report: &Value) -> Vec<Row> {
+/// Writes a report of cost as CSV, in the same four columns: `key` is a step's
+/// number, a role, a subject, or the number of an entry. Money is in minor
+/// units.
+///
+/// # Errors
+///
+/// As [`csv`].
+pub fn cost_csv(report: &CostReport) -> Result<String, Problem> {
+    figures(report, "cost")
+}
+
+fn figures(report: &impl Serialize, inner: &str) -> Result<String, Problem> {
+    let value = serde_json::to_value(report).map_err(|error| failed(&error))?;
+    let header = COLUMNS.map(str::to_owned);
+    written(std::iter::once(header).chain(rows(&value, inner)))
+}
+
+fn failed(error: &dyn std::fmt::Display) -> Problem {
+    Problem::new("E-DOCUMENT", "report", error.to_string(), "report this as a bug")
+}
+
+/// Writes rows whose cells no spreadsheet runs.
+pub(super) fn written<R: IntoIterator<Item = String>>(rows: impl Iterator<Item = R>) -> Result<String, Problem> {
+    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    for row in rows {
+        writer.write_record(row.into_iter().map(|cell| defused(&cell))).map_err(|error| failed(&error))?;
+    }
+    let bytes = writer.into_inner().map_err(|error| failed(&error))?;
+    String::from_utf8(bytes).map_err(|error| failed(&error))
+}
+
+fn rows(report: &Value, inner: &str) -> Vec<Row> {
     let mut rows = Vec::new();
     for (name, value) in members(report) {
-        if name != "measures" {
+        if name != inner {
             rows.push(row("report", "", name, value));
         }
     }
-    for (section, value) in members(&report["measures"]) {
+    for (section, value) in members(&report[inner]) {
         match value {
             Value::Object(_) => rows.extend(members(value).map(|(name, value)| row(section, "", name, value))),
             Value::Array(entries) => {
@@ -61,11 +86,19 @@ fn entry(section: &str, place: usize, entry: &Value) -> Vec<Row> {
     let named = match section {
         "open" | "ageing" | "time_to_patch" => "priority",
         "on_time" => "rule",
+        "steps" => "step",
+        "phases" => "phase",
+        "sources" => "source",
+        "patches" => "subject",
+        "centres" => "centre",
+        "fixed" => "name",
+        "budgets" => "role",
         _ => "",
     };
     let key = match &entry[named] {
         Value::String(name) => name.clone(),
         // The line of all priorities has none.
+        _ if section == "steps" => "none".to_owned(),
         _ if !named.is_empty() => "all".to_owned(),
         _ => (place + 1).to_string(),
     };

@@ -1,9 +1,11 @@
 //! Reports in the formats that other tools read.
 
 mod csv_rows;
+mod forms;
 mod poam;
 #[cfg(test)]
 mod tests;
 
-pub use csv_rows::csv;
+pub use csv_rows::{cost_csv, csv};
+pub use forms::form_csv;
 pub use poam::poam;

@@ -103,9 +103,8 @@ impl Document {
             ("documentation", self.documentation.is_some()),
             ("baseline", self.baseline.is_some()),
             ("targets", self.targets.is_some()),
-            ("report", !self.report.is_empty()),
-            ("cost", self.cost.is_some()),
-            ("retention", self.retention.is_some()),
+            ("report", self.report.iter().any(|report| report.report.is_none())),
+            ("retention.personal", self.retention.as_ref().is_some_and(|retention| retention.personal.is_some())),
         ];
         let sections = present.into_iter().filter(|(_, is)| *is).map(|(name, _)| name.to_owned());
         sections.chain(self.rollout().not_enforced()).collect()

@@ -384,6 +384,8 @@ evidence_fresh_pct = 95
 
 [[report]]
 name = "monthly management report"
+report = "management"
+format = "pdf"
 every = "P1M"
 to = ["management"]
 

@@ -6,9 +6,12 @@ use super::places::Lines;
 use super::rollout::{Words, select};
 use super::suggest::{nearest, suggestion};
 use super::Ledger;
-use plimsoll_core::model::policy::governance::{AUDIENCES, AssetClass, Cost, Monitor, Scope};
+use plimsoll_core::measures::Named;
+use plimsoll_core::measures::cost::steps::Step;
+use plimsoll_core::model::policy::governance::{AUDIENCES, AssetClass, Cost, Monitor, Report, Scope};
 use plimsoll_core::model::policy::{Governance, Policy};
 use plimsoll_core::model::problem::printable;
+use plimsoll_core::model::work::is_word;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -131,7 +134,9 @@ pub(super) fn check(governance: &Governance, policies: &[Policy], lines: &Lines,
     }
     if let Some(cost) = &governance.cost {
         currency(cost, lines, ledger);
+        prices(cost, lines, ledger);
     }
+    governance.reports.iter().for_each(|report| scheduled(report, lines, ledger));
     if let Some(class) = governance.scope.iter().flat_map(|scope| &scope.classes).find(|class| class.select.is_empty()) {
         ledger.error(&lines.offset(&format!("asset_class.{}", class.id)), format!("asset class `{}` selects no host", printable(&class.id)), "give it a `select`");
     }
@@ -195,5 +200,44 @@ fn sources(monitor: &Monitor, lines: &Lines, ledger: &mut Ledger<'_>) {
 fn currency(cost: &Cost, lines: &Lines, ledger: &mut Ledger<'_>) {
     if cost.currency.len() != 3 || !cost.currency.chars().all(|letter| letter.is_ascii_uppercase()) {
         ledger.error(&lines.offset("cost.currency"), format!("`{}` is no currency code", printable(&cost.currency)), "write three capital letters: EUR");
+    }
+}
+
+/// What is counted by words that other records name too.
+fn prices(cost: &Cost, lines: &Lines, ledger: &mut Ledger<'_>) {
+    let named = [("rate", cost.rate.keys()), ("downtime_per_min", cost.downtime_per_min.keys()), ("budget_days", cost.budget_days.keys())];
+    for (section, words) in named {
+        for word in words.filter(|word| !is_word(word)) {
+            ledger.error(&lines.offset(&format!("cost.{section}")), format!("cost.{section} names `{}`", printable(word)), "write small letters, digits, - and _, 40 at most");
+        }
+    }
+    for (number, estimate) in &cost.estimate {
+        let at = lines.offset("cost.estimate");
+        if Step::parse(number).is_none() {
+            ledger.error(&at, format!("cost.estimate names `{}`, and there is no such step", printable(number)), "name one of the steps 1.1 to 10.4, as \"7.3\"");
+        }
+        if estimate.per_unit > 0 && estimate.unit.is_none() {
+            ledger.error(&at, format!("the estimate of step {} counts minutes per unit, and names no unit", printable(number)), "add unit = \"advisories\", \"checks\", \"hosts\" or \"failures\"");
+        }
+    }
+    if cost.hours_per_day.is_some_and(|hours| !(1.0..=24.0).contains(&hours.0)) {
+        ledger.error(&lines.offset("cost.hours_per_day"), "a day of work has 1 to 24 hours", "write hours_per_day = 8");
+    }
+}
+
+/// A report that the server makes must be one that it has.
+fn scheduled(report: &Report, lines: &Lines, ledger: &mut Ledger<'_>) {
+    let at = lines.offset("report");
+    let known: BTreeSet<&str> = Named::all().map(Named::word).collect();
+    if let Some(named) = report.report.as_deref().filter(|named| !known.contains(named)) {
+        let next = suggestion(named, &known).unwrap_or_else(|| format!("use one of: {}", known.iter().copied().collect::<Vec<_>>().join(", ")));
+        ledger.error(&at, format!("report `{}` asks for `{}`, and there is no such report", printable(&report.name), printable(named)), next);
+    }
+    let forms = ["html", "pdf", "docx", "markdown", "csv", "json"];
+    if let Some(format) = report.format.as_deref().filter(|format| !forms.contains(format)) {
+        ledger.error(&at, format!("report `{}` comes in no form `{}`", printable(&report.name), printable(format)), format!("use one of: {}", forms.join(", ")));
+    }
+    if report.report.is_some() && report.every.nominal_seconds() < 86_400 {
+        ledger.error(&at, format!("report `{}` is made more often than daily", printable(&report.name)), "write every = \"P1D\" or longer");
     }
 }

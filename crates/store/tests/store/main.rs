@@ -17,3 +17,4 @@ mod record;
 mod rollouts;
 mod tokens;
 mod values;
+mod work;

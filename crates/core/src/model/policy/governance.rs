@@ -11,8 +11,8 @@ mod client;
 mod telling;
 
 pub use care::{
-    Amount, Baseline, BlockedBy, CleanUp, Cost, Disagreement, Documentation, Forensics, OutOfBand, RemoveBy, Report, Retention, Targets,
-    UnsupportedSoftware, Verify, VerifyMethod,
+    Amount, Baseline, BlockedBy, CleanUp, Cost, Disagreement, Documentation, Estimate, Forensics, Friction, OutOfBand, RemoveBy, Report, Retention, Targets,
+    Unit, UnsupportedSoftware, Verify, VerifyMethod,
 };
 pub use changes::{
     ApprovePractice, AutoIf, Cycle, Emergency, MaySkip, Measure, Mitigation, OnTimeout, PendingCountsAs, PostDeploy, RebootPractice,
@@ -24,11 +24,11 @@ pub use telling::{Audience, Channel, Escalation, Notice, Notify, Overdue, QuietH
 use super::length::Length;
 use super::rollout::Select;
 use super::{ChangeType, Exposure};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// A share in whole percent, 0 to 100.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug, Deserialize, Serialize)]
 #[serde(try_from = "i64")]
 pub struct Percent(pub u8);
 

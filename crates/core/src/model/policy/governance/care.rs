@@ -2,7 +2,7 @@
 
 use super::Percent;
 use crate::model::policy::Length;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
 /// How a fix is seen to be in effect.
@@ -208,6 +208,11 @@ pub struct Report {
     pub every: Length,
     /// To whom.
     pub to: Vec<String>,
+    /// Which one the server makes when it is due, `management`; none for one
+    /// that people write.
+    pub report: Option<String>,
+    /// Its form; PDF where it is left out.
+    pub format: Option<String>,
 }
 
 /// A sum of money or a price.
@@ -239,6 +244,58 @@ pub struct Cost {
     /// A year's fixed costs, by what they are for.
     #[serde(default)]
     pub fixed_per_year: BTreeMap<String, Amount>,
+    /// Days of a year that people of a role may spend on all of it.
+    #[serde(default)]
+    pub budget_days: BTreeMap<String, Amount>,
+    /// Hours that are a day; eight where it is left out.
+    pub hours_per_day: Option<Amount>,
+    /// Hours of a step where nobody says them, by the step's number.
+    #[serde(default)]
+    pub estimate: BTreeMap<String, Estimate>,
+    /// What stretches estimates.
+    #[serde(default)]
+    pub friction: BTreeMap<String, Friction>,
+}
+
+/// Hours of a step on one patch: a fixed part, and one for each unit.
+#[derive(Clone, PartialEq, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Estimate {
+    /// Minutes for each patch.
+    #[serde(default)]
+    pub minutes: u32,
+    /// Minutes for each unit.
+    #[serde(default)]
+    pub per_unit: u32,
+    /// What is counted.
+    pub unit: Option<Unit>,
+    /// Whose hours they are; those of `default` where it is left out.
+    pub role: Option<String>,
+}
+
+/// What an estimate counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unit {
+    /// Advisories that the package answers.
+    Advisories,
+    /// Checks that it makes.
+    Checks,
+    /// Hosts that it is for.
+    Hosts,
+    /// Hosts that did not come to its end.
+    Failures,
+}
+
+/// How much longer a step takes where something is incomplete: estimates are
+/// stretched by the weight for each part that is missing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Friction {
+    /// By how much, in percent, where nothing is known at all.
+    pub weight_pct: u16,
+    /// How much is known.
+    pub complete_pct: Percent,
 }
 
 /// How long records are kept.
