@@ -119,8 +119,11 @@ pub enum Command {
     /// Rollouts of deployment packages
     #[command(subcommand)]
     Rollout(remote::rollout::Command),
-    /// What was late, what was in time and how long it took, as of a moment
+    /// What was late, what was in time, how long it took and what it cost, as of a moment
     Report(remote::report::Report),
+    /// Hours that people worked, for the report of cost
+    #[command(subcommand)]
+    Work(remote::work::Command),
     /// What was done on a server
     #[command(subcommand)]
     Activity(remote::activity::Command),

@@ -14,6 +14,8 @@ mod checks;
 mod console;
 #[path = "cli/contract.rs"]
 mod contract;
+#[path = "cli/cost.rs"]
+mod cost;
 // One private PostgreSQL for the tests of two crates.
 #[allow(dead_code)]
 #[path = "../../store/tests/store/databases.rs"]

@@ -33,6 +33,7 @@ pub mod run;
 pub mod settings;
 pub mod setup;
 pub mod snapshot;
+pub mod work;
 
 #[cfg(test)]
 pub mod trial;

@@ -151,6 +151,12 @@ impl Policies {
         *self.reviewed.write().unwrap_or_else(PoisonError::into_inner) = reviewed;
     }
 
+    /// Puts a policy in force without asking anybody.
+    #[cfg(test)]
+    pub(crate) fn put_for_tests(&self, set: Arc<PolicySet>, text: &str) {
+        self.put(InForce { set, text: text.to_owned(), origin: Origin::Default });
+    }
+
     fn put(&self, in_force: InForce) {
         let mut held = self.in_force.write().unwrap_or_else(PoisonError::into_inner);
         if held.text != in_force.text {

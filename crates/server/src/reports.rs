@@ -1,21 +1,25 @@
 //! **Reports**: measures of the hosts that somebody may see, out of the journal
 //! of transitions. The same moment asked for again gives the same bytes.
 
+pub mod due;
 pub mod events;
+mod forms;
 mod rollouts;
 pub mod stories;
 
-use crate::api::parameter;
+use crate::api::{parameter, stored};
 use crate::app::{App, Shared};
 use crate::http::problem::Refusal;
 use crate::identity::role::Scope;
 use crate::phases::document;
 use axum::http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
-use plimsoll_core::measures::{Audience, ChangeStory, Collector, OpenFinding, Report, Window};
+use plimsoll_core::measures::cost::{self, CostReport};
+use plimsoll_core::measures::duties;
+use plimsoll_core::measures::{Audience, ChangeStory, Collector, Named, OpenFinding, Report, Window};
 use plimsoll_core::model::identifier::ClientId;
 use plimsoll_core::model::problem::Problem;
-use plimsoll_documents::Format;
+use plimsoll_documents::{Document, Format};
 use plimsoll_formats::measures;
 use serde::Deserialize;
 use rollouts::Changes;
@@ -67,8 +71,13 @@ impl Form {
 
     /// Whether a report for somebody has it: a plan of what is open is for
     /// those who audit, and for the client whose it is.
-    pub fn is_of(self, audience: Audience) -> bool {
-        self != Self::OscalPoam || matches!(audience, Audience::Auditor | Audience::Client)
+    pub fn is_of(self, named: Named) -> bool {
+        self != Self::OscalPoam || matches!(named, Named::For(Audience::Auditor | Audience::Client))
+    }
+
+    /// Reads the word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|form| form.word() == word)
     }
 
     /// The form that lays it out; none for machines.
@@ -103,8 +112,8 @@ impl Form {
 /// What is asked for.
 #[derive(Clone, Debug)]
 pub struct Wish {
-    /// For whom.
-    pub audience: Audience,
+    /// Which.
+    pub named: Named,
     /// The moment it is as of.
     pub as_of: Timestamp,
     /// Days that it looks back.
@@ -113,41 +122,58 @@ pub struct Wish {
     pub client: Option<(ClientId, String)>,
 }
 
-/// Makes a report.
+/// A report that was counted.
+enum Counted {
+    For(Box<Report>, Vec<OpenFinding>),
+    Cost(Box<CostReport>),
+    Form(duties::Form),
+}
+
+/// Makes a report and lays it out.
 ///
 /// # Errors
 ///
 /// `E-PARAMETER` for a moment that is still to come or a time that is too
 /// long; what the store meets.
-pub async fn report(app: &App, scope: &Scope, wish: &Wish) -> Result<Report, Refusal> {
-    Ok(counted(app, scope, wish, false).await?.0)
+pub async fn laid_out(app: &App, scope: &Scope, wish: &Wish) -> Result<Document, Refusal> {
+    Ok(counted(app, scope, wish, false).await?.document())
 }
 
 /// Makes a report and writes it.
 ///
 /// # Errors
 ///
-/// As [`report`]; `E-PARAMETER` for a form that this report has not,
+/// As [`laid_out`]; `E-PARAMETER` for a form that this report has not,
 /// `E-LIMIT` and `E-POAM-EMPTY` for a plan of too much or of nothing.
 pub async fn written(app: &Shared, scope: &Scope, wish: &Wish, form: Form) -> Result<Vec<u8>, Refusal> {
-    if !form.is_of(wish.audience) {
-        return Err(parameter("format", format!("the report {} is not made as {}", wish.audience.word(), form.word()), "take the auditor's or a client's report"));
+    if !form.is_of(wish.named) {
+        return Err(parameter("format", format!("the report {} is not made as {}", wish.named.word(), form.word()), "take the auditor's or a client's report"));
     }
-    let (report, open) = counted(app, scope, wish, form == Form::OscalPoam).await?;
-    Ok(app.compute(move || write(&report, &open, form)).await?)
+    let counted = counted(app, scope, wish, form == Form::OscalPoam).await?;
+    Ok(app.compute(move || counted.write(form)).await?)
 }
 
-/// Counts, and gives every open finding where a plan is made of them.
-async fn counted(app: &App, scope: &Scope, wish: &Wish, planned: bool) -> Result<(Report, Vec<OpenFinding>), Refusal> {
+/// What is counted, and how far back.
+async fn counted(app: &App, scope: &Scope, wish: &Wish, planned: bool) -> Result<Counted, Refusal> {
     if !(1..=LONGEST).contains(&wish.days) {
         return Err(parameter("days", format!("{} is none of 1 to {LONGEST}", wish.days), "look back less far, or ask for several reports"));
     }
+    let from = wish.as_of.checked_sub(SignedDuration::from_hours(i64::from(wish.days) * 24));
+    let from = from.map_err(|_| parameter("as_of", format!("{} is before all time that is counted", wish.as_of), "name a later moment"))?;
+    let window = Window { from, to: wish.as_of };
+    match wish.named {
+        Named::For(audience) => measured(app, scope, wish, (audience, window), planned).await,
+        Named::Cost => costed(app, scope, wish, window).await,
+        Named::Form(regulator) => forms::form(app, scope, wish, regulator, window).await.map(Counted::Form),
+    }
+}
+
+/// Counts, and gives every open finding where a plan is made of them.
+async fn measured(app: &App, scope: &Scope, wish: &Wish, (audience, window): (Audience, Window), planned: bool) -> Result<Counted, Refusal> {
     let client = wish.client.as_ref().map(|(client, _)| *client);
     let mut stories = Stories::new(app, scope, wish.as_of, client)?;
     let mut changes = Changes::new(app, scope, wish.as_of, client, stories.hosts().iter().map(|host| host.id).collect()).await?;
-    let from = wish.as_of.checked_sub(SignedDuration::from_hours(i64::from(wish.days) * 24));
-    let from = from.map_err(|_| parameter("as_of", format!("{} is before all time that is counted", wish.as_of), "name a later moment"))?;
-    let mut collector = Collector::new(Window { from, to: wish.as_of });
+    let mut collector = Collector::new(window);
     if planned {
         collector = collector.keeping_open();
     }
@@ -155,21 +181,58 @@ async fn counted(app: &App, scope: &Scope, wish: &Wish, planned: bool) -> Result
         told.iter().for_each(|told| collector.host(&told.story()));
         if collector.kept().len() > PLANNED {
             let text = format!("more than {PLANNED} findings are open, which is the limit of one plan");
-            return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "E-LIMIT", text, "ask client by client").at("oscal-poam"));
+            return Err(too_much(&text, "oscal-poam"));
         }
     }
     while let Some(record) = changes.next(app).await? {
         record.hosts.iter().for_each(|host| collector.change(&ChangeStory::of(&record, host)));
     }
     let open = collector.kept().to_vec();
-    Ok((Report { schema: Report::SCHEMA, report: wish.audience, client: wish.client.as_ref().map(|(_, name)| name.clone()), measures: collector.finish() }, open))
+    let report = Report { schema: Report::SCHEMA, report: audience, client: wish.client.as_ref().map(|(_, name)| name.clone()), measures: collector.finish() };
+    Ok(Counted::For(Box::new(report), open))
 }
 
-fn write(report: &Report, open: &[OpenFinding], form: Form) -> Result<Vec<u8>, Problem> {
-    match (form, form.laid_out()) {
-        (_, Some(format)) => plimsoll_documents::write(&plimsoll_documents::report(report), format),
-        (Form::Csv, None) => measures::csv(report).map(String::into_bytes),
-        (Form::OscalPoam, None) => measures::poam(report, open),
-        (_, None) => document::for_machines(report),
+/// Counts hours and money. Hours belong to whole clients: who sees a group of
+/// hosts only has none.
+async fn costed(app: &App, scope: &Scope, wish: &Wish, window: Window) -> Result<Counted, Refusal> {
+    let client = wish.client.as_ref().map(|(client, _)| *client);
+    let stories = Stories::new(app, scope, wish.as_of, client)?;
+    let mut changes = Changes::new(app, scope, wish.as_of, client, stories.hosts().iter().map(|host| host.id).collect()).await?;
+    let mut collector = cost::Collector::new(window);
+    while let Some(record) = changes.next(app).await? {
+        collector.rollout(&record);
+    }
+    let work = app.store.work(&stored(scope), client, wish.as_of).await?;
+    let in_force = app.store.cost_terms(wish.as_of).await?;
+    let cost = collector.finish(&work, in_force.as_ref());
+    Ok(Counted::Cost(Box::new(CostReport { schema: CostReport::SCHEMA, report: Named::Cost.word(), client: wish.client.as_ref().map(|(_, name)| name.clone()), cost })))
+}
+
+fn too_much(text: &str, what: &str) -> Refusal {
+    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "E-LIMIT", text, "ask client by client").at(what)
+}
+
+impl Counted {
+    fn document(&self) -> Document {
+        match self {
+            Self::For(report, _) => plimsoll_documents::report(report),
+            Self::Cost(report) => plimsoll_documents::cost(report),
+            Self::Form(form) => plimsoll_documents::form(form),
+        }
+    }
+
+    fn write(&self, form: Form) -> Result<Vec<u8>, Problem> {
+        if let Some(format) = form.laid_out() {
+            return plimsoll_documents::write(&self.document(), format);
+        }
+        match (self, form) {
+            (Self::For(report, _), Form::Csv) => measures::csv(report).map(String::into_bytes),
+            (Self::Cost(report), Form::Csv) => measures::cost_csv(report).map(String::into_bytes),
+            (Self::Form(report), Form::Csv) => measures::form_csv(report).map(String::into_bytes),
+            (Self::For(report, open), Form::OscalPoam) => measures::poam(report, open),
+            (Self::For(report, _), _) => document::for_machines(report),
+            (Self::Cost(report), _) => document::for_machines(report),
+            (Self::Form(report), _) => document::for_machines(report),
+        }
     }
 }

@@ -149,6 +149,7 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
     tasks.spawn(keep_evidence(Arc::clone(&app), stopped.clone()));
     tasks.spawn(phases::deploy::run(Arc::clone(&app), stopped.clone()));
     tasks.spawn(crate::exposure::run(Arc::clone(&app), stopped.clone()));
+    tasks.spawn(crate::reports::due::run(Arc::clone(&app), stopped.clone()));
     tasks.spawn(notices::publish::run(Arc::clone(&app), stopped.clone()));
     tasks.spawn(notices::send::run(Arc::clone(&app), stopped));
     Ok(Running { app, bound, stop, tasks })
@@ -520,6 +521,9 @@ async fn keep_house(app: Shared, mut stopped: watch::Receiver<bool>) {
         }
         if let Err(error) = app.store.expire_answers(now).await {
             failed("answers kept for repeated requests", &error);
+        }
+        if let Err(error) = crate::reports::due::expire(&app, now).await {
+            failed("files of reports that the policy keeps no longer", &error);
         }
         // In small parts, so that no report has to wait for long.
         loop {

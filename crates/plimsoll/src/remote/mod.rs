@@ -18,6 +18,7 @@ pub mod rollout;
 pub mod sources;
 pub mod tokens;
 pub mod webhooks;
+pub mod work;
 
 use crate::answer::sheet::{self, Column};
 use crate::arguments::{Remote, Rows};

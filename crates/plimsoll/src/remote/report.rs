@@ -1,13 +1,14 @@
-//! `plimsoll report`: what was late, what was in time and how long it took, as
-//! of a moment; and the events that this is counted from.
+//! `plimsoll report`: what was late, what was in time, how long it took and
+//! what it cost, as of a moment; regulators' forms; and the events that this is
+//! counted from.
 
-use super::{client, given};
+use super::{client, given, segment};
 use crate::arguments::Remote;
 use crate::printer::{Failure, Outcome, Printer};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
-use plimsoll_core::measures::Audience;
+use plimsoll_core::measures::Named;
 use plimsoll_core::model::problem::Problem;
 use std::io::Read;
 use std::path::PathBuf;
@@ -35,6 +36,9 @@ pub struct Report {
     /// Form of the report; left out, markdown, and jsonl for events
     #[arg(long, value_enum)]
     pub format: Option<ReportFormat>,
+    /// Id of a report that was made, whose file is wanted
+    #[arg(long, value_name = "ID")]
+    pub made: Option<String>,
     /// File; left out, standard output
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -43,13 +47,16 @@ pub struct Report {
 /// What can be asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Name {
-    /// A report for somebody.
-    For(Audience),
+    /// A report that is made of a moment.
+    Of(Named),
     /// What reports are counted from.
     Events,
+    /// Those that were made when they were due.
+    Made,
 }
 
 const EVENTS: &str = "events";
+const MADE: &str = "made";
 
 /// Forms of a report.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -74,11 +81,13 @@ pub enum ReportFormat {
 
 /// Reports by their names.
 fn names() -> impl TypedValueParser<Value = Name> {
-    let audiences = Audience::ALL.map(|audience| PossibleValue::new(audience.word()).help(audience.about()));
+    let reports = Named::all().map(|named| PossibleValue::new(named.word()).help(named.about()));
     let events = PossibleValue::new(EVENTS).help("What reports are counted from, for those who count again");
-    PossibleValuesParser::new(audiences.into_iter().chain([events])).try_map(|word| match word.as_str() {
+    let made = PossibleValue::new(MADE).help("Reports that the server made when the policy said so: their list as JSON, or with --made the file of one");
+    PossibleValuesParser::new(reports.chain([events, made])).try_map(|word| match word.as_str() {
         EVENTS => Ok(Name::Events),
-        word => Audience::parse(word).map(Name::For).ok_or("there is no such report"),
+        MADE => Ok(Name::Made),
+        word => Named::parse(word).map(Name::Of).ok_or("there is no such report"),
     })
 }
 
@@ -90,15 +99,32 @@ fn usage(text: &str, next: &str) -> Failure {
 pub fn run(report: &Report, printer: &Printer) -> Result<Outcome, Failure> {
     let jsonl = report.format == Some(ReportFormat::Jsonl);
     match report.name {
-        Name::For(_) if jsonl => Err(usage("only events come as jsonl", "take --format json, or report events")),
-        Name::For(audience) => written(report, audience, printer),
+        Name::Made => made(report, printer),
+        _ if report.made.is_some() => Err(usage("--made names a report that was made", "take report made --made ID")),
+        Name::Of(_) if jsonl => Err(usage("only events come as jsonl", "take --format json, or report events")),
+        Name::Of(named) => written(report, named, printer),
         Name::Events if report.format.is_some() && !jsonl => Err(usage("events come as jsonl only", "leave --format out")),
         Name::Events if report.days.is_some() => Err(usage("events are told from the beginning", "leave --days out")),
         Name::Events => events(report, printer),
     }
 }
 
-fn written(report: &Report, audience: Audience, printer: &Printer) -> Result<Outcome, Failure> {
+/// Lists what was made, or gives one of them.
+fn made(report: &Report, printer: &Printer) -> Result<Outcome, Failure> {
+    const PATH: &str = "/api/v1/reports/made";
+    if report.as_of.is_some() || report.days.is_some() || report.client.is_some() || report.format.is_some_and(|format| format != ReportFormat::Json) {
+        return Err(usage("what was made has its moment and its form", "leave --as-of, --days, --client and --format out"));
+    }
+    let client = client(&report.remote)?;
+    let bytes = match &report.made {
+        Some(id) => client.bytes(&format!("{PATH}/{}", segment(id)), &Vec::new())?,
+        None => client.bytes(PATH, &Vec::new())?,
+    };
+    printer.file(report.output.as_deref(), &bytes)?;
+    Ok(Outcome::Clean)
+}
+
+fn written(report: &Report, named: Named, printer: &Printer) -> Result<Outcome, Failure> {
     let form = report.format.unwrap_or(ReportFormat::Markdown).to_possible_value();
     let query = given([
         ("as_of", report.as_of.map(|at| at.to_string())),
@@ -106,7 +132,7 @@ fn written(report: &Report, audience: Audience, printer: &Printer) -> Result<Out
         ("client", report.client.clone()),
         ("format", form.map(|form| form.get_name().to_owned())),
     ]);
-    let bytes = client(&report.remote)?.bytes(&format!("/api/v1/reports/{}", audience.word()), &query)?;
+    let bytes = client(&report.remote)?.bytes(&format!("/api/v1/reports/{}", named.word()), &query)?;
     printer.file(report.output.as_deref(), &bytes)?;
     Ok(Outcome::Clean)
 }

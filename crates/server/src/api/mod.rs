@@ -18,6 +18,7 @@ pub mod reports;
 pub mod rollouts;
 mod routes;
 pub mod webhooks;
+pub mod work;
 
 pub use routes::routes;
 

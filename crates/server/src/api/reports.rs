@@ -1,6 +1,7 @@
 //! Reports over HTTP.
 
-use super::{clients, parameter};
+use super::{Answer, clients, missing, parameter, stored};
+use crate::http::json::Json;
 use crate::app::Shared;
 use crate::http::gate::Allowed;
 use crate::http::parameters::{Path, Query};
@@ -8,12 +9,15 @@ use crate::http::problem::Refusal;
 use crate::reports::{self, Form, Wish, events};
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
-use plimsoll_core::measures::Audience;
-use plimsoll_core::model::identifier::ClientId;
-use serde::Deserialize;
+use plimsoll_core::measures::{Audience, Named};
+use plimsoll_core::model::identifier::{ClientId, MadeReportId};
+use plimsoll_store::ErrorKind;
+use plimsoll_store::made_reports::MadeReport;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Which report.
 #[derive(Debug, Deserialize)]
@@ -41,7 +45,7 @@ pub struct Events {
 }
 
 /// The client that was named, if one was.
-async fn named(app: &Shared, allowed: &Allowed, wanted: Option<&str>) -> Result<Option<(ClientId, String)>, Refusal> {
+async fn one_named(app: &Shared, allowed: &Allowed, wanted: Option<&str>) -> Result<Option<(ClientId, String)>, Refusal> {
     let Some(wanted) = wanted else { return Ok(None) };
     let client = clients::named(app, allowed, wanted).await?;
     Ok(Some((client.id, client.name)))
@@ -62,15 +66,15 @@ fn file(name: &str, as_of: Timestamp, extension: &str, media_type: &'static str)
 /// time that is too long, a client's report without its client, and a form
 /// that the report has not.
 pub async fn report(State(app): State<Shared>, allowed: Allowed, Path(name): Path<String>, Query(which): Query<Which>) -> Result<Response, Refusal> {
-    let audience = Audience::parse(&name).ok_or_else(|| super::missing("report", &name))?;
-    if audience == Audience::Client && which.client.is_none() {
+    let named = Named::parse(&name).ok_or_else(|| super::missing("report", &name))?;
+    if named == Named::For(Audience::Client) && which.client.is_none() {
         return Err(parameter("client", "is missing", "name the client whose report it is, by its id or name"));
     }
-    let client = named(&app, &allowed, which.client.as_deref()).await?;
+    let client = one_named(&app, &allowed, which.client.as_deref()).await?;
     let as_of = which.as_of.unwrap_or_else(Timestamp::now);
-    let wish = Wish { audience, as_of, days: which.days.unwrap_or(audience.days()), client };
+    let wish = Wish { named, as_of, days: which.days.unwrap_or(named.days()), client };
     let bytes = reports::written(&app, &allowed.scope, &wish, which.format).await?;
-    Ok((file(audience.word(), as_of, which.format.extension(), which.format.media_type()), bytes).into_response())
+    Ok((file(named.word(), as_of, which.format.extension(), which.format.media_type()), bytes).into_response())
 }
 
 /// Gives the events that the reports of a moment are counted from.
@@ -80,8 +84,71 @@ pub async fn report(State(app): State<Shared>, allowed: Allowed, Path(name): Pat
 /// 404 for a client that nobody of this right may see; 400 for a moment still
 /// to come.
 pub async fn told(State(app): State<Shared>, allowed: Allowed, Query(which): Query<Events>) -> Result<Response, Refusal> {
-    let client = named(&app, &allowed, which.client.as_deref()).await?;
+    let client = one_named(&app, &allowed, which.client.as_deref()).await?;
     let as_of = which.as_of.unwrap_or_else(Timestamp::now);
     let stream = events::events(app, &allowed.scope, as_of, client).await?;
     Ok((file("events", as_of, "jsonl", events::MEDIA_TYPE), Body::from_stream(stream)).into_response())
+}
+
+/// A report that was made when it was due.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct MadeAnswer {
+    /// Id.
+    #[schema(value_type = String)]
+    pub id: MadeReportId,
+    /// Which, `management`.
+    pub report: String,
+    /// Its form, `pdf`.
+    pub format: String,
+    /// The client whose it is; none for all clients.
+    #[schema(value_type = Option<String>)]
+    pub client: Option<ClientId>,
+    /// What the policy calls it.
+    pub title: String,
+    /// For whom, in the policy's words.
+    pub to: Vec<String>,
+    /// Beginning of its period.
+    #[schema(value_type = String, format = DateTime)]
+    pub since: Timestamp,
+    /// End of its period, which it is as of.
+    #[schema(value_type = String, format = DateTime)]
+    pub as_of: Timestamp,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    pub made: Timestamp,
+    /// SHA-256 of its file, hex.
+    pub digest: String,
+    /// Whether the file is still kept; it can be made again.
+    pub kept: bool,
+}
+
+impl From<MadeReport> for MadeAnswer {
+    fn from(made: MadeReport) -> Self {
+        let MadeReport { id, report, format, client, title, audience, since, as_of, made, digest, kept } = made;
+        Self { id, report, format, client, title, to: audience, since, as_of, made, digest, kept }
+    }
+}
+
+/// Lists reports that were made when they were due, the newest first.
+pub async fn made(State(app): State<Shared>, allowed: Allowed) -> Answer<Vec<MadeAnswer>> {
+    let made = app.store.made_reports(&stored(&allowed.scope)).await?;
+    Ok(Json(made.into_iter().map(MadeAnswer::from).collect()))
+}
+
+/// Gives the file of one.
+///
+/// # Errors
+///
+/// 404 for one that the asker may not see; 410 `E-EXPIRED` where its file is no
+/// longer kept.
+pub async fn made_one(State(app): State<Shared>, allowed: Allowed, Path(id): Path<String>) -> Result<Response, Refusal> {
+    let unseen = || missing("report", &id);
+    let key: MadeReportId = id.parse().map_err(|_| unseen())?;
+    let (made, content) = app.store.made_report(&stored(&allowed.scope), key).await.map_err(|error| if error.kind == ErrorKind::NotFound { unseen() } else { error.into() })?;
+    let Some(content) = content else {
+        let next = "make it again: ask for the report as of the same moment";
+        return Err(Refusal::new(StatusCode::GONE, "E-EXPIRED", "the file is no longer kept, as the policy says", next).at(&id));
+    };
+    let form = Form::parse(&made.format).unwrap_or_default();
+    Ok((file(&made.report, made.as_of, form.extension(), form.media_type()), content).into_response())
 }

@@ -1,6 +1,6 @@
 //! Every route of the API with who may use it.
 
-use super::{acts, alerts, applications, clients, deployment_packages, exceptions, findings, groups, history, hosts, knowledge, mitigations, packages, reports, rollouts, webhooks};
+use super::{acts, alerts, applications, clients, deployment_packages, exceptions, findings, groups, history, hosts, knowledge, mitigations, packages, reports, rollouts, webhooks, work};
 use crate::app::Shared;
 use crate::http::json::Json;
 use crate::http::routes::{Access, Routes};
@@ -23,6 +23,7 @@ pub fn routes() -> Routes<Shared> {
     let (get, post, patch) = (Method::GET, Method::POST, Method::PATCH);
     deploying()
         .merge(accepting())
+        .merge(working())
         .route(get.clone(), "/healthz", Public, health)
         .route(get.clone(), "/readyz", Public, ready)
         .route(get.clone(), "/metrics", Needs(Permission::ReadMetrics), metrics)
@@ -120,6 +121,22 @@ fn accepting() -> Routes<Shared> {
         .route(post, "/api/v1/mitigations/{mitigation}/remove", edit, mitigations::remove)
 }
 
+/// Longest work log with what JSON adds to it.
+const WORK_LOG: usize = 4 << 20;
+
+/// Routes of hours that people say.
+fn working() -> Routes<Shared> {
+    use Access::Needs;
+    let (get, post, record) = (Method::GET, Method::POST, Needs(Permission::RecordWork));
+    Routes::new()
+        .route(get, "/api/v1/work", Needs(Permission::ReadWork), work::list)
+        .route(post.clone(), "/api/v1/work", record, work::add)
+        .route(post.clone(), "/api/v1/work/start", record, work::start)
+        .route(post.clone(), "/api/v1/work/stop", record, work::stop)
+        .route_up_to(WORK_LOG, post.clone(), "/api/v1/work/import", record, work::import)
+        .route(post, "/api/v1/work/{work}/correct", record, work::correct)
+}
+
 /// Routes of packages and rollouts.
 fn deploying() -> Routes<Shared> {
     use Access::Needs;
@@ -140,6 +157,8 @@ fn deploying() -> Routes<Shared> {
         .route(get.clone(), "/api/v1/rollouts/{package}/hosts", read, rollouts::hosts)
         .route(get.clone(), "/api/v1/rollouts/{package}/record", read, rollouts::record)
         .route(get.clone(), "/api/v1/reports/events", read, reports::told)
+        .route(get.clone(), "/api/v1/reports/made", read, reports::made)
+        .route(get.clone(), "/api/v1/reports/made/{report}", read, reports::made_one)
         .route(get, "/api/v1/reports/{report}", read, reports::report)
         .route(post.clone(), "/api/v1/rollouts/{package}/pause", Needs(Permission::StopRollouts), rollouts::pause)
         .route(post.clone(), "/api/v1/rollouts/{package}/resume", Needs(Permission::RunRollouts), rollouts::resume)

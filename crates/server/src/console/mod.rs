@@ -36,6 +36,7 @@ mod reports;
 mod rollouts;
 pub mod views;
 mod webhooks;
+mod work;
 pub mod why;
 mod wording;
 
@@ -55,6 +56,7 @@ pub fn routes() -> crate::http::routes::Routes<crate::app::Shared> {
         .merge(reports::routes())
         .merge(rollouts::routes())
         .merge(webhooks::routes())
+        .merge(work::routes())
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ pub const SECTIONS: &[(&str, &str, &str)] = &[
     ("sources", "/console/sources", "Sources"),
     ("policy", "/console/policy", "Policy"),
     ("reports", "/console/reports", "Reports"),
+    ("work", "/console/work", "Work"),
     ("activity", "/console/activity", "Activity"),
 ];
 
@@ -78,6 +79,8 @@ pages! {
     /// Draws the form of another policy, what it would change, and the button
     /// that puts it in force.
     policy_edit, PolicyEditTemplate, "policy_edit.html", "policy", PolicyEdit, lists::HOSTS;
+    /// Draws hours that people said.
+    work, WorkTemplate, "hours.html", "work", WorkPage, lists::HOSTS;
     /// Draws the choice of reports, and the one that was chosen.
     reports, ReportsTemplate, "reports.html", "reports", ReportsPage, lists::HOSTS;
     /// Draws the list of applications.

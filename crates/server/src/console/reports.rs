@@ -2,8 +2,8 @@
 
 use super::handlers::{Page, Visit, written};
 use super::pages;
-use super::views::{Choice, ReportAsked, ReportShown, ReportsPage};
-use crate::api::{clients, parameter};
+use super::views::{Choice, MadeItem, ReportAsked, ReportShown, ReportsPage};
+use crate::api::{clients, parameter, stored};
 use crate::app::Shared;
 use crate::http::gate::Allowed;
 use crate::http::parameters::Query;
@@ -16,7 +16,7 @@ use axum::http::Method;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use plimsoll_core::measures::Audience;
+use plimsoll_core::measures::{Audience, Named};
 use plimsoll_core::model::identifier::ClientId;
 use plimsoll_core::model::problem::Problem;
 
@@ -37,22 +37,45 @@ async fn page(State(app): State<Shared>, allowed: Allowed, Query(asked): Query<R
             Err(refusal) => (None, Some(Problem::new(refusal.code(), &asked.report, refusal.detail(), refusal.next()))),
         }
     };
+    let made = made(&app, &allowed, &clients).await.map_err(|refusal| visit.refused(refusal))?;
     let clients = clients.into_iter().map(|(client, name)| Choice { value: client.to_string(), text: name, count: None }).collect();
-    Ok(written(pages::reports(&visit.shell, &ReportsPage { asked, clients, trouble, shown })))
+    Ok(written(pages::reports(&visit.shell, &ReportsPage { asked, clients, trouble, shown, made })))
+}
+
+/// Reports on the page; more are better asked for by the API.
+const MADE: usize = 100;
+
+/// Those that were made when they were due.
+async fn made(app: &Shared, allowed: &Allowed, clients: &[(ClientId, String)]) -> Result<Vec<MadeItem>, Refusal> {
+    let made = app.store.made_reports(&stored(&allowed.scope)).await?;
+    let item = |made: plimsoll_store::made_reports::MadeReport| {
+        let form = Form::parse(&made.format).map_or_else(|| made.format.clone(), |form| title(form).to_owned());
+        MadeItem {
+            file: (form, made.kept.then(|| format!("/api/v1/reports/made/{}", made.id))),
+            id: made.id.to_string(),
+            client: made.client.and_then(|client| clients.iter().find(|(known, _)| *known == client)).map(|(_, name)| name.clone()),
+            title: made.title,
+            report: made.report,
+            to: made.audience.join(", "),
+            since: made.since,
+            as_of: made.as_of,
+        }
+    };
+    Ok(made.into_iter().take(MADE).map(item).collect())
 }
 
 /// Makes the report that was asked for.
 async fn shown(app: &Shared, allowed: &Allowed, asked: &ReportAsked, clients: &[(ClientId, String)]) -> Result<ReportShown, Refusal> {
     let wish = wish(asked, clients)?;
-    let report = reports::report(app, &allowed.scope, &wish).await?;
-    let forms = Form::ALL.into_iter().filter(|form| form.is_of(wish.audience)).map(|form| (title(form), address(&wish, form)));
-    Ok(ReportShown { document: plimsoll_documents::report(&report), forms: forms.chain([("Events", events(&wish))]).collect() })
+    let document = reports::laid_out(app, &allowed.scope, &wish).await?;
+    let forms = Form::ALL.into_iter().filter(|form| form.is_of(wish.named)).map(|form| (title(form), address(&wish, form)));
+    Ok(ReportShown { document, forms: forms.chain([("Events", events(&wish))]).collect() })
 }
 
 fn wish(asked: &ReportAsked, clients: &[(ClientId, String)]) -> Result<Wish, Refusal> {
-    let audience = Audience::parse(&asked.report).ok_or_else(|| crate::api::missing("report", &asked.report))?;
-    let client = match (asked.client.as_str(), audience) {
-        ("", Audience::Client) => match clients {
+    let named = Named::parse(&asked.report).ok_or_else(|| crate::api::missing("report", &asked.report))?;
+    let client = match (asked.client.as_str(), named) {
+        ("", Named::For(Audience::Client)) => match clients {
             [only] => Some(only.clone()),
             _ => return Err(parameter("client", "no client is chosen", "choose the client whose report it is")),
         },
@@ -63,10 +86,10 @@ fn wish(asked: &ReportAsked, clients: &[(ClientId, String)]) -> Result<Wish, Ref
         }
     };
     let days = match asked.days.trim() {
-        "" => audience.days(),
+        "" => named.days(),
         text => text.parse().map_err(|_| parameter("days", format!("{text:?} is no number of days"), "leave it empty, or write a number"))?,
     };
-    Ok(Wish { audience, as_of: moment(&asked.as_of)?, days, client })
+    Ok(Wish { named, as_of: moment(&asked.as_of)?, days, client })
 }
 
 /// A moment as a browser's form writes it, in UTC, or as the API does.
@@ -95,7 +118,7 @@ fn title(form: Form) -> &'static str {
 fn address(wish: &Wish, form: Form) -> String {
     let mut query = which(wish);
     query.append_pair("days", &wish.days.to_string()).append_pair("format", form.word());
-    format!("/api/v1/reports/{}?{}", wish.audience.word(), query.finish())
+    format!("/api/v1/reports/{}?{}", wish.named.word(), query.finish())
 }
 
 fn events(wish: &Wish) -> String {

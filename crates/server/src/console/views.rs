@@ -16,6 +16,7 @@ mod exceptions;
 mod findings;
 mod hosts;
 mod mitigations;
+mod work;
 mod operations;
 mod packages;
 mod reports;
@@ -38,11 +39,12 @@ pub use hosts::{
     StoryEvent, StoryKind, TallyRow,
 };
 pub use mitigations::{MitigationForm, MitigationItem, Mitigations};
+pub use work::{WorkForm, WorkPage, WorkedItem};
 pub use operations::{
     Checkpoint, EvidenceEntry, PolicyEdit, PolicyPage, PolicyRule, PolicyText, Preset, SourceRow, SourcesPage, SourceStanding, PolicyVersionPage, VersionChange,
 };
 pub use packages::{PackageHost, PackagePage, PackageRow, PackageUpdate, PackageVersion};
-pub use reports::{ReportAsked, ReportShown, ReportsPage};
+pub use reports::{MadeItem, ReportAsked, ReportShown, ReportsPage};
 pub use rollouts::{
     DeploymentPage, PackageItem, PackageRing, RingItem, RolloutHostItem, RolloutItem, RolloutPage, Rollouts, StreamItem, TargetItem,
 };

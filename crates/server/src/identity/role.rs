@@ -127,6 +127,10 @@ permissions! {
     RunRollouts "run-rollouts" Client Ordinary: Operator | Administrator;
     /// Pauses and aborts rollouts: less is needed to stop than to start.
     StopRollouts "stop-rollouts" Client Ordinary: Operator | Approver | Administrator;
+    /// Sees hours that were worked; nobody's name among them.
+    ReadWork "read-work" Client Ordinary: Operator | Approver | PolicyAuthor | Auditor | Administrator;
+    /// Writes down hours that were worked.
+    RecordWork "record-work" Client Ordinary: Operator | Approver | PolicyAuthor | Administrator;
     /// Approves what somebody else prepared.
     Approve "approve" Client StepUp: Approver;
     /// Sees webhooks and their delivery log.
@@ -364,6 +368,8 @@ mod tests {
         submit-signatures    . x x . . . Client Ordinary
         run-rollouts         . x . . . x Client Ordinary
         stop-rollouts        . x x . . x Client Ordinary
+        read-work            . x x x x x Client Ordinary
+        record-work          . x x x . x Client Ordinary
         approve              . . x . . . Client StepUp
         read-notifications   . x . . x x Client Ordinary
         edit-notifications   . . . . . x Client Ordinary

@@ -81,6 +81,8 @@ kinds! {
     PeopleChanged "people.changed" Server Changed "a person's account or rights changed";
     /// An API or enrolment token was made or taken back.
     TokenChanged "token.changed" Server Changed "a token was made or taken back";
+    /// A report was made when it was due.
+    ReportMade "report.made" Client ReportMade "a report was made when it was due";
     /// Something happened that somebody should look at.
     AlertRaised "alert.raised" Server AlertRaised "an alert was raised";
     /// Somebody tries whether events arrive.
@@ -267,6 +269,25 @@ pub struct Changed {
     pub actor: String,
     /// Place in the evidence log.
     pub position: u64,
+}
+
+/// A report that was made.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+pub struct ReportMade {
+    /// Id.
+    pub id: String,
+    /// Which, `management`.
+    pub report: String,
+    /// What the policy calls it.
+    pub title: String,
+    /// Its form, `pdf`.
+    pub format: String,
+    /// End of its period, RFC 3339.
+    pub as_of: String,
+    /// For whom, in the policy's words.
+    pub to: Vec<String>,
+    /// SHA-256 of the file.
+    pub digest: String,
 }
 
 /// An alert.

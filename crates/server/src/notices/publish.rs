@@ -10,7 +10,7 @@
 mod findings;
 mod states;
 
-use super::events::{AlertRaised, Changed, ClientNamed, Event, HostMarked, HostNamed, Kind, host_page};
+use super::events::{AlertRaised, Changed, ClientNamed, Event, HostMarked, HostNamed, Kind, ReportMade, host_page};
 use crate::app::{App, Shared};
 use crate::phases::evaluate::{Cause, UPDATE};
 use data_encoding::HEXLOWER;
@@ -305,6 +305,11 @@ async fn take(app: &Shared, gathered: &mut Gathered, entry: &Entry, now: Timesta
                 gathered.note(client, &transition, news, now);
             }
         }
+        crate::reports::due::ACT => {
+            if let Some(event) = made(app, entry).await? {
+                gathered.events.push(event);
+            }
+        }
         "person.recovery-code-use" => {}
         _ => {
             let kind = match verb.split_once('.').map(|(noun, _)| noun) {
@@ -333,6 +338,26 @@ fn raised(entry: &Entry) -> Option<AlertRaised> {
         let (alert, about) = object.strip_prefix("alert:")?.split_once(':')?;
         (state.get("times")?.as_u64()? == 1).then(|| AlertRaised { alert: alert.to_owned(), object: about.to_owned() })
     })
+}
+
+/// A report that was made; who gets the event takes it from its page.
+async fn made(app: &App, entry: &Entry) -> Result<Option<Event>, StoreError> {
+    let state = entry.after.as_ref().and_then(|after| after.get(&entry.object));
+    let field = |name: &str| state.and_then(|state| state.get(name)).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let (id, title) = (field("id"), field("title"));
+    if id.is_empty() {
+        return Ok(None);
+    }
+    let client = match entry.client {
+        Some(client) => Some(ClientNamed { id: client.to_string(), name: app.store.client(client).await?.name }),
+        None => None,
+    };
+    let to = state.and_then(|state| state.get("audience")).and_then(Value::as_array).into_iter().flatten();
+    let to = to.filter_map(Value::as_str).map(str::to_owned).collect();
+    let data = ReportMade { id: id.clone(), report: field("report"), title: title.clone(), format: field("format"), as_of: field("as_of"), to, digest: field("digest") };
+    let of = client.as_ref().map_or_else(String::new, |client| format!(" for {}", client.name));
+    let text = format!("the report {title}{of} as of {} is made", data.as_of);
+    Ok(Some(Event::new(Kind::ReportMade, client, entry.time, text, format!("/console/reports#made-{id}"), &data).about(title)))
 }
 
 /// A host that was flagged, or that waits for a person.

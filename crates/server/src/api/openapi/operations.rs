@@ -257,7 +257,9 @@ pub const OPERATIONS: &[Operation] = &[
     get("/api/v1/rollouts/{package}/hosts", "Hosts of a rollout", Page("RolloutHost")).asked(&[("phase", "only hosts in this phase: waits, at-work, succeeded, failed, silent, away, left-out"), SKIP, TAKE]),
     get("/api/v1/rollouts/{package}/record", "The record of a rollout, made of the evidence log alone: the same bytes as `plimsoll evidence record` makes of an exported folder", Any)
         .asked(&[("format", "json, html, pdf, markdown or docx; each comes as its own media type"), ("notes", "true: the short release notes")]),
-    get("/api/v1/reports/{report}", "A report as of a moment: operator, weekly, management, client or auditor; the same moment gives the same bytes whenever it is asked for", Any).asked(&[
+    get("/api/v1/reports/made", "Reports that were made when the policy said so, the newest first", List("MadeAnswer")),
+    get("/api/v1/reports/made/{report}", "The file of one of them, as its own media type", Any),
+    get("/api/v1/reports/{report}", "A report as of a moment: operator, weekly, management, client, auditor, cost, bod-26-04, fedramp-vdr or pci-6-3-3; the same moment gives the same bytes whenever it is asked for", Any).asked(&[
         ("as_of", "the moment, RFC 3339; now where it is left out"),
         ("days", "days that it looks back, 1 to 400; each report has its own"),
         ("client", "one client's hosts only, by its id or name; the client's report needs it"),
@@ -270,6 +272,25 @@ pub const OPERATIONS: &[Operation] = &[
     post("/api/v1/rollouts/{package}/pause", "Let nothing more start; what runs ends", One("RolloutDetail")).takes("Reason"),
     post("/api/v1/rollouts/{package}/resume", "Let a paused rollout go on, or hosts that failed try again", One("RolloutDetail")).takes("ResumeWish"),
     post("/api/v1/rollouts/{package}/abort", "Let nothing more start ever; what runs ends", One("RolloutDetail")).takes("Reason"),
+    // Work.
+    get("/api/v1/work", "Hours that people said, the newest first; nobody is named", Page("WorkAnswer")).asked(&[
+        ("client", "one client's, by its id"),
+        ("subject", "package:SHA-256, advisory:ID or overhead:monitoring, overhead:change-procedures, overhead:guides"),
+        ("mine", "true: the asker's own"),
+        ("running", "true: timers that run"),
+        ("corrected", "true: those too whose place a correction took"),
+        SKIP,
+        TAKE,
+    ]),
+    post("/api/v1/work", "Write down hours, or minutes out of service", One("WorkAnswer"))
+        .takes("WorkWish")
+        .such_as(r#"{"subject": "overhead:monitoring", "step": "1.3", "hours": "0.5"}"#),
+    post("/api/v1/work/start", "Start a timer", One("WorkAnswer")).takes("WorkStart").such_as(r#"{"subject": "overhead:guides"}"#),
+    post("/api/v1/work/stop", "Stop a timer of one's own", One("WorkAnswer")).takes("WorkStop"),
+    post("/api/v1/work/import", "Take a ticket system's work log, CSV: whole or not at all", One("WorkLogTaken"))
+        .takes("WorkLog")
+        .such_as(r#"{"csv": "ticket,date,hours,role,step,subject\nOPS-1,2026-11-02,1.5,operator,1.3,overhead:monitoring\n"}"#),
+    post("/api/v1/work/{work}/correct", "Correct a record: a new one takes its place", One("WorkAnswer")).takes("WorkCorrection"),
     // Notices.
     get("/api/v1/webhooks", "Webhooks and mail", List("WebhookRow")),
     post("/api/v1/webhooks", "Make a webhook; its signing secret is shown once", One("WebhookMade"))

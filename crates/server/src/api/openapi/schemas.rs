@@ -14,6 +14,8 @@ use crate::api::history::{Entry, Moment};
 use crate::api::hosts::HostAnswer;
 use crate::api::knowledge::SourcesAnswer;
 use crate::api::mitigations::{MitigatedHost, MitigationAnswer};
+use crate::api::reports::MadeAnswer;
+use crate::api::work::WorkAnswer;
 use crate::api::packages::{PackageRow, VersionRow};
 use crate::api::rollouts::{ResumeWish, RingAnswer, RolloutAnswer, RolloutDetail, RolloutHost, RolloutWish};
 use crate::api::{PAGE_LIMIT, SKIP_LIMIT};
@@ -31,6 +33,7 @@ use crate::identity::session::SessionView;
 use crate::identity::sign_in::{PasskeyQuestion, StepView};
 use crate::identity::token::{NewToken, TokenView};
 use crate::mitigations::{CheckWish, MitigationWish, RemovalWish};
+use crate::work::{WorkCorrection, WorkLog, WorkLogTaken, WorkStart, WorkStop, WorkWish};
 use crate::notices::acts::{DeliveryRow, WebhookEdit, WebhookMade, WebhookRow, WebhookWish};
 use crate::policy::{PolicyChange, PolicyCheck, PolicyDraft, PolicyFile, PolicyPreview, PolicyWish, SimulationWish};
 use crate::policy::review::Reviewing;
@@ -97,6 +100,7 @@ fn own() -> Map<String, Value> {
         SessionView, SourcesAnswer, Standings, StepView, TokenMade, TokenView, TokenWish, VersionRow,
         AcquiredAnswer, AcquiredEntry, AcquiredList, DraftWish, PackageAnswer, PackageDetail, PackageDocument, PackageHost, SignatureGiven,
         ApprovalAnswer, Excepted, ExceptionAnswer, ExceptionMark, ExceptionWish, RenewalWish,
+        MadeAnswer, WorkAnswer, WorkCorrection, WorkLog, WorkLogTaken, WorkStart, WorkStop, WorkWish,
         CheckWish, MitigatedHost, MitigationAnswer, MitigationWish, RemovalWish,
         ResumeWish, RingAnswer, RolloutAnswer, RolloutDetail, RolloutHost, RolloutWish,
         WebhookEdit, WebhookMade, WebhookRow, WebhookWish, WhoView,

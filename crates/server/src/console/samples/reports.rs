@@ -1,8 +1,12 @@
 use super::*;
-use plimsoll_core::measures::{Audience, Collector, HostStory, Report, Window};
+use plimsoll_core::measures::cost::steps::Step;
+use plimsoll_core::measures::cost::{self, CostReport, InForce, Terms};
+use plimsoll_core::measures::{Audience, Collector, HostStory, Regulator, Report, Window, duties};
 use plimsoll_core::model::advisory::Rating;
-use plimsoll_core::model::identifier::HostId;
+use plimsoll_core::model::identifier::{ClientId, HostId, WorkId};
+use plimsoll_core::model::policy::governance;
 use plimsoll_core::model::transition::{Bound, FindingKey, Obliged, Transition};
+use plimsoll_core::model::work::{Centre, Downtime, Source, Subject, Work};
 
 const DAY: i64 = 86_400;
 
@@ -58,14 +62,100 @@ pub(in crate::console) fn reports(words: &Words) -> ReportsPage {
         clients: clients(words),
         trouble: None,
         shown: Some(ReportShown { document: plimsoll_documents::report(&counted(words)), forms }),
+        made: vec![],
     }
 }
 
+/// Reports that were made, one of them without its file.
+fn made(words: &Words) -> Vec<MadeItem> {
+    let item = |title: &str, kept: bool| MadeItem {
+        id: words.say("01kmade"),
+        title: words.say(title),
+        report: words.say("management"),
+        client: kept.then(|| words.say("Nordwerft")),
+        to: words.say("management, auditors"),
+        since: ago(24 * 60),
+        as_of: ago(24 * 30),
+        file: ("PDF".to_owned(), kept.then(|| "/api/v1/reports/made/01kmade".to_owned())),
+    };
+    vec![item("monthly management report", true), item("monthly client report", false)]
+}
+
+/// A report of cost with every kind of figure.
+pub(in crate::console) fn cost_report(words: &Words) -> ReportsPage {
+    let (to, package) = (now(), "ab".repeat(32));
+    let window = Window { from: to - SignedDuration::from_hours(24 * 30), to };
+    let policy = governance::Cost {
+        currency: "EUR".to_owned(),
+        rate: [("default", 80.0), ("analyst", 85.0)].map(|(role, price)| (role.to_owned(), governance::Amount(price))).into(),
+        downtime_per_min: [("tier1".to_owned(), governance::Amount(50.0))].into(),
+        fixed_per_year: [(words.say("scanner"), governance::Amount(9_000.0))].into(),
+        budget_days: [("analyst".to_owned(), governance::Amount(0.5))].into(),
+        ..governance::Cost::default()
+    };
+    let subjects = [Subject::Package(package), Subject::Advisory(words.say("DSA-6001-1")), Subject::Overhead(Centre::Monitoring), Subject::Overhead(Centre::Guides)];
+    let work = |(place, step): (usize, Step)| Work {
+        id: WorkId::from_bits(place as u128),
+        client: ClientId::from_bits(1),
+        person: None,
+        role: words.say(if place % 3 == 0 { "analyst" } else { "operator" }),
+        step: (place % 7 != 0 || place % 4 < 2).then_some(step),
+        subject: subjects[place % 4].clone(),
+        source: [Source::Entered, Source::Ticket][place % 2],
+        started: ago(24 * (place as i64 % 28 + 1)),
+        ended: None,
+        seconds: Some(900 * (place as u64 % 5 + 1)),
+        downtime: (place == 28).then(|| Downtime { minutes: 12, tier: "tier1".to_owned(), host: None }),
+        ticket: None,
+        replaces: None,
+        recorded: ago(24),
+        note: String::new(),
+    };
+    let work: Vec<Work> = Step::all().enumerate().filter(|(place, _)| place % 5 != 4).map(work).collect();
+    let in_force = InForce { since: ago(24 * 90), policy: words.say("acme 2026.1"), terms: Terms::of(&policy) };
+    let cost = cost::Collector::new(window).finish(&work, Some(&in_force));
+    let report = CostReport { schema: CostReport::SCHEMA, report: "cost", client: words.some("Nordwerft"), cost };
+    let asked = ReportAsked { report: "cost".to_owned(), ..ReportAsked::default() };
+    ReportsPage { asked, clients: clients(words), trouble: None, shown: Some(ReportShown { document: plimsoll_documents::cost(&report), forms: vec![] }), made: vec![] }
+}
+
+/// A regulator's form with every verdict.
+pub(in crate::console) fn form_report(words: &Words) -> ReportsPage {
+    let to = now();
+    let name = words.say("web-00.nordwerft.example");
+    let mut collector = duties::Collector::new(Regulator::Bod2604, Window { from: to - SignedDuration::from_hours(24 * 30), to }, vec![]);
+    let key = |number: i64| FindingKey { advisory: words.say(&format!("CVE-2026-{}", 10_000 + number)), component: words.say("debian:12 libexample") };
+    let mut transitions: Vec<Transition> = Vec::new();
+    for number in 0..6_i64 {
+        let (key, opened) = (key(number), to.as_second() - (20 - number) * DAY);
+        let bounds = if number == 4 { vec![] } else { vec![Bound { due: opened + [3, 14, 60, 3, 0, 14][number as usize] * DAY, start: Some(opened), rule: "cisa-bod-26-04/3DF".to_owned() }] };
+        let policies = vec![words.say("samm 1"), "cisa-bod-26-04 2026".to_owned()];
+        let transition = |at: i64, opened: bool| Transition {
+            host: HostId::from_bits(1),
+            serial: number as u64,
+            at: Timestamp::from_second(at).unwrap(),
+            opened: if opened { vec![key.clone()] } else { vec![] },
+            closed: if opened { vec![] } else { vec![key.clone()] },
+            obliged: if opened { vec![(key.clone(), Obliged { rating: Rating::High, exploited: number % 2 == 0, bounds: bounds.clone() })] } else { vec![] },
+            policies: policies.clone(),
+        };
+        transitions.push(transition(opened, true));
+        if number % 3 == 0 {
+            transitions.push(transition(opened + (number + 2) * DAY, false));
+        }
+    }
+    transitions.sort_by_key(|transition| transition.at);
+    collector.host(&HostStory { host: HostId::from_bits(1), name: &name, enrolled: ago(24 * 120), retired: None, transitions: &transitions });
+    let form = duties::Form { schema: duties::Form::SCHEMA, report: Regulator::Bod2604, client: words.some("Nordwerft"), duties: collector.finish() };
+    let asked = ReportAsked { report: "bod-26-04".to_owned(), ..ReportAsked::default() };
+    ReportsPage { asked, clients: clients(words), trouble: None, shown: Some(ReportShown { document: plimsoll_documents::form(&form), forms: vec![] }), made: vec![] }
+}
+
 pub(in crate::console) fn no_report(words: &Words) -> ReportsPage {
-    ReportsPage { asked: ReportAsked::default(), clients: clients(words), trouble: None, shown: None }
+    ReportsPage { asked: ReportAsked::default(), clients: clients(words), trouble: None, shown: None, made: made(words) }
 }
 
 pub(in crate::console) fn wrong_report(words: &Words) -> ReportsPage {
     let asked = ReportAsked { report: words.say("weekly"), as_of: words.say("2099-01-01T00:00"), ..ReportAsked::default() };
-    ReportsPage { asked, clients: vec![], trouble: Some(words.problem()), shown: None }
+    ReportsPage { asked, clients: vec![], trouble: Some(words.problem()), shown: None, made: vec![] }
 }

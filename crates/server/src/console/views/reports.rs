@@ -1,6 +1,7 @@
 //! **Reports**: the choice of one, and the one that was chosen.
 
 use super::Choice;
+use jiff::Timestamp;
 use plimsoll_core::model::problem::Problem;
 use plimsoll_documents::{Document, Parts};
 use serde::Deserialize;
@@ -16,6 +17,29 @@ pub struct ReportsPage {
     pub trouble: Option<Problem>,
     /// The report; none where none was asked for.
     pub shown: Option<ReportShown>,
+    /// Those that were made when they were due, the newest first.
+    pub made: Vec<MadeItem>,
+}
+
+/// A report that was made.
+#[derive(Clone, Debug)]
+pub struct MadeItem {
+    /// Id.
+    pub id: String,
+    /// What the policy calls it.
+    pub title: String,
+    /// Which.
+    pub report: String,
+    /// Client, where it is one's.
+    pub client: Option<String>,
+    /// For whom.
+    pub to: String,
+    /// Its period.
+    pub since: Timestamp,
+    /// Its end.
+    pub as_of: Timestamp,
+    /// Name of its form, and where the file is while it is kept.
+    pub file: (String, Option<String>),
 }
 
 /// What the form sends and shows again.
