@@ -157,7 +157,7 @@ mod tests {
             assert!(problem.code == "E-WORK-LOG" && problem.place == "line 3" && problem.text.contains(told), "{line}: {problem:?}");
         }
         assert!(read("ticket,date,hours\n").unwrap_err().text.contains("role is missing"));
-        assert!(read(&format!("{HEADER}")).unwrap_err().text.contains("no line below"));
+        assert!(read(HEADER).unwrap_err().text.contains("no line below"));
         assert!(read("ticket,=cmd\n").unwrap_err().text.contains("is unknown"));
         assert_eq!(read(&"x".repeat(LONGEST + 1)).unwrap_err().code, "E-LIMIT");
         let many = "a,2026-11-02,1,b,7.3,advisory:D,\n".repeat(LINES + 1);
