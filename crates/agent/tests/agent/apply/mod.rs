@@ -7,3 +7,4 @@ mod dnf;
 mod ground;
 mod killed;
 mod refused;
+mod systemd;
