@@ -31,7 +31,7 @@ impl Store {
         conditions.clients_within("client", scope);
         let until = conditions.number(until.as_microsecond());
         conditions.and(format!("at <= {until}"));
-        let sql = format!("SELECT * FROM team_facts{} ORDER BY at, id", conditions.sql());
+        let sql = format!("SELECT * FROM team_facts{} ORDER BY at, place, id", conditions.sql());
         conditions.query(sql).fetch_all(&mut *self.reader().await?).await?.iter().map(read).collect()
     }
 
@@ -113,7 +113,7 @@ impl Change {
     async fn tell_quietly(&mut self, client: ClientId, at: Timestamp, fact: &Fact) -> Result<String> {
         let id = TokenId::from_bits(fresh(self.time())?).to_string();
         let by = self.actor().name.clone().unwrap_or_else(|| self.actor().id.clone());
-        sqlx::query("INSERT INTO team_facts (id, client, at, person, content) VALUES ($1, $2, $3, $4, $5)")
+        sqlx::query("INSERT INTO team_facts (id, client, at, person, content, place) VALUES ($1, $2, $3, $4, $5, (SELECT COALESCE(MAX(place), 0) + 1 FROM team_facts))")
             .bind(id.as_str())
             .bind(client.to_string())
             .bind(at.as_microsecond())

@@ -142,8 +142,8 @@ pub fn run(command: &Command, printer: &Printer) -> Result<Outcome, Failure> {
         Command::Show { remote, meeting } => get(remote, &format!("{PATH}/{}", segment(meeting)), printer),
         Command::Agenda { about, format, output } => {
             let form = format.unwrap_or(ReportFormat::Markdown).to_possible_value();
-            let query = given([("format", form.map(|form| form.get_name().to_owned()))]);
-            let bytes = client(&about.remote)?.bytes(&about.path("/agenda"), &query)?;
+            let query = given([("application", Some(about.application.clone())), ("format", form.map(|form| form.get_name().to_owned()))]);
+            let bytes = client(&about.remote)?.bytes("/api/v1/reports/agenda", &query)?;
             printer.file(output.as_deref(), &bytes)?;
             Ok(Outcome::Clean)
         }

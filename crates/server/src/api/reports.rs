@@ -64,7 +64,7 @@ fn file(name: &str, as_of: Timestamp, extension: &str, media_type: &'static str)
 /// time that is too long, a client's report without its client, and a form
 /// that the report has not.
 pub async fn report(State(app): State<Shared>, allowed: Allowed, Path(name): Path<String>, Query(which): Query<Which>) -> Result<Response, Refusal> {
-    if name == samm::NAME || name == status::NAME {
+    if [samm::NAME, status::NAME, status::AGENDA].contains(&name.as_str()) {
         return practice(&app, &allowed, &name, which).await;
     }
     let audience = Audience::parse(&name).ok_or_else(|| super::missing("report", &name))?;
@@ -79,7 +79,7 @@ pub async fn report(State(app): State<Shared>, allowed: Allowed, Path(name): Pat
 }
 
 /// Gives a report that has no audience of its own: SAMM's answers, or the
-/// status page of an application.
+/// status page of an application or the agenda of its next meeting.
 async fn practice(app: &Shared, allowed: &Allowed, name: &str, which: Which) -> Result<Response, Refusal> {
     if which.days.is_some() {
         return Err(parameter("days", format!("the report {name} does not look back by days"), "leave it out"));
@@ -91,10 +91,10 @@ async fn practice(app: &Shared, allowed: &Allowed, name: &str, which: Which) -> 
         (as_of, samm::written(app, &allowed.scope, as_of, client, form).await?)
     } else {
         if which.as_of.is_some() {
-            return Err(parameter("as_of", "a status page is of the present: hosts and groups of then are not kept as they were", "leave it out"));
+            return Err(parameter("as_of", "it is of the present: hosts and groups of then are not kept as they were", "leave it out"));
         }
         let application = which.application.as_deref().ok_or_else(|| parameter("application", "is missing", "name the application, by its id or name"))?;
-        (now, status::written(app, &allowed.scope, application, form, false).await?)
+        (now, status::written(app, &allowed.scope, application, form, name == status::AGENDA).await?)
     };
     Ok((file(name, as_of, form.extension(), form.media_type()), bytes).into_response())
 }

@@ -2,23 +2,20 @@
 
 use super::{Answer, stored};
 use crate::app::Shared;
-use crate::applications::seen;
 use crate::http::gate::Allowed;
 use crate::http::json::Json;
-use crate::http::parameters::{Path, Query};
+use crate::http::parameters::Path;
 use crate::http::problem::Refusal;
 use crate::http::routes::{Access, Routes};
 use crate::identity::role::Permission;
-use crate::reports::{Form, status};
 use crate::teams::{self, AttendanceWish, BriefingWish, CadenceWish, DoneWish, MeetingWish, RosterWish, known, meetings_due};
 use axum::extract::State;
-use axum::http::{Method, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{Method, StatusCode};
 use jiff::Timestamp;
 use plimsoll_core::model::identifier::{ApplicationId, ClientId};
 use plimsoll_core::operations::meeting::Due;
 use plimsoll_core::operations::teams::{Held, Met, Roster, Teams, Way};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 /// Largest roster that is sent: a mebibyte of CSV, written as JSON.
@@ -39,9 +36,8 @@ pub fn routes() -> Routes<Shared> {
         .route(post.clone(), "/api/v1/briefings/{briefing}/acknowledge", Needs(Permission::Acknowledge), acknowledge)
         .route(get.clone(), "/api/v1/meetings", read, meetings)
         .route(get.clone(), "/api/v1/meetings/due", read, due)
-        .route(get.clone(), "/api/v1/meetings/{meeting}", read, meeting)
+        .route(get, "/api/v1/meetings/{meeting}", read, meeting)
         .route(post.clone(), "/api/v1/meetings/{meeting}/actions/{action}/done", edit, done)
-        .route(get, "/api/v1/applications/{application}/agenda", read, agenda)
         .route(put, "/api/v1/applications/{application}/cadence", edit, cadence)
         .route(post, "/api/v1/applications/{application}/meetings", edit, meet)
 }
@@ -294,19 +290,4 @@ pub async fn cadence(State(app): State<Shared>, allowed: Allowed, Path(id): Path
 /// Notes that an action was done.
 pub async fn done(State(app): State<Shared>, allowed: Allowed, Path((id, action)): Path<(String, usize)>, Json(wish): Json<DoneWish>) -> Answer<MeetingAnswer> {
     Ok(Json(met(teams::finish(&app, &allowed, &id, action, wish).await?)))
-}
-
-/// Form of an agenda.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Wanted {
-    #[serde(default)]
-    format: Form,
-}
-
-/// The agenda of an application's next meeting, as of now.
-pub async fn agenda(State(app): State<Shared>, allowed: Allowed, Path(id): Path<String>, Query(wanted): Query<Wanted>) -> Result<Response, Refusal> {
-    let application = seen(&app, &stored(&allowed.scope), &id).await?;
-    let bytes = status::written(&app, &allowed.scope, &application.id.to_string(), wanted.format, true).await?;
-    Ok(([(header::CONTENT_TYPE, wanted.format.media_type())], bytes).into_response())
 }

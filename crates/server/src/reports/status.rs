@@ -16,6 +16,8 @@ use serde::Serialize;
 
 /// Its name among the reports.
 pub const NAME: &str = "application";
+/// The name of the agenda of its next meeting.
+pub const AGENDA: &str = "agenda";
 /// What it is, for those who choose a report.
 pub const ABOUT: &str = "The status page of one application, as it stands now";
 

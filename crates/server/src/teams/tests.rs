@@ -5,6 +5,7 @@ use crate::exceptions::tests::{days, ground, refused};
 use crate::teams::{MISSED, remind};
 use crate::trial::{Asker, Trial};
 use jiff::Timestamp;
+use plimsoll_core::measures::targets::{Coverage, last_day};
 use serde_json::{Value, json};
 
 const BRIEFINGS: &str = "/api/v1/briefings";
@@ -118,11 +119,12 @@ async fn a_missed_meeting_is_told_once_until_somebody_met() {
     assert_eq!(trial.get(&rita, "/api/v1/alerts").await.json(), json!([]));
 
     // What is open stands on the agenda, which comes in every form.
-    let agenda = trial.get(&olga, &format!("{own}/agenda?format=markdown")).await.body;
+    let agenda = |form: &str| format!("/api/v1/reports/agenda?application={}&format={form}", made["id"].as_str().unwrap());
+    let text = trial.get(&olga, &agenda("markdown")).await.body;
     for said in ["Agenda: shop", "Past changes", "Exceptions that end", "TEST-2026-1", "shop team"] {
-        assert!(agenda.contains(said), "{said} is missing: {agenda}");
+        assert!(text.contains(said), "{said} is missing: {text}");
     }
-    assert!(trial.get(&olga, &format!("{own}/agenda?format=html")).await.body.contains("<html"));
+    assert!(trial.get(&olga, &agenda("html")).await.body.contains("<html"));
 
     let meeting = json!({
         "attendance": ["ada", "olga"], "minutes": "libpng goes first to the test ring.\n\nNothing else.", "decisions": ["no change during the launch"],
@@ -136,7 +138,7 @@ async fn a_missed_meeting_is_told_once_until_somebody_met() {
     assert!(due().await[0]["last"].is_string());
     let one = format!("/api/v1/meetings/{}", held["id"].as_str().unwrap());
     assert_eq!(trial.get(&olga, &one).await.json()["minutes"], "libpng goes first to the test ring.\n\nNothing else.");
-    assert!(trial.get(&olga, &format!("{own}/agenda?format=markdown")).await.body.contains("book the window"));
+    assert!(trial.get(&olga, &agenda("markdown")).await.body.contains("book the window"));
     let done = trial.send(&olga, "POST", &format!("{one}/actions/0/done"), &json!({ "note": "booked" })).await.json();
     assert_eq!(done["actions"][0]["note"], "booked");
     assert_eq!(refused(&trial.send(&olga, "POST", &format!("{one}/actions/0/done"), &json!({})).await).1, "E-STATE");
@@ -181,4 +183,59 @@ async fn an_applications_past_stays_as_it_was() {
     assert_eq!(teams["members"], json!([{ "name": "harbour", "accounts": [] }]));
     let people = trial.send(&olga, "PUT", "/api/v1/rosters", &json!({ "name": "people", "audience": "stakeholders", "from_applications": true, "csv": "name,accounts\nAda,ada\n" })).await;
     assert_eq!(people.json()["members"].as_array().unwrap().len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn targets_and_rules_are_those_of_the_policy_of_the_moment() {
+    let ground = ground(&["web", "db"]).await;
+    let (trial, owner, app) = (&ground.trial, &ground.owner, ground.trial.app());
+    let text = trial.get(owner, "/api/v1/policy/file").await.json()["text"].as_str().unwrap().to_owned();
+    let govern = |coverage: u8, target: u8| {
+        let more = format!(
+            "\n[targets]\nwithin_sla_pct = {{ critical = 95 }}\ncoverage_pct = {coverage}\nevidence_fresh_pct = 40\n\
+             [notify]\nbrief = {{ audience = \"project-teams\", every = \"P6M\", topic = \"process\", target_pct = {target} }}\n\
+             meeting = {{ audience = \"project-teams\", every = \"P1M\", topic = \"patch-status\" }}\n"
+        );
+        json!({ "text": format!("{text}{more}"), "reason": "what we want" })
+    };
+    let set = trial.send(owner, "PUT", "/api/v1/policy/file", &govern(98, 50)).await;
+    assert_eq!(set.status, 200, "{set:?}");
+    // Yesterday somebody looked at three hosts of one client and judged two.
+    let now = Timestamp::now();
+    let lease = app.store.take_lease("a test", "me", now, jiff::SignedDuration::from_mins(15)).await.unwrap().unwrap();
+    let looked = [(ground.home, Coverage { hosts: 3, judged: 2, fresh: 3 })].into();
+    app.store.put_coverage(&lease, last_day(now), &looked).await.unwrap();
+    let then = Timestamp::now();
+    let management = format!("/api/v1/reports/management?as_of={then}");
+    let report = trial.get(owner, &management).await;
+    let targets = report.json()["targets"].clone();
+    let told = |name: &str| targets.as_array().unwrap().iter().find(|one| one["name"] == name).map(|one| (one["part"].clone(), one["whole"].clone(), one["met"].clone())).unwrap();
+    assert_eq!(told("coverage_pct"), (json!(2), json!(3), json!(false)));
+    assert_eq!(told("evidence_fresh_pct"), (json!(3), json!(3), json!(true)));
+    assert_eq!(told("within_sla_pct.critical"), (json!(0), json!(0), Value::Null), "nothing was due");
+    let page = trial.get(owner, &format!("{management}&format=html")).await.body;
+    assert!(page.contains("Targets of the policy") && page.contains("not met") && page.contains("unknown"));
+    assert!(trial.get(owner, &format!("{management}&format=csv")).await.body.contains("targets,coverage_pct,met,false"));
+    assert!(trial.get(owner, &format!("/api/v1/reports/weekly?as_of={then}")).await.json().get("targets").is_none());
+    let samm = format!("/api/v1/reports/samm?as_of={then}");
+    let answers = trial.get(owner, &samm).await;
+    let rule = |answers: &Value| answers["briefings"][0].clone();
+    assert_eq!((&rule(&answers.json())["more_than"], &rule(&answers.json())["within"]), (&json!(50), &json!("P6M")));
+    let known: Vec<Value> = answers.json()["activities"].as_array().unwrap().iter().filter(|one| !one["figure"].is_null()).map(|one| one["id"].clone()).collect();
+    assert_eq!(known, ["O-EM-1-B", "O-EM-2-B", "O-EM-3-B"]);
+    assert_eq!(answers.json()["activities"].as_array().unwrap().len(), 18);
+
+    // Another policy does not change what was said of then.
+    let set = trial.send(owner, "PUT", "/api/v1/policy/file", &govern(50, 70)).await;
+    assert_eq!(set.status, 200, "{set:?}");
+    let reviewed = trial.send(owner, "POST", "/api/v1/policy/review", &json!({ "text": "as it should be" })).await;
+    assert_eq!(reviewed.status, 200, "{reviewed:?}");
+    assert_eq!(trial.get(owner, &management).await.body, report.body);
+    assert_eq!(trial.get(owner, &samm).await.body, answers.body);
+    let newer = trial.get(owner, "/api/v1/reports/samm").await.json();
+    assert_eq!(rule(&newer)["more_than"], 70);
+    let review = newer["activities"].as_array().unwrap().iter().find(|one| one["id"] == "O-EM-3-B").unwrap()["criteria"][0].clone();
+    assert!(review["holds"] == true && review["because"].as_str().unwrap().contains("the policy was reviewed"), "{review}");
+    let better = trial.get(owner, "/api/v1/reports/management").await.json()["targets"].clone();
+    assert_eq!(better[1]["met"], true);
 }

@@ -32,6 +32,15 @@ fn facts_are_kept_as_they_were_recorded() {
         };
         assert_eq!([members(10).await, members(30).await], [2, 1]);
 
+        // Many facts of one change keep their order.
+        let mut change = store.begin(intent(35, "roster.set", "roster")).await.unwrap();
+        for turn in 0..30 {
+            let members = (0..=turn).map(|name| Member { name: format!("t{name}"), accounts: Default::default() }).collect();
+            change.tell_of_teams(own, &Fact::Roster(Roster { name: "all".to_owned(), circle: Circle::Teams, members })).await.unwrap();
+        }
+        change.commit(None).await.unwrap();
+        assert_eq!(members(35).await, 30);
+
         // What an application was stays, also where nothing was kept of it at first.
         let mut change = store.begin(intent(40, "application.add", "application")).await.unwrap();
         let made = change.add_application(own, "shop").await.unwrap();

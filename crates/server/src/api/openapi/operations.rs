@@ -254,8 +254,6 @@ pub const OPERATIONS: &[Operation] = &[
     get("/api/v1/meetings/due", "When meetings are due, the earliest first", List("DueAnswer")),
     get("/api/v1/meetings/{meeting}", "One meeting", One("MeetingAnswer")),
     post("/api/v1/meetings/{meeting}/actions/{action}/done", "Note that an action was done; it is named by its place, from 0 on", One("MeetingAnswer")).takes("DoneWish"),
-    get("/api/v1/applications/{application}/agenda", "The agenda of an application's next meeting, as of now", Any)
-        .asked(&[("format", "json, html, pdf, markdown, docx or csv; each comes as its own media type")]),
     put("/api/v1/applications/{application}/cadence", "Say how often is met about an application", Nothing).takes("CadenceWish").such_as(r#"{"every": "P1M"}"#),
     post("/api/v1/applications/{application}/meetings", "Record a meeting about an application", One("MeetingAnswer"))
         .takes("MeetingWish")
@@ -279,7 +277,7 @@ pub const OPERATIONS: &[Operation] = &[
     get("/api/v1/rollouts/{package}/hosts", "Hosts of a rollout", Page("RolloutHost")).asked(&[("phase", "only hosts in this phase: waits, at-work, succeeded, failed, silent, away, left-out"), SKIP, TAKE]),
     get("/api/v1/rollouts/{package}/record", "The record of a rollout, made of the evidence log alone: the same bytes as `plimsoll evidence record` makes of an exported folder", Any)
         .asked(&[("format", "json, html, pdf, markdown or docx; each comes as its own media type"), ("notes", "true: the short release notes")]),
-    get("/api/v1/reports/{report}", "A report as of a moment: operator, weekly, management, client, auditor or samm, and application as of now; the same moment gives the same bytes whenever it is asked for", Any).asked(&[
+    get("/api/v1/reports/{report}", "A report as of a moment: operator, weekly, management, client, auditor or samm, and as of now an application's status page (application) or the agenda of its next meeting (agenda); the same moment gives the same bytes whenever it is asked for", Any).asked(&[
         ("as_of", "the moment, RFC 3339; now where it is left out"),
         ("days", "days that it looks back, 1 to 400; each report has its own"),
         ("client", "one client's hosts only, by its id or name; the client's report needs it"),

@@ -49,7 +49,6 @@ fn schema<T: PartialSchema>() -> Value {
 /// The shape of a parameter of the query, by its name.
 pub fn parameter(path: &str, name: &str) -> Value {
     match name {
-        "format" if path.ends_with("/agenda") => json!({ "type": "string", "enum": Form::PLAIN.map(Form::word) }),
         "format" if path.starts_with("/api/v1/reports/") => json!({ "type": "string", "enum": Form::ALL.map(Form::word) }),
         "skip" => json!({ "type": "integer", "minimum": 0, "maximum": SKIP_LIMIT }),
         "take" => json!({ "type": "integer", "minimum": 1, "maximum": PAGE_LIMIT }),

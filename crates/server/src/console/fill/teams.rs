@@ -95,7 +95,6 @@ fn briefing(teams: &Teams, held: &Held, account: Option<&str>) -> BriefingItem {
         client: None,
         title: briefing.title.clone(),
         topic: briefing.topic.words(),
-        link: briefing.document.starts_with("https://") || briefing.document.starts_with("http://"),
         document: briefing.document.clone(),
         roster: briefing.roster.clone(),
         held: briefing.held,

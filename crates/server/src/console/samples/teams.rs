@@ -25,7 +25,6 @@ pub(in crate::console) fn teams(words: &Words) -> TeamsPage {
         title: words.say(["How we patch", "Patch status, third quarter", "The policy of 2026-11"][place]),
         topic: Topic::ALL[place].words(),
         document: words.say(["https://wiki.nordwerft.example/patching", "", "Folder 7, shelf 2"][place]),
-        link: place == 0,
         roster: words.say("all teams"),
         held: ago(24 * 30 * (place as i64 + 1)),
         holder: words.say("Ragnhild Østergård-Hämäläinen"),

@@ -51,8 +51,6 @@ pub struct BriefingItem {
     pub topic: &'static str,
     /// The document or a link to it.
     pub document: String,
-    /// Whether that is a link.
-    pub link: bool,
     /// Roster it is for.
     pub roster: String,
     /// When it was held.
