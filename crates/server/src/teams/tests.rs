@@ -116,6 +116,7 @@ async fn a_missed_meeting_is_told_once_until_somebody_met() {
     remind(app, now + days(9)).await.unwrap();
     let told = alerts().await;
     assert_eq!((told.as_array().unwrap().len(), &told[0]["kind"], &told[0]["times"]), (1, &json!(MISSED), &json!(1)), "{told}");
+    assert!(trial.get(&olga, "/console/alerts").await.body.contains("/console/teams#due"));
     assert_eq!(trial.get(&rita, "/api/v1/alerts").await.json(), json!([]));
 
     // What is open stands on the agenda, which comes in every form.
