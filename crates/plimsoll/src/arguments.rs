@@ -92,6 +92,12 @@ pub enum Command {
     /// Mitigations: what was done in place of a patch
     #[command(subcommand)]
     Mitigations(remote::mitigations::Command),
+    /// Briefings: who is to be told, and whom it reached
+    #[command(subcommand)]
+    Briefings(remote::briefings::Command),
+    /// Meetings of operations and development
+    #[command(subcommand)]
+    Meetings(remote::meetings::Command),
     /// Groups of hosts
     #[command(subcommand)]
     Groups(remote::groups::Command),

@@ -28,11 +28,13 @@ pub mod outward;
 pub mod phases;
 pub mod policy;
 pub mod reports;
+pub mod reviews;
 pub mod rollouts;
 pub mod run;
 pub mod settings;
 pub mod setup;
 pub mod snapshot;
+pub mod teams;
 
 #[cfg(test)]
 pub mod trial;

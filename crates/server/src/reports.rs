@@ -2,7 +2,10 @@
 //! of transitions. The same moment asked for again gives the same bytes.
 
 pub mod events;
+mod held;
 mod rollouts;
+pub mod samm;
+pub mod status;
 pub mod stories;
 
 use crate::api::parameter;
@@ -65,6 +68,9 @@ impl Form {
         }
     }
 
+    /// Forms of what has neither figures for a spreadsheet alone nor findings.
+    pub const PLAIN: [Self; 6] = [Self::Html, Self::Pdf, Self::Docx, Self::Markdown, Self::Csv, Self::Json];
+
     /// Whether a report for somebody has it: a plan of what is open is for
     /// those who audit, and for the client whose it is.
     pub fn is_of(self, audience: Audience) -> bool {
@@ -72,7 +78,7 @@ impl Form {
     }
 
     /// The form that lays it out; none for machines.
-    fn laid_out(self) -> Option<Format> {
+    pub fn laid_out(self) -> Option<Format> {
         match self {
             Self::Json | Self::Csv | Self::OscalPoam => None,
             Self::Html => Some(Format::Html),
@@ -148,21 +154,31 @@ async fn counted(app: &App, scope: &Scope, wish: &Wish, planned: bool) -> Result
     let from = wish.as_of.checked_sub(SignedDuration::from_hours(i64::from(wish.days) * 24));
     let from = from.map_err(|_| parameter("as_of", format!("{} is before all time that is counted", wish.as_of), "name a later moment"))?;
     let mut collector = Collector::new(Window { from, to: wish.as_of });
+    let mut held = held::Held::new(app, scope, wish, from).await?;
     if planned {
         collector = collector.keeping_open();
     }
     while let Some(told) = stories.next(app).await? {
-        told.iter().for_each(|told| collector.host(&told.story()));
+        told.iter().for_each(|told| {
+            collector.host(&told.story());
+            held.host(&told.story());
+        });
         if collector.kept().len() > PLANNED {
             let text = format!("more than {PLANNED} findings are open, which is the limit of one plan");
             return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "E-LIMIT", text, "ask client by client").at("oscal-poam"));
         }
     }
     while let Some(record) = changes.next(app).await? {
-        record.hosts.iter().for_each(|host| collector.change(&ChangeStory::of(&record, host)));
+        record.hosts.iter().for_each(|host| {
+            collector.change(&ChangeStory::of(&record, host));
+            held.change(&record, host);
+        });
     }
     let open = collector.kept().to_vec();
-    Ok((Report { schema: Report::SCHEMA, report: wish.audience, client: wish.client.as_ref().map(|(_, name)| name.clone()), measures: collector.finish() }, open))
+    let measures = collector.finish();
+    let targets = held.against(&measures);
+    let client = wish.client.as_ref().map(|(_, name)| name.clone());
+    Ok((Report { schema: Report::SCHEMA, report: wish.audience, client, measures, targets }, open))
 }
 
 fn write(report: &Report, open: &[OpenFinding], form: Form) -> Result<Vec<u8>, Problem> {

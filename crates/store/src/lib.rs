@@ -43,6 +43,7 @@ pub mod scope;
 pub mod seal;
 pub mod sessions;
 pub mod settings;
+pub mod teams;
 pub mod tickets;
 pub mod tokens;
 pub mod transitions;

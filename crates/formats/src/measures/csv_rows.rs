@@ -4,6 +4,7 @@
 use crate::reports::defused;
 use plimsoll_core::measures::Report;
 use plimsoll_core::model::problem::Problem;
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 /// Columns.
@@ -23,11 +24,29 @@ type Row = [String; COLUMNS.len()];
 ///
 /// `E-DOCUMENT` where the report cannot be said in JSON.
 pub fn csv(report: &Report) -> Result<String, Problem> {
-    let failed = |text: String| Problem::new("E-DOCUMENT", "report", text, "report this as a bug");
     let value = serde_json::to_value(report).map_err(|error| failed(error.to_string()))?;
+    written(rows(&value))
+}
+
+/// Writes anything that is said in JSON in the same columns: `section` is a
+/// member of it, `key` the id, name or number of an entry.
+///
+/// # Errors
+///
+/// `E-DOCUMENT` where it cannot be said in JSON.
+pub fn csv_of(value: &impl Serialize) -> Result<String, Problem> {
+    let value = serde_json::to_value(value).map_err(|error| failed(error.to_string()))?;
+    written(members(&value).flat_map(|(section, value)| section_of(section, value)).collect())
+}
+
+fn failed(text: String) -> Problem {
+    Problem::new("E-DOCUMENT", "report", text, "report this as a bug")
+}
+
+fn written(rows: Vec<Row>) -> Result<String, Problem> {
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     let header = COLUMNS.map(str::to_owned);
-    for row in std::iter::once(header).chain(rows(&value)) {
+    for row in std::iter::once(header).chain(rows) {
         writer.write_record(row.iter().map(|cell| defused(cell))).map_err(|error| failed(error.to_string()))?;
     }
     let bytes = writer.into_inner().map_err(|error| failed(error.to_string()))?;
@@ -37,8 +56,10 @@ pub fn csv(report: &Report) -> Result<String, Problem> {
 fn rows(report: &Value) -> Vec<Row> {
     let mut rows = Vec::new();
     for (name, value) in members(report) {
-        if name != "measures" {
-            rows.push(row("report", "", name, value));
+        match (name, value) {
+            ("measures", _) => {}
+            (section, Value::Array(_)) => rows.extend(section_of(section, value)),
+            _ => rows.push(row("report", "", name, value)),
         }
     }
     for (section, value) in members(&report["measures"]) {
@@ -50,6 +71,33 @@ fn rows(report: &Value) -> Vec<Row> {
                 }
             }
             scalar => rows.push(row("summary", "", section, scalar)),
+        }
+    }
+    rows
+}
+
+/// A member of anything, with figures of its entries beside each other.
+fn section_of(section: &str, value: &Value) -> Vec<Row> {
+    let entries = match value {
+        Value::Array(entries) if entries.iter().any(Value::is_object) => entries,
+        Value::Object(_) => return members(value).map(|(name, value)| row(section, "", name, value)).collect(),
+        _ => return vec![row("report", "", section, value)],
+    };
+    let mut rows = Vec::new();
+    for (place, entry) in entries.iter().enumerate() {
+        let named = ["id", "name", "topic", "title"].into_iter().find(|name| entry[name].is_string()).unwrap_or_default();
+        // Two metrics of one practice share its id.
+        let key = entry[named].as_str().map_or_else(|| (place + 1).to_string(), |name| if section == "metrics" { format!("{name}-{}", place + 1) } else { name.to_owned() });
+        for (name, value) in members(entry).filter(|(name, _)| *name != named) {
+            match value {
+                Value::Object(_) => rows.extend(members(value).map(|(part, value)| row(section, &key, &format!("{name}.{part}"), value))),
+                Value::Array(parts) if parts.iter().any(Value::is_object) => {
+                    for (place, part) in parts.iter().enumerate() {
+                        rows.extend(members(part).map(|(one, value)| row(section, &key, &format!("{name}.{}.{one}", place + 1), value)));
+                    }
+                }
+                _ => rows.push(row(section, &key, name, value)),
+            }
         }
     }
     rows

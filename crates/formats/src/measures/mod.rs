@@ -5,5 +5,5 @@ mod poam;
 #[cfg(test)]
 mod tests;
 
-pub use csv_rows::csv;
+pub use csv_rows::{csv, csv_of};
 pub use poam::poam;

@@ -79,6 +79,7 @@ impl Document {
     /// Names of the sections and keys that a scan reads without effect.
     pub(super) fn not_enforced(&self) -> Vec<String> {
         let monitor = self.monitor.as_ref();
+        let notify = self.notify.as_ref();
         let present = [
             ("policy.owner", self.policy.owner.is_some()),
             ("monitor.sources", monitor.is_some_and(|monitor| monitor.sources.is_some())),
@@ -97,12 +98,18 @@ impl Document {
             ("client", self.client.is_some()),
             ("verify", self.verify.is_some()),
             ("forensics", self.forensics.is_some()),
-            ("notify", self.notify.is_some()),
+            ("notify.planned", notify.is_some_and(|notify| notify.planned.is_some())),
+            ("notify.during", notify.is_some_and(|notify| notify.during.is_some())),
+            ("notify.completed", notify.is_some_and(|notify| notify.completed.is_some())),
+            ("notify.failed", notify.is_some_and(|notify| notify.failed.is_some())),
+            ("notify.emergency", notify.is_some_and(|notify| notify.emergency.is_some())),
+            ("notify.overdue", notify.is_some_and(|notify| notify.overdue.is_some())),
+            ("notify.quiet_hours", notify.is_some_and(|notify| notify.quiet_hours.is_some())),
             ("escalation", !self.escalation.is_empty()),
             ("clean_up", self.clean_up.is_some()),
             ("documentation", self.documentation.is_some()),
             ("baseline", self.baseline.is_some()),
-            ("targets", self.targets.is_some()),
+            ("targets.exceptions_pct", self.targets.as_ref().is_some_and(|targets| targets.exceptions_pct.is_some())),
             ("report", !self.report.is_empty()),
             ("cost", self.cost.is_some()),
             ("retention", self.retention.is_some()),

@@ -42,6 +42,8 @@ pub fn run(command: Command, printer: &Printer) -> Result<Outcome, Failure> {
         Command::Clients(command) => remote::clients::run(&command, printer),
         Command::Exceptions(command) => remote::exceptions::run(&command, printer),
         Command::Mitigations(command) => remote::mitigations::run(&command, printer),
+        Command::Briefings(command) => remote::briefings::run(&command, printer),
+        Command::Meetings(command) => remote::meetings::run(&command, printer),
         Command::Groups(command) => remote::groups::run(&command, printer),
         Command::Alerts(command) => remote::alerts::run(&command, printer),
         Command::Sources(command) => remote::sources::run(&command, printer),

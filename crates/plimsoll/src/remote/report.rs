@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use plimsoll_core::measures::Audience;
 use plimsoll_core::model::problem::Problem;
+use plimsoll_server::reports::{samm, status};
 use std::io::Read;
 use std::path::PathBuf;
 
@@ -20,9 +21,12 @@ const PART: usize = 1 << 16;
 pub struct Report {
     #[command(flatten)]
     pub remote: Remote,
-    /// Which report
+    /// Which report; application takes the application's id or name after it
     #[arg(value_parser = names(), value_name = "NAME")]
     pub name: Name,
+    /// Application whose status page it is, by its id or name
+    #[arg(value_name = "APPLICATION")]
+    pub application: Option<String>,
     /// Moment it is as of; left out, now. The same moment gives the same bytes whenever it is asked for
     #[arg(long, value_name = "RFC3339")]
     pub as_of: Option<Timestamp>,
@@ -45,6 +49,10 @@ pub struct Report {
 pub enum Name {
     /// A report for somebody.
     For(Audience),
+    /// SAMM's answers.
+    Samm,
+    /// The status page of an application.
+    Application,
     /// What reports are counted from.
     Events,
 }
@@ -75,9 +83,12 @@ pub enum ReportFormat {
 /// Reports by their names.
 fn names() -> impl TypedValueParser<Value = Name> {
     let audiences = Audience::ALL.map(|audience| PossibleValue::new(audience.word()).help(audience.about()));
+    let others = [(samm::NAME, samm::ABOUT), (status::NAME, status::ABOUT)].map(|(name, about)| PossibleValue::new(name).help(about));
     let events = PossibleValue::new(EVENTS).help("What reports are counted from, for those who count again");
-    PossibleValuesParser::new(audiences.into_iter().chain([events])).try_map(|word| match word.as_str() {
+    PossibleValuesParser::new(audiences.into_iter().chain(others).chain([events])).try_map(|word| match word.as_str() {
         EVENTS => Ok(Name::Events),
+        samm::NAME => Ok(Name::Samm),
+        status::NAME => Ok(Name::Application),
         word => Audience::parse(word).map(Name::For).ok_or("there is no such report"),
     })
 }
@@ -90,23 +101,28 @@ fn usage(text: &str, next: &str) -> Failure {
 pub fn run(report: &Report, printer: &Printer) -> Result<Outcome, Failure> {
     let jsonl = report.format == Some(ReportFormat::Jsonl);
     match report.name {
-        Name::For(_) if jsonl => Err(usage("only events come as jsonl", "take --format json, or report events")),
-        Name::For(audience) => written(report, audience, printer),
+        Name::Application if report.application.is_none() => Err(usage("no application is named", "name it by its id or name: report application shop")),
+        Name::For(_) | Name::Samm | Name::Events if report.application.is_some() => Err(usage("only report application takes an application", "leave the second name out")),
+        Name::For(_) | Name::Samm | Name::Application if jsonl => Err(usage("only events come as jsonl", "take --format json, or report events")),
+        Name::For(audience) => written(report, audience.word(), printer),
+        Name::Samm => written(report, samm::NAME, printer),
+        Name::Application => written(report, status::NAME, printer),
         Name::Events if report.format.is_some() && !jsonl => Err(usage("events come as jsonl only", "leave --format out")),
         Name::Events if report.days.is_some() => Err(usage("events are told from the beginning", "leave --days out")),
         Name::Events => events(report, printer),
     }
 }
 
-fn written(report: &Report, audience: Audience, printer: &Printer) -> Result<Outcome, Failure> {
+fn written(report: &Report, name: &str, printer: &Printer) -> Result<Outcome, Failure> {
     let form = report.format.unwrap_or(ReportFormat::Markdown).to_possible_value();
     let query = given([
         ("as_of", report.as_of.map(|at| at.to_string())),
         ("days", report.days.map(|days| days.to_string())),
         ("client", report.client.clone()),
+        ("application", report.application.clone()),
         ("format", form.map(|form| form.get_name().to_owned())),
     ]);
-    let bytes = client(&report.remote)?.bytes(&format!("/api/v1/reports/{}", audience.word()), &query)?;
+    let bytes = client(&report.remote)?.bytes(&format!("/api/v1/reports/{name}"), &query)?;
     printer.file(report.output.as_deref(), &bytes)?;
     Ok(Outcome::Clean)
 }

@@ -16,6 +16,7 @@ mod openapi;
 pub mod packages;
 pub mod reports;
 pub mod rollouts;
+pub mod teams;
 mod routes;
 pub mod webhooks;
 

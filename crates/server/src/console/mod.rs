@@ -34,6 +34,7 @@ mod policy;
 pub mod query;
 mod reports;
 mod rollouts;
+mod teams;
 pub mod views;
 mod webhooks;
 pub mod why;
@@ -54,6 +55,7 @@ pub fn routes() -> crate::http::routes::Routes<crate::app::Shared> {
         .merge(policy::routes())
         .merge(reports::routes())
         .merge(rollouts::routes())
+        .merge(teams::routes())
         .merge(webhooks::routes())
 }
 

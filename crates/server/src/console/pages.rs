@@ -15,6 +15,7 @@ pub const SECTIONS: &[(&str, &str, &str)] = &[
     ("packages", "/console/packages", "Packages"),
     ("rollouts", "/console/rollouts", "Rollouts"),
     ("applications", "/console/applications", "Applications"),
+    ("teams", "/console/teams", "Teams"),
     ("exceptions", "/console/exceptions", "Exceptions"),
     ("mitigations", "/console/mitigations", "Mitigations"),
     ("groups", "/console/groups", "Groups"),
@@ -84,6 +85,8 @@ pages! {
     applications, ApplicationsTemplate, "applications.html", "applications", Applications, lists::APPLICATIONS;
     /// Draws one application's status.
     application, ApplicationTemplate, "application.html", "applications", ApplicationPage, lists::APPLICATIONS;
+    /// Draws who is to be told, whom it reached, and meetings.
+    teams, TeamsTemplate, "teams.html", "teams", TeamsPage, lists::HOSTS;
     /// Draws what is accepted for a time.
     exceptions, ExceptionsTemplate, "exceptions.html", "exceptions", Exceptions, lists::HOSTS;
     /// Draws what was done in place of patches.

@@ -10,6 +10,7 @@ mod findings;
 mod knowledge;
 mod reports;
 mod rollouts;
+mod teams;
 
 use super::query::{ListForm, ListQuery};
 use super::views::*;
@@ -24,6 +25,7 @@ pub(super) use fleet::*;
 pub(super) use knowledge::*;
 pub(super) use reports::*;
 pub(super) use rollouts::*;
+pub(super) use teams::*;
 
 /// Where texts come from.
 pub(super) struct Words {

@@ -22,6 +22,7 @@ mod reports;
 mod rollouts;
 mod shell;
 mod sign_in;
+mod teams;
 mod today;
 
 pub use administration::{
@@ -48,6 +49,7 @@ pub use rollouts::{
 };
 pub use shell::{Abilities, Answer, Choice, DatabaseAge, Facet, Listing, Notice, Reader, Shell};
 pub use sign_in::{OidcProvider, Search, SearchHit, SignIn, SignInStep, Trouble};
+pub use teams::{ActionItem, BriefingItem, DueItem, MeetingItem, RosterItem, TeamsForm, TeamsPage};
 pub use today::{
     DeadlineBar, ExposureDay, ExposurePicture, FlaggedHost, FleetCell, FleetStrip, NewFinding, SilentHost, StaleSource, Today,
     Work, WorkItem,

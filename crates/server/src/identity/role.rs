@@ -104,6 +104,10 @@ permissions! {
     EditGroups "edit-groups" Client Ordinary: Operator | Administrator;
     /// Makes and changes applications.
     EditApplications "edit-applications" Client Ordinary: Operator | Administrator;
+    /// Keeps rosters, holds briefings and meetings.
+    EditTeams "edit-teams" Client Ordinary: Operator | PolicyAuthor | Administrator;
+    /// Acknowledges briefings, for themselves.
+    Acknowledge "acknowledge" Portion Ordinary: Viewer | Operator | Approver | PolicyAuthor | Auditor | Administrator;
     /// Sees alerts: what somebody should look at.
     ReadAlerts "read-alerts" Client Ordinary: Operator | Auditor | Administrator;
     /// Closes alerts that somebody looked at.

@@ -15,5 +15,6 @@ mod people;
 mod policy_versions;
 mod record;
 mod rollouts;
+mod teams;
 mod tokens;
 mod values;

@@ -16,6 +16,7 @@ use crate::api::knowledge::SourcesAnswer;
 use crate::api::mitigations::{MitigatedHost, MitigationAnswer};
 use crate::api::packages::{PackageRow, VersionRow};
 use crate::api::rollouts::{ResumeWish, RingAnswer, RolloutAnswer, RolloutDetail, RolloutHost, RolloutWish};
+use crate::api::teams::{ActionAnswer, BriefingAnswer, DueAnswer, MeetingAnswer, ReachedMember, RosterAnswer, RosterMember};
 use crate::api::{PAGE_LIMIT, SKIP_LIMIT};
 use crate::exceptions::{ExceptionWish, RenewalWish};
 use crate::exposure::Exposure;
@@ -36,6 +37,7 @@ use crate::policy::{PolicyChange, PolicyCheck, PolicyDraft, PolicyFile, PolicyPr
 use crate::policy::review::Reviewing;
 use crate::policy::versions::{Proposal, Remark, SignOff, VersionAnswer, Word};
 use crate::reports::Form;
+use crate::teams::{ActionWish, AttendanceWish, BriefingWish, CadenceWish, DoneWish, MeetingWish, MemberWish, RosterWish};
 use plimsoll_core::model::advisory::Rating;
 use serde_json::{Map, Value, json};
 use utoipa::PartialSchema;
@@ -97,6 +99,7 @@ fn own() -> Map<String, Value> {
         SessionView, SourcesAnswer, Standings, StepView, TokenMade, TokenView, TokenWish, VersionRow,
         AcquiredAnswer, AcquiredEntry, AcquiredList, DraftWish, PackageAnswer, PackageDetail, PackageDocument, PackageHost, SignatureGiven,
         ApprovalAnswer, Excepted, ExceptionAnswer, ExceptionMark, ExceptionWish, RenewalWish,
+        ActionAnswer, ActionWish, AttendanceWish, BriefingAnswer, BriefingWish, CadenceWish, DoneWish, DueAnswer, MeetingAnswer, MeetingWish, MemberWish, ReachedMember, RosterAnswer, RosterMember, RosterWish,
         CheckWish, MitigatedHost, MitigationAnswer, MitigationWish, RemovalWish,
         ResumeWish, RingAnswer, RolloutAnswer, RolloutDetail, RolloutHost, RolloutWish,
         WebhookEdit, WebhookMade, WebhookRow, WebhookWish, WhoView,
