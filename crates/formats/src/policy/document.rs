@@ -89,7 +89,7 @@ impl Document {
             ("asset_class", !self.asset_class.is_empty()),
             ("people", !self.people.is_empty()),
             ("waiver.review_every", self.waiver.as_ref().is_some_and(|waiver| waiver.review_every.is_some())),
-            ("roles", self.roles.is_some()),
+            ("roles", self.roles.as_ref().is_some_and(|roles| !roles.phases().is_empty())),
             ("cycle", self.cycle.is_some()),
             ("emergency", self.emergency.is_some()),
             ("mitigation.remove_within", self.mitigation.as_ref().is_some_and(|mitigation| mitigation.remove_within.is_some())),

@@ -16,6 +16,7 @@ use crate::leases::to_number;
 use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use plimsoll_core::model::assignment::Go;
+use plimsoll_core::model::authorisation::{Remark, RemarkKind};
 use plimsoll_core::model::deployment_package::{DeploymentPackage, Place};
 use plimsoll_core::model::identifier::HostId;
 use plimsoll_core::model::outcome::State;
@@ -140,6 +141,7 @@ impl<'a> Gather<'a> {
         match entry.verb.as_str() {
             "package.draft" => return vec![Event::Drafted],
             crate::deployment_packages::ACCEPT => return vec![Event::Accepted],
+            verb if RemarkKind::ALL.iter().any(|kind| kind.verb() == verb) => return after.into_iter().flatten().filter_map(|(object, value)| remarked(package, object, value, entry)).collect(),
             "package.sign" => return after.into_iter().flatten().filter_map(|(object, value)| signed(package, object, value)).collect(),
             "rollout.confirm" => return after.into_iter().flatten().filter_map(|(object, value)| confirmed(package, object, value)).collect(),
             "outcome.report" => return after.into_iter().flatten().filter_map(|(object, value)| said(package, object, value)).collect(),
@@ -192,6 +194,13 @@ fn started(content: &Content, generation: u64) -> Option<Started> {
 fn signed(package: &str, object: &str, value: &Value) -> Option<Event> {
     let keyid = object.strip_prefix("package-signature:")?.strip_prefix(package)?.strip_prefix(':')?;
     Some(Event::Signed { person: value.get("person")?.as_str()?.to_owned(), keyid: keyid.to_owned() })
+}
+
+fn remarked(package: &str, object: &str, value: &Value, entry: &Entry) -> Option<Event> {
+    let (kind, who) = object.strip_prefix("package-remark:")?.strip_prefix(package)?.strip_prefix(':')?.split_once(':')?;
+    let kind = RemarkKind::parse(kind)?;
+    let text = value.get("clock").and_then(Value::as_str).unwrap_or_default().to_owned();
+    Some(Event::Remarked(Remark { kind, who: who.to_owned(), text, at: entry.time }))
 }
 
 fn confirmed(package: &str, object: &str, value: &Value) -> Option<Event> {
