@@ -66,9 +66,10 @@ impl Change {
             return Ok(false);
         }
         self.concerns(client);
-        // A person's words stand beside the leaf, so that they can be deleted.
+        // Who and why a person said it stand beside the leaf, so that they can
+        // be deleted; the clock has nothing to hide.
         let after = if remark.who == CLOCK { json!({ "clock": remark.text }) } else { json!({}) };
-        self.record(&format!("package-remark:{package}:{}:{}", remark.kind.word(), remark.who), None, Some(&after))?;
+        self.record(&format!("package-remark:{package}:{}", remark.kind.word()), None, Some(&after))?;
         Ok(true)
     }
 }

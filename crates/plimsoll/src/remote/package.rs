@@ -79,8 +79,6 @@ pub enum Command {
         /// File with the signature
         file: PathBuf,
     },
-    /// Approve a change as one whom the policy asks; it replaces no signature
-    Approve(Saying),
     /// Refuse a change as one whom the policy asks: nothing more of it starts
     Refuse(Saying),
     /// Close the review that the policy asks for after a change
@@ -297,7 +295,6 @@ pub fn run(command: &Command, printer: &Printer) -> Result<Outcome, Failure> {
             post(&one.remote, &one.path("/signatures"), &signature, printer)
         }
         Command::Submit { one, file } => post(&one.remote, &one.path("/signatures"), &parsed::<Value>(file)?, printer),
-        Command::Approve(saying) => saying.send("approve", printer),
         Command::Refuse(saying) => saying.send("refuse", printer),
         Command::Review(saying) => saying.send("review", printer),
         Command::Withdraw { one, reason } => post(&one.remote, &one.path("/withdraw"), &body([("reason", text(reason))]), printer),

@@ -127,9 +127,17 @@ impl From<Remark> for RemarkAnswer {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Saying {
-    /// `approve`, `refuse`, or `review` to close the review afterwards.
+    /// `refuse`, or `review` to close the review afterwards.
     pub kind: String,
     /// Why; for a review, what came of it.
+    pub reason: String,
+}
+
+/// Why a person approves a package.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Approval {
+    /// In their words.
     pub reason: String,
 }
 
@@ -428,18 +436,30 @@ pub async fn sign(State(app): State<Shared>, allowed: Allowed, Path(digest): Pat
     Ok(Json(detail(&app, after).await?))
 }
 
-/// Takes an approval, a refusal or the closing of a review; none of them takes
-/// the place of a signature.
+/// Takes an approval; it takes the place of no signature.
+///
+/// # Errors
+///
+/// 400 `E-TEXT`; 403 `E-SOD`, `E-APPROVE`; 404; 409 `E-STATE`.
+pub async fn approve(State(app): State<Shared>, allowed: Allowed, Path(digest): Path<String>, Json(given): Json<Approval>) -> Answer<PackageDetail> {
+    said(&app, &allowed, &digest, RemarkKind::Approve, &given.reason).await
+}
+
+/// Takes a refusal, or the closing of a review.
 ///
 /// # Errors
 ///
 /// 400 `E-PARAMETER`, `E-TEXT`; 403 `E-SOD`, `E-APPROVE`; 404; 409 `E-STATE`.
 pub async fn remark(State(app): State<Shared>, allowed: Allowed, Path(digest): Path<String>, Json(saying): Json<Saying>) -> Answer<PackageDetail> {
-    let row = seen(&app, &allowed.scope, &digest).await?;
-    let said = [RemarkKind::Approve, RemarkKind::Refuse, RemarkKind::Review].into_iter().find(|kind| kind.word() == saying.kind);
-    let kind = said.ok_or_else(|| parameter("kind", format!("{:?} cannot be said of a package", saying.kind), "use approve, refuse or review"))?;
-    let after = certify::approval::say(&app, &allowed, &row, kind, &saying.reason).await?;
-    Ok(Json(detail(&app, after).await?))
+    let known = [RemarkKind::Refuse, RemarkKind::Review].into_iter().find(|kind| kind.word() == saying.kind);
+    let kind = known.ok_or_else(|| parameter("kind", format!("{:?} cannot be said of a package", saying.kind), "use refuse or review; approving has its own address"))?;
+    said(&app, &allowed, &digest, kind, &saying.reason).await
+}
+
+async fn said(app: &Shared, allowed: &Allowed, digest: &str, kind: RemarkKind, reason: &str) -> Answer<PackageDetail> {
+    let row = seen(app, &allowed.scope, digest).await?;
+    let after = certify::approval::say(app, allowed, &row, kind, reason).await?;
+    Ok(Json(detail(app, after).await?))
 }
 
 /// Withdraws a package that was not rolled out.

@@ -9,7 +9,7 @@ use super::views::{
     ApprovalPanel, DeploymentPage, PackageItem, PackageRing, RingItem, RolloutHostItem, RolloutItem, RolloutPage, Rollouts, StreamItem, TargetItem,
 };
 use crate::api::acts::Reason;
-use crate::api::deployment_packages::{self, PackageAnswer, RemarkAnswer, Saying, seen};
+use crate::api::deployment_packages::{self, Approval, PackageAnswer, RemarkAnswer, Saying, seen};
 use crate::api::rollouts::{self, ResumeWish, RingAnswer, RolloutAnswer, RolloutHost, RolloutWish, Which};
 use crate::app::Shared;
 use crate::http::gate::Allowed;
@@ -45,7 +45,8 @@ pub(super) fn routes() -> Routes<Shared> {
         .route(post.clone(), "/console/rollouts/{package}/abort", stop, abort)
         .route(get, "/console/deployment-packages/{package}", read, package)
         .route(post.clone(), "/console/deployment-packages/{package}/start", run, start)
-        .route(post.clone(), "/console/deployment-packages/{package}/remarks", Access::Needs(Permission::Approve), remark)
+        .route(post.clone(), "/console/deployment-packages/{package}/approve", Access::Needs(Permission::Approve), approve)
+        .route(post.clone(), "/console/deployment-packages/{package}/remarks", Access::Needs(Permission::SubmitSignatures), remark)
         .route(post, "/console/deployment-packages/{package}/withdraw", Access::Needs(Permission::DraftPackages), withdraw)
 }
 
@@ -267,6 +268,13 @@ async fn start(State(app): State<Shared>, allowed: Allowed, Path(digest): Path<S
     let wish = RolloutWish { package: digest.clone(), reason: filled(form.reason) };
     rollouts::start(State(app), allowed, Json(wish)).await.map(drop).map_err(|refusal| visit.refused(refusal))?;
     Ok(to(PAGE, &digest).into_response())
+}
+
+async fn approve(State(app): State<Shared>, allowed: Allowed, Path(digest): Path<String>, Form(form): Form<WhyForm>) -> Page {
+    let visit = Visit::new(&app, &allowed);
+    let done = deployment_packages::approve(State(app), allowed, Path(digest.clone()), Json(Approval { reason: form.reason })).await;
+    done.map(drop).map_err(|refusal| visit.refused(refusal))?;
+    Ok(to("/console/deployment-packages", &digest).into_response())
 }
 
 #[derive(Deserialize)]

@@ -13,6 +13,7 @@ use crate::columns::{Columns, placeholders};
 use crate::engine::Store;
 use crate::error::{ErrorKind, Result, StoreError};
 use crate::leases::to_number;
+use crate::remarks::CLOCK;
 use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use plimsoll_core::model::assignment::Go;
@@ -197,10 +198,11 @@ fn signed(package: &str, object: &str, value: &Value) -> Option<Event> {
 }
 
 fn remarked(package: &str, object: &str, value: &Value, entry: &Entry) -> Option<Event> {
-    let (kind, who) = object.strip_prefix("package-remark:")?.strip_prefix(package)?.strip_prefix(':')?.split_once(':')?;
-    let kind = RemarkKind::parse(kind)?;
-    let text = value.get("clock").and_then(Value::as_str).unwrap_or_default().to_owned();
-    Some(Event::Remarked(Remark { kind, who: who.to_owned(), text, at: entry.time }))
+    let kind = RemarkKind::parse(object.strip_prefix("package-remark:")?.strip_prefix(package)?.strip_prefix(':')?)?;
+    let clock = value.get("clock").and_then(Value::as_str);
+    let person = || entry.actor_name.clone().unwrap_or_else(|| entry.actor.clone());
+    let who = if clock.is_some() { CLOCK.to_owned() } else { person() };
+    Some(Event::Remarked(Remark { kind, who, text: clock.unwrap_or_default().to_owned(), at: entry.time }))
 }
 
 fn confirmed(package: &str, object: &str, value: &Value) -> Option<Event> {

@@ -13,7 +13,7 @@ use crate::http::gate::Allowed;
 use crate::http::problem::Refusal;
 use crate::identity::checked_text;
 use crate::policy::InForce;
-use crate::rollouts::{self, signed};
+use crate::rollouts::signed;
 use axum::http::StatusCode;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -89,7 +89,7 @@ impl Facts {
             package,
             rules: &self.held.set.rollout,
             governance: &self.held.set.governance,
-            classes: own.map(|policy| &policy.classes),
+            classes: own.map(|policy| &policy.classify.classes),
             zone: own.map_or(&UTC, |policy| &policy.zone),
             signed: &self.people,
             evaluation: self.evaluation,
@@ -272,3 +272,6 @@ async fn settle(app: &App, row: &PackageRow, change: &mut plimsoll_store::Change
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
