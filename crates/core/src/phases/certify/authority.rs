@@ -153,7 +153,6 @@ pub fn authority(question: &Question<'_>) -> Authority {
         Authorised::Asked
     };
     because.extend(against.iter().map(|text| format!("the policy does not approve it by itself: {text}")));
-    let is_open = matches!(standing, Authorised::Asked | Authorised::Refused);
     let rest = match standing {
         Authorised::ByPolicy if !later.is_empty() => Rest::WithTheFirst(format!("the policy asks {whom}")),
         Authorised::Asked if conditional => Rest::People(format!("the policy asks {whom}: {}", against.join("; "))),
@@ -176,16 +175,17 @@ pub fn authority(question: &Question<'_>) -> Authority {
         due: Vec::new(),
         because,
     };
-    authority.due = due(question, &authority, is_open, &whom);
+    authority.due = due(question, &authority, &whom);
     authority
 }
 
 /// Remarks that the clock has to make: each once.
-fn due(question: &Question<'_>, authority: &Authority, is_open: bool, whom: &str) -> Vec<(RemarkKind, String)> {
+fn due(question: &Question<'_>, authority: &Authority, whom: &str) -> Vec<(RemarkKind, String)> {
     let mut due = Vec::new();
     let until = until(question).filter(|until| question.now >= *until);
     // Once it goes its rollout is what people stop.
-    if let Some(until) = until.filter(|_| is_open && question.course.is_none()) {
+    let is_open = authority.standing == Authorised::Asked && question.course.is_none();
+    if let Some(until) = until.filter(|_| is_open) {
         match on_timeout(question) {
             Some(OnTimeout::Escalate) => due.push((RemarkKind::Escalated, format!("approval was to be had by {until}; now {whom} may give it"))),
             Some(OnTimeout::Reject) => due.push((RemarkKind::Rejected, format!("approval was to be had by {until}; the policy rejects it then"))),
@@ -204,11 +204,13 @@ fn due(question: &Question<'_>, authority: &Authority, is_open: bool, whom: &str
 
 /// By when the review is to be closed; none where none is due.
 fn review(question: &Question<'_>) -> Option<Timestamp> {
-    let practice = question.governance.approve.get(&question.package.change)?;
-    let asked = practice.after_action_review == Some(true) && !question.remarks.iter().any(|remark| remark.kind == RemarkKind::Review);
-    let ended = question.course?.ended.filter(|_| asked)?;
-    let within = question.governance.emergency.as_ref().and_then(|emergency| emergency.report_within.as_ref());
-    match within.filter(|_| question.package.change == ChangeType::Emergency) {
+    let kind = question.package.change;
+    let emergency = question.governance.emergency.as_ref().filter(|_| kind == ChangeType::Emergency);
+    let within = emergency.and_then(|emergency| emergency.report_within.as_ref());
+    let asked = question.governance.approve.get(&kind).is_some_and(|practice| practice.after_action_review == Some(true));
+    let closed = question.remarks.iter().any(|remark| remark.kind == RemarkKind::Review);
+    let ended = question.course?.ended.filter(|_| (asked || within.is_some()) && !closed)?;
+    match within {
         Some(within) => within.due(ended, question.zone, false),
         None => ended.checked_add(SignedDuration::from_hours(REVIEW_DAYS * 24)).ok(),
     }
