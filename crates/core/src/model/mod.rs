@@ -8,6 +8,7 @@
 pub mod advisory;
 pub mod artefact;
 pub mod assignment;
+pub mod authorisation;
 pub mod because;
 pub mod component;
 pub mod dependency;

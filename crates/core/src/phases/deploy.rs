@@ -10,6 +10,7 @@ mod gate;
 mod gives;
 
 use crate::model::assignment::Go;
+use crate::model::authorisation::Rest;
 use crate::model::because::{Because, BecauseKind, Explained};
 use crate::model::deployment_package::{DeploymentPackage, Place};
 use crate::model::identifier::HostId;
@@ -38,6 +39,8 @@ pub struct Input<'a> {
     /// Hosts of which never two may be at work at a time, by their places in
     /// the list.
     pub apart: &'a [Vec<usize>],
+    /// Whether the change is approved for more than the first ring.
+    pub rest: &'a Rest,
 }
 
 /// What people want of a rollout.

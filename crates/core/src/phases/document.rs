@@ -13,6 +13,7 @@ pub(crate) mod times;
 pub use record::*;
 
 use crate::model::assignment::Go;
+use crate::model::authorisation::{Remark, RemarkKind};
 use crate::model::because::Because;
 use crate::model::deployment_package::{DeploymentPackage, Place};
 use crate::model::identifier::HostId;
@@ -63,6 +64,8 @@ pub enum Event {
         /// With which key.
         keyid: String,
     },
+    /// A person or the clock said something of it beside signatures.
+    Remarked(Remark),
     /// Enough people had signed.
     Accepted,
     /// Its rollout was started.
@@ -192,6 +195,7 @@ pub fn decide(input: &Input<'_>) -> Result<Record, Problem> {
         text: gate.reasons.first().cloned().unwrap_or_default(),
     }));
     deviations.extend(acts.iter().filter_map(turn));
+    deviations.extend(input.entries.iter().filter_map(unauthorised));
     deviations.sort_by_key(|deviation| (deviation.leaf, deviation.host, deviation.kind));
     let milestones = times::milestones(started, input.entries);
     let standing = gates.last();
@@ -227,6 +231,7 @@ fn acts(entries: &[Entry]) -> Vec<Act> {
         let (verb, who, key) = match &entry.event {
             Event::Drafted => ("package.draft", entry.who.clone(), None),
             Event::Signed { person, keyid } => ("package.sign", person.clone(), Some(keyid.clone())),
+            Event::Remarked(remark) => (remark.kind.verb(), remark.who.clone(), None),
             Event::Accepted => ("package.accept", entry.who.clone(), None),
             Event::Started(_) => ("rollout.start", entry.who.clone(), None),
             Event::Moved(moved) if moved.verb != "rollout.advance" => (moved.verb.as_str(), entry.who.clone(), None),
@@ -247,6 +252,23 @@ fn turn(act: &Act) -> Option<Deviation> {
     };
     let reason = act.reason.as_deref().map_or_else(|| "no reason was given".to_owned(), |reason| format!("“{reason}”"));
     Some(Deviation { at: act.at, leaf: act.leaf, host: None, kind, text: format!("by {}: {reason}", act.who) })
+}
+
+/// What an authority refused, and what was not said in time.
+fn unauthorised(entry: &Entry) -> Option<Deviation> {
+    let Event::Remarked(remark) = &entry.event else { return None };
+    let kind = match remark.kind {
+        RemarkKind::Refuse => DeviationKind::ApprovalRefused,
+        RemarkKind::RetroOverdue | RemarkKind::Escalated => DeviationKind::ApprovalLate,
+        RemarkKind::ReviewOverdue => DeviationKind::ReviewLate,
+        RemarkKind::Approve | RemarkKind::Review | RemarkKind::Rejected => return None,
+    };
+    let text = match (remark.kind, entry.reason.as_deref()) {
+        (RemarkKind::Refuse, Some(reason)) => format!("by {}: “{reason}”", remark.who),
+        (RemarkKind::Refuse, None) => format!("by {}", remark.who),
+        _ => remark.text.clone(),
+    };
+    Some(Deviation { at: entry.at, leaf: entry.position, host: None, kind, text })
 }
 
 /// The decisions of the gate that changed something.

@@ -78,8 +78,7 @@ pub(super) struct Document {
 impl Document {
     /// Names of the sections and keys that a scan reads without effect.
     pub(super) fn not_enforced(&self) -> Vec<String> {
-        let monitor = self.monitor.as_ref();
-        let notify = self.notify.as_ref();
+        let (monitor, emergency, notify) = (self.monitor.as_ref(), self.emergency.as_ref(), self.notify.as_ref());
         let present = [
             ("policy.owner", self.policy.owner.is_some()),
             ("monitor.sources", monitor.is_some_and(|monitor| monitor.sources.is_some())),
@@ -90,9 +89,11 @@ impl Document {
             ("asset_class", !self.asset_class.is_empty()),
             ("people", !self.people.is_empty()),
             ("waiver.review_every", self.waiver.as_ref().is_some_and(|waiver| waiver.review_every.is_some())),
-            ("roles", self.roles.is_some()),
+            ("roles", self.roles.as_ref().is_some_and(|roles| !roles.phases().is_empty())),
             ("cycle", self.cycle.is_some()),
-            ("emergency", self.emergency.is_some()),
+            ("emergency.triggers", emergency.is_some_and(|emergency| !emergency.triggers.is_empty())),
+            ("emergency.declared_by", emergency.is_some_and(|emergency| !emergency.declared_by.is_empty())),
+            ("emergency.may_skip", emergency.is_some_and(|emergency| !emergency.may_skip.is_empty())),
             ("mitigation.remove_within", self.mitigation.as_ref().is_some_and(|mitigation| mitigation.remove_within.is_some())),
             ("unpatchable", self.unpatchable.is_some()),
             ("client", self.client.is_some()),

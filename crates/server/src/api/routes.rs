@@ -134,6 +134,8 @@ fn deploying() -> Routes<Shared> {
         .route(get.clone(), "/api/v1/deployment-packages/{package}/document", read, deployment_packages::document)
         .route(get.clone(), "/api/v1/deployment-packages/{package}/hosts", read, deployment_packages::hosts)
         .route(post.clone(), "/api/v1/deployment-packages/{package}/signatures", Needs(Permission::SubmitSignatures), deployment_packages::sign)
+        .route(post.clone(), "/api/v1/deployment-packages/{package}/approve", Needs(Permission::Approve), deployment_packages::approve)
+        .route(post.clone(), "/api/v1/deployment-packages/{package}/remarks", Needs(Permission::SubmitSignatures), deployment_packages::remark)
         .route(post.clone(), "/api/v1/deployment-packages/{package}/withdraw", Needs(Permission::DraftPackages), deployment_packages::withdraw)
         .route(get.clone(), "/api/v1/rollouts", read, rollouts::list)
         .route(post.clone(), "/api/v1/rollouts", Needs(Permission::RunRollouts), rollouts::start)

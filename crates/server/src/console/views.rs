@@ -45,7 +45,7 @@ pub use operations::{
 pub use packages::{PackageHost, PackagePage, PackageRow, PackageUpdate, PackageVersion};
 pub use reports::{ReportAsked, ReportShown, ReportsPage};
 pub use rollouts::{
-    DeploymentPage, PackageItem, PackageRing, RingItem, RolloutHostItem, RolloutItem, RolloutPage, Rollouts, StreamItem, TargetItem,
+    ApprovalPanel, DeploymentPage, PackageItem, PackageRing, RingItem, RolloutHostItem, RolloutItem, RolloutPage, Rollouts, StreamItem, TargetItem,
 };
 pub use shell::{Abilities, Answer, Choice, DatabaseAge, Facet, Listing, Notice, Reader, Shell};
 pub use sign_in::{OidcProvider, Search, SearchHit, SignIn, SignInStep, Trouble};

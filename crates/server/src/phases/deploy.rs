@@ -4,6 +4,7 @@
 //! writes what was decided by compare and set, fenced. Hosts learn of it with
 //! their next check-in, from any server.
 
+use super::certify::approval;
 use super::confirm;
 use crate::app::{App, News, Shared};
 use crate::rollouts::{self, Live};
@@ -11,6 +12,7 @@ use data_encoding::HEXLOWER;
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::knowledge::Knowledge;
 use plimsoll_core::model::assignment::Go;
+use plimsoll_core::model::authorisation::{Authorised, Rest};
 use plimsoll_core::model::because::Explained;
 use plimsoll_core::phases::deploy::{Decision, Gate, Input, Wanted, decide};
 use plimsoll_formats::trust::SignedPackage;
@@ -66,6 +68,7 @@ async fn look(app: &Shared, holder: &str, lease: &mut Option<Lease>) -> Result<(
     if app.rollouts.read().is_empty() {
         return Ok(());
     }
+    approval::follow(app).await?;
     let now = Timestamp::now();
     if lease.as_ref().is_none_or(|lease| lease.until.duration_since(now) <= LEASE_LEFT) {
         *lease = app.store.take_lease(LEASE, holder, now, LEASE_LENGTH).await?;
@@ -124,7 +127,7 @@ fn judged(app: &App, digest: &str) -> Option<(Rollout, Explained<Decision>)> {
     let holds = holds(app, digest);
     let live = app.rollouts.read();
     let own = live.get(digest)?;
-    if own.rollout.wanted == Wanted::Done {
+    if own.rollout.wanted == Wanted::Done || own.is_under_way() && own.authority.is_none() {
         return None;
     }
     let explained = decision(app, &live, own, &holds);
@@ -144,17 +147,19 @@ pub fn decision(app: &App, live: &std::collections::BTreeMap<String, Live>, own:
         rings: &own.rollout.rings,
         holds,
         apart: &own.content.apart,
+        rest: own.authority.as_ref().map_or(&Rest::Free, |authority| &authority.rest),
     })
 }
 
 /// What stands in the way of a rollout beside its hosts.
 pub fn holds(app: &App, digest: &str) -> Vec<String> {
-    let (signed, advisories) = {
+    let (signed, advisories, mut holds) = {
         let live = app.rollouts.read();
         let Some(own) = live.get(digest) else { return Vec::new() };
-        (own.content.signed.clone(), own.content.package.advisories.clone())
+        let refused = own.authority.iter().filter(|authority| authority.standing == Authorised::Refused);
+        let refused: Vec<String> = refused.flat_map(|authority| authority.because.first().cloned()).collect();
+        (own.content.signed.clone(), own.content.package.advisories.clone(), refused)
     };
-    let mut holds = Vec::new();
     match app.rollouts.signer() {
         None => holds.push("this server has no online key, so that it can assign nothing".to_owned()),
         Some(signer) => {

@@ -73,7 +73,7 @@ async fn move_on(app: &App, row: &Rollout) -> Result<(), StoreError> {
 async fn take_up(app: &App, row: &Rollout) -> Result<(), StoreError> {
     let content = Arc::new(content(app, &row.package).await?);
     let known = vec![Known::default(); content.tree.places().len()];
-    let mut live = Live { content, rollout: row.clone(), known };
+    let mut live = Live { content, rollout: row.clone(), known, authority: None };
     live.assign(&app.store.assignments(&row.package).await?);
     for outcome in app.store.outcomes(&row.package).await? {
         if let Some(state) = state_of(&outcome.state) {

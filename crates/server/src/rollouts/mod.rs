@@ -16,6 +16,7 @@ use crate::fleet::State as FleetState;
 use crate::fleet::question::{Clock, Standing as HostStanding};
 use jiff::Timestamp;
 use plimsoll_core::model::assignment::Go;
+use plimsoll_core::model::authorisation::Authority;
 use plimsoll_core::model::deployment_package::DeploymentPackage;
 use plimsoll_core::model::identifier::HostId;
 use plimsoll_core::model::outcome::State;
@@ -89,6 +90,8 @@ pub struct Live {
     pub rollout: Rollout,
     /// What is known of each host, in the order of the tree.
     pub known: Vec<Known>,
+    /// Who authorised it; none until that was worked out.
+    pub authority: Option<Authority>,
 }
 
 impl Live {

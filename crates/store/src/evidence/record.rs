@@ -13,9 +13,11 @@ use crate::columns::{Columns, placeholders};
 use crate::engine::Store;
 use crate::error::{ErrorKind, Result, StoreError};
 use crate::leases::to_number;
+use crate::remarks::CLOCK;
 use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use plimsoll_core::model::assignment::Go;
+use plimsoll_core::model::authorisation::{Remark, RemarkKind};
 use plimsoll_core::model::deployment_package::{DeploymentPackage, Place};
 use plimsoll_core::model::identifier::HostId;
 use plimsoll_core::model::outcome::State;
@@ -140,6 +142,7 @@ impl<'a> Gather<'a> {
         match entry.verb.as_str() {
             "package.draft" => return vec![Event::Drafted],
             crate::deployment_packages::ACCEPT => return vec![Event::Accepted],
+            verb if RemarkKind::ALL.iter().any(|kind| kind.verb() == verb) => return after.into_iter().flatten().filter_map(|(object, value)| remarked(package, object, value, entry)).collect(),
             "package.sign" => return after.into_iter().flatten().filter_map(|(object, value)| signed(package, object, value)).collect(),
             "rollout.confirm" => return after.into_iter().flatten().filter_map(|(object, value)| confirmed(package, object, value)).collect(),
             "outcome.report" => return after.into_iter().flatten().filter_map(|(object, value)| said(package, object, value)).collect(),
@@ -192,6 +195,14 @@ fn started(content: &Content, generation: u64) -> Option<Started> {
 fn signed(package: &str, object: &str, value: &Value) -> Option<Event> {
     let keyid = object.strip_prefix("package-signature:")?.strip_prefix(package)?.strip_prefix(':')?;
     Some(Event::Signed { person: value.get("person")?.as_str()?.to_owned(), keyid: keyid.to_owned() })
+}
+
+fn remarked(package: &str, object: &str, value: &Value, entry: &Entry) -> Option<Event> {
+    let kind = RemarkKind::parse(object.strip_prefix("package-remark:")?.strip_prefix(package)?.strip_prefix(':')?)?;
+    let clock = value.get("clock").and_then(Value::as_str);
+    let person = || entry.actor_name.clone().unwrap_or_else(|| entry.actor.clone());
+    let who = if clock.is_some() { CLOCK.to_owned() } else { person() };
+    Some(Event::Remarked(Remark { kind, who, text: clock.unwrap_or_default().to_owned(), at: entry.time }))
 }
 
 fn confirmed(package: &str, object: &str, value: &Value) -> Option<Event> {

@@ -99,7 +99,8 @@ impl ComponentClasses {
         }
     }
 
-    fn named(&self, name: &str) -> Option<ComponentClass> {
+    /// The class that a name has by the lists; none where no list has it.
+    pub fn named(&self, name: &str) -> Option<ComponentClass> {
         self.exact.get(name).copied().or_else(|| {
             self.prefixes
                 .iter()

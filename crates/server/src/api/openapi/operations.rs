@@ -270,6 +270,10 @@ pub const OPERATIONS: &[Operation] = &[
     get("/api/v1/deployment-packages/{package}/document", "The bytes that people sign, with the signatures so far", One("PackageDocument")),
     get("/api/v1/deployment-packages/{package}/hosts", "The whole list of hosts, whose root hash is signed", List("PackageHost")),
     post("/api/v1/deployment-packages/{package}/signatures", "Hand in a signature; the one that was missing accepts the package", One("PackageDetail")).takes("SignatureGiven"),
+    post("/api/v1/deployment-packages/{package}/approve", "Approve a change as one whom the policy asks; no signature is replaced", One("PackageDetail")).takes("Approval"),
+    post("/api/v1/deployment-packages/{package}/remarks", "Refuse a change, or close the review after it", One("PackageDetail"))
+        .takes("Saying")
+        .such_as(r#"{"kind": "refuse", "reason": "the cluster is upgraded on Thursday"}"#),
     post("/api/v1/deployment-packages/{package}/withdraw", "Withdraw a package that was not rolled out", One("PackageDetail")).takes("Reason"),
     get("/api/v1/rollouts", "Rollouts, newest first", List("RolloutAnswer")),
     post("/api/v1/rollouts", "Start the rollout of an accepted package", One("RolloutDetail")).takes("RolloutWish"),

@@ -6,7 +6,7 @@ use crate::api::acts::{Edit, ManualHost, Reason, TokenMade, TokenWish};
 use crate::api::alerts::AlertRow;
 use crate::api::applications::{ApplicationAnswer, ApplicationFindings, ApplicationWish};
 use crate::api::clients::{ClientAnswer, ClientEdit, NewClient};
-use crate::api::deployment_packages::{AcquiredAnswer, AcquiredEntry, AcquiredList, DraftWish, PackageAnswer, PackageDetail, PackageDocument, PackageHost, SignatureGiven};
+use crate::api::deployment_packages::{AcquiredAnswer, AcquiredEntry, AcquiredList, Approval, DraftWish, PackageAnswer, PackageDetail, PackageDocument, PackageHost, RemarkAnswer, Saying, SignatureGiven};
 use crate::api::exceptions::{ApprovalAnswer, ExceptionAnswer};
 use crate::api::findings::AdvisoryAnswer;
 use crate::api::groups::{GroupAnswer, GroupEdit, NamedHosts, NewGroup};
@@ -97,7 +97,7 @@ fn own() -> Map<String, Value> {
         NamedHosts, NewApp, NewGroup, PolicyChange, PolicyCheck, PolicyDraft, PolicyFile, PolicyPreview, PolicyWish, SimulationWish, Proposal, Remark, Reviewing, SignOff, VersionAnswer, Word, NewPasskey, NewPerson, NewToken, PackageRow, PasskeyQuestion, Password,
         PersonView, Proof, ProofsView, Proven, ProviderView, Question, Reason, Registered, SecretView,
         SessionView, SourcesAnswer, Standings, StepView, TokenMade, TokenView, TokenWish, VersionRow,
-        AcquiredAnswer, AcquiredEntry, AcquiredList, DraftWish, PackageAnswer, PackageDetail, PackageDocument, PackageHost, SignatureGiven,
+        AcquiredAnswer, AcquiredEntry, AcquiredList, Approval, DraftWish, PackageAnswer, PackageDetail, PackageDocument, PackageHost, RemarkAnswer, Saying, SignatureGiven,
         ApprovalAnswer, Excepted, ExceptionAnswer, ExceptionMark, ExceptionWish, RenewalWish,
         ActionAnswer, ActionWish, AttendanceWish, BriefingAnswer, BriefingWish, CadenceWish, DoneWish, DueAnswer, MeetingAnswer, MeetingWish, MemberWish, ReachedMember, RosterAnswer, RosterMember, RosterWish,
         CheckWish, MitigatedHost, MitigationAnswer, MitigationWish, RemovalWish,

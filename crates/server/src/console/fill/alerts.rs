@@ -44,6 +44,7 @@ fn page(object: &str) -> Option<String> {
         ("exception", id) => Some(format!("/console/exceptions#exception-{}", segment(id))),
         ("mitigation", id) => Some(format!("/console/mitigations#mitigation-{}", segment(id))),
         ("meeting", _) => Some("/console/teams#due".to_owned()),
+        ("deployment-package", digest) => Some(format!("/console/deployment-packages/{}", segment(digest))),
         ("person", _) => Some("/console/people".to_owned()),
         _ => None,
     }
