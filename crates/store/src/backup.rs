@@ -34,6 +34,7 @@ pub(crate) const TABLES: &[&str] = &[
     "enrolment_tokens", "webhooks", "deliveries", "alerts", "notice_marks", "notices_told", "exposure_hosts", "exposure_clients",
     "acquired", "deployment_packages", "package_signatures", "rollouts", "assignments", "outcomes", "confirmations",
     "exceptions", "exception_approvals", "mitigations", "mitigation_hosts", "mitigation_checks", "policy_versions",
+    "questions",
 ];
 
 /// Tables that a new database fills by itself.

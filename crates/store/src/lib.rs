@@ -36,6 +36,7 @@ pub mod mitigations;
 pub mod notices;
 pub mod people;
 pub mod policy_versions;
+pub mod questions;
 pub mod reports;
 pub mod rollouts;
 mod schema;

@@ -30,6 +30,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 10, name: "exceptions", sql: include_str!("migrations/0010_exceptions.sql") },
     Migration { number: 11, name: "mitigations", sql: include_str!("migrations/0011_mitigations.sql") },
     Migration { number: 12, name: "policy-versions", sql: include_str!("migrations/0012_policy_versions.sql") },
+    Migration { number: 15, name: "questions", sql: include_str!("migrations/0015_questions.sql") },
 ];
 
 const REGISTER: &str = "CREATE TABLE IF NOT EXISTS migrations (

@@ -6,6 +6,8 @@
 //! not among them) is checked by the hosts again; a policy can ask for more and
 //! never for less.
 
+pub mod client;
+
 use crate::model::because::{Because, BecauseKind, Explained};
 use crate::model::deployment_package::{ChangeType, DeploymentPackage};
 use crate::model::policy::RolloutRules;

@@ -94,7 +94,7 @@ impl Document {
             ("emergency", self.emergency.is_some()),
             ("mitigation.remove_within", self.mitigation.as_ref().is_some_and(|mitigation| mitigation.remove_within.is_some())),
             ("unpatchable", self.unpatchable.is_some()),
-            ("client", self.client.is_some()),
+            ("client.on_refusal.notify", self.client.as_ref().and_then(|client| client.on_refusal.as_ref()).is_some_and(|refusal| !refusal.notify.is_empty())),
             ("verify", self.verify.is_some()),
             ("forensics", self.forensics.is_some()),
             ("notify", self.notify.is_some()),

@@ -37,7 +37,7 @@ fn the_full_policy_file_parses_as_written() {
     assert_eq!(
         set.not_enforced_here().join(" "),
         "policy.owner monitor.sources monitor.discovery_every \
-         monitor.scan_every waiver.review_every roles cycle client verify forensics notify baseline targets cost \
+         monitor.scan_every waiver.review_every roles cycle client.on_refusal.notify verify forensics notify baseline targets cost \
          test.require_signature test.post_deploy approve.standard.auto_if approve.normal.on_timeout \
          approve.emergency.retro_within approve.emergency.after_action_review reboot.grace reboot.max_pending \
          reboot.pending_counts_as"

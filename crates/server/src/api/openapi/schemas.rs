@@ -15,6 +15,7 @@ use crate::api::hosts::HostAnswer;
 use crate::api::knowledge::SourcesAnswer;
 use crate::api::mitigations::{MitigatedHost, MitigationAnswer};
 use crate::api::packages::{PackageRow, VersionRow};
+use crate::api::questions::{QuestionAnswer, QuestionWord};
 use crate::api::rollouts::{ResumeWish, RingAnswer, RolloutAnswer, RolloutDetail, RolloutHost, RolloutWish};
 use crate::api::{PAGE_LIMIT, SKIP_LIMIT};
 use crate::exceptions::{ExceptionWish, RenewalWish};
@@ -35,6 +36,7 @@ use crate::notices::acts::{DeliveryRow, WebhookEdit, WebhookMade, WebhookRow, We
 use crate::policy::{PolicyChange, PolicyCheck, PolicyDraft, PolicyFile, PolicyPreview, PolicyWish, SimulationWish};
 use crate::policy::review::Reviewing;
 use crate::policy::versions::{Proposal, Remark, SignOff, VersionAnswer, Word};
+use crate::questions::AnswerWish;
 use crate::reports::Form;
 use plimsoll_core::model::advisory::Rating;
 use serde_json::{Map, Value, json};
@@ -96,6 +98,7 @@ fn own() -> Map<String, Value> {
         PersonView, Proof, ProofsView, Proven, ProviderView, Question, Reason, Registered, SecretView,
         SessionView, SourcesAnswer, Standings, StepView, TokenMade, TokenView, TokenWish, VersionRow,
         AcquiredAnswer, AcquiredEntry, AcquiredList, DraftWish, PackageAnswer, PackageDetail, PackageDocument, PackageHost, SignatureGiven,
+        AnswerWish, QuestionAnswer, QuestionWord,
         ApprovalAnswer, Excepted, ExceptionAnswer, ExceptionMark, ExceptionWish, RenewalWish,
         CheckWish, MitigatedHost, MitigationAnswer, MitigationWish, RemovalWish,
         ResumeWish, RingAnswer, RolloutAnswer, RolloutDetail, RolloutHost, RolloutWish,
