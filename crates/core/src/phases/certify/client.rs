@@ -132,7 +132,8 @@ pub fn decide(set: &PolicySet, package: &DeploymentPackage, now: Timestamp) -> E
         return silent("the policy involves no client in such a change");
     }
     let zone = set.policies.first().map_or(TimeZone::UTC, |own| own.zone.clone());
-    let after = |length: &Length| length.due(now, &zone, false);
+    // To the second: a reminder at the last second of a day would wake nobody.
+    let after = |length: &Length| length.due(now, &zone, true);
     let later = now.checked_add(ANSWER).unwrap_or(Timestamp::MAX);
     let answer_by = if how == Involvement::Inform { now } else { client.answer_within.as_ref().and_then(after).unwrap_or(later) };
     let mut reminders: Vec<Timestamp> = client.remind_after.iter().filter_map(after).filter(|at| *at < answer_by).collect();
