@@ -1,13 +1,15 @@
 use super::*;
 
 fn item(words: &Words, place: usize) -> QuestionItem {
-    let states = [("waits for the client's answer", "due-soon"), ("the client agrees", "in-time"), ("the client was silent; a liability waiver is recorded", "excepted"), ("the client was told", "none")];
+    let states = [("open", "due-soon"), ("approved", "in-time"), ("waived", "excepted"), ("told", "none")];
+    let said = ["waits for the client's answer", "the client agrees", "the client was silent; a liability waiver is recorded", "the client was told"];
     QuestionItem {
         id: words.say("01kquestion"),
         client: (place != 1).then(|| words.say("Nordwerft")),
         name: words.say("kernel-2026-11 11"),
         title: words.say("November's kernel, and everything that was built against it"),
         state: states[place % 4],
+        words: said[place % 4],
         open: place == 0,
         asked: ago(20),
         answer_by: (place != 3).then(|| ahead(52)),

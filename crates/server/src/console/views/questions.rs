@@ -22,8 +22,10 @@ pub struct QuestionItem {
     pub name: String,
     /// One line.
     pub title: String,
-    /// What became of it, in words and as a class.
+    /// What became of it, as a word and as a class.
     pub state: (&'static str, &'static str),
+    /// The same in words.
+    pub words: &'static str,
     /// Whether it waits for an answer.
     pub open: bool,
     /// When it was asked.

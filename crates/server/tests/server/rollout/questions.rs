@@ -64,7 +64,7 @@ fn nothing_starts_before_the_clients_own_people_agree() {
         let carl = speaker(&scene, "carl", client);
         let foreign = scene.stage.client("Other");
         let stranger = speaker(&scene, "olga", foreign);
-        let digest = scene.accepted(json!({ "title": "<script>window.ran=1</script>" }));
+        let digest = scene.accepted(json!({ "client": client.to_string(), "title": "<script>window.ran=1</script>" }));
         assert_eq!(scene.start(&digest).0, 200);
         scene.settle(15);
         let asked = question(&scene, &carl, &digest);
@@ -155,7 +155,7 @@ fn silence_reminds_and_leaves_a_waiver_while_another_clients_rollout_goes_on() {
     scene.until("findings", |scene| scene.stage.ask("GET", "/api/v1/standings", None).1["findings"] == 3);
 
     let theirs = scene.accepted(json!({ "client": other.to_string() }));
-    let digest = scene.accepted(json!({}));
+    let digest = scene.accepted(json!({ "client": client.to_string() }));
     assert_eq!((scene.start(&theirs).0, scene.start(&digest).0), (200, 200));
     let asked = question(&scene, &olga, &theirs);
     assert_eq!((&asked["hosts"], &asked["host_names"]), (&json!(1), &json!(["host40"])), "of its own hosts only");
