@@ -272,7 +272,8 @@ fn client_act(entry: &Entry, word: &ClientWord) -> Act {
         (_, QuestionState::Waived) => ("client.silent", waived(word)),
         (_, QuestionState::Told | QuestionState::Open | QuestionState::Closed) => ("client.closed", String::new()),
     };
-    let said = entry.reason.as_deref().filter(|said| !said.is_empty());
+    // The reason of a start stands with the start.
+    let said = entry.reason.as_deref().filter(|said| !said.is_empty() && word.verb != "rollout.start");
     let reason = match (led.is_empty(), said) {
         (true, said) => said.map(str::to_owned),
         (false, None) => Some(led),
