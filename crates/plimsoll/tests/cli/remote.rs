@@ -142,7 +142,7 @@ fn what_the_api_has_can_be_done_from_the_command_line() {
 #[test]
 fn questions_are_listed_and_answered_by_clients_alone() {
     let small = Small::new(&[("libpng1.6", "1.6.39-2")]);
-    small.build(&[]);
+    small.advise("TEST-2026-1", "high", "2026-03-01", "libpng1.6", "1.6.39-2+deb12u4").build(&[]);
     let up = Up::start(&small);
     assert_eq!(json(&up, &["questions", "list", "--format", "json"]), serde_json::json!([]));
     assert!(asked(&up, &["questions", "list", "--state", "maybe"]).failed().err.contains("allowed are told, open"));
