@@ -86,6 +86,9 @@ pub enum Command {
     /// Applications: what teams run on hosts
     #[command(subcommand)]
     Applications(remote::applications::Command),
+    /// Questions to clients about changes of their hosts, and their answers
+    #[command(subcommand)]
+    Questions(remote::questions::Command),
     /// Exceptions: findings that somebody accepts for a time
     #[command(subcommand)]
     Exceptions(remote::exceptions::Command),

@@ -27,6 +27,7 @@ pub mod notices;
 pub mod outward;
 pub mod phases;
 pub mod policy;
+pub mod questions;
 pub mod reports;
 pub mod reviews;
 pub mod rollouts;

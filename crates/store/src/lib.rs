@@ -37,6 +37,7 @@ pub mod notices;
 pub mod people;
 pub mod policy_versions;
 pub mod remarks;
+pub mod questions;
 pub mod reports;
 pub mod rollouts;
 mod schema;

@@ -31,6 +31,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 11, name: "mitigations", sql: include_str!("migrations/0011_mitigations.sql") },
     Migration { number: 12, name: "policy-versions", sql: include_str!("migrations/0012_policy_versions.sql") },
     Migration { number: 14, name: "teams", sql: include_str!("migrations/0014_teams.sql") },
+    Migration { number: 15, name: "questions", sql: include_str!("migrations/0015_questions.sql") },
     Migration { number: 18, name: "remarks", sql: include_str!("migrations/0018_remarks.sql") },
 ];
 

@@ -113,6 +113,8 @@ identifiers! {
     ExceptionId;
     /// Names a mitigation.
     MitigationId;
+    /// Names a question to a client.
+    QuestionId;
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ pub mod obligation;
 pub mod outcome;
 pub mod policy;
 pub mod problem;
+pub mod question;
 pub mod registration;
 pub mod report;
 pub mod scan;

@@ -8,6 +8,7 @@
 //! never for less.
 
 mod authority;
+pub mod client;
 
 pub use authority::{Course, Question, authority, may_approve};
 

@@ -90,6 +90,15 @@ pub fn verb(verb: &str) -> &str {
         "rollout.pause" => "paused it",
         "rollout.resume" => "let it go on",
         "rollout.abort" => "aborted it",
+        "client.told" => "told the client",
+        "client.asked" => "asked the client",
+        "client.reminded" => "reminded the client",
+        "client.remarked" => "remarked on the question to the client",
+        "client.approved" => "agreed, for the client",
+        "client.refused" => "refused, for the client",
+        "client.objected" => "objected, for the client",
+        "client.silent" => "recorded the client's silence",
+        "client.closed" => "closed the question to the client",
         other => other,
     }
 }

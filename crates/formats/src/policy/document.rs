@@ -96,7 +96,7 @@ impl Document {
             ("emergency.may_skip", emergency.is_some_and(|emergency| !emergency.may_skip.is_empty())),
             ("mitigation.remove_within", self.mitigation.as_ref().is_some_and(|mitigation| mitigation.remove_within.is_some())),
             ("unpatchable", self.unpatchable.is_some()),
-            ("client", self.client.is_some()),
+            ("client.on_refusal.notify", self.client.as_ref().and_then(|client| client.on_refusal.as_ref()).is_some_and(|refusal| !refusal.notify.is_empty())),
             ("verify", self.verify.is_some()),
             ("forensics", self.forensics.is_some()),
             ("notify.planned", notify.is_some_and(|notify| notify.planned.is_some())),

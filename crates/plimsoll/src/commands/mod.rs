@@ -41,6 +41,7 @@ pub fn run(command: Command, printer: &Printer) -> Result<Outcome, Failure> {
         Command::Applications(command) => remote::applications::run(&command, printer),
         Command::Clients(command) => remote::clients::run(&command, printer),
         Command::Exceptions(command) => remote::exceptions::run(&command, printer),
+        Command::Questions(command) => remote::questions::run(&command, printer),
         Command::Mitigations(command) => remote::mitigations::run(&command, printer),
         Command::Briefings(command) => remote::briefings::run(&command, printer),
         Command::Meetings(command) => remote::meetings::run(&command, printer),

@@ -15,6 +15,7 @@ pub mod mitigations;
 pub mod package;
 pub mod packages;
 pub mod people;
+pub mod questions;
 pub mod report;
 pub mod rollout;
 pub mod sources;

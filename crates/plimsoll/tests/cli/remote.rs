@@ -186,6 +186,23 @@ fn teams_are_told_and_meet() {
     up.stop();
 }
 
+/// Questions are listed for the provider, who answers none of them.
+#[test]
+fn questions_are_listed_and_answered_by_clients_alone() {
+    let small = Small::new(&[("libpng1.6", "1.6.39-2")]);
+    small.advise("TEST-2026-1", "high", "2026-03-01", "libpng1.6", "1.6.39-2+deb12u4").build(&[]);
+    let up = Up::start(&small);
+    assert_eq!(json(&up, &["questions", "list", "--format", "json"]), serde_json::json!([]));
+    assert!(asked(&up, &["questions", "list", "--state", "maybe"]).failed().err.contains("allowed are told, open"));
+    let unknown = "01k8m2x7r5t3y6t9p0a7x2k9mq";
+    assert!(asked(&up, &["questions", "show", unknown]).failed().err.contains("E-NOT-FOUND"));
+    assert!(asked(&up, &["questions", "remark", unknown, "--text", "is it late?"]).failed().err.contains("E-NOT-FOUND"));
+    assert!(asked(&up, &["questions", "answer", unknown, "--answer", "approve"]).failed().err.contains("E-PERMISSION"));
+    let wrong = asked(&up, &["questions", "answer", unknown, "--answer", "perhaps"]);
+    assert!(wrong.code == Some(2) && wrong.err.contains("approve"), "{}", wrong.err);
+    up.stop();
+}
+
 /// Asked for, listed, shown and taken back; the examples of the guide's page.
 #[test]
 fn exceptions_are_asked_for_and_taken_back() {

@@ -14,6 +14,7 @@ pub mod knowledge;
 pub mod mitigations;
 mod openapi;
 pub mod packages;
+pub mod questions;
 pub mod reports;
 pub mod rollouts;
 pub mod teams;

@@ -1,6 +1,6 @@
 //! Every route of the API with who may use it.
 
-use super::{acts, alerts, applications, clients, deployment_packages, exceptions, findings, groups, history, hosts, knowledge, mitigations, packages, reports, rollouts, teams, webhooks};
+use super::{acts, alerts, applications, clients, deployment_packages, exceptions, findings, groups, history, hosts, knowledge, mitigations, packages, questions, reports, rollouts, teams, webhooks};
 use crate::app::Shared;
 use crate::http::json::Json;
 use crate::http::routes::{Access, Routes};
@@ -24,6 +24,7 @@ pub fn routes() -> Routes<Shared> {
     deploying()
         .merge(accepting())
         .merge(teams::routes())
+        .merge(questions::routes())
         .route(get.clone(), "/healthz", Public, health)
         .route(get.clone(), "/readyz", Public, ready)
         .route(get.clone(), "/metrics", Needs(Permission::ReadMetrics), metrics)

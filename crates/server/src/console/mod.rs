@@ -32,6 +32,7 @@ pub mod pages;
 mod people;
 mod policy;
 pub mod query;
+mod questions;
 mod reports;
 mod rollouts;
 mod teams;
@@ -53,6 +54,7 @@ pub fn routes() -> crate::http::routes::Routes<crate::app::Shared> {
         .merge(mitigations::routes())
         .merge(people::routes())
         .merge(policy::routes())
+        .merge(questions::routes())
         .merge(reports::routes())
         .merge(rollouts::routes())
         .merge(teams::routes())

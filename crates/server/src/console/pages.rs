@@ -8,6 +8,7 @@ use askama::Template;
 /// Sections of the console as the navigation shows them: key, path, title,
 /// and which ability shows it (empty for everybody).
 pub const SECTIONS: &[(&str, &str, &str)] = &[
+    ("portal", "/console/portal", "Overview"),
     ("today", "/console", "Today"),
     ("hosts", "/console/hosts", "Hosts"),
     ("findings", "/console/findings", "Findings"),
@@ -16,6 +17,7 @@ pub const SECTIONS: &[(&str, &str, &str)] = &[
     ("rollouts", "/console/rollouts", "Rollouts"),
     ("applications", "/console/applications", "Applications"),
     ("teams", "/console/teams", "Teams"),
+    ("questions", "/console/questions", "Questions"),
     ("exceptions", "/console/exceptions", "Exceptions"),
     ("mitigations", "/console/mitigations", "Mitigations"),
     ("groups", "/console/groups", "Groups"),
@@ -24,6 +26,22 @@ pub const SECTIONS: &[(&str, &str, &str)] = &[
     ("reports", "/console/reports", "Reports"),
     ("activity", "/console/activity", "Activity"),
 ];
+
+/// Sections for whoever speaks for a client: its hosts, what it is asked, what
+/// it decided, its reports.
+const PORTAL: &[&str] = &["portal", "hosts", "findings", "advisories", "rollouts", "questions", "exceptions", "reports"];
+
+impl Abilities {
+    /// Whether the navigation shows a section to this reader.
+    pub fn shows(&self, section: &str) -> bool {
+        match (self.portal, section) {
+            (true, section) => PORTAL.contains(&section),
+            (false, "portal") => false,
+            (false, "activity") => self.audit,
+            (false, _) => true,
+        }
+    }
+}
 
 /// Sections of the administration.
 pub const ADMINISTRATION: &[(&str, &str, &str)] = &[
@@ -89,6 +107,12 @@ pages! {
     teams, TeamsTemplate, "teams.html", "teams", TeamsPage, lists::HOSTS;
     /// Draws what is accepted for a time.
     exceptions, ExceptionsTemplate, "exceptions.html", "exceptions", Exceptions, lists::HOSTS;
+    /// Draws what clients are asked.
+    questions, QuestionsTemplate, "questions.html", "questions", Questions, lists::HOSTS;
+    /// Draws one question with the form that answers it.
+    question, QuestionTemplate, "question.html", "questions", QuestionPage, lists::HOSTS;
+    /// Draws what a client sees first.
+    portal, PortalTemplate, "portal.html", "portal", Portal, lists::HOSTS;
     /// Draws what was done in place of patches.
     mitigations, MitigationsTemplate, "mitigations.html", "mitigations", Mitigations, lists::HOSTS;
     /// Draws the clients.

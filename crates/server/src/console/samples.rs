@@ -8,6 +8,7 @@ mod administration;
 mod fleet;
 mod findings;
 mod knowledge;
+mod questions;
 mod reports;
 mod rollouts;
 mod teams;
@@ -23,6 +24,7 @@ pub(super) use administration::*;
 pub(super) use findings::*;
 pub(super) use fleet::*;
 pub(super) use knowledge::*;
+pub(super) use questions::*;
 pub(super) use reports::*;
 pub(super) use rollouts::*;
 pub(super) use teams::*;
@@ -132,7 +134,7 @@ pub(super) fn shell(words: &Words) -> Shell {
                 Choice { value: words.say("havn"), text: words.say("Havn Logistikk"), count: None },
             ],
             proven: Some(now() + SignedDuration::from_mins(4)),
-            may: Abilities { operate: true, enrol: true, audit: true, administer: true, notices: true },
+            may: Abilities { operate: true, enrol: true, audit: true, administer: true, notices: true, portal: false },
         }),
         evaluation: true,
         answer: Some(Answer {

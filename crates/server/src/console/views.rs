@@ -18,6 +18,7 @@ mod hosts;
 mod mitigations;
 mod operations;
 mod packages;
+mod questions;
 mod reports;
 mod rollouts;
 mod shell;
@@ -43,6 +44,7 @@ pub use operations::{
     Checkpoint, EvidenceEntry, PolicyEdit, PolicyPage, PolicyRule, PolicyText, Preset, SourceRow, SourcesPage, SourceStanding, PolicyVersionPage, VersionChange,
 };
 pub use packages::{PackageHost, PackagePage, PackageRow, PackageUpdate, PackageVersion};
+pub use questions::{Portal, PortalReport, QuestionItem, QuestionPage, QuestionSaid, Questions, SlaBoard};
 pub use reports::{ReportAsked, ReportShown, ReportsPage};
 pub use rollouts::{
     ApprovalPanel, DeploymentPage, PackageItem, PackageRing, RingItem, RolloutHostItem, RolloutItem, RolloutPage, Rollouts, StreamItem, TargetItem,

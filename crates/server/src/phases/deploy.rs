@@ -13,7 +13,8 @@ use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::knowledge::Knowledge;
 use plimsoll_core::model::assignment::Go;
 use plimsoll_core::model::authorisation::{Authorised, Rest};
-use plimsoll_core::model::because::Explained;
+use plimsoll_core::model::because::{Because, BecauseKind, Explained};
+use plimsoll_core::phases::certify::client::Bearing;
 use plimsoll_core::phases::deploy::{Decision, Gate, Input, Wanted, decide};
 use plimsoll_formats::trust::SignedPackage;
 use plimsoll_store::identifier::random;
@@ -76,6 +77,8 @@ async fn look(app: &Shared, holder: &str, lease: &mut Option<Lease>) -> Result<(
     let Some(lease) = lease.as_ref() else { return Ok(()) };
     let names: Vec<String> = app.rollouts.read().keys().cloned().collect();
     for digest in names {
+        // What silence decides comes before what the rollout makes of it.
+        crate::questions::look(app, lease, &digest, Timestamp::now()).await?;
         match advance(app, lease, &digest).await {
             // Somebody else was first; the next look decides from what they wrote.
             Err(error) if error.problem.code == "E-RACE" => {}
@@ -138,7 +141,12 @@ fn judged(app: &App, digest: &str) -> Option<(Rollout, Explained<Decision>)> {
 pub fn decision(app: &App, live: &std::collections::BTreeMap<String, Live>, own: &Live, holds: &[String]) -> Explained<Decision> {
     let clock = app.clock();
     let standings = rollouts::standings(live, &own.content.digest, &app.fleet.read(), clock);
-    decide(&Input {
+    let (waits, left_out) = match own.bearing(clock.now) {
+        Bearing::Waits(why) => (vec![why], None),
+        Bearing::LeftOut(why) => (Vec::new(), Some(why)),
+        Bearing::Goes => (Vec::new(), None),
+    };
+    let mut explained = decide(&Input {
         now: clock.now,
         package: &own.content.package,
         places: own.content.tree.places(),
@@ -146,9 +154,12 @@ pub fn decision(app: &App, live: &std::collections::BTreeMap<String, Live>, own:
         wanted: own.rollout.wanted,
         rings: &own.rollout.rings,
         holds,
+        waits: &waits,
         apart: &own.content.apart,
         rest: own.authority.as_ref().map_or(&Rest::Free, |authority| &authority.rest),
-    })
+    });
+    explained.because.extend(left_out.map(|why| Because::new(BecauseKind::Rule, why)));
+    explained
 }
 
 /// What stands in the way of a rollout beside its hosts.

@@ -19,11 +19,13 @@ use jiff::Timestamp;
 use plimsoll_core::model::assignment::Go;
 use plimsoll_core::model::authorisation::{Remark, RemarkKind};
 use plimsoll_core::model::deployment_package::{DeploymentPackage, Place};
-use plimsoll_core::model::identifier::HostId;
+use plimsoll_core::model::identifier::{ExceptionId, HostId};
 use plimsoll_core::model::outcome::State;
+use plimsoll_core::model::policy::governance::Involvement;
+use plimsoll_core::model::question::QuestionState;
 use plimsoll_core::phases::confirm::Confirmed;
 use plimsoll_core::phases::deploy::{Gate, Progress, RingStanding, Wanted};
-use plimsoll_core::phases::document::{self, Event, Moved, Saw, Seal, Started, Word};
+use plimsoll_core::phases::document::{self, ClientWord, Event, Moved, Saw, Seal, Started, Word};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -77,6 +79,15 @@ struct Shown {
     gate: Gate,
     rings: Vec<Progress>,
     reasons: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct AskedClient {
+    package: String,
+    involvement: Involvement,
+    state: QuestionState,
+    answer_by: Timestamp,
+    waiver: Option<ExceptionId>,
 }
 
 #[derive(Deserialize)]
@@ -162,6 +173,12 @@ impl<'a> Gather<'a> {
             if entry.verb != "rollout.start" {
                 events.push(Event::Moved(Box::new(moved)));
             }
+        }
+        if let Some(asked) = after.into_iter().flatten().find_map(|(object, value)| of::<AskedClient>(Some(value)).filter(|_| object.starts_with("question:")))
+            && asked.package == package
+        {
+            let AskedClient { involvement, state, answer_by, waiver, .. } = asked;
+            events.push(Event::Client(Box::new(ClientWord { verb: entry.verb.clone(), involvement, state, answer_by, waiver })));
         }
         if let Some(list) = of::<Vec<(HostId, Option<Go>)>>(state("assignments")) {
             events.push(Event::Assigned(list));

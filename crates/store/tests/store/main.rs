@@ -13,6 +13,7 @@ mod mitigations;
 mod outbox;
 mod people;
 mod policy_versions;
+mod questions;
 mod record;
 mod rollouts;
 mod teams;

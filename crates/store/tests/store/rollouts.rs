@@ -58,6 +58,12 @@ fn rollout(package: &PackageRow, generation: u64) -> Rollout {
     }
 }
 
+/// The package of a rollout that was started.
+pub(crate) async fn started(store: &Store, client: ClientId, version: u64) -> String {
+    let package = add(store, client, version).await;
+    start(store, &package).await.package
+}
+
 async fn start(store: &Store, package: &PackageRow) -> Rollout {
     let mut change = store.begin(intent(20, "rollout.start", "rollout")).await.unwrap();
     let generation = change.next_generation().await.unwrap();

@@ -109,6 +109,20 @@ impl ComponentClasses {
         })
     }
 
+    /// The class of a distribution's package of which the name is all that is
+    /// known, as in a deployment package.
+    pub fn of_name(&self, name: &str) -> ComponentClass {
+        const KERNELS: [&str; 4] = ["linux-image-", "kernel-core", "kernel-modules", "kernel-uek"];
+        const FIRMWARE: [&str; 4] = ["firmware-", "linux-firmware", "intel-microcode", "amd64-microcode"];
+        let is = |prefixes: [&str; 4]| prefixes.iter().any(|prefix| name.starts_with(prefix));
+        match self.named(name) {
+            Some(class) => class,
+            None if name == "kernel" || is(KERNELS) => ComponentClass::Kernel,
+            None if name == "microcode_ctl" || is(FIRMWARE) => ComponentClass::Firmware,
+            None => ComponentClass::OperatingSystem,
+        }
+    }
+
     /// The class of a component, by its binary name, then its source name,
     /// then its kind.
     pub fn of(&self, component: &Component) -> (ComponentClass, ClassFrom) {

@@ -61,7 +61,8 @@ pub(super) fn judge(input: &Input<'_>, mut standings: Vec<RingStanding>) -> Judg
     let mut reasons = refusals(input, &standings);
     let shut = !reasons.is_empty();
     let over = ended(input, &standings);
-    if !shut && !over && input.wanted == Wanted::Running {
+    let waits = !input.waits.is_empty() && !over;
+    if !shut && !over && !waits && input.wanted == Wanted::Running {
         open(input, &mut rings, &mut standings);
     }
     let gate = match input.wanted {
@@ -69,9 +70,13 @@ pub(super) fn judge(input: &Input<'_>, mut standings: Vec<RingStanding>) -> Judg
         Wanted::Aborted | Wanted::Done => Gate::Done,
         Wanted::Paused => Gate::Shut,
         Wanted::Running if shut => Gate::Shut,
+        Wanted::Running if waits => Gate::Waiting,
         Wanted::Running if rings.iter().any(|ring| ring.opened.is_some()) => Gate::Open,
         Wanted::Running => Gate::Waiting,
     };
+    if waits && input.wanted == Wanted::Running {
+        reasons.extend(input.waits.iter().cloned());
+    }
     match input.wanted {
         Wanted::Paused => reasons.push("somebody paused it".to_owned()),
         Wanted::Aborted => reasons.push("somebody aborted it".to_owned()),

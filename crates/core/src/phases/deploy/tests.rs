@@ -19,6 +19,7 @@ pub(super) struct Scene {
     pub(super) rings: Vec<Progress>,
     pub(super) wanted: Wanted,
     holds: Vec<String>,
+    waits: Vec<String>,
     pub(super) apart: Vec<Vec<usize>>,
     pub(super) rest: Rest,
 }
@@ -60,7 +61,7 @@ impl Scene {
             at_once: 0,
         };
         let standings = vec![Standing { seen: Some(at(0)), ..Standing::default() }; places.len()];
-        Self { package, places, standings, rings: Vec::new(), wanted: Wanted::Running, holds: Vec::new(), apart: Vec::new(), rest: Rest::Free }
+        Self { package, places, standings, rings: Vec::new(), wanted: Wanted::Running, holds: Vec::new(), waits: Vec::new(), apart: Vec::new(), rest: Rest::Free }
     }
 
     pub(super) fn look(&self, minutes: i64) -> Explained<Decision> {
@@ -72,6 +73,7 @@ impl Scene {
             wanted: self.wanted,
             rings: &self.rings,
             holds: &self.holds,
+            waits: &self.waits,
             apart: &self.apart,
             rest: &self.rest,
         })
@@ -201,6 +203,31 @@ fn pause_resume_and_abort() {
     scene.wanted = Wanted::Aborted;
     assert_eq!(scene.step(3).gate, Gate::Done);
     assert_eq!(scene.given(Go::Stop), 3);
+}
+
+#[test]
+fn nothing_starts_before_the_client_answered_and_who_refused_is_left_out() {
+    let mut scene = Scene::new(&[1, 2]);
+    scene.waits = vec!["the client was asked for consent".to_owned()];
+    let decision = scene.step(0);
+    assert_eq!((decision.gate, decision.changes, scene.rings[0].opened), (Gate::Waiting, vec![], None), "no ring opens, nobody starts");
+    assert_eq!(texts(&scene.look(500)), "the client was asked for consent\n");
+    scene.wanted = Wanted::Paused;
+    assert_eq!(scene.step(501).gate, Gate::Shut, "paused is paused");
+    scene.wanted = Wanted::Running;
+    scene.waits.clear();
+    assert_eq!(scene.step(502).gate, Gate::Open);
+    assert_eq!((scene.given(Go::Apply), scene.rings[0].opened), (1, Some(at(502))), "the soak counts from the answer on");
+    // Refused for good, nobody takes part, and it ends.
+    let mut scene = Scene::new(&[1, 2]);
+    scene.standings.iter_mut().for_each(|standing| standing.barred = Some(Barred::Refused));
+    let decision = scene.step(0);
+    assert_eq!((decision.wanted, scene.given(Go::Apply)), (Wanted::Done, 0));
+    assert_eq!(decision.standings.iter().map(|ring| ring.left_out).sum::<u64>(), 3);
+    // What waits when its package expires ends as well.
+    let mut scene = Scene::new(&[1]);
+    (scene.waits, scene.package.expires) = (vec!["the client was asked for consent".to_owned()], at(5));
+    assert_eq!(scene.step(6).wanted, Wanted::Done);
 }
 
 #[test]

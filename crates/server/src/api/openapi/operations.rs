@@ -224,6 +224,19 @@ pub const OPERATIONS: &[Operation] = &[
     post("/api/v1/exceptions/{exception}/withdraw", "Take an exception back; its findings count again at once", One("ExceptionAnswer")).takes("Reason"),
     post("/api/v1/exceptions/{exception}/approve", "Approve an exception that somebody else asked for", One("ExceptionAnswer")).takes("Reason"),
     post("/api/v1/exceptions/{exception}/refuse", "Refuse an exception that somebody asked for", One("ExceptionAnswer")).takes("Reason"),
+    // What clients are asked about changes of their hosts.
+    get("/api/v1/questions", "Questions to clients about changes of their hosts, the newest first", Page("QuestionAnswer")).asked(&[
+        ("state", "where they stand: told, open, approved, refused, objected, proceeded, waived or closed"),
+        ("client", "one client's"),
+        ("package", "about the rollout of this package"),
+        SKIP,
+        TAKE,
+    ]),
+    get("/api/v1/questions/{question}", "One question with everything that the client is shown, and what was said of it", One("QuestionAnswer")),
+    post("/api/v1/questions/{question}/answer", "Answer a question in the name of its client; changed as long as the change has not started", One("QuestionAnswer"))
+        .takes("AnswerWish")
+        .such_as(r#"{"answer": "refuse", "reason": "the fair is on until Sunday", "seen": "open"}"#),
+    post("/api/v1/questions/{question}/remark", "Ask back, or say something of a question", One("QuestionAnswer")).takes("Remark"),
     get("/api/v1/mitigations", "Mitigations, the newest first", Page("MitigationAnswer")).asked(&[
         ("standing", "where they stand: to-remove, overdue, unverified, verified or removed"),
         ("client", "one client's"),

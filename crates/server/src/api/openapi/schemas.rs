@@ -15,6 +15,7 @@ use crate::api::hosts::HostAnswer;
 use crate::api::knowledge::SourcesAnswer;
 use crate::api::mitigations::{MitigatedHost, MitigationAnswer};
 use crate::api::packages::{PackageRow, VersionRow};
+use crate::api::questions::{QuestionAnswer, QuestionWord};
 use crate::api::rollouts::{ResumeWish, RingAnswer, RolloutAnswer, RolloutDetail, RolloutHost, RolloutWish};
 use crate::api::teams::{ActionAnswer, BriefingAnswer, DueAnswer, MeetingAnswer, ReachedMember, RosterAnswer, RosterMember};
 use crate::api::{PAGE_LIMIT, SKIP_LIMIT};
@@ -36,6 +37,7 @@ use crate::notices::acts::{DeliveryRow, WebhookEdit, WebhookMade, WebhookRow, We
 use crate::policy::{PolicyChange, PolicyCheck, PolicyDraft, PolicyFile, PolicyPreview, PolicyWish, SimulationWish};
 use crate::policy::review::Reviewing;
 use crate::policy::versions::{Proposal, Remark, SignOff, VersionAnswer, Word};
+use crate::questions::AnswerWish;
 use crate::reports::Form;
 use crate::teams::{ActionWish, AttendanceWish, BriefingWish, CadenceWish, DoneWish, MeetingWish, MemberWish, RosterWish};
 use plimsoll_core::model::advisory::Rating;
@@ -98,6 +100,7 @@ fn own() -> Map<String, Value> {
         PersonView, Proof, ProofsView, Proven, ProviderView, Question, Reason, Registered, SecretView,
         SessionView, SourcesAnswer, Standings, StepView, TokenMade, TokenView, TokenWish, VersionRow,
         AcquiredAnswer, AcquiredEntry, AcquiredList, Approval, DraftWish, PackageAnswer, PackageDetail, PackageDocument, PackageHost, RemarkAnswer, Saying, SignatureGiven,
+        AnswerWish, QuestionAnswer, QuestionWord,
         ApprovalAnswer, Excepted, ExceptionAnswer, ExceptionMark, ExceptionWish, RenewalWish,
         ActionAnswer, ActionWish, AttendanceWish, BriefingAnswer, BriefingWish, CadenceWish, DoneWish, DueAnswer, MeetingAnswer, MeetingWish, MemberWish, ReachedMember, RosterAnswer, RosterMember, RosterWish,
         CheckWish, MitigatedHost, MitigationAnswer, MitigationWish, RemovalWish,

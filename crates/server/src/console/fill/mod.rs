@@ -24,7 +24,7 @@ pub use mitigations::mitigations;
 pub use operations::{activity, activity_rows, enrolment, policy, search, sources, version_changes};
 pub use packages::{package, package_hosts, packages, packages_rows};
 pub use people::{people, read_grant};
-pub use shell::{clients, shell};
+pub use shell::{clients, portal, shell};
 pub use teams::teams;
 pub use today::today;
 

@@ -74,6 +74,7 @@ fn host(words: &Words, place: usize, phase: &str, outcome: Option<&str>, confirm
 
 pub(in crate::console) fn rollout(words: &Words) -> RolloutPage {
     RolloutPage {
+        question: words.some("01kquestion").map(|id| (id, "waits for the client's answer")),
         item: item(words, "openssl-2026-11 12", "OpenSSL on the web servers", "running", "waiting", &["canary is watched until 2026-11-22 10:00 UTC"]),
         rings: vec![ring(words, "canary", [5, 0, 0, 0, 0, 0], Some(3)), ring(words, "broad", [0, 0, 83, 4, 0, 0], None)],
         confirmed: vec![("installed".to_owned(), 4), ("installed-pending-reboot".to_owned(), 1), ("unknown".to_owned(), 87)],

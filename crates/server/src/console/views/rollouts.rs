@@ -81,6 +81,8 @@ pub struct RolloutPage {
     pub stops: bool,
     /// Whether the reader may let it go on.
     pub runs: bool,
+    /// The question to the client, by id, and what became of it.
+    pub question: Option<(String, &'static str)>,
 }
 
 impl RolloutPage {
