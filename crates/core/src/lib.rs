@@ -10,5 +10,6 @@ pub mod fleet;
 pub mod knowledge;
 pub mod measures;
 pub mod model;
+pub mod operations;
 pub mod phases;
 pub mod simulation;

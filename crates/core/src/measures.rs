@@ -18,7 +18,9 @@ pub mod cost;
 mod events;
 pub mod duties;
 mod named;
+pub mod samm;
 mod survival;
+pub mod targets;
 
 pub use changes::{ChangeStory, Rollouts};
 pub use collect::{Collector, HostStory};
@@ -109,6 +111,9 @@ pub struct Report {
     pub client: Option<String>,
     /// What the journal says of them.
     pub measures: Measures,
+    /// The policy's targets, where the report holds them against the measures.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<targets::Target>,
 }
 
 impl Report {

@@ -19,6 +19,8 @@ mod pdf;
 pub mod policy;
 mod record;
 mod report;
+mod samm;
+mod status;
 mod text;
 mod words;
 #[cfg(test)]
@@ -33,6 +35,8 @@ pub use model::{Align, Bar, Bars, Block, Column, Document, Kind, Signature, Tabl
 pub use pdf::write as pdf;
 pub use record::{change_record, release_notes};
 pub use report::document as report;
+pub use samm::document as samm;
+pub use status::document as application;
 pub use text::{Span, Style, Text};
 
 /// A written form of a document.

@@ -6,6 +6,7 @@ use crate::model::{Align, Bars, Block, Document, Kind, Table};
 use crate::words::{count, day, instant_utc};
 use crate::text::{Style, Text};
 use jiff::Timestamp;
+use plimsoll_core::measures::targets::Trend;
 use plimsoll_core::measures::{Audience, LEAST, LISTED, Listed, Measures, Report, Rollouts, Survival, Window};
 use plimsoll_core::model::advisory::Rating;
 
@@ -27,6 +28,7 @@ pub fn document(report: &Report) -> Document {
     document.footer(format!("Report {} as of {}", report.report.word(), instant_utc(measures.window.to)));
     head(report, &mut document);
     verdict(measures, &mut document);
+    targets(report, &mut document);
     open(measures, &mut document);
     let listed = match report.report {
         Audience::Operator | Audience::Auditor => LISTED,
@@ -78,6 +80,39 @@ fn verdict(measures: &Measures, document: &mut Document) {
         let told = format!("{} known to be exploited and open, {} of them past due.", count(measures.exploited.open, "finding is", "findings are"), measures.exploited.overdue);
         document.note(Kind::Warning, told);
     }
+}
+
+fn targets(report: &Report, document: &mut Document) {
+    if report.targets.is_empty() {
+        return;
+    }
+    document.heading(1, "Targets of the policy");
+    let mut table = Table::new().column("Target", Align::Left, 5).column("Counted", Align::Left, 6);
+    for name in ["Wanted", "Figure", "Share", "Before"] {
+        table = table.column(name, Align::Right, 2);
+    }
+    table = table.column("Trend", Align::Left, 2).column("Met", Align::Left, 2);
+    for one in &report.targets {
+        let percent = |share: Option<f64>| share.map_or_else(dash, |share| format!("{share:.1} %").into());
+        let trend = match one.trend {
+            Some(Trend::Better) => "better".into(),
+            Some(Trend::Same) => "the same".into(),
+            Some(Trend::Worse) => "worse".into(),
+            None => dash(),
+        };
+        table.row(vec![
+            Text::code(&one.name),
+            one.what.into(),
+            format!("{} {} %", if one.at_most { "at most" } else { "at least" }, one.target).into(),
+            format!("{} of {}", one.part, one.whole).into(),
+            percent(one.share),
+            percent(one.before),
+            trend,
+            crate::samm::met(one.met),
+        ]);
+    }
+    document.push(Block::Table(table));
+    document.paragraph(Text::styled(Style::Soft, "Before is the time of equal length before this one. What nothing was counted of is unknown, not met."));
 }
 
 fn open(measures: &Measures, document: &mut Document) {

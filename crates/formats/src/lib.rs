@@ -21,6 +21,7 @@ pub mod packages;
 pub mod policy;
 pub mod protocol;
 pub mod reports;
+pub mod roster;
 pub mod sbom;
 #[cfg(test)]
 mod test_data;

@@ -86,12 +86,21 @@ pub enum Command {
     /// Applications: what teams run on hosts
     #[command(subcommand)]
     Applications(remote::applications::Command),
+    /// Questions to clients about changes of their hosts, and their answers
+    #[command(subcommand)]
+    Questions(remote::questions::Command),
     /// Exceptions: findings that somebody accepts for a time
     #[command(subcommand)]
     Exceptions(remote::exceptions::Command),
     /// Mitigations: what was done in place of a patch
     #[command(subcommand)]
     Mitigations(remote::mitigations::Command),
+    /// Briefings: who is to be told, and whom it reached
+    #[command(subcommand)]
+    Briefings(remote::briefings::Command),
+    /// Meetings of operations and development
+    #[command(subcommand)]
+    Meetings(remote::meetings::Command),
     /// Groups of hosts
     #[command(subcommand)]
     Groups(remote::groups::Command),

@@ -162,7 +162,7 @@ pub fn concerned(app: &App, exception: &Exception) -> Vec<Concerned> {
 
 /// Severities, priorities and rules of some findings: severities as they
 /// stand, rules as the journal has them.
-async fn levels(app: &App, exception: &Exception, findings: &[Concerned], now: Timestamp) -> Result<BTreeSet<String>, Refusal> {
+pub(crate) async fn levels(app: &App, exception: &Exception, findings: &[Concerned], now: Timestamp) -> Result<BTreeSet<String>, Refusal> {
     let mut levels: BTreeSet<String> = findings.iter().map(|finding| finding.rating.as_str().to_owned()).collect();
     let hosts: Vec<HostId> = findings.iter().map(|finding| finding.host).collect::<BTreeSet<_>>().into_iter().collect();
     // A journal is some kilobytes.

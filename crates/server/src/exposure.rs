@@ -18,9 +18,11 @@ use crate::http::problem::Refusal;
 use crate::identity::role::{Portion, Scope};
 use crate::phases::evaluate::UPDATE;
 use jiff::{SignedDuration, Timestamp};
+use plimsoll_core::measures::targets::Coverage;
 use plimsoll_core::model::advisory::Rating;
 use plimsoll_core::model::identifier::{ClientId, HostId};
 use plimsoll_core::model::obligation::Verdict;
+use plimsoll_core::model::policy::Length;
 use plimsoll_core::model::registration::HostState;
 use plimsoll_store::StoreError;
 use plimsoll_store::exposure::{Day, Rows, Standing, Tally};
@@ -228,6 +230,7 @@ impl Writer {
         self.lease = Some(lease.clone());
         let rows = self.changed(&app.fleet.read(), now, today);
         put(app, &lease, rows).await?;
+        app.store.put_coverage(&lease, today, &coverage(app, now)).await?;
         if self.cleared != Some(today) {
             app.store.forget_exposure(today - KEPT).await?;
             self.cleared = Some(today);
@@ -266,6 +269,22 @@ impl Writer {
         }
         rows
     }
+}
+
+/// How many hosts of each client are looked at: judged, and heard of as lately
+/// as the policy asks, or within the time of silence where it does not.
+fn coverage(app: &App, now: Timestamp) -> BTreeMap<ClientId, Coverage> {
+    let policy = app.policy();
+    let oldest = policy.governance.verify.as_ref().and_then(|verify| verify.max_evidence_age.as_ref());
+    let oldest = oldest.map_or_else(|| app.clock().silence_seconds, Length::nominal_seconds);
+    let mut all: BTreeMap<ClientId, Coverage> = BTreeMap::new();
+    for managed in app.fleet.read().hosts().filter(|managed| managed.registration.state == HostState::Active) {
+        let one = all.entry(managed.registration.client).or_default();
+        one.hosts += 1;
+        one.judged += u64::from(managed.judged.as_ref().is_some_and(|judged| judged.known));
+        one.fresh += u64::from(managed.last_seen().is_some_and(|at| now.as_second() - at.as_second() <= oldest));
+    }
+    all
 }
 
 fn tally(judged: &Judged, now: Timestamp) -> Tally {

@@ -70,7 +70,7 @@ async fn take_up(app: &Shared, position: &mut u64) -> Result<(), StoreError> {
         {
             tracing::error!(code = problem.code, "what another server did with the policy cannot be taken up: {}", problem.text);
         }
-        if entries.iter().any(|entry| entry.verb.starts_with(crate::exceptions::ACTS)) {
+        if entries.iter().any(|entry| entry.verb.starts_with(crate::exceptions::ACTS) || entry.verb.starts_with(crate::questions::ACTS)) {
             crate::exceptions::refresh(app).await?;
         }
         *position = last + 1;

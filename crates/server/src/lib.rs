@@ -27,12 +27,15 @@ pub mod notices;
 pub mod outward;
 pub mod phases;
 pub mod policy;
+pub mod questions;
 pub mod reports;
+pub mod reviews;
 pub mod rollouts;
 pub mod run;
 pub mod settings;
 pub mod setup;
 pub mod snapshot;
+pub mod teams;
 pub mod work;
 
 #[cfg(test)]

@@ -2,12 +2,14 @@
 //! in force while the server runs. Text is checked whole before anything
 //! changes, so that a bad one leaves the one in force.
 
+mod past;
 pub mod review;
 mod simulation;
 #[cfg(test)]
 mod tests;
 pub mod versions;
 
+pub use past::{Past, at, since};
 pub use simulation::{SimulationWish, simulate};
 
 use crate::api::hosts::visible;

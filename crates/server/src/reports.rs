@@ -4,7 +4,10 @@
 pub mod due;
 pub mod events;
 mod forms;
+mod held;
 mod rollouts;
+pub mod samm;
+pub mod status;
 pub mod stories;
 
 use crate::api::{parameter, stored};
@@ -69,6 +72,9 @@ impl Form {
         }
     }
 
+    /// Forms of what has neither figures for a spreadsheet alone nor findings.
+    pub const PLAIN: [Self; 6] = [Self::Html, Self::Pdf, Self::Docx, Self::Markdown, Self::Csv, Self::Json];
+
     /// Whether a report for somebody has it: a plan of what is open is for
     /// those who audit, and for the client whose it is.
     pub fn is_of(self, named: Named) -> bool {
@@ -81,7 +87,7 @@ impl Form {
     }
 
     /// The form that lays it out; none for machines.
-    fn laid_out(self) -> Option<Format> {
+    pub fn laid_out(self) -> Option<Format> {
         match self {
             Self::Json | Self::Csv | Self::OscalPoam => None,
             Self::Html => Some(Format::Html),
@@ -122,6 +128,18 @@ pub struct Wish {
     pub client: Option<(ClientId, String)>,
 }
 
+impl Wish {
+    /// The time that it looks back over.
+    fn window(&self) -> Result<Window, Refusal> {
+        if !(1..=LONGEST).contains(&self.days) {
+            return Err(parameter("days", format!("{} is none of 1 to {LONGEST}", self.days), "look back less far, or ask for several reports"));
+        }
+        let from = self.as_of.checked_sub(SignedDuration::from_hours(i64::from(self.days) * 24));
+        let from = from.map_err(|_| parameter("as_of", format!("{} is before all time that is counted", self.as_of), "name a later moment"))?;
+        Ok(Window { from, to: self.as_of })
+    }
+}
+
 /// A report that was counted.
 enum Counted {
     For(Box<Report>, Vec<OpenFinding>),
@@ -155,41 +173,46 @@ pub async fn written(app: &Shared, scope: &Scope, wish: &Wish, form: Form) -> Re
 
 /// What is counted, and how far back.
 async fn counted(app: &App, scope: &Scope, wish: &Wish, planned: bool) -> Result<Counted, Refusal> {
-    if !(1..=LONGEST).contains(&wish.days) {
-        return Err(parameter("days", format!("{} is none of 1 to {LONGEST}", wish.days), "look back less far, or ask for several reports"));
-    }
-    let from = wish.as_of.checked_sub(SignedDuration::from_hours(i64::from(wish.days) * 24));
-    let from = from.map_err(|_| parameter("as_of", format!("{} is before all time that is counted", wish.as_of), "name a later moment"))?;
-    let window = Window { from, to: wish.as_of };
+    let window = wish.window()?;
     match wish.named {
-        Named::For(audience) => measured(app, scope, wish, (audience, window), planned).await,
+        Named::For(audience) => measured(app, scope, wish, (audience, window), planned).await.map(|(report, open)| Counted::For(Box::new(report), open)),
         Named::Cost => costed(app, scope, wish, window).await,
         Named::Form(regulator) => forms::form(app, scope, wish, regulator, window).await.map(Counted::Form),
     }
 }
 
 /// Counts, and gives every open finding where a plan is made of them.
-async fn measured(app: &App, scope: &Scope, wish: &Wish, (audience, window): (Audience, Window), planned: bool) -> Result<Counted, Refusal> {
+async fn measured(app: &App, scope: &Scope, wish: &Wish, (audience, window): (Audience, Window), planned: bool) -> Result<(Report, Vec<OpenFinding>), Refusal> {
     let client = wish.client.as_ref().map(|(client, _)| *client);
     let mut stories = Stories::new(app, scope, wish.as_of, client)?;
     let mut changes = Changes::new(app, scope, wish.as_of, client, stories.hosts().iter().map(|host| host.id).collect()).await?;
     let mut collector = Collector::new(window);
+    let mut held = held::Held::new(app, scope, wish, (audience, window)).await?;
     if planned {
         collector = collector.keeping_open();
     }
     while let Some(told) = stories.next(app).await? {
-        told.iter().for_each(|told| collector.host(&told.story()));
+        told.iter().for_each(|told| {
+            collector.host(&told.story());
+            held.host(&told.story());
+        });
         if collector.kept().len() > PLANNED {
             let text = format!("more than {PLANNED} findings are open, which is the limit of one plan");
             return Err(too_much(&text, "oscal-poam"));
         }
     }
     while let Some(record) = changes.next(app).await? {
-        record.hosts.iter().for_each(|host| collector.change(&ChangeStory::of(&record, host)));
+        record.hosts.iter().for_each(|host| {
+            collector.change(&ChangeStory::of(&record, host));
+            held.change(&record, host);
+        });
     }
     let open = collector.kept().to_vec();
-    let report = Report { schema: Report::SCHEMA, report: audience, client: wish.client.as_ref().map(|(_, name)| name.clone()), measures: collector.finish() };
-    Ok(Counted::For(Box::new(report), open))
+    let measures = collector.finish();
+    let targets = held.against(&measures);
+    let client = wish.client.as_ref().map(|(_, name)| name.clone());
+    let report = Report { schema: Report::SCHEMA, report: audience, client, measures, targets };
+    Ok((report, open))
 }
 
 /// Counts hours and money. Hours belong to whole clients: who sees a group of

@@ -461,16 +461,19 @@ async fn keep_groups(app: Shared, mut stopped: watch::Receiver<bool>) {
 }
 
 /// Takes up what another server on the same store changed of exceptions, and
-/// tells of those that end and of mitigations that somebody must look at.
+/// tells of those that end, of mitigations that somebody must look at and of
+/// meetings that were missed, approvals that did not come in time.
 async fn keep_exceptions(app: Shared, mut stopped: watch::Receiver<bool>) {
     loop {
         let kept = async {
             crate::exceptions::refresh(&app).await?;
             crate::exceptions::tell(&app, Timestamp::now()).await?;
-            crate::mitigations::tell(&app, Timestamp::now()).await
+            crate::mitigations::tell(&app, Timestamp::now()).await?;
+            crate::teams::remind(&app, Timestamp::now()).await?;
+            crate::phases::certify::approval::tell(&app, Timestamp::now()).await
         };
         if let Err(error) = kept.await {
-            tracing::warn!(code = error.problem.code, "exceptions and mitigations are as they were and will be looked at again: {}", error.problem.text);
+            tracing::warn!(code = error.problem.code, "exceptions, mitigations, meetings and approvals are as they were and will be looked at again: {}", error.problem.text);
         }
         if !pause(FLUSH, &mut stopped).await {
             return;

@@ -79,6 +79,21 @@ impl Store {
     }
 }
 
+impl Store {
+    /// The open alert of a kind about something, where there is one.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn alert_about(&self, kind: &str, object: &str) -> Result<Option<Alert>> {
+        let row = sqlx::query("SELECT * FROM alerts WHERE kind = $1 AND object = $2 AND closed IS NULL")
+            .bind(kind)
+            .bind(object)
+            .fetch_optional(&mut *self.reader().await?)
+            .await?;
+        row.as_ref().map(read).transpose()
+    }
+}
+
 impl Change {
     /// Raises an alert, or counts one that is open; true for a new one.
     ///

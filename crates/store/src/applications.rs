@@ -11,6 +11,7 @@ use crate::reports::PackedReport;
 use crate::scope::{Conditions, Scope};
 use jiff::Timestamp;
 use plimsoll_core::model::identifier::{ApplicationId, ClientId, GroupId, HostId};
+use plimsoll_core::operations::teams::Described;
 use serde::Serialize;
 use serde_json::json;
 use sqlx::AnyConnection;
@@ -40,6 +41,22 @@ pub struct Application {
     pub sbom: Option<String>,
     /// When it was made.
     pub created: Timestamp,
+}
+
+impl Application {
+    /// What reports of a past moment know of it.
+    pub fn described(&self) -> Described {
+        Described {
+            application: self.id,
+            name: self.name.clone(),
+            owner: self.owner.clone(),
+            team: self.team.clone(),
+            stakeholders: self.stakeholders.clone(),
+            components: self.sbom.is_some(),
+            created: self.created,
+            gone: false,
+        }
+    }
 }
 
 fn read(row: &AnyRow) -> Result<Application> {
@@ -126,6 +143,7 @@ impl Change {
         .execute(self.connection())
         .await?;
         self.concerns(client);
+        self.describe(client, None, application.described()).await?;
         self.record_personal(&format!("application:{}", application.id), None, Some(&application))?;
         Ok(application)
     }
@@ -150,6 +168,7 @@ impl Change {
             .execute(self.connection())
             .await?;
         self.concerns(after.client);
+        self.describe(after.client, Some(before.described()), after.described()).await?;
         let (old, new) = differing(&before, &after)?;
         self.record_personal(&format!("application:{id}"), Some(&old), Some(&new))?;
         Ok(after)
@@ -199,6 +218,8 @@ impl Change {
         let digest = sbom.map(PackedReport::digest);
         sqlx::query("UPDATE applications SET sbom = $2 WHERE id = $1").bind(id.to_string()).bind(digest).execute(self.connection()).await?;
         self.concerns(application.client);
+        let described = application.described();
+        self.describe(application.client, Some(described.clone()), Described { components: digest.is_some(), ..described }).await?;
         let (before, after) = (json!({ "sbom": application.sbom }), json!({ "sbom": digest }));
         self.record(&format!("application:{id}"), Some(&before), Some(&after))
     }
@@ -213,6 +234,8 @@ impl Change {
             sqlx::query(sql).bind(id.to_string()).execute(self.connection()).await?;
         }
         self.concerns(application.client);
+        let described = application.described();
+        self.describe(application.client, Some(described.clone()), Described { gone: true, ..described }).await?;
         self.record_personal(&format!("application:{id}"), Some(&application), None)
     }
 }

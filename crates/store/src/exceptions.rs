@@ -165,9 +165,23 @@ impl Change {
                 return Err(StoreError::conflict("E-STATE", object(renewed), "Its renewal is asked for already."));
             }
         }
+        self.add_exception(exception).await
+    }
+
+    /// Keeps one that is in force from the start: a client's refusal or silence
+    /// is a fact, which nobody asks for and nobody approves.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub async fn record_waiver(&mut self, waiver: &Exception) -> Result<()> {
+        self.add_exception(waiver).await
+    }
+
+    async fn add_exception(&mut self, exception: &Exception) -> Result<()> {
+        let decided = exception.decided.as_ref();
         sqlx::query(
-            "INSERT INTO exceptions (id, client, kind, advisories, package, hosts, owner, reason, control, levels, quorum, ends, requested, requester, requester_name, state, renews, renewals, told)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
+            "INSERT INTO exceptions (id, client, kind, advisories, package, hosts, owner, reason, control, levels, quorum, ends, requested, requester, requester_name, state, renews, renewals, told, decided, decided_by, decided_why)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)",
         )
         .bind(exception.id.to_string())
         .bind(exception.client.to_string())
@@ -184,10 +198,13 @@ impl Change {
         .bind(exception.requested.as_microsecond())
         .bind(exception.requester.person.map(|person| person.to_string()))
         .bind(exception.requester.name.as_str())
-        .bind(ExceptionState::Requested.word())
+        .bind(exception.state.word())
         .bind(exception.renews.map(|renewed| renewed.to_string()))
         .bind(i64::from(exception.renewals))
         .bind(Told::Nothing.word())
+        .bind(decided.map(|decided| decided.at.as_microsecond()))
+        .bind(decided.map(|decided| decided.by.as_str()))
+        .bind(decided.map(|decided| decided.why.as_str()))
         .execute(self.connection())
         .await?;
         self.concerns(exception.client);

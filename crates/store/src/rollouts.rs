@@ -149,7 +149,7 @@ fn read_outcome(row: &AnyRow) -> Result<OutcomeRow> {
 
 const OUTCOME: &str = "attempt, package, host, generation, state, observed, received";
 
-async fn by_package(connection: &mut AnyConnection, package: &str) -> Result<Rollout> {
+pub(crate) async fn by_package(connection: &mut AnyConnection, package: &str) -> Result<Rollout> {
     let row = sqlx::query("SELECT * FROM rollouts WHERE package = $1").bind(package).fetch_optional(connection).await?;
     read(&row.ok_or_else(|| StoreError::not_found(format!("rollout:{package}")))?)
 }

@@ -30,7 +30,10 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 10, name: "exceptions", sql: include_str!("migrations/0010_exceptions.sql") },
     Migration { number: 11, name: "mitigations", sql: include_str!("migrations/0011_mitigations.sql") },
     Migration { number: 12, name: "policy-versions", sql: include_str!("migrations/0012_policy_versions.sql") },
+    Migration { number: 14, name: "teams", sql: include_str!("migrations/0014_teams.sql") },
+    Migration { number: 15, name: "questions", sql: include_str!("migrations/0015_questions.sql") },
     Migration { number: 16, name: "work", sql: include_str!("migrations/0016_work.sql") },
+    Migration { number: 18, name: "remarks", sql: include_str!("migrations/0018_remarks.sql") },
 ];
 
 const REGISTER: &str = "CREATE TABLE IF NOT EXISTS migrations (
@@ -120,7 +123,7 @@ pub(crate) async fn check(pool: &AnyPool) -> Result<()> {
             ErrorKind::Refused,
             "E-STORE-OLDER",
             "database",
-            format!("The schema has version {}, this program needs {}.", known.len(), newest()),
+            format!("The schema has version {}, this program needs {}.", known.last().map_or(0, |(number, _)| *number), newest()),
             "Start the server of this version once; it brings the schema up to date.",
         ));
     }

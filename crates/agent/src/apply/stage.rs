@@ -7,7 +7,7 @@
 use super::store::{Store, broken};
 use plimsoll_core::model::problem::Problem;
 use plimsoll_formats::protocol::{decode_hex, encode_hex};
-use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat, openat2};
+use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat};
 use sha2::{Digest, Sha256};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
@@ -103,11 +103,15 @@ fn open_beneath(folder: &Path, path: &str) -> Result<File, Problem> {
     if !plain || path.is_empty() || path.len() > 4096 {
         return Err(odd("is no path beneath the agent's folder"));
     }
-    let folder = openat(CWD, folder, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-        .map_err(|error| unfit(&folder.to_string_lossy(), format!("cannot be opened: {error}")))?;
+    let step = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let mut folder = openat(CWD, folder, step, Mode::empty()).map_err(|error| unfit(&folder.to_string_lossy(), format!("cannot be opened: {error}")))?;
+    // Part by part: kernels before 5.6, and some containers, have no openat2.
+    let (folders, name) = path.rsplit_once('/').map_or((None, path), |(folders, name)| (Some(folders), name));
+    for part in folders.into_iter().flat_map(|folders| folders.split('/')) {
+        folder = openat(&folder, part, step | OFlags::NOFOLLOW, Mode::empty()).map_err(|error| unfit(path, format!("cannot be opened: {error}")))?;
+    }
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    let file = openat2(&folder, path, flags, Mode::empty(), resolve).map_err(|error| unfit(path, format!("cannot be opened: {error}")))?;
+    let file = openat(&folder, name, flags, Mode::empty()).map_err(|error| unfit(path, format!("cannot be opened: {error}")))?;
     let stat = fstat(&file).map_err(|error| unfit(path, format!("cannot be looked at: {error}")))?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         return Err(odd("is no regular file"));

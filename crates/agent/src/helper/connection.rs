@@ -61,7 +61,7 @@ impl Connection {
             return Ok(observe_here());
         }
         let stream = self.open(OBSERVE)?;
-        match self.ask(&stream, &Request::Observe)? {
+        match self.ask(&stream, &Request::Observe {})? {
             Reply::Observed(observed) => Ok(observed),
             Reply::Problem(problem) => Err(problem),
             _ => Err(another()),

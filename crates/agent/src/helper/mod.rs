@@ -196,7 +196,7 @@ impl Server<'_> {
         let request: Request = serde_json::from_slice(&bytes)
             .map_err(|error| Problem::new("E-VERB", "socket", format!("gave a request that is none: {error}"), "use an agent of the same version"))?;
         let (reply, report) = match request {
-            Request::Observe => (verbs::observe(), None),
+            Request::Observe {} => (verbs::observe(), None),
             Request::Inventory(mut inventory) => {
                 inventory.problems.extend(self.problems.iter().cloned());
                 match work::run(&self.options.worker, &inventory) {

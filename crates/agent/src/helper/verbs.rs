@@ -20,7 +20,7 @@ pub(super) const REPLY_LIMIT: usize = 5 << 20;
 #[serde(tag = "verb", rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) enum Request {
     /// Whether anything that an inventory would read has changed.
-    Observe,
+    Observe {},
     /// The whole report.
     Inventory(Inventory),
     /// Take an assignment and its package.

@@ -192,8 +192,11 @@ impl Exception {
         self.standing(now) == ExceptionStanding::Approved
     }
 
-    /// Those who approved, for readers.
+    /// Those who approved, for readers; of a waiver who refused or was silent.
     pub fn approvers(&self) -> String {
+        if self.approvals.is_empty() && self.state == ExceptionState::Approved {
+            return self.decided.as_ref().map(|decided| decided.by.clone()).unwrap_or_default();
+        }
         let names: Vec<&str> = self.approvals.iter().map(|approval| approval.name.as_str()).collect();
         names.join(", ")
     }

@@ -113,6 +113,8 @@ identifiers! {
     ExceptionId;
     /// Names a mitigation.
     MitigationId;
+    /// Names a question to a client.
+    QuestionId;
     /// Names a record of work.
     WorkId;
     /// Names a report that was made when it was due.

@@ -8,6 +8,7 @@
 pub mod advisory;
 pub mod artefact;
 pub mod assignment;
+pub mod authorisation;
 pub mod because;
 pub mod component;
 pub mod dependency;
@@ -21,6 +22,7 @@ pub mod obligation;
 pub mod outcome;
 pub mod policy;
 pub mod problem;
+pub mod question;
 pub mod registration;
 pub mod report;
 pub mod scan;

@@ -2,35 +2,32 @@
 //! approved it?
 //!
 //! [`decide`] says what is still missing before a deployment package may be
-//! accepted. What hosts ask for (enough people of the root document, the author
+//! accepted, [`authority`] who authorises the change: the policy by its own
+//! conditions, the people it names, or people afterwards. What hosts ask for (enough people of the root document, the author
 //! not among them) is checked by the hosts again; a policy can ask for more and
 //! never for less.
 
+mod authority;
+pub mod client;
+
+pub use authority::{Course, Question, authority, may_approve};
+
+use crate::model::authorisation::{Authorised, Authority};
 use crate::model::because::{Because, BecauseKind, Explained};
 use crate::model::deployment_package::{ChangeType, DeploymentPackage};
 use crate::model::policy::RolloutRules;
 use crate::model::policy::rollout::Suite;
-use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 
 /// Everything the decision may look at.
 #[derive(Clone, Debug)]
 pub struct Input<'a> {
-    /// The instant.
-    pub now: Timestamp,
-    /// The package.
-    pub package: &'a DeploymentPackage,
-    /// What the policy asks for.
-    pub rules: &'a RolloutRules,
+    /// The package, who signed it, and what the policy asks for.
+    pub question: Question<'a>,
     /// SHA-256 of the policy in force, hex.
     pub policy: &'a str,
-    /// People whose signatures hold, the author among them where they signed.
-    pub signed: &'a BTreeSet<String>,
     /// How many people hosts ask for.
     pub threshold: u32,
-    /// Whether one key alone approves: an evaluation, where the author may.
-    pub evaluation: bool,
 }
 
 /// What was decided.
@@ -44,30 +41,43 @@ pub struct Decision {
     pub counted: Vec<String>,
     /// What is missing, in words.
     pub missing: Vec<String>,
+    /// Who authorised it, and what is still asked.
+    pub authority: Authority,
 }
 
 /// Decides whether a package may be accepted.
 pub fn decide(input: &Input<'_>) -> Explained<Decision> {
-    let (package, rules) = (input.package, input.rules);
+    let Question { now, package, rules, signed, evaluation, .. } = input.question;
     let kind = package.change.as_str();
-    let asked = rules.approve.quorum.get(&package.change).copied().unwrap_or(0);
+    let authority = authority(&input.question);
+    // Where the policy names nobody, signatures are its approvals, too.
+    let by_signature = authority.from.is_empty() && matches!(authority.standing, Authorised::Asked | Authorised::Given);
+    let beside = authority.given.iter().any(|who| !signed.contains(who));
+    let asked = if by_signature && !beside { authority.asked } else { 0 };
     let needed = asked.max(input.threshold);
     // Hosts count the author in an evaluation alone, whatever a policy says.
-    let counts = |person: &&String| input.evaluation || **person != package.author;
-    let counted: Vec<String> = input.signed.iter().filter(counts).cloned().collect();
+    let counts = |person: &&String| evaluation || **person != package.author;
+    let counted: Vec<String> = signed.iter().filter(counts).cloned().collect();
     let mut because = vec![Because::new(
         BecauseKind::Rule,
         format!("a {kind} change needs {needed} people: the policy asks for {asked}, hosts for {}", input.threshold),
     )];
     let mut missing = Vec::new();
     if (counted.len() as u64) < u64::from(needed) {
-        let author = if input.signed.len() > counted.len() { format!("; the signature of its author {} does not count", package.author) } else { String::new() };
+        let author = if signed.len() > counted.len() { format!("; the signature of its author {} does not count", package.author) } else { String::new() };
         missing.push(format!("{} of {needed} people signed{author}", counted.len()));
+    }
+    if authority.standing == Authorised::Asked && (!authority.from.is_empty() || beside) {
+        let whom = if authority.from.is_empty() { "whoever may approve".to_owned() } else { authority.from.join(", ") };
+        missing.push(format!("{} of {} approved whom the policy asks: {whom}", authority.given.len(), authority.asked));
+    }
+    if authority.standing == Authorised::Refused {
+        missing.extend(authority.because.first().cloned());
     }
     if input.policy != package.policy.sha256 {
         missing.push("another policy is in force than the one it was drafted under; draft it again".to_owned());
     }
-    if input.now >= package.expires {
+    if now >= package.expires {
         missing.push(format!("it expired at {}", package.expires));
     }
     if package.hosts.count == 0 {
@@ -76,26 +86,26 @@ pub fn decide(input: &Input<'_>) -> Explained<Decision> {
     if package.change == ChangeType::Emergency && package.reason.trim().is_empty() {
         missing.push("an emergency needs a reason".to_owned());
     }
-    if let Some(limit) = rules.approve.timeout.get(&package.change) {
-        let until = package.created.checked_add(SignedDuration::from_secs(limit.nominal_seconds())).unwrap_or(package.expires);
-        if input.now >= until {
-            missing.push(format!("approval was to be had within {} and ended at {until}; draft it again", limit.words()));
-        }
+    // What is escalated stays open; everything else ends with its time.
+    if let Some(until) = authority::until(&input.question).filter(|until| now >= *until && !authority::is_escalated(&input.question)) {
+        let limit = rules.approve.timeout.get(&package.change).map_or_else(String::new, |limit| limit.words());
+        missing.push(format!("approval was to be had within {limit} and ended at {until}; draft it again"));
     }
-    tests(input, &mut missing, &mut because);
-    let decision = Decision { certified: missing.is_empty(), needed, counted, missing };
+    because.extend(authority.because.iter().map(|text| Because::new(BecauseKind::Rule, text.clone())));
+    tests(package, rules, &mut missing, &mut because);
+    let decision = Decision { certified: missing.is_empty(), needed, counted, missing, authority };
     Explained { decision, because }
 }
 
 /// What the policy asks of tests, as far as the package itself must hold it:
 /// its first ring is the test, and its soak is signed.
-fn tests(input: &Input<'_>, missing: &mut Vec<String>, because: &mut Vec<Because>) {
-    let Some(rule) = input.rules.test.get(&input.package.change) else { return };
-    if rule.suite == Suite::Full && input.package.checks.is_empty() {
-        missing.push(format!("a {} change is tested in full, and the package has no check of its own", input.package.change.as_str()));
+fn tests(package: &DeploymentPackage, rules: &RolloutRules, missing: &mut Vec<String>, because: &mut Vec<Because>) {
+    let Some(rule) = rules.test.get(&package.change) else { return };
+    if rule.suite == Suite::Full && package.checks.is_empty() {
+        missing.push(format!("a {} change is tested in full, and the package has no check of its own", package.change.as_str()));
     }
     let wanted = rule.min_soak.nominal_seconds().unsigned_abs();
-    let soak = input.package.rings.first().map_or(0, |ring| ring.soak_seconds);
+    let soak = package.rings.first().map_or(0, |ring| ring.soak_seconds);
     if soak < wanted {
         missing.push(format!("its first ring is watched for {soak} seconds, the policy asks for {wanted}"));
     } else {
@@ -110,8 +120,10 @@ mod tests {
     use crate::model::identifier::ClientId;
     use crate::model::policy::Length;
     use crate::model::policy::rollout::TestRule;
+    use crate::model::policy::Governance;
+    use jiff::tz::TimeZone;
 
-    fn package() -> DeploymentPackage {
+    pub(super) fn package() -> DeploymentPackage {
         DeploymentPackage {
             schema: DeploymentPackage::SCHEMA.to_owned(),
             name: "p".to_owned(),
@@ -138,7 +150,20 @@ mod tests {
 
     fn missing(package: &DeploymentPackage, rules: &RolloutRules, signed: &[&str], threshold: u32, now: &str) -> Vec<String> {
         let signed = signed.iter().map(|person| (*person).to_owned()).collect();
-        let input = Input { now: now.parse().unwrap(), package, rules, policy: "ab", signed: &signed, threshold, evaluation: threshold == 1 };
+        let question = Question {
+            now: now.parse().unwrap(),
+            package,
+            rules,
+            governance: &Governance::default(),
+            classes: None,
+            zone: &TimeZone::UTC,
+            signed: &signed,
+            evaluation: threshold == 1,
+            remarks: &[],
+            recent: &[],
+            course: None,
+        };
+        let input = Input { question, policy: "ab", threshold };
         let decision = decide(&input).decision;
         assert_eq!(decision.certified, decision.missing.is_empty());
         decision.missing

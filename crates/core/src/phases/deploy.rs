@@ -10,6 +10,7 @@ mod gate;
 mod gives;
 
 use crate::model::assignment::Go;
+use crate::model::authorisation::Rest;
 use crate::model::because::{Because, BecauseKind, Explained};
 use crate::model::deployment_package::{DeploymentPackage, Place};
 use crate::model::identifier::HostId;
@@ -35,9 +36,14 @@ pub struct Input<'a> {
     /// Why nothing more may start, if something stands in the way beside the
     /// hosts: an advisory that was withdrawn, an approval that ended, an alert.
     pub holds: &'a [String],
+    /// Why its hosts wait although nothing is wrong: a client that has not
+    /// answered yet. Nothing starts meanwhile, and no ring opens.
+    pub waits: &'a [String],
     /// Hosts of which never two may be at work at a time, by their places in
     /// the list.
     pub apart: &'a [Vec<usize>],
+    /// Whether the change is approved for more than the first ring.
+    pub rest: &'a Rest,
 }
 
 /// What people want of a rollout.
@@ -107,6 +113,8 @@ pub enum Barred {
     Earlier,
     /// It is no managed host any more.
     Gone,
+    /// Its client refused the change.
+    Refused,
 }
 
 /// How a host stands in its rollout.
@@ -153,7 +161,7 @@ impl Standing {
             Some(state) if state.is_terminal() || state == State::Unknown => return Phase::Failed,
             _ => {}
         }
-        if self.barred == Some(Barred::Gone) {
+        if matches!(self.barred, Some(Barred::Gone | Barred::Refused)) {
             return Phase::LeftOut;
         }
         let began = matches!(self.outcome, Some(State::Executing | State::Rebooting));

@@ -13,9 +13,12 @@ pub(crate) mod times;
 pub use record::*;
 
 use crate::model::assignment::Go;
+use crate::model::authorisation::{Remark, RemarkKind};
 use crate::model::because::Because;
 use crate::model::deployment_package::{DeploymentPackage, Place};
-use crate::model::identifier::HostId;
+use crate::model::identifier::{ExceptionId, HostId};
+use crate::model::policy::governance::Involvement;
+use crate::model::question::QuestionState;
 use crate::model::outcome::{CheckResult, Observed, State};
 use crate::model::problem::Problem;
 use crate::phases::confirm::Confirmed;
@@ -63,12 +66,16 @@ pub enum Event {
         /// With which key.
         keyid: String,
     },
+    /// A person or the clock said something of it beside signatures.
+    Remarked(Remark),
     /// Enough people had signed.
     Accepted,
     /// Its rollout was started.
     Started(Box<Started>),
     /// Its rollout moved on, by the server's decision or a person's word.
     Moved(Box<Moved>),
+    /// The client was asked or told, reminded, or it or its silence decided.
+    Client(Box<ClientWord>),
     /// What hosts were allowed.
     Assigned(Vec<(HostId, Option<Go>)>),
     /// What a host said of its attempt.
@@ -84,6 +91,21 @@ pub enum Event {
         /// SHA-256 of the report that shows it.
         report: Option<String>,
     },
+}
+
+/// A step of the question to the client.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ClientWord {
+    /// What was done, `question.answer`.
+    pub verb: String,
+    /// How far the client takes part.
+    pub involvement: Involvement,
+    /// What became of the question with it.
+    pub state: QuestionState,
+    /// Until when an answer was to be had.
+    pub answer_by: Timestamp,
+    /// The exception that records a waiver.
+    pub waiver: Option<ExceptionId>,
 }
 
 /// What a rollout started with.
@@ -192,6 +214,7 @@ pub fn decide(input: &Input<'_>) -> Result<Record, Problem> {
         text: gate.reasons.first().cloned().unwrap_or_default(),
     }));
     deviations.extend(acts.iter().filter_map(turn));
+    deviations.extend(input.entries.iter().filter_map(unauthorised));
     deviations.sort_by_key(|deviation| (deviation.leaf, deviation.host, deviation.kind));
     let milestones = times::milestones(started, input.entries);
     let standing = gates.last();
@@ -227,14 +250,45 @@ fn acts(entries: &[Entry]) -> Vec<Act> {
         let (verb, who, key) = match &entry.event {
             Event::Drafted => ("package.draft", entry.who.clone(), None),
             Event::Signed { person, keyid } => ("package.sign", person.clone(), Some(keyid.clone())),
+            Event::Remarked(remark) => (remark.kind.verb(), remark.who.clone(), None),
             Event::Accepted => ("package.accept", entry.who.clone(), None),
             Event::Started(_) => ("rollout.start", entry.who.clone(), None),
-            Event::Moved(moved) if moved.verb != "rollout.advance" => (moved.verb.as_str(), entry.who.clone(), None),
+            Event::Client(word) => return Some(client_act(entry, word)),
+            Event::Moved(moved) if moved.verb != "rollout.advance" && !moved.verb.starts_with("question.") => (moved.verb.as_str(), entry.who.clone(), None),
             _ => return None,
         };
         Some(Act { at: entry.at, leaf: entry.position, verb: verb.to_owned(), who, key, reason: entry.reason.clone() })
     };
     entries.iter().filter_map(act).collect()
+}
+
+/// What was done about the question to the client; an answer's own words follow
+/// what it led to.
+fn client_act(entry: &Entry, word: &ClientWord) -> Act {
+    let (verb, led) = match (word.verb.as_str(), word.state) {
+        ("rollout.start", QuestionState::Told) => ("client.told", String::new()),
+        ("rollout.start", _) => ("client.asked", format!("for {}, until {:.0}", word.involvement.as_str(), word.answer_by)),
+        ("question.remind", _) => ("client.reminded", String::new()),
+        ("question.remark", _) => ("client.remarked", String::new()),
+        (_, QuestionState::Approved) => ("client.approved", String::new()),
+        (_, QuestionState::Refused) => ("client.refused", waived(word)),
+        (_, QuestionState::Objected) => ("client.objected", String::new()),
+        (_, QuestionState::Proceeded) => ("client.silent", "the change goes on, as the policy says".to_owned()),
+        (_, QuestionState::Waived) => ("client.silent", waived(word)),
+        (_, QuestionState::Told | QuestionState::Open | QuestionState::Closed) => ("client.closed", String::new()),
+    };
+    // The reason of a start stands with the start.
+    let said = entry.reason.as_deref().filter(|said| !said.is_empty() && word.verb != "rollout.start");
+    let reason = match (led.is_empty(), said) {
+        (true, said) => said.map(str::to_owned),
+        (false, None) => Some(led),
+        (false, Some(said)) => Some(format!("{led}: {said}")),
+    };
+    Act { at: entry.at, leaf: entry.position, verb: verb.to_owned(), who: entry.who.clone(), key: None, reason }
+}
+
+fn waived(word: &ClientWord) -> String {
+    word.waiver.map_or_else(|| "no finding was open that a waiver would cover".to_owned(), |waiver| format!("liability waiver recorded as exception {waiver}"))
 }
 
 /// What a person did against the plan.
@@ -247,6 +301,23 @@ fn turn(act: &Act) -> Option<Deviation> {
     };
     let reason = act.reason.as_deref().map_or_else(|| "no reason was given".to_owned(), |reason| format!("“{reason}”"));
     Some(Deviation { at: act.at, leaf: act.leaf, host: None, kind, text: format!("by {}: {reason}", act.who) })
+}
+
+/// What an authority refused, and what was not said in time.
+fn unauthorised(entry: &Entry) -> Option<Deviation> {
+    let Event::Remarked(remark) = &entry.event else { return None };
+    let kind = match remark.kind {
+        RemarkKind::Refuse => DeviationKind::ApprovalRefused,
+        RemarkKind::RetroOverdue | RemarkKind::Escalated => DeviationKind::ApprovalLate,
+        RemarkKind::ReviewOverdue => DeviationKind::ReviewLate,
+        RemarkKind::Approve | RemarkKind::Review | RemarkKind::Rejected => return None,
+    };
+    let text = match (remark.kind, entry.reason.as_deref()) {
+        (RemarkKind::Refuse, Some(reason)) => format!("by {}: “{reason}”", remark.who),
+        (RemarkKind::Refuse, None) => format!("by {}", remark.who),
+        _ => remark.text.clone(),
+    };
+    Some(Deviation { at: entry.at, leaf: entry.position, host: None, kind, text })
 }
 
 /// The decisions of the gate that changed something.

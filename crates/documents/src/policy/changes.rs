@@ -86,6 +86,7 @@ pub(super) fn testing(paper: &mut Paper, set: &PolicySet) {
         notes.extend(rollout.approve.timeout.get(kind).map(|timeout| format!("within {}", timeout.words())));
         notes.extend(practice.and_then(|practice| practice.on_timeout).map(|on| match on {
             OnTimeout::Escalate => "after that it is escalated".to_owned(),
+            OnTimeout::Expire => "after that it has to be drafted again".to_owned(),
             OnTimeout::Reject => "after that it is rejected".to_owned(),
         }));
         notes.extend(practice.and_then(|practice| practice.retro_within.as_ref()).map(|within| format!("may be approved afterwards, within {}", within.words())));

@@ -28,6 +28,17 @@ pub fn csv(report: &Report) -> Result<String, Problem> {
     figures(report, "measures")
 }
 
+/// Writes anything that is said in JSON in the same columns: `section` is a
+/// member of it, `key` the id, name or number of an entry.
+///
+/// # Errors
+///
+/// `E-DOCUMENT` where it cannot be said in JSON.
+pub fn csv_of(value: &impl Serialize) -> Result<String, Problem> {
+    let value = serde_json::to_value(value).map_err(|error| failed(&error))?;
+    table(members(&value).flat_map(|(section, value)| section_of(section, value)))
+}
+
 /// Writes a report of cost as CSV, in the same four columns: `key` is a step's
 /// number, a role, a subject, or the number of an entry. Money is in minor
 /// units.
@@ -41,8 +52,11 @@ pub fn cost_csv(report: &CostReport) -> Result<String, Problem> {
 
 fn figures(report: &impl Serialize, inner: &str) -> Result<String, Problem> {
     let value = serde_json::to_value(report).map_err(|error| failed(&error))?;
-    let header = COLUMNS.map(str::to_owned);
-    written(std::iter::once(header).chain(rows(&value, inner)))
+    table(rows(&value, inner).into_iter())
+}
+
+fn table(rows: impl Iterator<Item = Row>) -> Result<String, Problem> {
+    written(std::iter::once(COLUMNS.map(str::to_owned)).chain(rows))
 }
 
 fn failed(error: &dyn std::fmt::Display) -> Problem {
@@ -62,8 +76,10 @@ pub(super) fn written<R: IntoIterator<Item = String>>(rows: impl Iterator<Item =
 fn rows(report: &Value, inner: &str) -> Vec<Row> {
     let mut rows = Vec::new();
     for (name, value) in members(report) {
-        if name != inner {
-            rows.push(row("report", "", name, value));
+        match (name, value) {
+            (name, _) if name == inner => {}
+            (section, Value::Array(_)) => rows.extend(section_of(section, value)),
+            _ => rows.push(row("report", "", name, value)),
         }
     }
     for (section, value) in members(&report[inner]) {
@@ -75,6 +91,33 @@ fn rows(report: &Value, inner: &str) -> Vec<Row> {
                 }
             }
             scalar => rows.push(row("summary", "", section, scalar)),
+        }
+    }
+    rows
+}
+
+/// A member of anything, with figures of its entries beside each other.
+fn section_of(section: &str, value: &Value) -> Vec<Row> {
+    let entries = match value {
+        Value::Array(entries) if entries.iter().any(Value::is_object) => entries,
+        Value::Object(_) => return members(value).map(|(name, value)| row(section, "", name, value)).collect(),
+        _ => return vec![row("report", "", section, value)],
+    };
+    let mut rows = Vec::new();
+    for (place, entry) in entries.iter().enumerate() {
+        let named = ["id", "name", "topic", "title"].into_iter().find(|name| entry[name].is_string()).unwrap_or_default();
+        // Two metrics of one practice share its id.
+        let key = entry[named].as_str().map_or_else(|| (place + 1).to_string(), |name| if section == "metrics" { format!("{name}-{}", place + 1) } else { name.to_owned() });
+        for (name, value) in members(entry).filter(|(name, _)| *name != named) {
+            match value {
+                Value::Object(_) => rows.extend(members(value).map(|(part, value)| row(section, &key, &format!("{name}.{part}"), value))),
+                Value::Array(parts) if parts.iter().any(Value::is_object) => {
+                    for (place, part) in parts.iter().enumerate() {
+                        rows.extend(members(part).map(|(one, value)| row(section, &key, &format!("{name}.{}.{one}", place + 1), value)));
+                    }
+                }
+                _ => rows.push(row(section, &key, name, value)),
+            }
         }
     }
     rows

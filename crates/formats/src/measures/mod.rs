@@ -6,6 +6,6 @@ mod poam;
 #[cfg(test)]
 mod tests;
 
-pub use csv_rows::{cost_csv, csv};
+pub use csv_rows::{cost_csv, csv, csv_of};
 pub use forms::form_csv;
 pub use poam::poam;

@@ -291,8 +291,20 @@ fn client(text: &mut String, wish: &Wish) {
     match wish.client {
         ClientModel::Internal => text.push_str("\n[client]\nmodel = \"internal\"   # or asp (hosted service), managed-infrastructure\nroutine = \"none\"\nemergency = \"none\"\n"),
         ClientModel::Asp => {
-            text.push_str("\n# A hosting provider decides alone; clients hear of what is exceptional.\n[client]\nmodel = \"asp\"\nroutine = \"none\"\nemergency = \"none\"\nhigh_risk = \"inform\"\n");
-            text.push_str(&clause(&["inform"]));
+            text.push_str(
+                r#"
+# A hosting provider decides alone; of exceptional patches, whose change is a risk by itself, clients are heard.
+[client]
+model = "asp"
+routine = "none"
+emergency = "none"
+high_risk = "consult"
+answer_within = "P2D"
+remind_after = ["P1D"]
+on_silence = "proceed"
+"#,
+            );
+            text.push_str(&clause(&["consult", "silence"]));
         }
         ClientModel::ManagedInfrastructure => {
             text.push_str(

@@ -155,16 +155,6 @@ impl Sections<'_> {
             note("test.environment".to_owned(), test.environment.is_some());
             note("test.post_deploy".to_owned(), test.post_deploy.is_some());
         }
-        if let Some(approve) = self.approve {
-            for (kind, level) in approve.levels() {
-                let kind = kind.as_str();
-                note(format!("approve.{kind}.by"), !level.by.is_empty());
-                note(format!("approve.{kind}.auto_if"), !level.auto_if.is_empty());
-                note(format!("approve.{kind}.on_timeout"), level.on_timeout.is_some());
-                note(format!("approve.{kind}.retro_within"), level.retro_within.is_some());
-                note(format!("approve.{kind}.after_action_review"), level.after_action_review.is_some());
-            }
-        }
         if let Some(reboot) = self.reboot {
             note("reboot.grace".to_owned(), reboot.grace.is_some());
             note("reboot.max_pending".to_owned(), reboot.max_pending.is_some());

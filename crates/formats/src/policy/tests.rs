@@ -37,10 +37,8 @@ fn the_full_policy_file_parses_as_written() {
     assert_eq!(
         set.not_enforced_here().join(" "),
         "policy.owner monitor.sources monitor.discovery_every \
-         monitor.scan_every waiver.review_every roles cycle client verify forensics notify baseline targets \
-         test.require_signature test.post_deploy approve.standard.auto_if approve.normal.on_timeout \
-         approve.emergency.retro_within approve.emergency.after_action_review reboot.grace reboot.max_pending \
-         reboot.pending_counts_as"
+         monitor.scan_every waiver.review_every roles cycle client.on_refusal.notify verify forensics notify.planned notify.emergency notify.overdue baseline \
+         test.require_signature test.post_deploy reboot.grace reboot.max_pending reboot.pending_counts_as"
     );
     let own = &set.policies[0];
     assert_eq!(own.waiver.as_ref().expect("waiver").kinds.len(), 6);

@@ -47,6 +47,9 @@ pub struct Refusal {
     /// What to do next.
     #[serde(default)]
     pub next: String,
+    /// Where in what was sent: a line, a JSON path, a parameter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
 }
 
 impl Refusal {
@@ -64,6 +67,7 @@ impl Refusal {
             code: problem.code.clone(),
             detail,
             next: problem.next.clone(),
+            place: None,
         }
     }
 
@@ -79,6 +83,7 @@ impl Refusal {
             code: "E-HTTP".to_owned(),
             detail: format!("the server, or a proxy before it, answered with status {status} and no reason"),
             next: String::new(),
+            place: None,
         });
         Self {
             kind: printable(&read.kind),
@@ -87,12 +92,15 @@ impl Refusal {
             code: printable(&read.code),
             detail: printable(&read.detail),
             next: printable(&read.next),
+            place: read.place.as_deref().map(printable).filter(|place| !place.is_empty()),
         }
     }
 
-    /// The same as a problem of `place`, usually the server's address.
-    pub fn problem(&self, place: &str) -> Problem {
+    /// The same as a problem of `server`, usually its address, and of the place
+    /// in what was sent to it.
+    pub fn problem(&self, server: &str) -> Problem {
         let code = if self.code.is_empty() { "E-HTTP" } else { &self.code };
+        let place = self.place.as_ref().map_or_else(|| server.to_owned(), |place| format!("{server}: {place}"));
         Problem::new(code, place, format!("answered {}: {}", self.status, self.detail), self.next.clone())
     }
 }

@@ -5,7 +5,7 @@ use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -104,12 +104,12 @@ impl Transcript {
 
     /// Cuts out the middle of a long transcript; those who write append.
     pub fn cut(&self) {
-        let Ok(file) = OpenOptions::new().read(true).write(true).open(&self.0) else { return };
+        let Ok(mut file) = OpenOptions::new().read(true).append(true).open(&self.0) else { return };
         if file.metadata().map_or(0, |metadata| metadata.len()) > CUT {
             let tail = part(&file, SeekFrom::End(-i64::try_from(SHARE).unwrap_or(0)));
-            let aside = self.0.with_extension("tail");
-            let _ = std::fs::write(aside, tail);
-            let _ = file.set_len(SHARE);
+            // In one write: whoever else appends comes before or after it.
+            let kept = [b"\n", tail.as_slice()].concat();
+            let _ = file.set_len(SHARE).and_then(|()| file.write_all(&kept));
         }
     }
 

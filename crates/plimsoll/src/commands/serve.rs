@@ -22,7 +22,7 @@ use std::time::Duration;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Who holds the key of an evaluation's root.
 const EVALUATION: &str = "evaluation";
@@ -40,10 +40,11 @@ pub fn serve(arguments: &Serve, printer: &Printer) -> Result<Outcome, Failure> {
     let online = online_key(arguments.online_key.as_deref(), arguments.root.as_deref())?;
     let configuration = Configuration { online_key: online, ..configuration(arguments, &data, root, false)? };
     runtime()?.block_on(async {
-        let running = plimsoll_server::start(configuration).await?;
+        let mut told = Told::listen()?;
+        let Some(running) = told.start(configuration).await? else { return Ok(Outcome::Clean) };
         printer.say(&format!("Plimsoll listens at {}", running.app.url));
         let refresh = arguments.update.then(|| tokio::spawn(refresh(running.app.configuration.advisories.clone(), true)));
-        let told = until_told(&running).await;
+        let told = told.wait(&running).await;
         if let Some(refresh) = refresh {
             refresh.abort();
         }
@@ -64,14 +65,15 @@ pub fn up(arguments: &Up, printer: &Printer) -> Result<Outcome, Failure> {
     let online = online_key(arguments.serve.online_key.as_deref(), Some(&data.join("root/root.json")))?;
     let configuration = Configuration { online_key: online, ..configuration(&arguments.serve, &data, Some(root), true)? };
     runtime()?.block_on(async {
-        let running = plimsoll_server::start(configuration).await?;
+        let mut told = Told::listen()?;
+        let Some(running) = told.start(configuration).await? else { return Ok(Outcome::Clean) };
         let steps = setup::first_steps(&running.app).await?;
         let mut agent = join(&running, &data, &steps, arguments.ca.as_deref())?;
         announce(&running, &steps, arguments.json, printer)?;
         // A database that somebody named is theirs to keep fresh.
         let own = arguments.serve.db.is_none();
         let refresh = own.then(|| tokio::spawn(refresh(running.app.configuration.advisories.clone(), false)));
-        let told = until_told(&running).await;
+        let told = told.wait(&running).await;
         if let Some(refresh) = refresh {
             refresh.abort();
         }
@@ -260,19 +262,40 @@ fn announce(running: &Running, steps: &FirstSteps, as_json: bool, printer: &Prin
     Ok(())
 }
 
-/// Waits for a signal to end, or for a loss after which only a start helps.
-async fn until_told(running: &Running) -> Result<(), Failure> {
-    let deaf = |error: std::io::Error| {
-        Failure::unfinished(Problem::new("E-RUN", "the server", format!("cannot hear signals: {error}"), "report this as a bug"))
-    };
-    let mut end = signal(SignalKind::terminate()).map_err(deaf)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(deaf)?;
-    tokio::select! {
-        _ = end.recv() => {}
-        _ = interrupt.recv() => {}
-        lost = running.app.store.lost_write() => return Err(Failure::unfinished(*lost.problem)),
+/// The signals that end a server; heard from before anybody is told that it is
+/// up, so that one which follows at once ends it in order.
+struct Told {
+    end: Signal,
+    interrupt: Signal,
+}
+
+impl Told {
+    fn listen() -> Result<Self, Failure> {
+        let deaf = |error: std::io::Error| {
+            Failure::unfinished(Problem::new("E-RUN", "the server", format!("cannot hear signals: {error}"), "report this as a bug"))
+        };
+        Ok(Self { end: signal(SignalKind::terminate()).map_err(deaf)?, interrupt: signal(SignalKind::interrupt()).map_err(deaf)? })
     }
-    Ok(())
+
+    /// Starts a server; none where a signal came first, which leaves what a
+    /// kill would.
+    async fn start(&mut self, configuration: Configuration) -> Result<Option<Running>, Failure> {
+        tokio::select! {
+            running = plimsoll_server::start(configuration) => Ok(Some(running?)),
+            _ = self.end.recv() => Ok(None),
+            _ = self.interrupt.recv() => Ok(None),
+        }
+    }
+
+    /// Waits for one, or for a loss after which only a start helps.
+    async fn wait(mut self, running: &Running) -> Result<(), Failure> {
+        tokio::select! {
+            _ = self.end.recv() => {}
+            _ = self.interrupt.recv() => {}
+            lost = running.app.store.lost_write() => return Err(Failure::unfinished(*lost.problem)),
+        }
+        Ok(())
+    }
 }
 
 /// Fetches the sources and builds the advisory database now and then, in a

@@ -79,6 +79,10 @@ pub enum Command {
         /// File with the signature
         file: PathBuf,
     },
+    /// Refuse a change as one whom the policy asks: nothing more of it starts
+    Refuse(Saying),
+    /// Close the review that the policy asks for after a change
+    Review(Saying),
     /// Withdraw a package that was not rolled out
     Withdraw {
         #[command(flatten)]
@@ -103,6 +107,23 @@ pub struct One {
     pub remote: Remote,
     /// Digest of the package
     pub package: String,
+}
+
+/// What is said of a package, and why.
+#[derive(Args, Debug)]
+pub struct Saying {
+    #[command(flatten)]
+    one: One,
+    /// Why; for a review, what came of it
+    #[arg(long)]
+    reason: String,
+}
+
+impl Saying {
+    fn send(&self, kind: &str, printer: &Printer) -> Result<Outcome, Failure> {
+        let said = body([("kind", Some(kind.into())), ("reason", Some(self.reason.as_str().into()))]);
+        post(&self.one.remote, &self.one.path("/remarks"), &said, printer)
+    }
 }
 
 impl One {
@@ -274,6 +295,8 @@ pub fn run(command: &Command, printer: &Printer) -> Result<Outcome, Failure> {
             post(&one.remote, &one.path("/signatures"), &signature, printer)
         }
         Command::Submit { one, file } => post(&one.remote, &one.path("/signatures"), &parsed::<Value>(file)?, printer),
+        Command::Refuse(saying) => saying.send("refuse", printer),
+        Command::Review(saying) => saying.send("review", printer),
         Command::Withdraw { one, reason } => post(&one.remote, &one.path("/withdraw"), &body([("reason", text(reason))]), printer),
         Command::Acquired { remote, file } => {
             let Fetched { acquired } = parsed(file)?;

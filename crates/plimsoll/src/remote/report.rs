@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use plimsoll_core::measures::Named;
 use plimsoll_core::model::problem::Problem;
+use plimsoll_server::reports::{samm, status};
 use std::io::Read;
 use std::path::PathBuf;
 
@@ -21,9 +22,12 @@ const PART: usize = 1 << 16;
 pub struct Report {
     #[command(flatten)]
     pub remote: Remote,
-    /// Which report
+    /// Which report; application takes the application's id or name after it
     #[arg(value_parser = names(), value_name = "NAME")]
     pub name: Name,
+    /// Application whose status page it is, by its id or name
+    #[arg(value_name = "APPLICATION")]
+    pub application: Option<String>,
     /// Moment it is as of; left out, now. The same moment gives the same bytes whenever it is asked for
     #[arg(long, value_name = "RFC3339")]
     pub as_of: Option<Timestamp>,
@@ -49,6 +53,10 @@ pub struct Report {
 pub enum Name {
     /// A report that is made of a moment.
     Of(Named),
+    /// SAMM's answers.
+    Samm,
+    /// The status page of an application.
+    Application,
     /// What reports are counted from.
     Events,
     /// Those that were made when they were due.
@@ -82,11 +90,14 @@ pub enum ReportFormat {
 /// Reports by their names.
 fn names() -> impl TypedValueParser<Value = Name> {
     let reports = Named::all().map(|named| PossibleValue::new(named.word()).help(named.about()));
+    let others = [(samm::NAME, samm::ABOUT), (status::NAME, status::ABOUT)].map(|(name, about)| PossibleValue::new(name).help(about));
     let events = PossibleValue::new(EVENTS).help("What reports are counted from, for those who count again");
     let made = PossibleValue::new(MADE).help("Reports that the server made when the policy said so: their list as JSON, or with --made the file of one");
-    PossibleValuesParser::new(reports.chain([events, made])).try_map(|word| match word.as_str() {
+    PossibleValuesParser::new(reports.chain(others).chain([events, made])).try_map(|word| match word.as_str() {
         EVENTS => Ok(Name::Events),
         MADE => Ok(Name::Made),
+        samm::NAME => Ok(Name::Samm),
+        status::NAME => Ok(Name::Application),
         word => Named::parse(word).map(Name::Of).ok_or("there is no such report"),
     })
 }
@@ -99,10 +110,14 @@ fn usage(text: &str, next: &str) -> Failure {
 pub fn run(report: &Report, printer: &Printer) -> Result<Outcome, Failure> {
     let jsonl = report.format == Some(ReportFormat::Jsonl);
     match report.name {
+        _ if report.made.is_some() && report.name != Name::Made => Err(usage("--made names a report that was made", "take report made --made ID")),
+        Name::Application if report.application.is_none() => Err(usage("no application is named", "name it by its id or name: report application shop")),
+        Name::Of(_) | Name::Samm | Name::Events | Name::Made if report.application.is_some() => Err(usage("only report application takes an application", "leave the second name out")),
+        Name::Of(_) | Name::Samm | Name::Application if jsonl => Err(usage("only events come as jsonl", "take --format json, or report events")),
         Name::Made => made(report, printer),
-        _ if report.made.is_some() => Err(usage("--made names a report that was made", "take report made --made ID")),
-        Name::Of(_) if jsonl => Err(usage("only events come as jsonl", "take --format json, or report events")),
-        Name::Of(named) => written(report, named, printer),
+        Name::Of(named) => written(report, named.word(), printer),
+        Name::Samm => written(report, samm::NAME, printer),
+        Name::Application => written(report, status::NAME, printer),
         Name::Events if report.format.is_some() && !jsonl => Err(usage("events come as jsonl only", "leave --format out")),
         Name::Events if report.days.is_some() => Err(usage("events are told from the beginning", "leave --days out")),
         Name::Events => events(report, printer),
@@ -124,15 +139,16 @@ fn made(report: &Report, printer: &Printer) -> Result<Outcome, Failure> {
     Ok(Outcome::Clean)
 }
 
-fn written(report: &Report, named: Named, printer: &Printer) -> Result<Outcome, Failure> {
+fn written(report: &Report, name: &str, printer: &Printer) -> Result<Outcome, Failure> {
     let form = report.format.unwrap_or(ReportFormat::Markdown).to_possible_value();
     let query = given([
         ("as_of", report.as_of.map(|at| at.to_string())),
         ("days", report.days.map(|days| days.to_string())),
         ("client", report.client.clone()),
+        ("application", report.application.clone()),
         ("format", form.map(|form| form.get_name().to_owned())),
     ]);
-    let bytes = client(&report.remote)?.bytes(&format!("/api/v1/reports/{}", named.word()), &query)?;
+    let bytes = client(&report.remote)?.bytes(&format!("/api/v1/reports/{name}"), &query)?;
     printer.file(report.output.as_deref(), &bytes)?;
     Ok(Outcome::Clean)
 }

@@ -39,3 +39,16 @@ fn every_test_that_the_table_of_checks_names_is_there() {
     assert_eq!(checks, 90, "S3–S8, S10, N1–N7, E1–E5, C1, C2, C5–C15, F1–F10, L1–L6, P1, P2, P4, A1–A17, T1–T13, W1–W9");
     assert!(tests > 60, "{tests}");
 }
+
+/// The walk itself, `e2e/seeded-defects.py`, compiles for an hour.
+#[test]
+fn every_seeded_defect_fits_the_code() {
+    let list = std::fs::read(root().join("e2e/seeded-defects.json")).expect("the list");
+    let list: Vec<std::collections::BTreeMap<String, String>> = serde_json::from_slice(&list).expect("a list");
+    assert!(list.len() >= 30, "{}", list.len());
+    for defect in &list {
+        let text = std::fs::read_to_string(root().join(&defect["file"])).unwrap_or_else(|error| panic!("{}: {error}", defect["file"]));
+        assert_eq!(text.matches(&defect["before"]).count(), 1, "{}: mend e2e/seeded-defects.json", defect["name"]);
+        assert!(defect["before"] != defect["after"] && !defect["test"].is_empty(), "{}", defect["name"]);
+    }
+}

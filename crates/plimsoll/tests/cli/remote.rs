@@ -138,6 +138,71 @@ fn what_the_api_has_can_be_done_from_the_command_line() {
     up.stop();
 }
 
+/// Rosters, briefings, meetings and reports; the examples of the guide's page.
+#[test]
+fn teams_are_told_and_meet() {
+    let small = Small::new(&[("libpng1.6", "1.6.39-2")]);
+    small.advise("TEST-2026-1", "high", "2026-03-01", "libpng1.6", "1.6.39-2+deb12u4").build(&[]);
+    let mut up = Up::start(&small);
+    up.token = administrator(&up);
+    let (mut application, mut briefing, mut meeting) = (String::new(), String::new(), String::new());
+    let mut ran = 0;
+    for example in crate::readme::examples("docs/guide/teams.md") {
+        let line = example.replace("APPLICATION", &application).replace("BRIEFING", &briefing).replace("MEETING", &meeting);
+        let output = std::process::Command::new("sh")
+            .args(["-c", &line.replacen("plimsoll", env!("CARGO_BIN_EXE_plimsoll"), 1)])
+            .current_dir(small.folder.path())
+            .env("PLIMSOLL_SERVER", &up.url)
+            .env("PLIMSOLL_API_TOKEN", &up.token)
+            .output()
+            .expect("sh runs");
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(0), "{line}\n{out}{err}");
+        if let Ok(answer) = serde_json::from_str::<Value>(&out) {
+            match (answer["topic"].is_string(), answer["minutes"].is_string(), answer["stakeholders"].is_array()) {
+                (true, ..) => briefing = word(&answer, "/id"),
+                (_, true, _) => meeting = word(&answer, "/id"),
+                (_, _, true) => application = word(&answer, "/id"),
+                _ => {}
+            }
+        }
+        ran += 1;
+    }
+    assert_eq!(ran, 16);
+    let known = listed(&up, &["briefings", "list"], &briefing);
+    assert_eq!(known[0]["reached"].as_array().map(Vec::len), Some(2));
+    let page = std::fs::read_to_string(small.at("samm.html")).expect("the report");
+    assert!(page.contains("2 of 2") && page.contains("unknown"), "{page}");
+    assert!(std::fs::read_to_string(small.at("agenda.html")).expect("the agenda").contains("Agenda: shop"));
+    let due = listed(&up, &["meetings", "due"], "shop");
+    assert!(due[0]["last"].is_string() && due[0]["own"] == true, "{due:?}");
+    // A token is nobody who could know anything.
+    assert!(asked(&up, &["briefings", "acknowledge", &briefing]).failed().err.contains("E-"), "a token");
+    put(&small.at("roster.csv"), "team,accounts\nWeb,ada\n");
+    let wrong = asked(&up, &["briefings", "roster", "more", "--audience", "teams", "--csv", &small.path("roster.csv")]);
+    assert!(wrong.failed().err.contains("roster:1"), "{}", wrong.err);
+    assert!(asked(&up, &["meetings", "hold", &application, "--present", "ada", "--minutes", "x", "--action", "ada: x"]).failed().err.contains("three parts"));
+    assert!(asked(&up, &["report", "application"]).failed().err.contains("no application is named"));
+    up.stop();
+}
+
+/// Questions are listed for the provider, who answers none of them.
+#[test]
+fn questions_are_listed_and_answered_by_clients_alone() {
+    let small = Small::new(&[("libpng1.6", "1.6.39-2")]);
+    small.advise("TEST-2026-1", "high", "2026-03-01", "libpng1.6", "1.6.39-2+deb12u4").build(&[]);
+    let up = Up::start(&small);
+    assert_eq!(json(&up, &["questions", "list", "--format", "json"]), serde_json::json!([]));
+    assert!(asked(&up, &["questions", "list", "--state", "maybe"]).failed().err.contains("allowed are told, open"));
+    let unknown = "01k8m2x7r5t3y6t9p0a7x2k9mq";
+    assert!(asked(&up, &["questions", "show", unknown]).failed().err.contains("E-NOT-FOUND"));
+    assert!(asked(&up, &["questions", "remark", unknown, "--text", "is it late?"]).failed().err.contains("E-NOT-FOUND"));
+    assert!(asked(&up, &["questions", "answer", unknown, "--answer", "approve"]).failed().err.contains("E-PERMISSION"));
+    let wrong = asked(&up, &["questions", "answer", unknown, "--answer", "perhaps"]);
+    assert!(wrong.code == Some(2) && wrong.err.contains("approve"), "{}", wrong.err);
+    up.stop();
+}
+
 /// Asked for, listed, shown and taken back; the examples of the guide's page.
 #[test]
 fn exceptions_are_asked_for_and_taken_back() {

@@ -29,11 +29,14 @@ fn a_policy_is_played_through_a_past_that_nobody_watched() {
     // The one in force against itself: what the first scan found was there
     // since it was published, what it found fixed came due unseen.
     let same = simulate(&up, &token, &["samm", "--format", "json"]).finished().json();
-    assert_eq!((&same["schema"], &same["findings"], &same["days_real"], &same["hosts"]), (&json!("plimsoll-policy-simulation/1"), &json!(3), &json!(0), &json!(1)), "{same}");
+    assert_eq!((&same["schema"], &same["findings"], &same["days_real"]), (&json!("plimsoll-policy-simulation/1"), &json!(3), &json!(0)), "{same}");
+    // This machine itself, without findings, may have joined by now or not.
+    let hosts = same["hosts"].as_u64().unwrap_or(0);
+    assert!((1..=2).contains(&hosts), "{same}");
     let side = &same["after"];
     assert_eq!((&side["came_due"], &side["met"], &side["open"], &side["unknown"]), (&json!(2), &json!(0), &json!(1), &json!(1)), "{side}");
     assert_eq!((&same["before"], &same["moved"]["unchanged"], &same["newly_missed"]), (side, &json!(3), &json!(0)));
-    assert!(same["assumed"].to_string().contains("1 of 1 hosts that came within the time"), "{same}");
+    assert!(same["assumed"].to_string().contains(&format!("{hosts} of {hosts} hosts that came within the time")), "{same}");
     assert_eq!(side["weeks"].as_array().map(Vec::len), Some(13));
     // It came due before the last five days began.
     let short = simulate(&up, &token, &["samm", "--days", "5", "--format", "json"]).finished().json();

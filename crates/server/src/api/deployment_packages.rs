@@ -19,6 +19,7 @@ use crate::rollouts::{self, Notes};
 use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
+use plimsoll_core::model::authorisation::{Remark, RemarkKind};
 use plimsoll_core::model::because::Because;
 use plimsoll_core::model::deployment_package::{ChangeType, Check, ConfigurationFiles, Place, Step};
 use plimsoll_core::model::identifier::{ApplicationId, ClientId, GroupId, HostId};
@@ -96,6 +97,48 @@ pub struct PackageDetail {
     /// Hosts that were chosen and are not in it.
     #[schema(value_type = Vec<Object>)]
     pub left_out: Vec<LeftOut>,
+    /// What people and the clock said of it beside signatures, in its order.
+    pub remarks: Vec<RemarkAnswer>,
+}
+
+/// What was said of a package beside signatures.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct RemarkAnswer {
+    /// `approve`, `refuse`, `review`; of the clock `escalated`, `rejected`,
+    /// `retro-overdue` or `review-overdue`.
+    #[schema(value_type = String)]
+    pub kind: RemarkKind,
+    /// Who, by account; `server` for the clock.
+    pub who: String,
+    /// Why, in their words.
+    pub text: String,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+}
+
+impl From<Remark> for RemarkAnswer {
+    fn from(Remark { kind, who, text, at }: Remark) -> Self {
+        Self { kind, who, text, at }
+    }
+}
+
+/// What a person says of a package beside a signature.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Saying {
+    /// `refuse`, or `review` to close the review afterwards.
+    pub kind: String,
+    /// Why; for a review, what came of it.
+    pub reason: String,
+}
+
+/// Why a person approves a package.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Approval {
+    /// In their words.
+    pub reason: String,
 }
 
 /// The signed bytes.
@@ -209,9 +252,10 @@ async fn detail(app: &Shared, row: Row) -> Result<PackageDetail, Refusal> {
     let content = app.store.package_content(&row.digest).await?;
     let notes: Notes = serde_json::from_slice(&content.notes).unwrap_or_default();
     let signed = rollouts::signed(app, &row.digest).await?;
-    let certification = app.root.is_some().then(|| certify::judge(app, &signed)).transpose()?.map(|explained| explained.decision);
+    let certification = if app.root.is_some() { Some(certify::judge(app, &signed).await?.decision) } else { None };
+    let remarks = app.store.remarks(&row.digest).await?.into_iter().map(RemarkAnswer::from).collect();
     let people = app.root.as_ref().map(|root| signed.signed_by(&root.root).into_values().collect()).unwrap_or_default();
-    Ok(PackageDetail { package: row.into(), signed_by: people, certification, because: notes.because, left_out: notes.left_out })
+    Ok(PackageDetail { package: row.into(), signed_by: people, certification, because: notes.because, left_out: notes.left_out, remarks })
 }
 
 /// One package.
@@ -390,6 +434,32 @@ pub async fn sign(State(app): State<Shared>, allowed: Allowed, Path(digest): Pat
     let row = seen(&app, &allowed.scope, &digest).await?;
     let after = certify::submit(&app, &allowed, &row, Signature { keyid: given.keyid, sig: given.sig }).await?;
     Ok(Json(detail(&app, after).await?))
+}
+
+/// Takes an approval; it takes the place of no signature.
+///
+/// # Errors
+///
+/// 400 `E-TEXT`; 403 `E-SOD`, `E-APPROVE`; 404; 409 `E-STATE`.
+pub async fn approve(State(app): State<Shared>, allowed: Allowed, Path(digest): Path<String>, Json(given): Json<Approval>) -> Answer<PackageDetail> {
+    said(&app, &allowed, &digest, RemarkKind::Approve, &given.reason).await
+}
+
+/// Takes a refusal, or the closing of a review.
+///
+/// # Errors
+///
+/// 400 `E-PARAMETER`, `E-TEXT`; 403 `E-SOD`, `E-APPROVE`; 404; 409 `E-STATE`.
+pub async fn remark(State(app): State<Shared>, allowed: Allowed, Path(digest): Path<String>, Json(saying): Json<Saying>) -> Answer<PackageDetail> {
+    let known = [RemarkKind::Refuse, RemarkKind::Review].into_iter().find(|kind| kind.word() == saying.kind);
+    let kind = known.ok_or_else(|| parameter("kind", format!("{:?} cannot be said of a package", saying.kind), "use refuse or review; approving has its own address"))?;
+    said(&app, &allowed, &digest, kind, &saying.reason).await
+}
+
+async fn said(app: &Shared, allowed: &Allowed, digest: &str, kind: RemarkKind, reason: &str) -> Answer<PackageDetail> {
+    let row = seen(app, &allowed.scope, digest).await?;
+    let after = certify::approval::say(app, allowed, &row, kind, reason).await?;
+    Ok(Json(detail(app, after).await?))
 }
 
 /// Withdraws a package that was not rolled out.

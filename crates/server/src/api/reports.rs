@@ -6,7 +6,7 @@ use crate::app::Shared;
 use crate::http::gate::Allowed;
 use crate::http::parameters::{Path, Query};
 use crate::http::problem::Refusal;
-use crate::reports::{self, Form, Wish, events};
+use crate::reports::{self, Form, Wish, events, samm, status};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -29,6 +29,8 @@ pub struct Which {
     days: Option<u16>,
     /// One client's hosts only, by its id or name.
     client: Option<String>,
+    /// The application whose status page it is, by its id or name.
+    application: Option<String>,
     /// Its form.
     #[serde(default)]
     format: Form,
@@ -66,6 +68,9 @@ fn file(name: &str, as_of: Timestamp, extension: &str, media_type: &'static str)
 /// time that is too long, a client's report without its client, and a form
 /// that the report has not.
 pub async fn report(State(app): State<Shared>, allowed: Allowed, Path(name): Path<String>, Query(which): Query<Which>) -> Result<Response, Refusal> {
+    if [samm::NAME, status::NAME, status::AGENDA].contains(&name.as_str()) {
+        return practice(&app, &allowed, &name, which).await;
+    }
     let named = Named::parse(&name).ok_or_else(|| super::missing("report", &name))?;
     if named == Named::For(Audience::Client) && which.client.is_none() {
         return Err(parameter("client", "is missing", "name the client whose report it is, by its id or name"));
@@ -75,6 +80,27 @@ pub async fn report(State(app): State<Shared>, allowed: Allowed, Path(name): Pat
     let wish = Wish { named, as_of, days: which.days.unwrap_or(named.days()), client };
     let bytes = reports::written(&app, &allowed.scope, &wish, which.format).await?;
     Ok((file(named.word(), as_of, which.format.extension(), which.format.media_type()), bytes).into_response())
+}
+
+/// Gives a report that has no audience of its own: SAMM's answers, or the
+/// status page of an application or the agenda of its next meeting.
+async fn practice(app: &Shared, allowed: &Allowed, name: &str, which: Which) -> Result<Response, Refusal> {
+    if which.days.is_some() {
+        return Err(parameter("days", format!("the report {name} does not look back by days"), "leave it out"));
+    }
+    let (now, form) = (Timestamp::now(), which.format);
+    let (as_of, bytes) = if name == samm::NAME {
+        let client = named(app, allowed, which.client.as_deref()).await?;
+        let as_of = which.as_of.unwrap_or(now);
+        (as_of, samm::written(app, &allowed.scope, as_of, client, form).await?)
+    } else {
+        if which.as_of.is_some() {
+            return Err(parameter("as_of", "it is of the present: hosts and groups of then are not kept as they were", "leave it out"));
+        }
+        let application = which.application.as_deref().ok_or_else(|| parameter("application", "is missing", "name the application, by its id or name"))?;
+        (now, status::written(app, &allowed.scope, application, form, name == status::AGENDA).await?)
+    };
+    Ok((file(name, as_of, form.extension(), form.media_type()), bytes).into_response())
 }
 
 /// Gives the events that the reports of a moment are counted from.

@@ -12,6 +12,7 @@ use crate::http::problem::Refusal;
 use crate::identity::role::Scope;
 use crate::phases::document::{self, Form};
 use crate::phases::{certify, deploy};
+use crate::questions;
 use crate::rollouts::{self, Live};
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -334,6 +335,7 @@ pub async fn start(State(app): State<Shared>, allowed: Allowed, Json(wish): Json
     not_backwards(&app, &package).await?;
     let names = names(&app, &package.digest).await?;
     let epoch = app.store.epoch().await?;
+    let question = questions::about(&app, &package.digest, now).await?;
     let mut change = app.store.begin(Intent::new(actor(&allowed), now, "rollout.start", format!("rollout:{}", package.digest))).await?;
     let generation = change.next_generation().await?;
     let rollout = Rollout {
@@ -351,6 +353,9 @@ pub async fn start(State(app): State<Shared>, allowed: Allowed, Json(wish): Json
         changed: now,
     };
     change.start_rollout(&rollout, &names).await?;
+    if let Some(question) = &question {
+        change.ask_client(question).await?;
+    }
     change.commit(wish.reason.as_deref()).await?;
     follow_up(&app).await;
     Ok(Json(detail(&app, rollout).await?))
@@ -377,7 +382,8 @@ async fn not_backwards(app: &Shared, package: &plimsoll_store::deployment_packag
     Ok(())
 }
 
-async fn follow_up(app: &Shared) {
+/// Takes up what was just written of rollouts, and lets the reconciler look.
+pub(crate) async fn follow_up(app: &Shared) {
     if let Err(error) = rollouts::refresh(app).await {
         tracing::warn!(code = error.problem.code, "a rollout is taken up with the next look: {}", error.problem.text);
     }

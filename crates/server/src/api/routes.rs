@@ -1,6 +1,6 @@
 //! Every route of the API with who may use it.
 
-use super::{acts, alerts, applications, clients, deployment_packages, exceptions, findings, groups, history, hosts, knowledge, mitigations, packages, reports, rollouts, webhooks, work};
+use super::{acts, alerts, applications, clients, deployment_packages, exceptions, findings, groups, history, hosts, knowledge, mitigations, packages, questions, reports, rollouts, teams, webhooks, work};
 use crate::app::Shared;
 use crate::http::json::Json;
 use crate::http::routes::{Access, Routes};
@@ -23,6 +23,8 @@ pub fn routes() -> Routes<Shared> {
     let (get, post, patch) = (Method::GET, Method::POST, Method::PATCH);
     deploying()
         .merge(accepting())
+        .merge(teams::routes())
+        .merge(questions::routes())
         .merge(working())
         .route(get.clone(), "/healthz", Public, health)
         .route(get.clone(), "/readyz", Public, ready)
@@ -150,6 +152,8 @@ fn deploying() -> Routes<Shared> {
         .route(get.clone(), "/api/v1/deployment-packages/{package}/document", read, deployment_packages::document)
         .route(get.clone(), "/api/v1/deployment-packages/{package}/hosts", read, deployment_packages::hosts)
         .route(post.clone(), "/api/v1/deployment-packages/{package}/signatures", Needs(Permission::SubmitSignatures), deployment_packages::sign)
+        .route(post.clone(), "/api/v1/deployment-packages/{package}/approve", Needs(Permission::Approve), deployment_packages::approve)
+        .route(post.clone(), "/api/v1/deployment-packages/{package}/remarks", Needs(Permission::SubmitSignatures), deployment_packages::remark)
         .route(post.clone(), "/api/v1/deployment-packages/{package}/withdraw", Needs(Permission::DraftPackages), deployment_packages::withdraw)
         .route(get.clone(), "/api/v1/rollouts", read, rollouts::list)
         .route(post.clone(), "/api/v1/rollouts", Needs(Permission::RunRollouts), rollouts::start)

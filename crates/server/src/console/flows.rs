@@ -523,3 +523,38 @@ async fn exposure_is_written_down_and_nobody_sees_anothers() {
     assert_eq!(sums, expected);
     assert_eq!(rows.hosts.len(), 3);
 }
+
+/// Whoever speaks for a client comes to its overview: its own hosts, questions
+/// and reports, and no door to what is the provider's.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_speaks_for_a_client_comes_to_its_overview_and_sees_no_other() {
+    let crate::exceptions::tests::Ground { trial, mut owner, home, web, river } = crate::exceptions::tests::ground(&["web"]).await;
+    let mut carl = trial.person(&mut owner, "carl", "client", &format!("{home}|")).await;
+    assert_eq!(trial.get(&carl, "/console").await.location, "/console/portal");
+    let page = trial.get(&carl, "/console/portal").await;
+    assert_eq!(page.status, StatusCode::OK, "{}", page.body);
+    assert!(page.body.contains("Nothing waits for your answer.") && page.body.contains("TEST-2026-1"), "{}", page.body);
+    assert!(!page.body.contains("Elbtal"), "another client's name: {}", page.body);
+    let links = |body: &str, path: &str| body.contains(&format!("href=\"{path}\""));
+    assert!(links(&page.body, "/console/questions") && links(&page.body, "/console/reports") && links(&page.body, "/console/hosts"));
+    for path in ["/console/policy", "/console/activity", "/console/people", "/console/webhooks", "/console/enrolment"] {
+        assert!(!links(&page.body, path), "a link to {path}");
+        assert_eq!(trial.get(&carl, path).await.status, StatusCode::FORBIDDEN, "{path}");
+    }
+    for path in ["/console/questions", "/console/exceptions", "/console/findings", "/console/rollouts", "/console/hosts"] {
+        let page = trial.get(&carl, path).await;
+        assert!(page.status == StatusCode::OK && !page.body.contains("river"), "{path}: {}", page.body);
+    }
+    assert_eq!(trial.get(&carl, &format!("/console/hosts/{web}")).await.status, StatusCode::OK);
+    assert_eq!(trial.get(&carl, &format!("/console/hosts/{river}")).await.status, StatusCode::NOT_FOUND);
+    let report = trial.get(&carl, &format!("/api/v1/reports/client?client={home}&format=html")).await;
+    assert!(report.status == StatusCode::OK && !report.body.contains("river"), "{report:?}");
+    // What is not there, and what is another's, look the same.
+    let unknown = "01k8m2x7r5t3y6t9p0a7x2k9mq";
+    for (path, form) in [("answer", [("answer", "approve"), ("seen", "open")]), ("remark", [("text", "hello"), ("x", "y")])] {
+        assert_eq!(trial.post(&mut carl, &format!("/console/questions/{unknown}/{path}"), &form).await.status, StatusCode::NOT_FOUND, "{path}");
+    }
+    // The provider keeps its own first page, and answers for nobody.
+    assert_eq!(trial.get(&owner, "/console").await.status, StatusCode::OK);
+    assert_eq!(trial.post(&mut owner, &format!("/console/questions/{unknown}/answer"), &[("answer", "approve")]).await.status, StatusCode::FORBIDDEN);
+}

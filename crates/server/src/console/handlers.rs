@@ -144,6 +144,9 @@ async fn home() -> Redirect {
 }
 
 async fn today(State(app): State<Shared>, allowed: Allowed) -> Page {
+    if fill::portal(&allowed.principal) {
+        return Ok(Redirect::to(super::questions::PORTAL).into_response());
+    }
     let visit = Visit::new(&app, &allowed);
     let view = fill::today(&app, &allowed, &visit.seen, app.clock()).await.map_err(|refusal| visit.refused(refusal))?;
     Ok(written(pages::today(&visit.shell, &view)))

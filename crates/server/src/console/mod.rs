@@ -32,8 +32,10 @@ pub mod pages;
 mod people;
 mod policy;
 pub mod query;
+mod questions;
 mod reports;
 mod rollouts;
+mod teams;
 pub mod views;
 mod webhooks;
 mod work;
@@ -53,8 +55,10 @@ pub fn routes() -> crate::http::routes::Routes<crate::app::Shared> {
         .merge(mitigations::routes())
         .merge(people::routes())
         .merge(policy::routes())
+        .merge(questions::routes())
         .merge(reports::routes())
         .merge(rollouts::routes())
+        .merge(teams::routes())
         .merge(webhooks::routes())
         .merge(work::routes())
 }

@@ -8,6 +8,7 @@ use askama::Template;
 /// Sections of the console as the navigation shows them: key, path, title,
 /// and which ability shows it (empty for everybody).
 pub const SECTIONS: &[(&str, &str, &str)] = &[
+    ("portal", "/console/portal", "Overview"),
     ("today", "/console", "Today"),
     ("hosts", "/console/hosts", "Hosts"),
     ("findings", "/console/findings", "Findings"),
@@ -15,6 +16,8 @@ pub const SECTIONS: &[(&str, &str, &str)] = &[
     ("packages", "/console/packages", "Packages"),
     ("rollouts", "/console/rollouts", "Rollouts"),
     ("applications", "/console/applications", "Applications"),
+    ("teams", "/console/teams", "Teams"),
+    ("questions", "/console/questions", "Questions"),
     ("exceptions", "/console/exceptions", "Exceptions"),
     ("mitigations", "/console/mitigations", "Mitigations"),
     ("groups", "/console/groups", "Groups"),
@@ -24,6 +27,22 @@ pub const SECTIONS: &[(&str, &str, &str)] = &[
     ("work", "/console/work", "Work"),
     ("activity", "/console/activity", "Activity"),
 ];
+
+/// Sections for whoever speaks for a client: its hosts, what it is asked, what
+/// it decided, its reports.
+const PORTAL: &[&str] = &["portal", "hosts", "findings", "advisories", "rollouts", "questions", "exceptions", "reports"];
+
+impl Abilities {
+    /// Whether the navigation shows a section to this reader.
+    pub fn shows(&self, section: &str) -> bool {
+        match (self.portal, section) {
+            (true, section) => PORTAL.contains(&section),
+            (false, "portal") => false,
+            (false, "activity") => self.audit,
+            (false, _) => true,
+        }
+    }
+}
 
 /// Sections of the administration.
 pub const ADMINISTRATION: &[(&str, &str, &str)] = &[
@@ -87,8 +106,16 @@ pages! {
     applications, ApplicationsTemplate, "applications.html", "applications", Applications, lists::APPLICATIONS;
     /// Draws one application's status.
     application, ApplicationTemplate, "application.html", "applications", ApplicationPage, lists::APPLICATIONS;
+    /// Draws who is to be told, whom it reached, and meetings.
+    teams, TeamsTemplate, "teams.html", "teams", TeamsPage, lists::HOSTS;
     /// Draws what is accepted for a time.
     exceptions, ExceptionsTemplate, "exceptions.html", "exceptions", Exceptions, lists::HOSTS;
+    /// Draws what clients are asked.
+    questions, QuestionsTemplate, "questions.html", "questions", Questions, lists::HOSTS;
+    /// Draws one question with the form that answers it.
+    question, QuestionTemplate, "question.html", "questions", QuestionPage, lists::HOSTS;
+    /// Draws what a client sees first.
+    portal, PortalTemplate, "portal.html", "portal", Portal, lists::HOSTS;
     /// Draws what was done in place of patches.
     mitigations, MitigationsTemplate, "mitigations.html", "mitigations", Mitigations, lists::HOSTS;
     /// Draws the clients.

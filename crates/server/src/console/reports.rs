@@ -10,7 +10,7 @@ use crate::http::parameters::Query;
 use crate::http::problem::Refusal;
 use crate::http::routes::{Access, Routes};
 use crate::identity::role::Permission;
-use crate::reports::{self, Form, Wish};
+use crate::reports::{self, Form, Wish, samm};
 use axum::extract::State;
 use axum::http::Method;
 use jiff::Timestamp;
@@ -66,10 +66,30 @@ async fn made(app: &Shared, allowed: &Allowed, clients: &[(ClientId, String)]) -
 
 /// Makes the report that was asked for.
 async fn shown(app: &Shared, allowed: &Allowed, asked: &ReportAsked, clients: &[(ClientId, String)]) -> Result<ReportShown, Refusal> {
+    if asked.report == samm::NAME {
+        return answers(app, allowed, asked, clients).await;
+    }
     let wish = wish(asked, clients)?;
     let document = reports::laid_out(app, &allowed.scope, &wish).await?;
     let forms = Form::ALL.into_iter().filter(|form| form.is_of(wish.named)).map(|form| (title(form), address(&wish, form)));
     Ok(ReportShown { document, forms: forms.chain([("Events", events(&wish))]).collect() })
+}
+
+/// Makes SAMM's answers.
+async fn answers(app: &Shared, allowed: &Allowed, asked: &ReportAsked, clients: &[(ClientId, String)]) -> Result<ReportShown, Refusal> {
+    let as_of = moment(&asked.as_of)?;
+    let client = match asked.client.as_str() {
+        "" => None,
+        chosen => Some(clients.iter().find(|(client, _)| client.to_string() == chosen).cloned().ok_or_else(|| crate::api::missing("client", chosen))?),
+    };
+    let assessment = samm::assessed(app, &allowed.scope, as_of, client.clone()).await?;
+    let address = |form: Form| {
+        let mut query = which(as_of, client.as_ref());
+        query.append_pair("format", form.word());
+        format!("/api/v1/reports/{}?{}", samm::NAME, query.finish())
+    };
+    let forms = Form::PLAIN.into_iter().map(|form| (title(form), address(form))).collect();
+    Ok(ReportShown { document: plimsoll_documents::samm(&assessment), forms })
 }
 
 fn wish(asked: &ReportAsked, clients: &[(ClientId, String)]) -> Result<Wish, Refusal> {
@@ -116,19 +136,19 @@ fn title(form: Form) -> &'static str {
 
 /// Where a form of the very same report is.
 fn address(wish: &Wish, form: Form) -> String {
-    let mut query = which(wish);
+    let mut query = which(wish.as_of, wish.client.as_ref());
     query.append_pair("days", &wish.days.to_string()).append_pair("format", form.word());
     format!("/api/v1/reports/{}?{}", wish.named.word(), query.finish())
 }
 
 fn events(wish: &Wish) -> String {
-    format!("/api/v1/reports/events?{}", which(wish).finish())
+    format!("/api/v1/reports/events?{}", which(wish.as_of, wish.client.as_ref()).finish())
 }
 
-fn which(wish: &Wish) -> url::form_urlencoded::Serializer<'static, String> {
+fn which(as_of: Timestamp, client: Option<&(ClientId, String)>) -> url::form_urlencoded::Serializer<'static, String> {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
-    query.append_pair("as_of", &wish.as_of.to_string());
-    if let Some((client, _)) = &wish.client {
+    query.append_pair("as_of", &as_of.to_string());
+    if let Some((client, _)) = client {
         query.append_pair("client", &client.to_string());
     }
     query

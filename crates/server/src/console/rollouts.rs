@@ -6,10 +6,10 @@
 use super::handlers::{Page, Visit, filled, written};
 use super::pages;
 use super::views::{
-    DeploymentPage, PackageItem, PackageRing, RingItem, RolloutHostItem, RolloutItem, RolloutPage, Rollouts, StreamItem, TargetItem,
+    ApprovalPanel, DeploymentPage, PackageItem, PackageRing, RingItem, RolloutHostItem, RolloutItem, RolloutPage, Rollouts, StreamItem, TargetItem,
 };
 use crate::api::acts::Reason;
-use crate::api::deployment_packages::{self, PackageAnswer, seen};
+use crate::api::deployment_packages::{self, Approval, PackageAnswer, RemarkAnswer, Saying, seen};
 use crate::api::rollouts::{self, ResumeWish, RingAnswer, RolloutAnswer, RolloutHost, RolloutWish, Which};
 use crate::app::Shared;
 use crate::http::gate::Allowed;
@@ -23,8 +23,10 @@ use axum::extract::{Form, State};
 use axum::http::Method;
 use axum::response::{IntoResponse, Redirect};
 use jiff::SignedDuration;
+use plimsoll_core::model::authorisation::{Authorised, Authority, RemarkKind};
 use plimsoll_core::model::deployment_package::{Check, Step, StreamPlan, Tool};
 use plimsoll_core::model::stream::Stream;
+use plimsoll_store::deployment_packages::PackageState;
 use serde::{Deserialize, Serialize};
 
 const PAGE: &str = "/console/rollouts";
@@ -43,6 +45,8 @@ pub(super) fn routes() -> Routes<Shared> {
         .route(post.clone(), "/console/rollouts/{package}/abort", stop, abort)
         .route(get, "/console/deployment-packages/{package}", read, package)
         .route(post.clone(), "/console/deployment-packages/{package}/start", run, start)
+        .route(post.clone(), "/console/deployment-packages/{package}/approve", Access::Needs(Permission::Approve), approve)
+        .route(post.clone(), "/console/deployment-packages/{package}/remarks", Access::Needs(Permission::SubmitSignatures), remark)
         .route(post, "/console/deployment-packages/{package}/withdraw", Access::Needs(Permission::DraftPackages), withdraw)
 }
 
@@ -102,7 +106,9 @@ async fn show(State(app): State<Shared>, allowed: Allowed, Path(digest): Path<St
         let Json(detail) = rollouts::show(State(app.clone()), allowed.clone(), Path(digest.clone())).await?;
         let which = Which { phase: filled(shown.phase.clone()), skip: None, take: Some(SHOWN) };
         let Json(hosts) = rollouts::hosts(State(app.clone()), allowed.clone(), Path(digest.clone()), Query(which)).await?;
+        let asked = app.store.question_about(&detail.rollout.package).await?;
         Ok(RolloutPage {
+            question: asked.filter(|_| allowed.principal.may(Permission::ReadQuestions)).map(|asked| (asked.id.to_string(), asked.state.words())),
             item: rollout_item(detail.rollout),
             rings: detail.rings.into_iter().map(ring_item).collect(),
             confirmed: detail.confirmed.into_iter().collect(),
@@ -171,7 +177,10 @@ async fn deployment(app: &Shared, allowed: &Allowed, digest: &str) -> Result<Dep
     let in_window = |name: &String| hosts.iter().filter(|host| host.place.window.as_ref() == Some(name)).count() as u64;
     let named = |host| app.fleet.read().host(host).map(|managed| managed.registration.name.clone()).unwrap_or_default();
     let certification = detail.certification;
+    let speaks = allowed.principal.may(Permission::Approve) && detail.package.state != PackageState::Withdrawn;
+    let approval = approval(certification.as_ref().map(|found| &found.authority), detail.remarks, speaks);
     Ok(DeploymentPage {
+        approval,
         item: package_item(detail.package),
         reason: package.reason.clone(),
         change: package.change.as_str().to_owned(),
@@ -193,6 +202,32 @@ async fn deployment(app: &Shared, allowed: &Allowed, digest: &str) -> Result<Dep
         runs: allowed.principal.may(Permission::RunRollouts),
         drafts: allowed.principal.may(Permission::DraftPackages),
     })
+}
+
+fn approval(authority: Option<&Authority>, remarks: Vec<RemarkAnswer>, speaks: bool) -> ApprovalPanel {
+    ApprovalPanel {
+        lines: authority.map(|authority| authority.because.clone()).unwrap_or_default(),
+        until: authority.and_then(|authority| authority.until),
+        review_until: authority.and_then(|authority| authority.review_until),
+        said: remarks.into_iter().map(|remark| (said(remark.kind).to_owned(), remark.who, remark.text, remark.at)).collect(),
+        waits: authority.is_some_and(|authority| {
+            authority.review_until.is_some() || matches!(authority.standing, Authorised::Asked | Authorised::Afterwards | Authorised::Overdue | Authorised::Refused)
+        }),
+        speaks,
+    }
+}
+
+/// What was said of a change, for readers.
+fn said(kind: RemarkKind) -> &'static str {
+    match kind {
+        RemarkKind::Approve => "approved it",
+        RemarkKind::Refuse => "refused it",
+        RemarkKind::Review => "closed its review",
+        RemarkKind::Escalated => "asked a higher authority",
+        RemarkKind::Rejected => "rejected it",
+        RemarkKind::RetroOverdue => "found it not approved in time",
+        RemarkKind::ReviewOverdue => "found its review not closed in time",
+    }
 }
 
 fn stream_item((stream, plan): (&Stream, &StreamPlan)) -> StreamItem {
@@ -235,6 +270,28 @@ async fn start(State(app): State<Shared>, allowed: Allowed, Path(digest): Path<S
     let wish = RolloutWish { package: digest.clone(), reason: filled(form.reason) };
     rollouts::start(State(app), allowed, Json(wish)).await.map(drop).map_err(|refusal| visit.refused(refusal))?;
     Ok(to(PAGE, &digest).into_response())
+}
+
+async fn approve(State(app): State<Shared>, allowed: Allowed, Path(digest): Path<String>, Form(form): Form<WhyForm>) -> Page {
+    let visit = Visit::new(&app, &allowed);
+    let done = deployment_packages::approve(State(app), allowed, Path(digest.clone()), Json(Approval { reason: form.reason })).await;
+    done.map(drop).map_err(|refusal| visit.refused(refusal))?;
+    Ok(to("/console/deployment-packages", &digest).into_response())
+}
+
+#[derive(Deserialize)]
+struct SayingForm {
+    kind: String,
+    #[serde(default)]
+    reason: String,
+}
+
+async fn remark(State(app): State<Shared>, allowed: Allowed, Path(digest): Path<String>, Form(form): Form<SayingForm>) -> Page {
+    let visit = Visit::new(&app, &allowed);
+    let saying = Saying { kind: form.kind, reason: form.reason };
+    let done = deployment_packages::remark(State(app), allowed, Path(digest.clone()), Json(saying)).await;
+    done.map(drop).map_err(|refusal| visit.refused(refusal))?;
+    Ok(to("/console/deployment-packages", &digest).into_response())
 }
 
 async fn withdraw(State(app): State<Shared>, allowed: Allowed, Path(digest): Path<String>, Form(form): Form<WhyForm>) -> Page {

@@ -8,8 +8,10 @@ mod administration;
 mod fleet;
 mod findings;
 mod knowledge;
+mod questions;
 mod reports;
 mod rollouts;
+mod teams;
 mod work;
 
 use super::query::{ListForm, ListQuery};
@@ -23,8 +25,10 @@ pub(super) use administration::*;
 pub(super) use findings::*;
 pub(super) use fleet::*;
 pub(super) use knowledge::*;
+pub(super) use questions::*;
 pub(super) use reports::*;
 pub(super) use rollouts::*;
+pub(super) use teams::*;
 pub(super) use work::*;
 
 /// Where texts come from.
@@ -132,7 +136,7 @@ pub(super) fn shell(words: &Words) -> Shell {
                 Choice { value: words.say("havn"), text: words.say("Havn Logistikk"), count: None },
             ],
             proven: Some(now() + SignedDuration::from_mins(4)),
-            may: Abilities { operate: true, enrol: true, audit: true, administer: true, notices: true },
+            may: Abilities { operate: true, enrol: true, audit: true, administer: true, notices: true, portal: false },
         }),
         evaluation: true,
         answer: Some(Answer {

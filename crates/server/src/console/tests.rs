@@ -69,6 +69,8 @@ fn draw(words: &Words) -> Drawn {
         ("reports-cost", pages::reports(&shell, &samples::cost_report(words))),
         ("reports-form", pages::reports(&shell, &samples::form_report(words))),
         ("reports-choose", pages::reports(&shell, &samples::no_report(words))),
+        ("reports-management", pages::reports(&shell, &samples::management_report(words))),
+        ("reports-samm", pages::reports(&shell, &samples::samm_report(words))),
         ("reports-wrong", pages::reports(&shell, &samples::wrong_report(words))),
         ("activity", pages::activity(&shell, &samples::activity(words), Some(&checkpoint))),
         ("search", pages::search(&shell, &samples::search(words))),
@@ -85,6 +87,8 @@ fn draw_administration(words: &Words, shell: &Shell, bare: &Shell) -> Vec<(&'sta
     let noticed = |good| Shell { notice: Some(Notice { good, text: words.say("The webhook was removed.") }), ..shell.clone() };
     let reader = shell.reader.clone().map(|reader| Reader { proven: None, ..reader });
     let unproven = Shell { reader, ..shell.clone() };
+    let portal = Abilities { portal: true, ..Abilities::default() };
+    let speaker = Shell { reader: shell.reader.clone().map(|reader| Reader { may: portal, clients: vec![], client: None, ..reader }), ..shell.clone() };
     vec![
         ("enrolment", pages::enrolment(shell, &samples::enrolment(words))),
         ("enrolment-none", pages::enrolment(&noticed(true), &samples::no_enrolment(words))),
@@ -102,8 +106,16 @@ fn draw_administration(words: &Words, shell: &Shell, bare: &Shell) -> Vec<(&'sta
         ("exceptions", pages::exceptions(shell, &samples::exceptions(words))),
         ("exceptions-unproven", pages::exceptions(&unproven, &samples::exceptions(words))),
         ("exceptions-none", pages::exceptions(shell, &samples::no_exceptions())),
+        ("questions", pages::questions(shell, &samples::questions(words))),
+        ("questions-none", pages::questions(shell, &samples::no_questions())),
+        ("question", pages::question(shell, &samples::question(words))),
+        ("question-decided", pages::question(shell, &samples::decided_question(words))),
+        ("portal", pages::portal(&speaker, &samples::portal(words))),
+        ("portal-quiet", pages::portal(&speaker, &samples::quiet_portal(words))),
         ("mitigations", pages::mitigations(shell, &samples::mitigations(words))),
         ("mitigations-none", pages::mitigations(shell, &samples::no_mitigations())),
+        ("teams", pages::teams(shell, &samples::teams(words))),
+        ("teams-none", pages::teams(shell, &samples::no_teams())),
         ("work", pages::work(shell, &samples::work(words))),
         ("work-none", pages::work(shell, &samples::no_work())),
         ("webhooks", pages::webhooks(shell, &samples::webhooks(words))),

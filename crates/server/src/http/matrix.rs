@@ -299,7 +299,7 @@ async fn every_route_of_the_server() {
 
 /// How many ask: nobody and hosts, each role in four reaches with a session,
 /// a proven one and a token, and credentials that are worth nothing any more.
-const ASKERS: usize = 3 + 6 * 4 * 3 + 11;
+const ASKERS: usize = 3 + 7 * 4 * 3 + 11;
 
 async fn ask(service: &axum::Router, request: Request<Body>) -> (StatusCode, HeaderMap, String) {
     let mut request = request;

@@ -10,6 +10,9 @@ use utoipa::ToSchema;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
+    /// Speaks for a client: sees its hosts, answers what it is asked, reads
+    /// its reports.
+    Client,
     /// Sees hosts, findings and policy.
     Viewer,
     /// Looks after hosts: enrols, labels, groups, retires them.
@@ -26,12 +29,13 @@ pub enum Role {
 
 impl Role {
     /// All of them, in order.
-    pub const ALL: [Self; 6] =
-        [Self::Viewer, Self::Operator, Self::Approver, Self::PolicyAuthor, Self::Auditor, Self::Administrator];
+    pub const ALL: [Self; 7] =
+        [Self::Client, Self::Viewer, Self::Operator, Self::Approver, Self::PolicyAuthor, Self::Auditor, Self::Administrator];
 
     /// The word in storage, API and console.
     pub fn word(self) -> &'static str {
         match self {
+            Self::Client => "client",
             Self::Viewer => "viewer",
             Self::Operator => "operator",
             Self::Approver => "approver",
@@ -83,9 +87,9 @@ macro_rules! permissions {
 
 permissions! {
     /// Sees hosts, inventories, findings, groups, applications.
-    ReadFleet "read-fleet" Portion Ordinary: Viewer | Operator | Approver | PolicyAuthor | Auditor | Administrator;
+    ReadFleet "read-fleet" Portion Ordinary: Client | Viewer | Operator | Approver | PolicyAuthor | Auditor | Administrator;
     /// Sees advisories, sources and their age: the same for every client.
-    ReadKnowledge "read-knowledge" Portion Ordinary: Viewer | Operator | Approver | PolicyAuthor | Auditor | Administrator;
+    ReadKnowledge "read-knowledge" Portion Ordinary: Client | Viewer | Operator | Approver | PolicyAuthor | Auditor | Administrator;
     /// Sees the policy and its decision table.
     ReadPolicy "read-policy" Portion Ordinary: Viewer | Operator | Approver | PolicyAuthor | Auditor | Administrator;
     /// Sees the evidence log, which names people of every client.
@@ -104,6 +108,10 @@ permissions! {
     EditGroups "edit-groups" Client Ordinary: Operator | Administrator;
     /// Makes and changes applications.
     EditApplications "edit-applications" Client Ordinary: Operator | Administrator;
+    /// Keeps rosters, holds briefings and meetings.
+    EditTeams "edit-teams" Client Ordinary: Operator | PolicyAuthor | Administrator;
+    /// Acknowledges briefings, for themselves.
+    Acknowledge "acknowledge" Portion Ordinary: Viewer | Operator | Approver | PolicyAuthor | Auditor | Administrator;
     /// Sees alerts: what somebody should look at.
     ReadAlerts "read-alerts" Client Ordinary: Operator | Auditor | Administrator;
     /// Closes alerts that somebody looked at.
@@ -119,6 +127,12 @@ permissions! {
     /// Refuses an exception that somebody asked for: less is needed than to
     /// approve it.
     RefuseExceptions "refuse-exceptions" Client Ordinary: Approver;
+    /// Sees what clients are asked about changes, and what they answered.
+    ReadQuestions "read-questions" Client Ordinary: Client | Viewer | Operator | Approver | PolicyAuthor | Auditor | Administrator;
+    /// Asks back, or says something of a question to a client.
+    DiscussQuestions "discuss-questions" Client Ordinary: Client | Operator;
+    /// Answers in the name of a client, which no provider's role does.
+    AnswerQuestions "answer-questions" Client Ordinary: Client;
     /// Drafts deployment packages and says what was acquired for them.
     DraftPackages "draft-packages" Client Ordinary: Operator | Administrator;
     /// Hands in signatures that were made elsewhere; each proves itself.
@@ -344,38 +358,41 @@ mod tests {
                 permission.proof()
             );
         }
-        // Columns: viewer, operator, approver, policy author, auditor, administrator.
+        // Columns: client, viewer, operator, approver, policy author, auditor, administrator.
         insta::assert_snapshot!(table, @r"
-        read-fleet           x x x x x x Portion Ordinary
-        read-knowledge       x x x x x x Portion Ordinary
-        read-policy          x x x x x x Portion Ordinary
-        read-evidence        . . . . x x Everything Ordinary
-        read-metrics         x x . . x x Everything Ordinary
-        read-people          . . . . x x Everything Ordinary
-        edit-hosts           . x . . . x Portion Ordinary
-        enrol-hosts          . x . . . x Portion Ordinary
-        import-hosts         . x . . . x Portion Ordinary
-        edit-groups          . x . . . x Client Ordinary
-        edit-applications    . x . . . x Client Ordinary
-        read-alerts          . x . . x x Client Ordinary
-        close-alerts         . x . . . x Client Ordinary
-        edit-policy          . . . x . x Everything Ordinary
-        comment-policy       x x x x x x Portion Ordinary
-        approve-policy       . . x . . . Everything StepUp
-        edit-exceptions      . x . x . . Client Ordinary
-        refuse-exceptions    . . x . . . Client Ordinary
-        draft-packages       . x . . . x Client Ordinary
-        submit-signatures    . x x . . . Client Ordinary
-        run-rollouts         . x . . . x Client Ordinary
-        stop-rollouts        . x x . . x Client Ordinary
-        read-work            . x x x x x Client Ordinary
-        record-work          . x x x . x Client Ordinary
-        approve              . . x . . . Client StepUp
-        read-notifications   . x . . x x Client Ordinary
-        edit-notifications   . . . . . x Client Ordinary
-        edit-clients         . . . . . x Everything StepUp
-        edit-people          . . . . . x Everything StepUp
-        edit-settings        . . . . . x Everything StepUp
+        read-fleet           x x x x x x x Portion Ordinary
+        read-knowledge       x x x x x x x Portion Ordinary
+        read-policy          . x x x x x x Portion Ordinary
+        read-evidence        . . . . . x x Everything Ordinary
+        read-metrics         . x x . . x x Everything Ordinary
+        read-people          . . . . . x x Everything Ordinary
+        edit-hosts           . . x . . . x Portion Ordinary
+        enrol-hosts          . . x . . . x Portion Ordinary
+        import-hosts         . . x . . . x Portion Ordinary
+        edit-groups          . . x . . . x Client Ordinary
+        edit-applications    . . x . . . x Client Ordinary
+        read-alerts          . . x . . x x Client Ordinary
+        close-alerts         . . x . . . x Client Ordinary
+        edit-policy          . . . . x . x Everything Ordinary
+        comment-policy       . x x x x x x Portion Ordinary
+        approve-policy       . . . x . . . Everything StepUp
+        edit-exceptions      . . x . x . . Client Ordinary
+        refuse-exceptions    . . . x . . . Client Ordinary
+        read-questions       x x x x x x x Client Ordinary
+        discuss-questions    x . x . . . . Client Ordinary
+        answer-questions     x . . . . . . Client Ordinary
+        draft-packages       . . x . . . x Client Ordinary
+        submit-signatures    . . x x . . . Client Ordinary
+        run-rollouts         . . x . . . x Client Ordinary
+        stop-rollouts        . . x x . . x Client Ordinary
+        read-work            . . x x x x x Client Ordinary
+        record-work          . . x x x . x Client Ordinary
+        approve              . . . x . . . Client StepUp
+        read-notifications   . . x . . x x Client Ordinary
+        edit-notifications   . . . . . . x Client Ordinary
+        edit-clients         . . . . . . x Everything StepUp
+        edit-people          . . . . . . x Everything StepUp
+        edit-settings        . . . . . . x Everything StepUp
         ");
     }
 
@@ -385,6 +402,8 @@ mod tests {
         let changes = |role| Permission::ALL.iter().filter(move |p| p.roles().contains(&role) && !p.word().starts_with("read-") && **p != Permission::CommentPolicy);
         assert_eq!(changes(Role::Viewer).count() + changes(Role::Auditor).count(), 0);
         assert_eq!(changes(Role::Approver).collect::<Vec<_>>(), [&Permission::ApprovePolicy, &Permission::RefuseExceptions, &Permission::SubmitSignatures, &Permission::StopRollouts, &Permission::Approve]);
+        assert_eq!(changes(Role::Client).collect::<Vec<_>>(), [&Permission::DiscussQuestions, &Permission::AnswerQuestions]);
+        assert_eq!(Permission::AnswerQuestions.roles(), [Role::Client], "no provider answers for a client");
         assert_eq!(Permission::ApprovePolicy.roles(), [Role::Approver]);
         assert_eq!(Permission::Approve.roles(), [Role::Approver]);
         for role in Role::ALL {

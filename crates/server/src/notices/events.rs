@@ -71,6 +71,12 @@ kinds! {
     HostFlagged "host.flagged" Client HostMarked "a host was flagged";
     /// A host waits for a person to admit it.
     EnrolmentWaiting "enrolment.waiting" Client HostMarked "a host waits to be admitted";
+    /// A client is asked, or told, about a change of its hosts.
+    QuestionAsked "question.asked" Client QuestionTold "a client is asked about a change of its hosts, or told of it";
+    /// A client that has not answered is reminded.
+    QuestionReminded "question.reminded" Client QuestionTold "a client that has not answered is reminded";
+    /// A question was answered, or silence decided it.
+    QuestionDecided "question.decided" Client QuestionTold "a client answered, or its silence decided";
     /// A source of advisories is stale, failed or shrank.
     SourceTroubled "source.troubled" Server SourceTroubled "a source failed or is stale";
     /// A source is sound again.
@@ -229,6 +235,31 @@ pub struct HostMarked {
     pub host: HostNamed,
     /// Why.
     pub reason: String,
+}
+
+/// A question to a client about a change of its hosts.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+pub struct QuestionTold {
+    /// Id of the question.
+    pub question: String,
+    /// Digest of the package, which names the rollout.
+    pub package: String,
+    /// Short name and number of the package.
+    pub name: String,
+    /// `inform`, `consult` or `consent`.
+    pub involvement: String,
+    /// `told`, `open`, `approved`, `refused`, `objected`, `proceeded`,
+    /// `waived` or `closed`.
+    pub state: String,
+    /// Hosts that change.
+    pub hosts: u64,
+    /// First moment that is too late for an answer.
+    #[schema(value_type = String, format = DateTime)]
+    pub answer_by: Timestamp,
+    /// What silence leads to.
+    pub silence: String,
+    /// The exception that records a waiver.
+    pub waiver: Option<String>,
 }
 
 /// What is wrong with a source.

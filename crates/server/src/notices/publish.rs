@@ -8,6 +8,7 @@
 //! anywhere neither loses an event nor tells it twice.
 
 mod findings;
+mod questions;
 mod states;
 
 use super::events::{AlertRaised, Changed, ClientNamed, Event, HostMarked, HostNamed, Kind, ReportMade, host_page};
@@ -287,6 +288,9 @@ async fn take(app: &Shared, gathered: &mut Gathered, entry: &Entry, now: Timesta
         gathered.events.push(event.about(alert.object.as_str()));
     }
     let verb = entry.verb.as_str();
+    if let Some(event) = questions::told(app, entry).await? {
+        gathered.events.push(event);
+    }
     match verb {
         "host.flag" | "host.enrol" => {
             if let Some(event) = marked(app, entry).await? {

@@ -1,5 +1,7 @@
 //! **Certify**: takes signatures that people made elsewhere, and accepts a
-//! package once nothing is missing.
+//! package once nothing is missing; [`approval`] takes what they say beside.
+
+pub mod approval;
 
 use crate::app::{News, Shared};
 use crate::http::gate::Allowed;
@@ -12,7 +14,6 @@ use plimsoll_core::phases::certify::{Decision, Input, decide};
 use plimsoll_formats::trust::{Role, Root, Signature, SignedPackage};
 use plimsoll_store::Intent;
 use plimsoll_store::deployment_packages::{ACCEPT, PackageRow, PackageSignature, PackageState};
-use std::collections::BTreeSet;
 
 /// The root document in force, where this server has one.
 ///
@@ -29,19 +30,14 @@ pub fn root(app: &Shared) -> Result<&Root, Refusal> {
 ///
 /// # Errors
 ///
-/// As [`root`].
-pub fn judge(app: &Shared, signed: &SignedPackage) -> Result<Explained<Decision>, Refusal> {
+/// As [`root`]; what the store meets.
+pub async fn judge(app: &Shared, signed: &SignedPackage) -> Result<Explained<Decision>, Refusal> {
     let root = root(app)?;
-    let people: BTreeSet<String> = signed.signed_by(root).into_values().collect();
-    let in_force = app.policies.in_force();
+    let facts = approval::Facts::gather(app, signed, app.store.remarks(&signed.digest()).await?).await?;
     Ok(decide(&Input {
-        now: Timestamp::now(),
-        package: signed.package(),
-        rules: &in_force.set.rollout,
-        policy: &in_force.digest(),
-        signed: &people,
+        question: facts.question(signed.package(), Timestamp::now()),
+        policy: &facts.held.digest(),
         threshold: u32::try_from(root.keys(Role::Targets).1).unwrap_or(u32::MAX),
-        evaluation: root.is_evaluation(),
     }))
 }
 
@@ -72,10 +68,16 @@ pub async fn submit(app: &Shared, allowed: &Allowed, package: &PackageRow, given
     let mut change = app.store.begin(intent).await?;
     change.add_package_signature(&package.digest, &row).await?;
     change.commit(None).await?;
-    let certified = judge(app, &signed)?.decision.certified && signed.approved("package", root).is_ok();
-    let after = if certified { accept(app, actor, package).await? } else { PackageRow { state: PackageState::Signed, ..package.clone() } };
+    let now_signed = PackageRow { state: PackageState::Signed, ..package.clone() };
+    let after = accept_if_certified(app, actor, now_signed, &signed).await?;
     let _ = app.news.send(News::Other);
     Ok(after)
+}
+
+/// Accepts a package where nothing is missing any more.
+async fn accept_if_certified(app: &Shared, actor: plimsoll_store::Actor, package: PackageRow, signed: &SignedPackage) -> Result<PackageRow, Refusal> {
+    let certified = judge(app, signed).await?.decision.certified && signed.approved("package", root(app)?).is_ok();
+    if certified { accept(app, actor, &package).await } else { Ok(package) }
 }
 
 /// Writes the leaf that hosts look for.

@@ -4,6 +4,7 @@
 //! writes what was decided by compare and set, fenced. Hosts learn of it with
 //! their next check-in, from any server.
 
+use super::certify::approval;
 use super::confirm;
 use crate::app::{App, News, Shared};
 use crate::rollouts::{self, Live};
@@ -11,7 +12,9 @@ use data_encoding::HEXLOWER;
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::knowledge::Knowledge;
 use plimsoll_core::model::assignment::Go;
-use plimsoll_core::model::because::Explained;
+use plimsoll_core::model::authorisation::{Authorised, Rest};
+use plimsoll_core::model::because::{Because, BecauseKind, Explained};
+use plimsoll_core::phases::certify::client::Bearing;
 use plimsoll_core::phases::deploy::{Decision, Gate, Input, Wanted, decide};
 use plimsoll_formats::trust::SignedPackage;
 use plimsoll_store::identifier::random;
@@ -66,6 +69,7 @@ async fn look(app: &Shared, holder: &str, lease: &mut Option<Lease>) -> Result<(
     if app.rollouts.read().is_empty() {
         return Ok(());
     }
+    approval::follow(app).await?;
     let now = Timestamp::now();
     if lease.as_ref().is_none_or(|lease| lease.until.duration_since(now) <= LEASE_LEFT) {
         *lease = app.store.take_lease(LEASE, holder, now, LEASE_LENGTH).await?;
@@ -73,6 +77,8 @@ async fn look(app: &Shared, holder: &str, lease: &mut Option<Lease>) -> Result<(
     let Some(lease) = lease.as_ref() else { return Ok(()) };
     let names: Vec<String> = app.rollouts.read().keys().cloned().collect();
     for digest in names {
+        // What silence decides comes before what the rollout makes of it.
+        crate::questions::look(app, lease, &digest, Timestamp::now()).await?;
         match advance(app, lease, &digest).await {
             // Somebody else was first; the next look decides from what they wrote.
             Err(error) if error.problem.code == "E-RACE" => {}
@@ -124,7 +130,7 @@ fn judged(app: &App, digest: &str) -> Option<(Rollout, Explained<Decision>)> {
     let holds = holds(app, digest);
     let live = app.rollouts.read();
     let own = live.get(digest)?;
-    if own.rollout.wanted == Wanted::Done {
+    if own.rollout.wanted == Wanted::Done || own.is_under_way() && own.authority.is_none() {
         return None;
     }
     let explained = decision(app, &live, own, &holds);
@@ -135,7 +141,12 @@ fn judged(app: &App, digest: &str) -> Option<(Rollout, Explained<Decision>)> {
 pub fn decision(app: &App, live: &std::collections::BTreeMap<String, Live>, own: &Live, holds: &[String]) -> Explained<Decision> {
     let clock = app.clock();
     let standings = rollouts::standings(live, &own.content.digest, &app.fleet.read(), clock);
-    decide(&Input {
+    let (waits, left_out) = match own.bearing(clock.now) {
+        Bearing::Waits(why) => (vec![why], None),
+        Bearing::LeftOut(why) => (Vec::new(), Some(why)),
+        Bearing::Goes => (Vec::new(), None),
+    };
+    let mut explained = decide(&Input {
         now: clock.now,
         package: &own.content.package,
         places: own.content.tree.places(),
@@ -143,18 +154,23 @@ pub fn decision(app: &App, live: &std::collections::BTreeMap<String, Live>, own:
         wanted: own.rollout.wanted,
         rings: &own.rollout.rings,
         holds,
+        waits: &waits,
         apart: &own.content.apart,
-    })
+        rest: own.authority.as_ref().map_or(&Rest::Free, |authority| &authority.rest),
+    });
+    explained.because.extend(left_out.map(|why| Because::new(BecauseKind::Rule, why)));
+    explained
 }
 
 /// What stands in the way of a rollout beside its hosts.
 pub fn holds(app: &App, digest: &str) -> Vec<String> {
-    let (signed, advisories) = {
+    let (signed, advisories, mut holds) = {
         let live = app.rollouts.read();
         let Some(own) = live.get(digest) else { return Vec::new() };
-        (own.content.signed.clone(), own.content.package.advisories.clone())
+        let refused = own.authority.iter().filter(|authority| authority.standing == Authorised::Refused);
+        let refused: Vec<String> = refused.flat_map(|authority| authority.because.first().cloned()).collect();
+        (own.content.signed.clone(), own.content.package.advisories.clone(), refused)
     };
-    let mut holds = Vec::new();
     match app.rollouts.signer() {
         None => holds.push("this server has no online key, so that it can assign nothing".to_owned()),
         Some(signer) => {

@@ -1,27 +1,26 @@
 //! The **review clock** of the policy: looked at anew as often as it says of
 //! itself (`policy.review_every`), or an alert says that nobody did.
 
-use super::{InForce, Origin, PolicyFile, file};
+use super::{InForce, PolicyFile, file};
 use crate::api::{acts, parameter};
 use crate::app::{App, News, Shared};
 use crate::http::gate::Allowed;
 use crate::http::problem::Refusal;
+use crate::reviews;
 use jiff::Timestamp;
 use plimsoll_core::model::problem::Problem;
-use plimsoll_store::{Actor, Intent, Scope, Store, StoreError};
+use plimsoll_store::{Intent, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// Where the store keeps the last review.
-const SETTING: &str = "policy.reviewed";
+pub(super) const SETTING: &str = "policy.reviewed";
 /// The act in the evidence log.
 pub const ACT: &str = "policy.review";
 /// Kind of the alert, and what it is about.
 const ALERT: (&str, &str) = ("policy-review", "policy");
 /// Longest word on a review, in characters.
 const WORDS: usize = 500;
-/// Open alerts that are looked through for the review's own.
-const ALERTS: u32 = 1_000;
 
 /// A review, as it is sent.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
@@ -63,10 +62,9 @@ pub(super) fn of(held: &InForce, last: Option<&Reviewed>) -> Option<Reviewed> {
 pub(super) fn due(held: &InForce, last: Option<&Reviewed>) -> Option<Timestamp> {
     let own = held.set.policies.first()?;
     let every = held.set.governance.review_every.as_ref()?;
-    let since = match (&held.origin, of(held, last)) {
-        (_, Some(reviewed)) => reviewed.at,
-        (Origin::Kept { since, .. }, None) => *since,
-        (Origin::Given(_) | Origin::Default, None) => own.effective?.to_zoned(own.zone.clone()).ok()?.timestamp(),
+    let since = match of(held, last) {
+        Some(reviewed) => reviewed.at,
+        None => super::since(held)?,
     };
     every.due(since, &own.zone, false)
 }
@@ -86,12 +84,10 @@ pub async fn review(app: &Shared, allowed: &Allowed, reviewing: Reviewing) -> Re
     let (now, actor) = (Timestamp::now(), acts::actor(allowed));
     let by = actor.name.clone().unwrap_or_else(|| actor.id.clone());
     let reviewed = Reviewed { digest: app.policies.in_force().digest(), at: now, by, text: text.to_owned() };
-    let open = app.store.open_alerts(&Scope::All, ALERTS).await?;
+    let open = app.store.alert_about(ALERT.0, ALERT.1).await?;
     let mut change = app.store.begin(Intent::new(actor, now, ACT, "policy").because(text)).await?;
     change.set(SETTING, Some(&reviewed)).await?;
-    if let Some(alert) = open.iter().find(|alert| (alert.kind.as_str(), alert.object.as_str()) == ALERT) {
-        change.close_alert(&alert.id).await?;
-    }
+    reviews::settle(&mut change, open.as_ref()).await?;
     change.commit(None).await?;
     app.policies.reviewed(Some(reviewed));
     let _ = app.news.send(News::Other);
@@ -105,15 +101,7 @@ pub async fn review(app: &Shared, allowed: &Allowed, reviewing: Reviewing) -> Re
 /// What the store meets.
 pub(super) async fn tick(app: &App, now: Timestamp) -> Result<(), StoreError> {
     let held = app.policies.in_force();
-    let Some(due) = due(&held, app.policies.last_review().as_ref()).filter(|due| *due < now) else { return Ok(()) };
-    let open = app.store.open_alerts(&Scope::All, ALERTS).await?;
-    if open.iter().any(|alert| (alert.kind.as_str(), alert.object.as_str()) == ALERT) {
-        return Ok(());
-    }
+    let Some(due) = due(&held, app.policies.last_review().as_ref()) else { return Ok(()) };
     let text = format!("the policy in force was to be looked at anew by {due}, as often as it says of itself");
-    let mut change = app.store.begin(Intent::new(Actor::server(), now, "policy.review-due", "policy")).await?;
-    change.raise_alert(None, ALERT.0, ALERT.1, &text).await?;
-    change.commit(None).await?;
-    let _ = app.news.send(News::Other);
-    Ok(())
+    reviews::remind(app, &reviews::Clock { client: None, kind: ALERT.0, object: ALERT.1, act: "policy.review-due", due, text }, now).await
 }

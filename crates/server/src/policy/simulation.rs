@@ -99,14 +99,17 @@ fn play(app: &App, runtime: &Handle, window: Window, mut stories: Stories, set: 
             let story = host.story();
             let mut found = lives(&story);
             let mut since = host.registration.enrolled;
+            let mut facts = host.registration.facts();
             if replayed.contains(&host.registration.id) {
+                // Watched all along, it never arrived.
+                facts.first_seen = None;
                 since = first_scan(story.transitions).unwrap_or(since);
                 let past = runtime.block_on(before(app, host, since, &window))?;
                 world.watched_all_along(&mut found, since);
                 found.extend(past);
             }
             let cases = world.cases(app, host, found)?;
-            simulator.host(&host.registration.name, &host.registration.facts(), since, cases.iter().map(|case| (&case.life, world.facts(case))));
+            simulator.host(&host.registration.name, &facts, since, cases.iter().map(|case| (&case.life, world.facts(case))));
         }
     }
     let mut assumed = vec![

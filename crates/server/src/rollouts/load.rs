@@ -63,8 +63,10 @@ pub async fn refresh(app: &App) -> Result<(), StoreError> {
 
 async fn move_on(app: &App, row: &Rollout) -> Result<(), StoreError> {
     let assignments = app.store.assignments(&row.package).await?;
+    let question = app.store.question_about(&row.package).await?;
     if let Some(live) = app.rollouts.write().get_mut(&row.package) {
         live.rollout = row.clone();
+        live.question = question;
         live.assign(&assignments);
     }
     Ok(())
@@ -73,7 +75,8 @@ async fn move_on(app: &App, row: &Rollout) -> Result<(), StoreError> {
 async fn take_up(app: &App, row: &Rollout) -> Result<(), StoreError> {
     let content = Arc::new(content(app, &row.package).await?);
     let known = vec![Known::default(); content.tree.places().len()];
-    let mut live = Live { content, rollout: row.clone(), known };
+    let question = app.store.question_about(&row.package).await?;
+    let mut live = Live { content, rollout: row.clone(), known, authority: None, question };
     live.assign(&app.store.assignments(&row.package).await?);
     for outcome in app.store.outcomes(&row.package).await? {
         if let Some(state) = state_of(&outcome.state) {

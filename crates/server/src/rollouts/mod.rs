@@ -16,10 +16,13 @@ use crate::fleet::State as FleetState;
 use crate::fleet::question::{Clock, Standing as HostStanding};
 use jiff::Timestamp;
 use plimsoll_core::model::assignment::Go;
+use plimsoll_core::model::authorisation::Authority;
 use plimsoll_core::model::deployment_package::DeploymentPackage;
 use plimsoll_core::model::identifier::HostId;
 use plimsoll_core::model::outcome::State;
+use plimsoll_core::model::question::Question;
 use plimsoll_core::model::registration::HostState;
+use plimsoll_core::phases::certify::client::{self, Bearing};
 use plimsoll_core::phases::confirm::Confirmed;
 use plimsoll_core::phases::deploy::{Barred, Standing, Wanted};
 use plimsoll_formats::trust::HostTree;
@@ -89,9 +92,18 @@ pub struct Live {
     pub rollout: Rollout,
     /// What is known of each host, in the order of the tree.
     pub known: Vec<Known>,
+    /// Who authorised it; none until that was worked out.
+    pub authority: Option<Authority>,
+    /// What its client was asked; none where nobody was.
+    pub question: Option<Question>,
 }
 
 impl Live {
+    /// What the question to its client means for it at a moment.
+    pub fn bearing(&self, now: Timestamp) -> Bearing {
+        self.question.as_ref().map_or(Bearing::Goes, |question| client::bearing(question, now))
+    }
+
     /// Whether hosts may be told anything of it.
     pub fn is_under_way(&self) -> bool {
         matches!(self.rollout.wanted, Wanted::Running | Wanted::Paused)
@@ -234,11 +246,12 @@ pub fn standings(live: &BTreeMap<String, Live>, digest: &str, fleet: &FleetState
         busy.extend(open.map(|(_, line)| line.host));
     }
     let places = own.content.tree.places().iter().enumerate();
+    let refused = matches!(own.bearing(clock.now), Bearing::LeftOut(_)).then_some(Barred::Refused);
     places
         .map(|(place, line)| {
             let standing = own.standing(place, fleet, clock);
             let waits = busy.contains(&line.host).then_some(Barred::Earlier);
-            Standing { barred: standing.barred.or(waits), ..standing }
+            Standing { barred: standing.barred.or(refused).or(waits), ..standing }
         })
         .collect()
 }

@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 use plimsoll_core::model::identifier::ClientId;
 use plimsoll_server::app::Shared;
+use plimsoll_server::identity::people::NewPerson;
 use plimsoll_server::identity::role::{Grant, Role};
 use plimsoll_server::identity::token::NewToken;
 use plimsoll_server::notices::mail::Smtp;
@@ -141,6 +142,17 @@ impl Stage {
             let owner = app.identity.people().await.unwrap().into_iter().find(|person| person.account == "owner").unwrap();
             let new = NewToken { name: "test".to_owned(), grants: grants.to_vec(), days: 1 };
             app.identity.make_local_token(owner.id, new).await.unwrap().secret.expose().to_owned()
+        })
+    }
+
+    /// A person with roles, and a token that acts for them.
+    pub fn person(&self, account: &str, grants: &[Grant]) -> String {
+        self.run(async {
+            let app = self.app();
+            let new = NewPerson { account: account.to_owned(), name: account.to_owned(), email: None, grants: grants.to_vec(), break_glass: false };
+            let person = app.identity.add_person(&app.identity.local_steward(), new).await.unwrap();
+            let new = NewToken { name: "test".to_owned(), grants: grants.to_vec(), days: 1 };
+            app.identity.make_local_token(person.id, new).await.unwrap().secret.expose().to_owned()
         })
     }
 

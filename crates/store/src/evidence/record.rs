@@ -13,15 +13,19 @@ use crate::columns::{Columns, placeholders};
 use crate::engine::Store;
 use crate::error::{ErrorKind, Result, StoreError};
 use crate::leases::to_number;
+use crate::remarks::CLOCK;
 use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use plimsoll_core::model::assignment::Go;
+use plimsoll_core::model::authorisation::{Remark, RemarkKind};
 use plimsoll_core::model::deployment_package::{DeploymentPackage, Place};
-use plimsoll_core::model::identifier::HostId;
+use plimsoll_core::model::identifier::{ExceptionId, HostId};
 use plimsoll_core::model::outcome::State;
+use plimsoll_core::model::policy::governance::Involvement;
+use plimsoll_core::model::question::QuestionState;
 use plimsoll_core::phases::confirm::Confirmed;
 use plimsoll_core::phases::deploy::{Gate, Progress, RingStanding, Wanted};
-use plimsoll_core::phases::document::{self, Event, Moved, Saw, Seal, Started, Word};
+use plimsoll_core::phases::document::{self, ClientWord, Event, Moved, Saw, Seal, Started, Word};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -75,6 +79,15 @@ struct Shown {
     gate: Gate,
     rings: Vec<Progress>,
     reasons: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct AskedClient {
+    package: String,
+    involvement: Involvement,
+    state: QuestionState,
+    answer_by: Timestamp,
+    waiver: Option<ExceptionId>,
 }
 
 #[derive(Deserialize)]
@@ -140,6 +153,7 @@ impl<'a> Gather<'a> {
         match entry.verb.as_str() {
             "package.draft" => return vec![Event::Drafted],
             crate::deployment_packages::ACCEPT => return vec![Event::Accepted],
+            verb if RemarkKind::ALL.iter().any(|kind| kind.verb() == verb) => return after.into_iter().flatten().filter_map(|(object, value)| remarked(package, object, value, entry)).collect(),
             "package.sign" => return after.into_iter().flatten().filter_map(|(object, value)| signed(package, object, value)).collect(),
             "rollout.confirm" => return after.into_iter().flatten().filter_map(|(object, value)| confirmed(package, object, value)).collect(),
             "outcome.report" => return after.into_iter().flatten().filter_map(|(object, value)| said(package, object, value)).collect(),
@@ -159,6 +173,12 @@ impl<'a> Gather<'a> {
             if entry.verb != "rollout.start" {
                 events.push(Event::Moved(Box::new(moved)));
             }
+        }
+        if let Some(asked) = after.into_iter().flatten().find_map(|(object, value)| of::<AskedClient>(Some(value)).filter(|_| object.starts_with("question:")))
+            && asked.package == package
+        {
+            let AskedClient { involvement, state, answer_by, waiver, .. } = asked;
+            events.push(Event::Client(Box::new(ClientWord { verb: entry.verb.clone(), involvement, state, answer_by, waiver })));
         }
         if let Some(list) = of::<Vec<(HostId, Option<Go>)>>(state("assignments")) {
             events.push(Event::Assigned(list));
@@ -192,6 +212,14 @@ fn started(content: &Content, generation: u64) -> Option<Started> {
 fn signed(package: &str, object: &str, value: &Value) -> Option<Event> {
     let keyid = object.strip_prefix("package-signature:")?.strip_prefix(package)?.strip_prefix(':')?;
     Some(Event::Signed { person: value.get("person")?.as_str()?.to_owned(), keyid: keyid.to_owned() })
+}
+
+fn remarked(package: &str, object: &str, value: &Value, entry: &Entry) -> Option<Event> {
+    let kind = RemarkKind::parse(object.strip_prefix("package-remark:")?.strip_prefix(package)?.strip_prefix(':')?)?;
+    let clock = value.get("clock").and_then(Value::as_str);
+    let person = || entry.actor_name.clone().unwrap_or_else(|| entry.actor.clone());
+    let who = if clock.is_some() { CLOCK.to_owned() } else { person() };
+    Some(Event::Remarked(Remark { kind, who, text: clock.unwrap_or_default().to_owned(), at: entry.time }))
 }
 
 fn confirmed(package: &str, object: &str, value: &Value) -> Option<Event> {

@@ -5,6 +5,7 @@ use crate::databases::each;
 use crate::values::{at, client, host, intent};
 use jiff::SignedDuration;
 use plimsoll_core::model::assignment::Go;
+use plimsoll_core::model::authorisation::{Remark, RemarkKind};
 use plimsoll_core::model::deployment_package::{ChangeType, ConfigurationFiles, DeploymentPackage, HostList, Place, PolicyNamed, RebootRule, Ring};
 use plimsoll_core::model::identifier::{ClientId, HostId};
 use plimsoll_core::model::outcome::{Observed, Outcome, State};
@@ -83,6 +84,11 @@ async fn carried(store: &Store, client: ClientId, hosts: [HostId; 2], digest: &s
     let signature = PackageSignature { keyid: "k1".into(), person: "ben".into(), signature: "00".into(), added: at(12) };
     change.add_package_signature(digest, &signature).await.unwrap();
     change.commit(None).await.unwrap();
+    for (second, who, kind, text) in [(12, "dirk", RemarkKind::Approve, ""), (12, "server", RemarkKind::RetroOverdue, "it was to be approved")] {
+        let mut change = store.begin(intent(second, kind.verb(), &format!("package-draft:{digest}"))).await.unwrap();
+        assert!(change.add_remark(digest, client, &Remark { kind, who: who.into(), text: text.into(), at: at(second) }).await.unwrap());
+        change.commit(None).await.unwrap();
+    }
     let mut change = store.begin(intent(13, ACCEPT, &format!("package:{digest}"))).await.unwrap();
     change.accept_package(digest).await.unwrap();
     change.commit(None).await.unwrap();
@@ -123,7 +129,7 @@ fn the_tables_and_an_exported_folder_tell_the_same_of_a_rollout() {
         let lease = store.take_lease(LEASE, "test", at(80), SignedDuration::from_secs(1_000)).await.unwrap().unwrap();
         let sealed = store.integrate_all(&lease, at(80)).await.unwrap().unwrap();
         let told = store.rollout_evidence(&digest).await.unwrap();
-        assert_eq!((told.seal.size, told.seal.entries), (sealed.size, 10), "{:?}", told.seal);
+        assert_eq!((told.seal.size, told.seal.entries), (sealed.size, 12), "{:?}", told.seal);
         // What comes later and is of something else changes nothing.
         client(store, "Other").await;
         store.integrate_all(&lease, at(90)).await.unwrap().unwrap();
@@ -134,10 +140,10 @@ fn the_tables_and_an_exported_folder_tell_the_same_of_a_rollout() {
         assert_eq!(exported(folder.path(), &key, &"cd".repeat(32)).unwrap_err().problem.code, "E-NOT-FOUND");
 
         let record = decide(&Input { package: &digest, entries: &told.entries, seal: told.seal.clone() }).unwrap();
-        assert_eq!(record.acts.iter().map(|act| act.verb.as_str()).collect::<Vec<_>>(), ["package.draft", "package.sign", "package.accept", "rollout.start"]);
+        assert_eq!(record.acts.iter().map(|act| act.verb.as_str()).collect::<Vec<_>>(), ["package.draft", "package.sign", "package.approve", "package.retro-overdue", "package.accept", "rollout.start"]);
         assert_eq!((record.totals.confirmed, record.totals.failed, record.totals.effects), (1, 1, 2));
         assert_eq!(record.hosts.iter().map(|host| host.name.as_str()).collect::<std::collections::BTreeSet<_>>(), ["web1", "web2"].into());
-        assert_eq!(record.deviations.iter().map(|deviation| deviation.kind).collect::<Vec<_>>(), [DeviationKind::RolledBack, DeviationKind::GateShut]);
+        assert_eq!(record.deviations.iter().map(|deviation| deviation.kind).collect::<Vec<_>>(), [DeviationKind::ApprovalLate, DeviationKind::RolledBack, DeviationKind::GateShut]);
         // Of a long output the end is kept, and only where something failed.
         let logs: Vec<usize> = told.entries.iter().filter_map(|entry| match &entry.event { Event::Said(word) => Some(word.saw.as_ref().map_or(0, |saw| saw.log.len())), _ => None }).collect();
         assert_eq!(logs, [0, 0, 2_000]);

@@ -4,6 +4,7 @@ use crate::databases::each;
 use crate::values::{at, client, host, intent};
 use jiff::SignedDuration;
 use plimsoll_core::model::assignment::Go;
+use plimsoll_core::model::authorisation::{Remark, RemarkKind};
 use plimsoll_core::model::identifier::ClientId;
 use plimsoll_core::model::stream::Stream;
 use plimsoll_core::phases::confirm::Confirmed;
@@ -55,6 +56,12 @@ fn rollout(package: &PackageRow, generation: u64) -> Rollout {
         started: at(20),
         changed: at(20),
     }
+}
+
+/// The package of a rollout that was started.
+pub(crate) async fn started(store: &Store, client: ClientId, version: u64) -> String {
+    let package = add(store, client, version).await;
+    start(store, &package).await.package
 }
 
 async fn start(store: &Store, package: &PackageRow) -> Rollout {
@@ -257,5 +264,43 @@ fn a_backup_that_is_taken_up_begins_another_life() {
         let restored = Store::restore(&path, crate::databases::sqlite(folder.path())).await.unwrap();
         assert_eq!((restored.epoch().await.unwrap(), restored.rollout(&package.digest).await.unwrap()), (2, rollout));
         assert_eq!(restored.package_content(&package.digest).await.unwrap(), store.package_content(&package.digest).await.unwrap());
+    });
+}
+
+#[test]
+fn what_was_said_of_a_package_is_said_once_and_lasts() {
+    each(|database| async move {
+        let store = &database.store;
+        let acme = client(store, "Acme").await;
+        let package = add(store, acme, 1).await;
+        let remark = |who: &str, text: &str| Remark { kind: RemarkKind::Approve, who: who.to_owned(), text: text.to_owned(), at: at(30) };
+        // Many at once, from two servers: one writes, the others find it said.
+        let second = database.second().await;
+        let mut tasks = Vec::new();
+        for number in 0..8 {
+            let (store, digest, remark) = (if number % 2 == 0 { store.clone() } else { second.clone() }, package.digest.clone(), remark("ben", "fine"));
+            tasks.push(tokio::spawn(async move {
+                let mut change = store.begin(intent(30, "package.approve", &format!("package-draft:{digest}"))).await.unwrap();
+                let new = change.add_remark(&digest, acme, &remark).await.unwrap();
+                if new {
+                    change.commit(Some("fine")).await.unwrap();
+                }
+                new
+            }));
+        }
+        let mut new = 0;
+        for task in tasks {
+            new += usize::from(task.await.unwrap());
+        }
+        assert_eq!(new, 1);
+        let mut change = store.begin(intent(31, "package.approve", "x")).await.unwrap();
+        assert!(!change.add_remark(&package.digest, acme, &remark("ben", "other words")).await.unwrap());
+        assert!(change.add_remark(&package.digest, acme, &remark("carla", "fine, too")).await.unwrap());
+        change.commit(None).await.unwrap();
+        let kept = vec![remark("ben", "fine"), remark("carla", "fine, too")];
+        assert_eq!(second.remarks(&package.digest).await.unwrap(), kept);
+        assert_eq!(second.all_remarks().await.unwrap(), [(package.digest.clone(), kept)].into());
+        let mut change = store.begin(intent(32, "package.approve", "x")).await.unwrap();
+        assert!(change.add_remark("none", acme, &remark("ben", "x")).await.is_err(), "there is no such package");
     });
 }

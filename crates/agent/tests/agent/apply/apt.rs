@@ -177,6 +177,29 @@ fn a_script_that_hangs_is_reported_and_not_ended() {
     assert_eq!((outcome.state, outcome.effects), (State::Succeeded, 1));
 }
 
+/// A gigabyte, bytes that are no text, and a question to which nobody is there.
+#[test]
+fn a_script_that_floods_and_asks_costs_neither_memory_nor_the_log() {
+    if !possible(&TOOLS) {
+        return;
+    }
+    let mut ground = Ground::new();
+    let one = deb("alpha", "1").build(&ground);
+    ground.install(&[&one]);
+    let flood = "printf 'begun \\033[31m\\377\\376\\342\\200\\256 red\\n'; head -c 1000000000 /dev/zero; yes flood | head -c 30000000; read answer || answer=nobody; echo; echo \"answered by $answer\"; \
+        for runner in /proc/[0-9]*; do case $(tr '\\0' ' ' < $runner/cmdline) in *plimsoll-helper*run*) grep VmHWM $runner/status >> /exchange/memory;; esac; done";
+    let two = Deb { scripts: &[("postinst", flood)], ..deb("alpha", "2") }.build(&ground);
+    ground.join();
+    let outcome = ground.apply(package(debian(), plan(Tool::Apt, vec![two], vec![one])));
+    assert_eq!((outcome.state, outcome.effects), (State::Succeeded, 1), "{outcome:?}");
+    assert!(outcome.log.contains("begun") && outcome.log.contains("answered by nobody"), "{}", outcome.log);
+    assert!(outcome.log.len() < 100_000, "{}", outcome.log.len());
+    assert!(!outcome.log.chars().any(|character| character != '\n' && character.is_control() || character == '\u{202e}'), "{:?}", outcome.log);
+    let memory = std::fs::read_to_string(ground.path("memory")).unwrap();
+    let most = memory.lines().filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).max().expect("the runner's memory");
+    assert!(most < 64 << 10, "the runner had {most} KiB");
+}
+
 #[test]
 fn a_hundred_deliveries_have_one_effect() {
     if !possible(&TOOLS) {

@@ -23,10 +23,16 @@ impl Drop for Running {
     }
 }
 
-/// The evidence log has one leaf: the package was accepted.
-fn logged(package: &SignedPackage) -> PackageAnswer {
+/// What the evidence log says of a package, and the hash of that.
+fn leaf(package: &SignedPackage) -> (String, [u8; 32]) {
     let leaf = format!(r#"{{"object":"package:{}","schema":"plimsoll-leaf/1"}}"#, package.digest());
-    let root: [u8; 32] = Sha256::new().chain_update([0]).chain_update(leaf.as_bytes()).finalize().into();
+    let hash = Sha256::new().chain_update([0]).chain_update(leaf.as_bytes()).finalize().into();
+    (leaf, hash)
+}
+
+/// The evidence log has one leaf: the package was accepted.
+pub fn logged(package: &SignedPackage) -> PackageAnswer {
+    let (leaf, root) = leaf(package);
     PackageAnswer {
         package: String::from_utf8(package.bytes()).unwrap(),
         leaf: base64(leaf.as_bytes()),
@@ -35,6 +41,21 @@ fn logged(package: &SignedPackage) -> PackageAnswer {
         proof: Vec::new(),
         checkpoint: note(1, &root),
         consistency: Vec::new(),
+    }
+}
+
+/// It has a second one now.
+pub fn logged_after(first: &SignedPackage, package: &SignedPackage) -> PackageAnswer {
+    let ((_, before), (leaf, hash)) = (leaf(first), leaf(package));
+    let root: [u8; 32] = Sha256::new().chain_update([1]).chain_update(before).chain_update(hash).finalize().into();
+    PackageAnswer {
+        package: String::from_utf8(package.bytes()).unwrap(),
+        leaf: base64(leaf.as_bytes()),
+        position: 1,
+        size: 2,
+        proof: vec![encode_hex(&before)],
+        checkpoint: note(2, &root),
+        consistency: vec![encode_hex(&hash)],
     }
 }
 
@@ -66,7 +87,7 @@ fn agent(ground: &Ground, more: &[&str]) -> Child {
 }
 
 /// The hub's host is number 1 of client 2.
-fn here(package: DeploymentPackage) -> (SignedPackage, String) {
+pub fn here(package: DeploymentPackage) -> (SignedPackage, String) {
     let host = HostId::from_bits(1);
     let tree = plimsoll_formats::trust::HostTree::new(vec![Place { host, ring: 0, window: None }]).unwrap();
     let signed = sign(DeploymentPackage { hosts: tree.list(), ..package }, &[2, 3]);

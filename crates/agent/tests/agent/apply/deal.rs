@@ -45,6 +45,8 @@ pub struct Deb<'a> {
     pub scripts: &'a [(&'a str, &'a str)],
     /// Path and content.
     pub files: &'a [(&'a str, &'a str)],
+    /// Path, and a program of this machine that lies there.
+    pub programs: &'a [(&'a str, &'a Path)],
     pub conffiles: &'a str,
     /// Small files to unpack.
     pub many: usize,
@@ -77,6 +79,11 @@ impl Deb<'_> {
         write(&format!("opt/{}/version", self.name), self.version, 0o644);
         for (path, text) in self.files {
             write(path.trim_start_matches('/'), text, 0o644);
+        }
+        for (path, program) in self.programs {
+            let path = folder.join(path.trim_start_matches('/'));
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::copy(program, path).unwrap();
         }
         for number in 0..self.many {
             write(&format!("opt/{}/many/{number:04}", self.name), self.version, 0o644);

@@ -29,6 +29,36 @@ cd /
 exec chroot "$M" /bin/sh -c 'touch /exchange/ready; trap : CHLD; while :; do sleep 3600 & wait; done'
 "#;
 
+/// The same, booted: systemd is its first process, the agent's package can be
+/// installed as it ships, and a reboot is one. Of the machine's own services
+/// nothing starts; the network is the machine's.
+const BOOT: &str = r#"
+set -e
+T=$1; BIN=$2; M=$T/merged
+mkdir -p "$T/layers" "$M" "$T/exchange/bin" "$T/exchange/agent"
+mount -t tmpfs tmpfs "$T/layers"
+mkdir "$T/layers/upper" "$T/layers/work"
+mount -t overlay overlay -o "lowerdir=/,upperdir=$T/layers/upper,workdir=$T/layers/work" "$M"
+for folder in var/lib/dpkg var/lib/apt var/cache/apt; do mkdir -p "$M/$folder"; mount -t tmpfs tmpfs "$M/$folder"; done
+mkdir -p "$M/exchange" && mount --bind "$T/exchange" "$M/exchange"
+mount --bind "$BIN" "$M/exchange/bin"
+cd "$M/var/lib/dpkg"; mkdir info updates triggers alternatives parts; touch status available diversions statoverride
+mkdir -p "$M/var/lib/apt/lists/partial" "$M/var/cache/apt/archives/partial" "$M/etc/systemd/system"
+rm -rf "$M/etc/dpkg/dpkg.cfg.d" "$M/etc/plimsoll" "$M"/var/lib/plimsoll* "$M"/etc/systemd/system/*.wants "$M"/etc/systemd/system/*.requires "$M"/etc/rc?.d "$M/var/log/journal"
+for file in etc/fstab etc/machine-id; do : > "$M/$file"; done
+cd /
+# Hosts that start together need a control group each.
+for tree in systemd unified; do
+    if [ -d "/sys/fs/cgroup/$tree" ]; then mkdir -p "/sys/fs/cgroup/$tree/plimsoll-test-$3" && echo $$ > "/sys/fs/cgroup/$tree/plimsoll-test-$3/cgroup.procs"; fi
+done
+while :; do
+    code=0
+    systemd-nspawn --quiet --boot -D "$M" -M "plimsoll-test-$3" --hostname=host --register=no --keep-unit --console=read-only >>"$T/console" 2>&1 || code=$?
+    # 133 is how it says that the host asked for a reboot.
+    if [ $code != 133 ]; then echo $code > "$T/ended"; exit $code; fi
+done
+"#;
+
 /// One frame there and one back.
 const CLIENT: &str = "
 import socket, struct, sys
@@ -42,8 +72,15 @@ sys.stdout.buffer.write(answers.read(struct.unpack('>I', answers.read(4))[0]))
 pub struct Ground {
     pub folder: tempfile::TempDir,
     outer: Child,
-    inner: u32,
+    /// Its first process; none where that changes with every boot.
+    inner: Option<u32>,
     helper: Option<Child>,
+}
+
+/// Processes that a process started.
+fn children(pid: u32) -> Vec<u32> {
+    let said = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    said.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
 }
 
 /// Whether this machine can make one; says why not.
@@ -77,11 +114,64 @@ impl Ground {
             assert!(start.elapsed() < Duration::from_secs(60));
             std::thread::sleep(Duration::from_millis(20));
         }
-        let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", outer.id())).unwrap();
-        let inner = children.split_whitespace().next().unwrap().parse().unwrap();
-        let space = |pid: u32| std::fs::read_link(format!("/proc/{pid}/ns/mnt")).unwrap();
-        assert_ne!(space(inner), space(std::process::id()), "commands would run on the machine itself");
+        let inner = children(outer.id()).first().copied();
         Self { folder, outer, inner, helper: None }
+    }
+
+    /// One that systemd boots; none where this machine boots no container.
+    pub fn boot() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let programs = Path::new(env!("CARGO_BIN_EXE_plimsoll-helper")).parent().unwrap();
+        let outer = Command::new("unshare")
+            .args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private", "--", "/bin/sh", "-c", BOOT, "boot"])
+            .args([folder.path(), programs])
+            .arg(std::process::id().to_string())
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        let ground = Self { folder, outer, inner: None, helper: None };
+        let ended = ground.folder.path().join("ended");
+        if !ground.wait(|ground| ended.exists() || ground.is_up()) || ended.exists() {
+            eprintln!("skipped: systemd-nspawn boots nothing here: {}", ground.console());
+            return None;
+        }
+        Some(ground)
+    }
+
+    fn wait(&self, is: impl Fn(&Self) -> bool) -> bool {
+        let start = Instant::now();
+        while !is(self) {
+            if start.elapsed() > Duration::from_secs(120) {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        true
+    }
+
+    /// Whether its services have started.
+    fn is_up(&self) -> bool {
+        let Some(mut asked) = self.leader().map(|leader| self.within(leader, "/usr/bin/systemctl")) else { return false };
+        let said = asked.args(["is-system-running"]).output().unwrap();
+        let said = String::from_utf8_lossy(&said.stdout).into_owned();
+        // What of the machine's own cannot start in a container is not our affair.
+        ["running", "degraded"].contains(&said.trim())
+    }
+
+    /// What it showed last on its console.
+    pub fn console(&self) -> String {
+        let text = std::fs::read(self.folder.path().join("console")).unwrap_or_default();
+        String::from_utf8_lossy(&text[text.len().saturating_sub(2000)..]).into_owned()
+    }
+
+    /// Its first process, as the machine numbers it.
+    fn leader(&self) -> Option<u32> {
+        if self.inner.is_some() {
+            return self.inner;
+        }
+        let name = |pid: &u32| std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        let spawns = children(self.outer.id()).into_iter().flat_map(children).filter(|pid| name(pid).starts_with("systemd-nspawn"));
+        spawns.flat_map(children).find(|pid| name(pid) == "systemd\n")
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -90,9 +180,14 @@ impl Ground {
 
     /// A command inside.
     pub fn command(&self, program: &str) -> Command {
+        self.within(self.leader().expect("a host that is up"), program)
+    }
+
+    fn within(&self, leader: u32, program: &str) -> Command {
+        let space = |pid: u32| std::fs::read_link(format!("/proc/{pid}/ns/mnt")).ok();
+        assert_ne!(space(leader), space(std::process::id()), "commands would run on the machine itself");
         let mut command = Command::new("nsenter");
-        let pid = self.inner.to_string();
-        command.args(["-t", &pid, "--mount", "--pid", "--root", "--wd=/", "--", program]);
+        command.args(["-t", &leader.to_string(), "--mount", "--pid", "--root", "--wd=/", "--", program]);
         command.stdin(Stdio::null()).env("LC_ALL", "C").env("HOME", "/root").env("DEBIAN_FRONTEND", "noninteractive");
         command
     }
@@ -122,8 +217,7 @@ impl Ground {
     pub fn kill_helper(&mut self) {
         if let Some(mut helper) = self.helper.take() {
             // nsenter waits for the program it started: both go.
-            let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", helper.id())).unwrap_or_default();
-            for pid in children.split_whitespace().filter_map(|pid| rustix::process::Pid::from_raw(pid.parse().unwrap())) {
+            for pid in children(helper.id()).into_iter().filter_map(|pid| rustix::process::Pid::from_raw(pid as i32)) {
                 let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
             }
             let _ = helper.kill();
@@ -133,9 +227,7 @@ impl Ground {
 
     /// The helper's process, as the machine numbers it.
     pub fn helper_pid(&self) -> u32 {
-        let helper = self.helper.as_ref().unwrap().id();
-        let children = std::fs::read_to_string(format!("/proc/{helper}/task/{helper}/children")).unwrap();
-        children.split_whitespace().next().unwrap().parse().unwrap()
+        children(self.helper.as_ref().unwrap().id())[0]
     }
 
     pub fn log(&self) -> String {
@@ -178,5 +270,25 @@ impl Drop for Ground {
         self.kill_helper();
         let _ = self.outer.kill();
         let _ = self.outer.wait();
+        if self.inner.is_none() {
+            let groups = ["systemd", "unified"].map(|tree| format!("/sys/fs/cgroup/{tree}/plimsoll-test-{}", std::process::id()));
+            // Whoever was killed takes a moment to be gone.
+            for _ in 0..60 {
+                clear_groups(&groups);
+                if !groups.iter().any(|group| Path::new(group).exists()) {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        }
+    }
+}
+
+/// Removes control groups, the innermost first, as far as they are empty.
+fn clear_groups(folders: &[String]) {
+    for folder in folders {
+        let inner: Vec<String> = std::fs::read_dir(folder).into_iter().flatten().flatten().filter(|entry| entry.path().is_dir()).map(|entry| entry.path().display().to_string()).collect();
+        clear_groups(&inner);
+        let _ = std::fs::remove_dir(folder);
     }
 }

@@ -7,3 +7,5 @@ mod dnf;
 mod ground;
 mod killed;
 mod refused;
+mod strangers;
+mod systemd;

@@ -99,13 +99,28 @@ impl ComponentClasses {
         }
     }
 
-    fn named(&self, name: &str) -> Option<ComponentClass> {
+    /// The class that a name has by the lists; none where no list has it.
+    pub fn named(&self, name: &str) -> Option<ComponentClass> {
         self.exact.get(name).copied().or_else(|| {
             self.prefixes
                 .iter()
                 .find(|(prefix, _)| name.starts_with(prefix.as_str()))
                 .map(|(_, class)| *class)
         })
+    }
+
+    /// The class of a distribution's package of which the name is all that is
+    /// known, as in a deployment package.
+    pub fn of_name(&self, name: &str) -> ComponentClass {
+        const KERNELS: [&str; 4] = ["linux-image-", "kernel-core", "kernel-modules", "kernel-uek"];
+        const FIRMWARE: [&str; 4] = ["firmware-", "linux-firmware", "intel-microcode", "amd64-microcode"];
+        let is = |prefixes: [&str; 4]| prefixes.iter().any(|prefix| name.starts_with(prefix));
+        match self.named(name) {
+            Some(class) => class,
+            None if name == "kernel" || is(KERNELS) => ComponentClass::Kernel,
+            None if name == "microcode_ctl" || is(FIRMWARE) => ComponentClass::Firmware,
+            None => ComponentClass::OperatingSystem,
+        }
     }
 
     /// The class of a component, by its binary name, then its source name,

@@ -25,7 +25,7 @@ use super::length::Length;
 use super::rollout::Select;
 use super::{ChangeType, Exposure};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A share in whole percent, 0 to 100.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug, Deserialize, Serialize)]
@@ -69,7 +69,7 @@ pub struct Governance {
     pub unpatchable: Option<Unpatchable>,
     /// Tests beyond what rollouts enforce.
     pub test: TestPractice,
-    /// Approvals beyond what rollouts enforce.
+    /// Who approves, and what follows.
     pub approve: BTreeMap<ChangeType, ApprovePractice>,
     /// How clients take part.
     pub client: Option<Client>,
@@ -295,6 +295,28 @@ impl Governance {
         levels.extend(targets.map(|level| ("targets.within_sla_pct".to_owned(), level.as_str())));
         levels.extend(self.escalation.iter().flat_map(|step| &step.levels).map(|level| ("escalation".to_owned(), level.as_str())));
         levels
+    }
+
+    /// Whether a name of the policy stands for a person, by account or address:
+    /// a person, a group with its members, or an audience.
+    pub fn stands_for(&self, name: &str, account: &str, mail: Option<&str>) -> bool {
+        self.names_person(name, account, mail, &mut BTreeSet::new())
+    }
+
+    fn names_person<'a>(&'a self, name: &'a str, account: &str, mail: Option<&str>, met: &mut BTreeSet<&'a str>) -> bool {
+        // Groups may name each other.
+        if !met.insert(name) {
+            return false;
+        }
+        let is = |word: &str| word.eq_ignore_ascii_case(account) || mail.is_some_and(|mail| word.eq_ignore_ascii_case(mail));
+        match self.people.get(name) {
+            Some(entry) => {
+                is(name)
+                    || entry.mail.as_deref().is_some_and(is)
+                    || entry.members.iter().any(|member| self.names_person(member, account, mail, met))
+            }
+            None => is(name) || AUDIENCES.contains(&name),
+        }
     }
 
     /// How many people a name stands for, where the policy says.

@@ -1,6 +1,7 @@
 //! Which rings are open, and why the next one is not.
 
 use super::{Gate, Input, NAMED, Phase, Progress, RingStanding, Wanted};
+use crate::model::authorisation::Rest;
 use crate::model::deployment_package::Ring;
 use jiff::SignedDuration;
 
@@ -60,7 +61,8 @@ pub(super) fn judge(input: &Input<'_>, mut standings: Vec<RingStanding>) -> Judg
     let mut reasons = refusals(input, &standings);
     let shut = !reasons.is_empty();
     let over = ended(input, &standings);
-    if !shut && !over && input.wanted == Wanted::Running {
+    let waits = !input.waits.is_empty() && !over;
+    if !shut && !over && !waits && input.wanted == Wanted::Running {
         open(input, &mut rings, &mut standings);
     }
     let gate = match input.wanted {
@@ -68,9 +70,13 @@ pub(super) fn judge(input: &Input<'_>, mut standings: Vec<RingStanding>) -> Judg
         Wanted::Aborted | Wanted::Done => Gate::Done,
         Wanted::Paused => Gate::Shut,
         Wanted::Running if shut => Gate::Shut,
+        Wanted::Running if waits => Gate::Waiting,
         Wanted::Running if rings.iter().any(|ring| ring.opened.is_some()) => Gate::Open,
         Wanted::Running => Gate::Waiting,
     };
+    if waits && input.wanted == Wanted::Running {
+        reasons.extend(input.waits.iter().cloned());
+    }
     match input.wanted {
         Wanted::Paused => reasons.push("somebody paused it".to_owned()),
         Wanted::Aborted => reasons.push("somebody aborted it".to_owned()),
@@ -105,10 +111,12 @@ fn refusals(input: &Input<'_>, standings: &[RingStanding]) -> Vec<String> {
 
 /// Opens the next ring, and the one after it, as far as they may.
 fn open(input: &Input<'_>, rings: &mut [Progress], standings: &mut [RingStanding]) {
+    let unapproved = unapproved(input, standings);
     let mut before: Option<(&Ring, Progress, bool)> = None;
     for ((progress, ring), standing) in rings.iter_mut().zip(&input.package.rings).zip(standings.iter_mut()) {
         if progress.opened.is_none() {
             standing.waits = waits(input, ring, before);
+            standing.waits.extend(unapproved.clone().filter(|_| before.is_some()));
             if standing.waits.is_empty() {
                 progress.opened = Some(input.now);
                 if is_enough(ring, standing) {
@@ -118,6 +126,20 @@ fn open(input: &Input<'_>, rings: &mut [Progress], standings: &mut [RingStanding
         }
         let enough = is_enough(ring, standing);
         before = Some((ring, *progress, enough));
+    }
+}
+
+/// Why the change goes no further than its first ring, as far as approval says.
+fn unapproved(input: &Input<'_>, standings: &[RingStanding]) -> Option<String> {
+    match input.rest {
+        Rest::Free => None,
+        Rest::People(words) => Some(format!("it is approved for the first ring alone: {words}")),
+        Rest::WithTheFirst(words) => {
+            let (ring, standing) = input.package.rings.first().zip(standings.first())?;
+            (standing.losses() > 0).then(|| {
+                format!("ring {}: {} failed and {} went silent, so that the policy does not approve the rest by itself: {words}", ring.name, standing.failed, standing.silent)
+            })
+        }
     }
 }
 

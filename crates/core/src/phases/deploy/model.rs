@@ -37,6 +37,8 @@ enum Did {
 struct World {
     minute: u8,
     paused: bool,
+    /// Whether people approved more than the first ring.
+    approved: bool,
     /// Whether every machine checked in since it was paused.
     heard_pause: Vec<bool>,
     rings: Vec<(Option<u8>, Option<u8>)>,
@@ -47,6 +49,8 @@ struct World {
     began_early: bool,
     /// Two of a pair were at work together.
     together: bool,
+    /// One of the later ring was let go before people approved.
+    unapproved: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -59,6 +63,7 @@ enum Act {
     GoDark(usize),
     Pause,
     Resume,
+    Approve,
 }
 
 struct Rollouts;
@@ -79,6 +84,7 @@ fn scene() -> Scene {
 fn decided(world: &World) -> Decision {
     let mut scene = scene();
     scene.wanted = if world.paused { Wanted::Paused } else { Wanted::Running };
+    scene.rest = if world.approved { Rest::Free } else { Rest::People(String::new()) };
     scene.rings = world.rings.iter().map(|(opened, succeeded)| Progress { opened: opened.map(|minute| at(minute.into())), succeeded: succeeded.map(|minute| at(minute.into())) }).collect();
     for (standing, machine) in scene.standings.iter_mut().zip(&world.machines) {
         standing.given = machine.given;
@@ -102,13 +108,14 @@ impl Model for Rollouts {
 
     fn init_states(&self) -> Vec<World> {
         let machine = Machine { holds: None, did: Did::Nothing, told: None, dark: false, given: None, applied: None, seen: 0, effects: 0 };
-        let start = World { minute: 0, paused: false, heard_pause: vec![false; 3], rings: Vec::new(), machines: vec![machine; 3], began_paused: false, began_early: false, together: false };
+        let start = World { minute: 0, paused: false, approved: true, heard_pause: vec![false; 3], rings: Vec::new(), machines: vec![machine; 3], began_paused: false, began_early: false, together: false, unapproved: false };
         // The first ring is done: what follows is looked at as deep again.
         let mut later = World { minute: 1, rings: vec![(Some(0), Some(0))], ..start.clone() };
         if let Some(canary) = later.machines.first_mut() {
             (canary.did, canary.told, canary.given, canary.applied, canary.effects) = (Did::Succeeded, Some(Did::Succeeded), Some(Go::Apply), Some(0), 1);
         }
-        vec![start, later]
+        let asked = World { approved: false, ..later.clone() };
+        vec![start, later, asked]
     }
 
     fn actions(&self, world: &World, acts: &mut Vec<Act>) {
@@ -117,6 +124,9 @@ impl Model for Rollouts {
             acts.push(Act::Minute);
         }
         acts.push(if world.paused { Act::Resume } else { Act::Pause });
+        if !world.approved {
+            acts.push(Act::Approve);
+        }
         for (number, machine) in world.machines.iter().enumerate() {
             acts.push(Act::CheckIn(number));
             match machine.did {
@@ -138,11 +148,13 @@ impl Model for Rollouts {
             Act::Minute => world.minute += 1,
             Act::Pause => (world.paused, world.heard_pause) = (true, vec![false; 3]),
             Act::Resume => world.paused = false,
+            Act::Approve => world.approved = true,
             Act::GoDark(number) => world.machines[number].dark = true,
             Act::Decide => {
                 let decision = decided(&world);
                 world.rings = decision.rings.iter().map(|ring| (minutes(ring.opened), minutes(ring.succeeded))).collect();
                 for (number, go) in decision.changes {
+                    world.unapproved |= number > 0 && go == Some(Go::Apply) && !world.approved;
                     let machine = &mut world.machines[number];
                     machine.given = go;
                     if go == Some(Go::Apply) {
@@ -185,6 +197,7 @@ impl Model for Rollouts {
             Property::always("nothing begins after a stop that was heard", |_, world: &World| !world.began_paused),
             Property::always("an effect happens once", |_, world: &World| world.machines.iter().all(|machine| machine.effects <= 1)),
             Property::always("never two that do the same work", |_, world: &World| !world.together),
+            Property::always("only the first ring goes before people approved", |_, world: &World| !world.unapproved),
             Property::sometimes("both rings succeed", |_, world: &World| {
                 world.machines[0].told == Some(Did::Succeeded) && world.machines[1..].iter().any(|machine| machine.told == Some(Did::Succeeded))
             }),

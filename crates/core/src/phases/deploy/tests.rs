@@ -19,7 +19,9 @@ pub(super) struct Scene {
     pub(super) rings: Vec<Progress>,
     pub(super) wanted: Wanted,
     holds: Vec<String>,
+    waits: Vec<String>,
     pub(super) apart: Vec<Vec<usize>>,
+    pub(super) rest: Rest,
 }
 
 fn ring(name: &str, opens: i64, soak_minutes: u64, success_per_mille: u32, failures: u32) -> Ring {
@@ -59,7 +61,7 @@ impl Scene {
             at_once: 0,
         };
         let standings = vec![Standing { seen: Some(at(0)), ..Standing::default() }; places.len()];
-        Self { package, places, standings, rings: Vec::new(), wanted: Wanted::Running, holds: Vec::new(), apart: Vec::new() }
+        Self { package, places, standings, rings: Vec::new(), wanted: Wanted::Running, holds: Vec::new(), waits: Vec::new(), apart: Vec::new(), rest: Rest::Free }
     }
 
     pub(super) fn look(&self, minutes: i64) -> Explained<Decision> {
@@ -71,7 +73,9 @@ impl Scene {
             wanted: self.wanted,
             rings: &self.rings,
             holds: &self.holds,
+            waits: &self.waits,
             apart: &self.apart,
+            rest: &self.rest,
         })
     }
 
@@ -202,6 +206,31 @@ fn pause_resume_and_abort() {
 }
 
 #[test]
+fn nothing_starts_before_the_client_answered_and_who_refused_is_left_out() {
+    let mut scene = Scene::new(&[1, 2]);
+    scene.waits = vec!["the client was asked for consent".to_owned()];
+    let decision = scene.step(0);
+    assert_eq!((decision.gate, decision.changes, scene.rings[0].opened), (Gate::Waiting, vec![], None), "no ring opens, nobody starts");
+    assert_eq!(texts(&scene.look(500)), "the client was asked for consent\n");
+    scene.wanted = Wanted::Paused;
+    assert_eq!(scene.step(501).gate, Gate::Shut, "paused is paused");
+    scene.wanted = Wanted::Running;
+    scene.waits.clear();
+    assert_eq!(scene.step(502).gate, Gate::Open);
+    assert_eq!((scene.given(Go::Apply), scene.rings[0].opened), (1, Some(at(502))), "the soak counts from the answer on");
+    // Refused for good, nobody takes part, and it ends.
+    let mut scene = Scene::new(&[1, 2]);
+    scene.standings.iter_mut().for_each(|standing| standing.barred = Some(Barred::Refused));
+    let decision = scene.step(0);
+    assert_eq!((decision.wanted, scene.given(Go::Apply)), (Wanted::Done, 0));
+    assert_eq!(decision.standings.iter().map(|ring| ring.left_out).sum::<u64>(), 3);
+    // What waits when its package expires ends as well.
+    let mut scene = Scene::new(&[1]);
+    (scene.waits, scene.package.expires) = (vec!["the client was asked for consent".to_owned()], at(5));
+    assert_eq!(scene.step(6).wanted, Wanted::Done);
+}
+
+#[test]
 fn what_stands_in_the_way_shuts_the_gate_and_expiry_ends_it() {
     let mut scene = Scene::new(&[2]);
     scene.holds = vec!["advisory DSA-1 was withdrawn".to_owned()];
@@ -304,4 +333,39 @@ proptest! {
             prop_assert_eq!(scene.look(minutes).decision.changes, []);
         }
     }
+}
+
+#[test]
+fn a_change_that_the_policy_approves_goes_past_its_first_ring_only_while_that_is_well() {
+    let mut scene = Scene::new(&[4, 4]);
+    // One of four may fail by what people signed; the policy alone allows none.
+    (scene.package.rings[0].success_per_mille, scene.package.rings[0].failures) = (750, 1);
+    scene.rest = Rest::WithTheFirst("the policy asks 1 of ops".to_owned());
+    scene.step(0);
+    scene.say(0, 5, State::Succeeded);
+    let well = scene.clone();
+    scene.standings[0].outcome = Some(State::FailedClean);
+    scene.step(6);
+    let explained = scene.look(70);
+    assert!(explained.decision.rings[1].opened.is_none());
+    assert_eq!(
+        texts(&explained),
+        "ring second: ring canary: 1 failed and 0 went silent, so that the policy does not approve the rest by itself: the policy asks 1 of ops\n"
+    );
+    // People approve: nothing but their word changed.
+    scene.rest = Rest::Free;
+    assert!(scene.step(71).rings[1].opened.is_some());
+    let mut scene = well;
+    scene.step(6);
+    assert!(scene.step(70).rings[1].opened.is_some(), "the first ring is well");
+    // Whom people have to approve waits however well it is, and what is open stays so.
+    scene.rest = Rest::People("the policy asks 1 of ops".to_owned());
+    assert!(scene.step(80).rings[1].opened.is_some());
+    let mut scene = Scene::new(&[1, 1]);
+    scene.rest = Rest::People("the policy asks 1 of ops".to_owned());
+    assert_eq!(scene.step(0).rings[0].opened, Some(at(0)));
+    scene.say(0, 5, State::Succeeded);
+    scene.step(6);
+    let waits = &scene.step(600).standings[1].waits;
+    assert_eq!(waits, &["it is approved for the first ring alone: the policy asks 1 of ops"]);
 }

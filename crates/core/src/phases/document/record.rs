@@ -327,6 +327,12 @@ pub enum DeviationKind {
     Resumed,
     /// A person ended it.
     Aborted,
+    /// Somebody whom the policy asks refused the change.
+    ApprovalRefused,
+    /// An approval did not stand in time.
+    ApprovalLate,
+    /// The review after an emergency was not closed in time.
+    ReviewLate,
     /// A host waited for something.
     Deferred,
     /// A host was interrupted and brought to a known state.
@@ -357,6 +363,9 @@ impl DeviationKind {
             Self::Paused => "paused",
             Self::Resumed => "resumed",
             Self::Aborted => "aborted",
+            Self::ApprovalRefused => "approval refused",
+            Self::ApprovalLate => "approval late",
+            Self::ReviewLate => "review late",
             Self::Deferred => "deferred",
             Self::Repaired => "repaired",
             Self::RolledBack => "rolled back",

@@ -209,3 +209,29 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_an_authority_said_is_an_act_and_what_it_did_not_say_in_time_a_deviation() {
+    let mut script = Script::started();
+    let remark = |kind, who: &str, text: &str| Event::Remarked(Remark { kind, who: who.to_owned(), text: text.to_owned(), at: at(300) });
+    script.say(300, "server", remark(RemarkKind::RetroOverdue, "server", "it was to be approved by noon"));
+    script.say(310, "dirk", remark(RemarkKind::Approve, "dirk", ""));
+    script.say(320, "dirk", remark(RemarkKind::Refuse, "dirk", ""));
+    script.say(330, "dirk", remark(RemarkKind::Review, "dirk", ""));
+    for (entry, words) in script.0.iter_mut().skip(5).zip(["it was right", "the disk is full", "the canary was too small"]) {
+        entry.reason = Some(words.to_owned());
+    }
+    let record = script.record();
+    let acts: Vec<(&str, &str, Option<&str>)> = record.acts.iter().skip(4).map(|act| (act.verb.as_str(), act.who.as_str(), act.reason.as_deref())).collect();
+    assert_eq!(
+        acts,
+        [
+            ("package.retro-overdue", "server", None),
+            ("package.approve", "dirk", Some("it was right")),
+            ("package.refuse", "dirk", Some("the disk is full")),
+            ("package.review", "dirk", Some("the canary was too small")),
+        ]
+    );
+    let deviations: Vec<(DeviationKind, &str)> = record.deviations.iter().filter(|deviation| deviation.host.is_none()).map(|deviation| (deviation.kind, deviation.text.as_str())).collect();
+    assert_eq!(deviations, [(DeviationKind::ApprovalLate, "it was to be approved by noon"), (DeviationKind::ApprovalRefused, "by dirk: “the disk is full”")]);
+}

@@ -5,7 +5,6 @@
 //! policy names a person for them.
 
 use crate::model::exception::Exception;
-use crate::model::policy::governance::AUDIENCES;
 use crate::model::policy::{Governance, PolicySet, WaiverKind, WaiverRules};
 use crate::model::problem::Problem;
 use jiff::tz::TimeZone;
@@ -189,23 +188,7 @@ fn acceptors<'a>(governance: &'a Governance, levels: &BTreeSet<String>) -> Vec<(
 }
 
 fn is(governance: &Governance, name: &str, person: Approver<'_>) -> bool {
-    stands_for(governance, name, person, &mut BTreeSet::new())
-}
-
-fn stands_for<'a>(governance: &'a Governance, name: &'a str, person: Approver<'_>, met: &mut BTreeSet<&'a str>) -> bool {
-    // Groups may name each other.
-    if !met.insert(name) {
-        return false;
-    }
-    let is = |word: &str| word.eq_ignore_ascii_case(person.account) || person.mail.is_some_and(|mail| word.eq_ignore_ascii_case(mail));
-    match governance.people.get(name) {
-        Some(entry) => {
-            is(name)
-                || entry.mail.as_deref().is_some_and(is)
-                || entry.members.iter().any(|member| stands_for(governance, member, person, met))
-        }
-        None => is(name) || AUDIENCES.contains(&name),
-    }
+    governance.stands_for(name, person.account, person.mail)
 }
 
 /// What an exception asks for, with what would be under one.

@@ -321,6 +321,7 @@ forbid = { kinds = ["mitigated"], priority = ["critical"] }
     W-POLICY-CLAUSE policy.toml:29: the client section relies on the contract for `silence`, and client.clause.silence names no clause
     W-POLICY-CLIENT policy.toml:35: silence is recorded as a liability waiver, and no waiver_text says in which words
     W-POLICY-CLIENT policy.toml:34: a reminder goes out after 3 days, when the 3 days to answer are over
+    W-POLICY-CLIENT policy.toml:38: clients decide, and `kinds` does not list client-refusal, which a refusal is recorded as
     W-POLICY-CLIENT policy.toml:33: clients have 3 days to answer on emergency changes, and rule p/exploited allows 2 days in all
     E-POLICY-QUORUM policy.toml:28: 3 people must approve a normal change, and group:board are 2
     N-POLICY-CYCLE policy.toml:24: cycles lie up to 98 days apart, and standard changes of these rules may not wait so long: p/rest (20 days)

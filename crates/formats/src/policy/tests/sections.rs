@@ -69,7 +69,7 @@ normal = { quorum = 2, on_timeout = "escalates" }
         correct this line, or what it belongs to
     E-POLICY policy.toml:30: `soon` is not an ISO 8601 duration such as PT48H, P14D or P1M, or end-of-support
         correct this line, or what it belongs to
-    E-POLICY policy.toml:32: unknown variant `escalates`, expected `escalate` or `reject`
+    E-POLICY policy.toml:32: unknown variant `escalates`, expected one of `escalate`, `expire`, `reject`
         did you mean `escalate`?
     "#);
 }

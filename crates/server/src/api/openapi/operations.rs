@@ -224,6 +224,19 @@ pub const OPERATIONS: &[Operation] = &[
     post("/api/v1/exceptions/{exception}/withdraw", "Take an exception back; its findings count again at once", One("ExceptionAnswer")).takes("Reason"),
     post("/api/v1/exceptions/{exception}/approve", "Approve an exception that somebody else asked for", One("ExceptionAnswer")).takes("Reason"),
     post("/api/v1/exceptions/{exception}/refuse", "Refuse an exception that somebody asked for", One("ExceptionAnswer")).takes("Reason"),
+    // What clients are asked about changes of their hosts.
+    get("/api/v1/questions", "Questions to clients about changes of their hosts, the newest first", Page("QuestionAnswer")).asked(&[
+        ("state", "where they stand: told, open, approved, refused, objected, proceeded, waived or closed"),
+        ("client", "one client's"),
+        ("package", "about the rollout of this package"),
+        SKIP,
+        TAKE,
+    ]),
+    get("/api/v1/questions/{question}", "One question with everything that the client is shown, and what was said of it", One("QuestionAnswer")),
+    post("/api/v1/questions/{question}/answer", "Answer a question in the name of its client; changed as long as the change has not started", One("QuestionAnswer"))
+        .takes("AnswerWish")
+        .such_as(r#"{"answer": "refuse", "reason": "the fair is on until Sunday", "seen": "open"}"#),
+    post("/api/v1/questions/{question}/remark", "Ask back, or say something of a question", One("QuestionAnswer")).takes("Remark"),
     get("/api/v1/mitigations", "Mitigations, the newest first", Page("MitigationAnswer")).asked(&[
         ("standing", "where they stand: to-remove, overdue, unverified, verified or removed"),
         ("client", "one client's"),
@@ -238,6 +251,26 @@ pub const OPERATIONS: &[Operation] = &[
     get("/api/v1/mitigations/{mitigation}", "One mitigation with its hosts", One("MitigationAnswer")),
     post("/api/v1/mitigations/{mitigation}/verify", "Note that a mitigation was seen to work", One("MitigationAnswer")).takes("CheckWish"),
     post("/api/v1/mitigations/{mitigation}/remove", "Note that a mitigation was removed, from all of its hosts or some", One("MitigationAnswer")).takes("RemovalWish"),
+    // Teams.
+    get("/api/v1/rosters", "Rosters: who is to be told, by name", List("RosterAnswer")),
+    put("/api/v1/rosters", "Say who is on a roster from now on; who is left out has left it", One("RosterAnswer"))
+        .takes("RosterWish")
+        .such_as(r#"{"name": "teams", "audience": "teams", "from_applications": true, "members": [{"name": "Web", "accounts": ["ada"]}]}"#),
+    get("/api/v1/briefings", "Briefings with whom they reached, the newest first", List("BriefingAnswer")),
+    post("/api/v1/briefings", "Record a briefing", One("BriefingAnswer"))
+        .takes("BriefingWish")
+        .such_as(r#"{"roster": "teams", "topic": "process", "title": "How we patch", "document": "https://wiki.example/patching", "attended": ["Web"]}"#),
+    get("/api/v1/briefings/{briefing}", "One briefing", One("BriefingAnswer")),
+    post("/api/v1/briefings/{briefing}/attendance", "Note who was at a briefing", One("BriefingAnswer")).takes("AttendanceWish"),
+    post("/api/v1/briefings/{briefing}/acknowledge", "Acknowledge a briefing as the person who is signed in", One("BriefingAnswer")),
+    get("/api/v1/meetings", "Meetings of operations and development, the newest first", List("MeetingAnswer")),
+    get("/api/v1/meetings/due", "When meetings are due, the earliest first", List("DueAnswer")),
+    get("/api/v1/meetings/{meeting}", "One meeting", One("MeetingAnswer")),
+    post("/api/v1/meetings/{meeting}/actions/{action}/done", "Note that an action was done; it is named by its place, from 0 on", One("MeetingAnswer")).takes("DoneWish"),
+    put("/api/v1/applications/{application}/cadence", "Say how often is met about an application", Nothing).takes("CadenceWish").such_as(r#"{"every": "P1M"}"#),
+    post("/api/v1/applications/{application}/meetings", "Record a meeting about an application", One("MeetingAnswer"))
+        .takes("MeetingWish")
+        .such_as(r#"{"attendance": ["Ada", "Bo"], "minutes": "The upgrade goes first to the test ring.", "actions": [{"what": "book the window", "owner": "Ada", "due": "2026-12-01T16:00:00Z"}]}"#),
     // Packages and rollouts.
     post("/api/v1/acquired", "Say which bytes among the artefacts are which version of a package", One("AcquiredAnswer")).takes("AcquiredList").such_as(
         r#"{"entries": [{"stream": "debian:12", "name": "openssl", "arch": "amd64", "version": "3.0.17-1~deb12u3", "sha256": "9f2c…", "size": 1430000, "repository": "https://deb.debian.org/debian-security bookworm-security"}]}"#,
@@ -250,6 +283,10 @@ pub const OPERATIONS: &[Operation] = &[
     get("/api/v1/deployment-packages/{package}/document", "The bytes that people sign, with the signatures so far", One("PackageDocument")),
     get("/api/v1/deployment-packages/{package}/hosts", "The whole list of hosts, whose root hash is signed", List("PackageHost")),
     post("/api/v1/deployment-packages/{package}/signatures", "Hand in a signature; the one that was missing accepts the package", One("PackageDetail")).takes("SignatureGiven"),
+    post("/api/v1/deployment-packages/{package}/approve", "Approve a change as one whom the policy asks; no signature is replaced", One("PackageDetail")).takes("Approval"),
+    post("/api/v1/deployment-packages/{package}/remarks", "Refuse a change, or close the review after it", One("PackageDetail"))
+        .takes("Saying")
+        .such_as(r#"{"kind": "refuse", "reason": "the cluster is upgraded on Thursday"}"#),
     post("/api/v1/deployment-packages/{package}/withdraw", "Withdraw a package that was not rolled out", One("PackageDetail")).takes("Reason"),
     get("/api/v1/rollouts", "Rollouts, newest first", List("RolloutAnswer")),
     post("/api/v1/rollouts", "Start the rollout of an accepted package", One("RolloutDetail")).takes("RolloutWish"),
@@ -259,10 +296,11 @@ pub const OPERATIONS: &[Operation] = &[
         .asked(&[("format", "json, html, pdf, markdown or docx; each comes as its own media type"), ("notes", "true: the short release notes")]),
     get("/api/v1/reports/made", "Reports that were made when the policy said so, the newest first", List("MadeAnswer")),
     get("/api/v1/reports/made/{report}", "The file of one of them, as its own media type", Any),
-    get("/api/v1/reports/{report}", "A report as of a moment: operator, weekly, management, client, auditor, cost, bod-26-04, fedramp-vdr or pci-6-3-3; the same moment gives the same bytes whenever it is asked for", Any).asked(&[
+    get("/api/v1/reports/{report}", "A report as of a moment: operator, weekly, management, client, auditor, cost, bod-26-04, fedramp-vdr, pci-6-3-3 or samm, and as of now an application's status page (application) or the agenda of its next meeting (agenda); the same moment gives the same bytes whenever it is asked for", Any).asked(&[
         ("as_of", "the moment, RFC 3339; now where it is left out"),
         ("days", "days that it looks back, 1 to 400; each report has its own"),
         ("client", "one client's hosts only, by its id or name; the client's report needs it"),
+        ("application", "the application whose status page it is, by its id or name"),
         ("format", "json, html, pdf, markdown, docx or csv, and oscal-poam for the auditor's and a client's report; each comes as its own media type"),
     ]),
     get("/api/v1/reports/events", "What the reports of a moment are counted from: hosts and what changed on them, a line of JSON each, so that anyone can count again", Text("application/x-ndjson")).asked(&[

@@ -6,7 +6,7 @@ use crate::api::acts::{Edit, ManualHost, Reason, TokenMade, TokenWish};
 use crate::api::alerts::AlertRow;
 use crate::api::applications::{ApplicationAnswer, ApplicationFindings, ApplicationWish};
 use crate::api::clients::{ClientAnswer, ClientEdit, NewClient};
-use crate::api::deployment_packages::{AcquiredAnswer, AcquiredEntry, AcquiredList, DraftWish, PackageAnswer, PackageDetail, PackageDocument, PackageHost, SignatureGiven};
+use crate::api::deployment_packages::{AcquiredAnswer, AcquiredEntry, AcquiredList, Approval, DraftWish, PackageAnswer, PackageDetail, PackageDocument, PackageHost, RemarkAnswer, Saying, SignatureGiven};
 use crate::api::exceptions::{ApprovalAnswer, ExceptionAnswer};
 use crate::api::findings::AdvisoryAnswer;
 use crate::api::groups::{GroupAnswer, GroupEdit, NamedHosts, NewGroup};
@@ -17,7 +17,9 @@ use crate::api::mitigations::{MitigatedHost, MitigationAnswer};
 use crate::api::reports::MadeAnswer;
 use crate::api::work::WorkAnswer;
 use crate::api::packages::{PackageRow, VersionRow};
+use crate::api::questions::{QuestionAnswer, QuestionWord};
 use crate::api::rollouts::{ResumeWish, RingAnswer, RolloutAnswer, RolloutDetail, RolloutHost, RolloutWish};
+use crate::api::teams::{ActionAnswer, BriefingAnswer, DueAnswer, MeetingAnswer, ReachedMember, RosterAnswer, RosterMember};
 use crate::api::{PAGE_LIMIT, SKIP_LIMIT};
 use crate::exceptions::{ExceptionWish, RenewalWish};
 use crate::exposure::Exposure;
@@ -38,7 +40,9 @@ use crate::notices::acts::{DeliveryRow, WebhookEdit, WebhookMade, WebhookRow, We
 use crate::policy::{PolicyChange, PolicyCheck, PolicyDraft, PolicyFile, PolicyPreview, PolicyWish, SimulationWish};
 use crate::policy::review::Reviewing;
 use crate::policy::versions::{Proposal, Remark, SignOff, VersionAnswer, Word};
+use crate::questions::AnswerWish;
 use crate::reports::Form;
+use crate::teams::{ActionWish, AttendanceWish, BriefingWish, CadenceWish, DoneWish, MeetingWish, MemberWish, RosterWish};
 use plimsoll_core::model::advisory::Rating;
 use serde_json::{Map, Value, json};
 use utoipa::PartialSchema;
@@ -98,8 +102,10 @@ fn own() -> Map<String, Value> {
         NamedHosts, NewApp, NewGroup, PolicyChange, PolicyCheck, PolicyDraft, PolicyFile, PolicyPreview, PolicyWish, SimulationWish, Proposal, Remark, Reviewing, SignOff, VersionAnswer, Word, NewPasskey, NewPerson, NewToken, PackageRow, PasskeyQuestion, Password,
         PersonView, Proof, ProofsView, Proven, ProviderView, Question, Reason, Registered, SecretView,
         SessionView, SourcesAnswer, Standings, StepView, TokenMade, TokenView, TokenWish, VersionRow,
-        AcquiredAnswer, AcquiredEntry, AcquiredList, DraftWish, PackageAnswer, PackageDetail, PackageDocument, PackageHost, SignatureGiven,
+        AcquiredAnswer, AcquiredEntry, AcquiredList, Approval, DraftWish, PackageAnswer, PackageDetail, PackageDocument, PackageHost, RemarkAnswer, Saying, SignatureGiven,
+        AnswerWish, QuestionAnswer, QuestionWord,
         ApprovalAnswer, Excepted, ExceptionAnswer, ExceptionMark, ExceptionWish, RenewalWish,
+        ActionAnswer, ActionWish, AttendanceWish, BriefingAnswer, BriefingWish, CadenceWish, DoneWish, DueAnswer, MeetingAnswer, MeetingWish, MemberWish, ReachedMember, RosterAnswer, RosterMember, RosterWish,
         MadeAnswer, WorkAnswer, WorkCorrection, WorkLog, WorkLogTaken, WorkStart, WorkStop, WorkWish,
         CheckWish, MitigatedHost, MitigationAnswer, MitigationWish, RemovalWish,
         ResumeWish, RingAnswer, RolloutAnswer, RolloutDetail, RolloutHost, RolloutWish,

@@ -43,6 +43,9 @@ fn page(object: &str) -> Option<String> {
         ("webhook", _) => Some("/console/webhooks".to_owned()),
         ("exception", id) => Some(format!("/console/exceptions#exception-{}", segment(id))),
         ("mitigation", id) => Some(format!("/console/mitigations#mitigation-{}", segment(id))),
+        ("meeting", _) => Some("/console/teams#due".to_owned()),
+        ("deployment-package", digest) => Some(format!("/console/deployment-packages/{}", segment(digest))),
+        ("question", id) => Some(format!("/console/questions/{}", segment(id))),
         ("person", _) => Some("/console/people".to_owned()),
         _ => None,
     }

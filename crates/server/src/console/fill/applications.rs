@@ -12,6 +12,7 @@ use crate::fleet::question::Clock;
 use crate::http::gate::Allowed;
 use crate::http::problem::Refusal;
 use crate::identity::role::Permission;
+use crate::teams::status::status;
 use plimsoll_core::model::finding::Finding;
 use plimsoll_store::applications::Application;
 use roaring::RoaringBitmap;
@@ -158,6 +159,7 @@ fn finding(finding: &Finding, clock: Clock) -> ApplicationFinding {
 /// What the store meets.
 pub async fn application(app: &Shared, allowed: &Allowed, seen: &RoaringBitmap, application: Application) -> Result<ApplicationPage, Refusal> {
     let clock = app.clock();
+    let status = status(app, &allowed.principal.scope(Permission::ReadFleet), &application, clock.now).await?;
     let members = members(app, &application, seen).await?;
     let (_, mut hosts) = hosts_rows(app, &members, &ListQuery::read(&lists::HOSTS, lists::HOSTS.path, "")).await?;
     let decided = app.applications.of(application.id);
@@ -187,6 +189,7 @@ pub async fn application(app: &Shared, allowed: &Allowed, seen: &RoaringBitmap, 
             coverage: decided.coverage.clone(),
             problems: decided.problems.clone(),
         }),
+        status,
         hosts_more: members.len().saturating_sub(HOSTS as u64),
         hosts,
         edit,

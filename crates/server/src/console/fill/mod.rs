@@ -12,6 +12,7 @@ mod operations;
 mod packages;
 mod people;
 mod shell;
+mod teams;
 mod today;
 
 pub use account::{account, fresh_proof, square_code, tokens};
@@ -25,7 +26,8 @@ pub use work::work;
 pub use operations::{activity, activity_rows, enrolment, policy, search, sources, version_changes};
 pub use packages::{package, package_hosts, packages, packages_rows};
 pub use people::{people, read_grant};
-pub use shell::{clients, shell};
+pub use shell::{clients, portal, shell};
+pub use teams::teams;
 pub use today::today;
 
 use super::query::ListQuery;

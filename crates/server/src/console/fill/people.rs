@@ -103,6 +103,7 @@ pub fn factor_words(kind: FactorKind) -> &'static str {
 
 fn does(role: Role) -> &'static str {
     match role {
+        Role::Client => "client: sees its own hosts and reports, answers what its client is asked",
         Role::Viewer => "viewer: sees hosts, findings and policy",
         Role::Operator => "operator: looks after hosts and groups",
         Role::Approver => "approver: approves what others prepared",

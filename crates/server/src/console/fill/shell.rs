@@ -69,8 +69,14 @@ fn reader(app: &App, allowed: &Allowed, now: jiff::Timestamp) -> Option<Reader> 
             audit: principal.may(Permission::ReadEvidence),
             administer: principal.may(Permission::ReadPeople),
             notices: principal.may(Permission::ReadNotifications),
+            portal: portal(principal),
         },
     })
+}
+
+/// Whether somebody speaks for a client and has no part in the provider's work.
+pub fn portal(principal: &Principal) -> bool {
+    principal.may(Permission::AnswerQuestions) && !principal.may(Permission::ReadPolicy)
 }
 
 fn answer(app: &App, seen: &RoaringBitmap, clock: Clock) -> Answer {

@@ -1,4 +1,5 @@
 use super::*;
+use plimsoll_core::operations::status::{Point, Status};
 use crate::console::lists;
 use jiff::civil::date;
 use plimsoll_core::model::advisory::{AdvisoryKind, Rating, Workaround};
@@ -232,10 +233,38 @@ pub(in crate::console) fn application(words: &Words) -> ApplicationPage {
         group: Some((words.say("01kgroup"), words.say("web"))),
         hosts: (0..4).map(|place| host_row(words, place)).collect(),
         hosts_more: 2,
+        status: application_status(words),
         edit: Some(ApplicationEdit { named: words.all(&["web-1.example", "web-2.example"]).join("\n"), groups: words.choices(&[("01kgroup", "web"), ("01kother", "production")]) }),
     }
 }
 
+fn application_status(words: &Words) -> Status {
+    let lines = |some: &[&str]| words.all(some);
+    Status {
+        schema: Status::SCHEMA,
+        application: words.say("shop"),
+        client: words.say("Nordwerft"),
+        owner: words.say("ola"),
+        team: words.say("shop"),
+        stakeholders: vec![],
+        as_of: now(),
+        hosts: 6,
+        hosts_unknown: 1,
+        open: 12,
+        overdue: 1,
+        due: Some(ahead(50)),
+        components: true,
+        last_briefing: Some((ago(24 * 30), words.say("How we patch (process)"))),
+        last_meeting: Some(ago(24 * 40)),
+        next_meeting: Some(ago(24 * 9)),
+        points: vec![
+            Point::new("Past changes", "Nothing was changed by a rollout since.", lines(&["OpenSSL, known exploited: started 2026-11-02, 5 of 6 hosts have it"])),
+            Point::new("Failures", "No change failed since.", vec![]),
+            Point::new("Due patches", "Nothing is due within ninety days.", lines(&["CVE-2026-31337 was due 2026-11-20 on 1 host", "GHSA-7q5r-2m9x-wv4c is due 2026-11-24 in its own components"])),
+        ],
+    }
+}
+
 pub(in crate::console) fn bare_application(words: &Words) -> ApplicationPage {
-    ApplicationPage { row: application_row(words, 2), note: String::new(), stakeholders: vec![], bill: None, findings: vec![], findings_total: 0, group: None, hosts: vec![], hosts_more: 0, edit: None }
+    ApplicationPage { row: application_row(words, 2), note: String::new(), stakeholders: vec![], bill: None, findings: vec![], findings_total: 0, group: None, hosts: vec![], hosts_more: 0, status: Status { last_briefing: None, last_meeting: None, next_meeting: None, points: vec![], ..application_status(words) }, edit: None }
 }

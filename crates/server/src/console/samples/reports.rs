@@ -1,17 +1,20 @@
 use super::*;
 use plimsoll_core::measures::cost::steps::Step;
 use plimsoll_core::measures::cost::{self, CostReport, InForce, Terms};
-use plimsoll_core::measures::{Audience, Collector, HostStory, Regulator, Report, Window, duties};
+use plimsoll_core::measures::samm::{Assessment, Evidence, assess};
+use plimsoll_core::measures::targets::{Coverage, Measured, Target, held};
+use plimsoll_core::measures::{Audience, Collector, HostStory, Measures, Regulator, Report, Window, duties};
 use plimsoll_core::model::advisory::Rating;
-use plimsoll_core::model::identifier::{ClientId, HostId, WorkId};
-use plimsoll_core::model::policy::governance;
+use plimsoll_core::model::identifier::{ApplicationId, ClientId, HostId, WorkId};
+use plimsoll_core::model::policy::governance::{self, Percent, Targets};
 use plimsoll_core::model::transition::{Bound, FindingKey, Obliged, Transition};
 use plimsoll_core::model::work::{Centre, Downtime, Source, Subject, Work};
+use plimsoll_core::operations::teams::{Briefed, Briefing, Cadence, Circle, Described, Fact, Member, Recorded, Roster, Teams, Topic, Way};
 
 const DAY: i64 = 86_400;
 
 /// Ninety days of twelve hosts, counted as a server counts them.
-fn counted(words: &Words) -> Report {
+fn counted(words: &Words, audience: Audience) -> Report {
     let to = now();
     let mut collector = Collector::new(Window { from: to - SignedDuration::from_hours(24 * 90), to });
     for host in 0..12_i64 {
@@ -46,7 +49,82 @@ fn counted(words: &Words) -> Report {
         transitions.sort_by_key(|transition| transition.at);
         collector.host(&HostStory { host: id, name: &name, enrolled: ago(24 * 120), retired: None, transitions: &transitions });
     }
-    Report { schema: Report::SCHEMA, report: Audience::Auditor, client: words.some("Nordwerft"), measures: collector.finish() }
+    let measures = collector.finish();
+    let targets = if audience == Audience::Management { targets(&measures) } else { vec![] };
+    Report { schema: Report::SCHEMA, report: audience, client: words.some("Nordwerft"), measures, targets }
+}
+
+/// Targets that are met, not met and unknown.
+fn targets(measures: &Measures) -> Vec<Target> {
+    let wanted = Targets {
+        within_sla_pct: [("critical", 95), ("low", 10), ("immediate", 100)].map(|(level, percent)| (level.to_owned(), Percent(percent))).into(),
+        coverage_pct: Some(Percent(98)),
+        evidence_fresh_pct: Some(Percent(95)),
+        ..Targets::default()
+    };
+    let looked = |fresh| Some(Coverage { hosts: 57, judged: 57, fresh });
+    held(&wanted, &Measured { measures, coverage: looked(50) }, &Measured { measures, coverage: looked(55) })
+}
+
+/// SAMM's answers about a company of 25 teams, 21 of which know.
+fn answers(words: &Words) -> Assessment {
+    let client = ClientId::from_bits(1);
+    let record = |fact: Fact| Recorded { client, at: ago(24 * 60), by: words.say("ola"), fact };
+    let names: Vec<String> = (0..25).map(|place| words.say(&format!("team {place:02}"))).collect();
+    let members = names.iter().map(|name| Member { name: name.clone(), accounts: Default::default() }).collect();
+    let briefing = Briefing {
+        id: "01kbriefing".to_owned(),
+        roster: "all".to_owned(),
+        topic: Topic::Process,
+        title: words.say("How we patch"),
+        document: String::new(),
+        held: ago(24 * 60),
+        holder: words.say("ola"),
+    };
+    let mut told = vec![record(Fact::Roster(Roster { name: "all".to_owned(), circle: Circle::Teams, members })), record(Fact::Briefing(briefing))];
+    told.extend(names.iter().take(21).map(|name| record(Fact::Briefed(Briefed { briefing: "01kbriefing".to_owned(), member: name.clone(), at: ago(24 * 50), way: Way::Attended }))));
+    let application = |place: u128, name: &str| {
+        record(Fact::Described(Described {
+            application: ApplicationId::from_bits(place),
+            name: words.say(name),
+            owner: words.say("ola"),
+            team: words.say("shop"),
+            stakeholders: vec![],
+            components: place == 1,
+            created: ago(24 * 300),
+            gone: false,
+        }))
+    };
+    told.extend([application(1, "shop"), application(2, "yard planning")]);
+    told.push(record(Fact::Cadence(Cadence { application: ApplicationId::from_bits(1), every: Some("P1M".to_owned()) })));
+    let teams = Teams::as_of(&told, now(), None);
+    let text = plimsoll_formats::policy::preset("samm").unwrap();
+    let policy = plimsoll_formats::policy::load("samm", text, &|_| None).unwrap();
+    let measures = counted(words, Audience::Auditor).measures;
+    let coverage = Some(Coverage { hosts: 57, judged: 57, fresh: 50 });
+    assess(&Evidence { as_of: now(), client: words.some("Nordwerft"), teams: &teams, policy: &policy, policy_since: None, reviewed: Some(ago(24 * 100)), measures: &measures, coverage })
+}
+
+pub(in crate::console) fn samm_report(words: &Words) -> ReportsPage {
+    let forms = [("HTML", "html"), ("PDF", "pdf"), ("CSV", "csv"), ("JSON", "json")];
+    let forms = forms.into_iter().map(|(title, form)| (title, format!("/api/v1/reports/samm?as_of=2026-11-22T04%3A10%3A00Z&format={form}"))).collect();
+    ReportsPage {
+        asked: ReportAsked { report: "samm".to_owned(), ..ReportAsked::default() },
+        clients: clients(words),
+        trouble: None,
+        shown: Some(ReportShown { document: plimsoll_documents::samm(&answers(words)), forms }),
+        made: vec![],
+    }
+}
+
+pub(in crate::console) fn management_report(words: &Words) -> ReportsPage {
+    ReportsPage {
+        asked: ReportAsked { report: "management".to_owned(), ..ReportAsked::default() },
+        clients: clients(words),
+        trouble: None,
+        shown: Some(ReportShown { document: plimsoll_documents::report(&counted(words, Audience::Management)), forms: vec![] }),
+        made: vec![],
+    }
 }
 
 fn clients(words: &Words) -> Vec<Choice> {
@@ -61,7 +139,7 @@ pub(in crate::console) fn reports(words: &Words) -> ReportsPage {
         asked: ReportAsked { report: "auditor".to_owned(), as_of: words.say("2026-11-22T04:10"), days: words.say("90"), client: String::new() },
         clients: clients(words),
         trouble: None,
-        shown: Some(ReportShown { document: plimsoll_documents::report(&counted(words)), forms }),
+        shown: Some(ReportShown { document: plimsoll_documents::report(&counted(words, Audience::Auditor)), forms }),
         made: vec![],
     }
 }

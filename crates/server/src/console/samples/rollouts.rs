@@ -74,6 +74,7 @@ fn host(words: &Words, place: usize, phase: &str, outcome: Option<&str>, confirm
 
 pub(in crate::console) fn rollout(words: &Words) -> RolloutPage {
     RolloutPage {
+        question: words.some("01kquestion").map(|id| (id, "waits for the client's answer")),
         item: item(words, "openssl-2026-11 12", "OpenSSL on the web servers", "running", "waiting", &["canary is watched until 2026-11-22 10:00 UTC"]),
         rings: vec![ring(words, "canary", [5, 0, 0, 0, 0, 0], Some(3)), ring(words, "broad", [0, 0, 83, 4, 0, 0], None)],
         confirmed: vec![("installed".to_owned(), 4), ("installed-pending-reboot".to_owned(), 1), ("unknown".to_owned(), 87)],
@@ -143,6 +144,14 @@ pub(in crate::console) fn deployment(words: &Words) -> DeploymentPage {
         signed_by: words.all(&["ben"]),
         needed: Some(2),
         missing: words.all(&["1 of 2 people signed"]),
+        approval: ApprovalPanel {
+            lines: words.all(&["an emergency change may go first: the policy asks 1 of group:change-board within 2 days of its start"]),
+            until: Some(ahead(48)),
+            review_until: None,
+            said: vec![(words.say("approved it"), words.say("carla"), words.say("seen on the staging cluster; go ahead"), ahead(-1))],
+            waits: true,
+            speaks: true,
+        },
         because: words.all(&["5 of 92 hosts are a twentieth of them, by lot", "broad takes every host that no other ring took"]),
         left_out: vec![(words.say("db-03.nordwerft.example"), words.say("it has gone silent"))],
         rolled_out: false,
@@ -159,6 +168,7 @@ pub(in crate::console) fn accepted_deployment(words: &Words) -> DeploymentPage {
         streams,
         signed_by: words.all(&["ben", "carla"]),
         missing: vec![],
+        approval: ApprovalPanel::default(),
         reason: String::new(),
         advisories: vec![],
         windows: vec![],

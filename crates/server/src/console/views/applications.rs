@@ -8,6 +8,7 @@ use plimsoll_core::model::finding::State;
 use plimsoll_core::model::obligation::Verdict;
 use plimsoll_core::model::problem::Problem;
 use plimsoll_core::model::scan::Coverage;
+use plimsoll_core::operations::status::Status;
 
 /// One application in the list.
 #[derive(Clone, Debug)]
@@ -56,6 +57,9 @@ pub struct ApplicationPage {
     pub hosts: Vec<HostRow>,
     /// Hosts beyond those.
     pub hosts_more: u64,
+    /// How it stands beside its own components: changes, exceptions, briefings,
+    /// meetings.
+    pub status: Status,
     /// What is needed to change it; none where the reader may not.
     pub edit: Option<ApplicationEdit>,
 }

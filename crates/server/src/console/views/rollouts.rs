@@ -81,6 +81,8 @@ pub struct RolloutPage {
     pub stops: bool,
     /// Whether the reader may let it go on.
     pub runs: bool,
+    /// The question to the client, by id, and what became of it.
+    pub question: Option<(String, &'static str)>,
 }
 
 impl RolloutPage {
@@ -192,6 +194,8 @@ pub struct DeploymentPage {
     pub needed: Option<u32>,
     /// What is missing before it may be rolled out.
     pub missing: Vec<String>,
+    /// Who authorised it.
+    pub approval: ApprovalPanel,
     /// Why it is as it is.
     pub because: Vec<String>,
     /// Hosts that were chosen and are not in it, and why.
@@ -251,4 +255,21 @@ pub struct TargetItem {
     pub repository: String,
     /// Whether hosts that do not have it may get it.
     pub new: bool,
+}
+
+/// Who authorised a package.
+#[derive(Clone, Debug, Default)]
+pub struct ApprovalPanel {
+    /// How that stands, and why, in words.
+    pub lines: Vec<String>,
+    /// By when something is to be said, where a clock runs.
+    pub until: Option<Timestamp>,
+    /// By when its review is to be closed.
+    pub review_until: Option<Timestamp>,
+    /// What was said: what, by whom, why, when.
+    pub said: Vec<(String, String, String, Timestamp)>,
+    /// Whether something is waited for.
+    pub waits: bool,
+    /// Whether the reader may say something.
+    pub speaks: bool,
 }

@@ -55,6 +55,9 @@ pub struct Abilities {
     pub administer: bool,
     /// See webhooks and their deliveries.
     pub notices: bool,
+    /// Whether the reader speaks for a client and has no part in the provider's
+    /// work.
+    pub portal: bool,
 }
 
 /// How far the counts on a page can be trusted.

@@ -2,6 +2,7 @@
 //! with hosts that hold to what people signed.
 
 mod agent;
+mod questions;
 mod record;
 
 use crate::stage::Stage;

@@ -233,7 +233,7 @@ pub struct PostDeploy {
     pub error_budget_pct: Option<Percent>,
 }
 
-/// Approvals beyond what rollouts enforce.
+/// Who approves, when nobody need be asked, and what follows afterwards.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct ApprovePractice {
     /// Who approves.
@@ -286,7 +286,9 @@ impl AutoIf {
 pub enum OnTimeout {
     /// The next higher authority is asked.
     Escalate,
-    /// It is rejected.
+    /// It has to be drafted again.
+    Expire,
+    /// It is rejected: the package is withdrawn.
     Reject,
 }
 

@@ -1,7 +1,7 @@
 //! How clients take part in decisions.
 
 use crate::model::policy::{ComponentClass, Length};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// How clients take part.
@@ -59,7 +59,7 @@ impl ClientModel {
 }
 
 /// How far a client takes part.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Involvement {
     /// Not at all.
@@ -73,6 +73,11 @@ pub enum Involvement {
 }
 
 impl Involvement {
+    /// Reads the policy's word.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::None, Self::Inform, Self::Consult, Self::Consent].into_iter().find(|how| how.as_str() == word)
+    }
+
     /// The policy's word.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -95,13 +100,28 @@ impl Involvement {
 }
 
 /// What a client's silence leads to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnSilence {
     /// The change goes on.
     Proceed,
     /// A liability waiver is recorded, and the change is not made.
     Waive,
+}
+
+impl OnSilence {
+    /// The policy's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Proceed => "proceed",
+            Self::Waive => "waive",
+        }
+    }
+
+    /// Reads that word.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Proceed, Self::Waive].into_iter().find(|silence| silence.as_str() == word)
+    }
 }
 
 /// What a client's refusal leads to.

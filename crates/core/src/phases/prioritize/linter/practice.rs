@@ -1,7 +1,7 @@
 //! What a policy says of people and practice, held against its rules.
 
 use crate::model::policy::governance::{Client, ClientModel, Governance, Involvement, OnSilence};
-use crate::model::policy::{ChangeType, Condition, Done, Field, Length, Number, Policy, PolicySet, Rule, Within};
+use crate::model::policy::{ChangeType, Condition, Done, Field, Length, Number, Policy, PolicySet, Rule, WaiverKind, Within};
 use crate::model::problem::Problem;
 use super::super::cells::{fed_by, field_of, meaning};
 use std::collections::BTreeSet;
@@ -95,6 +95,16 @@ impl<'a> Said<'a> {
             && reminder.nominal_seconds() >= answer.nominal_seconds()
         {
             self.say("W-POLICY-CLIENT", "client.remind_after", format!("a reminder goes out after {}, when the {} to answer are over", reminder.words(), answer.words()), "remind earlier");
+        }
+        let kinds = self.own.waiver.as_ref().map(|waiver| waiver.kinds.as_slice()).unwrap_or_default();
+        let decides = client.involvements().iter().any(|(_, how)| *how == Involvement::Consent);
+        if decides && !kinds.is_empty() && !kinds.contains(&WaiverKind::ClientRefusal) {
+            self.say(
+                "W-POLICY-CLIENT",
+                "waiver.kinds",
+                "clients decide, and `kinds` does not list client-refusal, which a refusal is recorded as".to_owned(),
+                "add \"client-refusal\" to kinds",
+            );
         }
         let asked = |involved: Option<Involvement>| involved.is_some_and(|how| how >= Involvement::Consult);
         let waits = [(ChangeType::Emergency, asked(client.emergency)), (ChangeType::Standard, asked(client.routine)), (ChangeType::Normal, asked(client.routine))];

@@ -1,0 +1,6 @@
+//! **Operations**: what stands around the ten phases.
+
+pub mod briefing;
+pub mod meeting;
+pub mod status;
+pub mod teams;
