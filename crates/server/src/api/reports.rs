@@ -90,7 +90,7 @@ async fn practice(app: &Shared, allowed: &Allowed, name: &str, which: Which) -> 
     }
     let (now, form) = (Timestamp::now(), which.format);
     let (as_of, bytes) = if name == samm::NAME {
-        let client = named(app, allowed, which.client.as_deref()).await?;
+        let client = one_named(app, allowed, which.client.as_deref()).await?;
         let as_of = which.as_of.unwrap_or(now);
         (as_of, samm::written(app, &allowed.scope, as_of, client, form).await?)
     } else {
