@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Puts defects into a copy of the tree, one at a time, and sees that the tests turn red.
 
-    e2e/seeded-defects.py                 all of them (about a minute each)
+    e2e/seeded-defects.py                 all of them (a minute or two each)
     e2e/seeded-defects.py --only PART     those whose name contains PART
     e2e/seeded-defects.py --list          their names
 
@@ -25,13 +25,13 @@ TREE = HERE.parent
 
 
 def defects():
-    """Each with `name`, `file`, `before` (once in it), `after`, and `test`: what follows `cargo test --workspace`."""
+    """Each with `name`, `file`, `before` (once in it), `after`, and `test`: what follows `cargo test`."""
     return json.loads((HERE / "seeded-defects.json").read_text())
 
 
 def cargo(tree, target, words):
     environment = {**os.environ, "CARGO_TARGET_DIR": str(target), "PLIMSOLL_TEST_DATA": os.environ.get("PLIMSOLL_TEST_DATA", str(TREE.parent / "shared/data"))}
-    return subprocess.run(["cargo", "test", "--workspace", "--locked", *words], cwd=tree, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    return subprocess.run(["cargo", "test", "--locked", *words], cwd=tree, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
 
 
 def play(defect, tree, target):
