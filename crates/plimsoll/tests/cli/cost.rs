@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
-const POLICY: &str = r#"schema = "plimsoll-policy/1"
+const POLICY: &str = r#"schema = "patch-policy/1"
 extends = ["samm"]
 combine = "strictest"
 

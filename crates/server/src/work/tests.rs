@@ -22,7 +22,7 @@ fn later() -> Timestamp {
 
 /// A policy that prices work and asks for a daily report.
 const POLICY: &str = r#"
-schema = "plimsoll-policy/1"
+schema = "patch-policy/1"
 extends = ["samm"]
 combine = "strictest"
 
