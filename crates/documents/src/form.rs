@@ -4,6 +4,7 @@
 use crate::model::{Align, Bars, Block, Document, Kind, Table};
 use crate::text::{Style, Text};
 use crate::words::{count, day, instant_utc};
+use jiff::Timestamp;
 use plimsoll_core::measures::Regulator;
 use plimsoll_core::measures::duties::{Duty, Form, UNKNOWN, Verdict, cells, columns};
 
@@ -97,10 +98,15 @@ fn row(regulator: Regulator, names: &[&str], duty: &Duty) -> Vec<Text> {
         Text::styled(verdict, duty.verdict.word()),
         Text::styled(Style::Strong, &duty.advisory),
         Text::from(&duty.name),
-        of(&["Due"]).into(),
-        of(&["Remediated", "Installed"]).into(),
+        to_the_minute(of(&["Due"])).into(),
+        to_the_minute(of(&["Remediated", "Installed"])).into(),
         rest,
     ]
+}
+
+/// An instant as other tables show it; what is none stays as it is.
+fn to_the_minute(cell: &str) -> String {
+    cell.parse::<Timestamp>().map_or_else(|_| cell.to_owned(), |at| at.strftime("%Y-%m-%d %H:%M").to_string())
 }
 
 fn how(form: &Form, document: &mut Document) {

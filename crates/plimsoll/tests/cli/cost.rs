@@ -1,6 +1,7 @@
 //! `plimsoll work` and `plimsoll report cost` against a running server.
 
 use crate::fleet::Up;
+use crate::remote::administrator;
 use crate::sandbox::{Ran, Small, plimsoll, put};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -27,7 +28,8 @@ fn asked(up: &Up, words: &[&str]) -> Ran {
 fn hours_are_written_down_and_cost_what_the_policy_says() {
     let small = Small::new(&[("alpha", "1.0")]);
     small.advise("TEST-2026-1", "low", "2026-03-01", "alpha", "2.0").build(&[]);
-    let up = Up::start(&small);
+    let mut up = Up::start(&small);
+    up.token = administrator(&up);
     let policy = small.path("acme.toml");
     put(&small.at("acme.toml"), POLICY);
     asked(&up, &["policy", "set", &policy, "--reason", "prices", "--accept-longer"]).finished();
