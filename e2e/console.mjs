@@ -112,7 +112,8 @@ try {
   await page.waitForSelector("#search-hits a");
   await page.keyboard.press("ArrowDown");
   check((await page.evaluate(() => document.activeElement.closest("#search-hits") !== null)), "search finds the host as it is typed, and arrows reach it");
-  await page.keyboard.press("Enter");
+  // The address may be the present one: what tells is that a page is loaded.
+  await Promise.all([page.waitForEvent("load"), page.keyboard.press("Enter")]);
   await page.waitForURL(/\/console\/hosts\//);
 
   await page.goto(`${base}/console/advisories/CVE-2099-0001`);

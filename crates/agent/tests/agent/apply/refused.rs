@@ -31,9 +31,14 @@ fn an_assignment_that_is_not_this_hosts_now_is_refused() {
     let mut ground = Ground::new();
     let plan = one_and_two(&ground);
     ground.join();
-    let signed = sign(package(debian(), plan), &[2, 3]);
+    let mut two_rings = package(debian(), plan);
+    two_rings.rings.push(Ring { name: "broad".into(), ..two_rings.rings[0].clone() });
+    let signed = sign(two_rings, &[2, 3]);
     let says = |change: &dyn Fn(&mut Assignment)| code(&ground.receive(&assign(&signed, change)));
     let other = HostId::from_bits(6);
+    // There is such a ring, and people did not put this host into it.
+    assert_eq!(says(&|said| said.place.ring = 1), "E-ASSIGN-PLACE");
+    assert_eq!(says(&|said| said.position = 1), "E-ASSIGN-PLACE");
     assert_eq!(says(&|said| said.host = other), "E-ASSIGN-HOST");
     assert_eq!(says(&|said| (said.host, said.place.host) = (other, other)), "E-ASSIGN-HOST");
     assert_eq!(says(&|said| said.expires = from_now(-1)), "E-ASSIGN-EXPIRED");
