@@ -24,7 +24,7 @@ for number, frame in enumerate(frames):
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [0]))] if number % 3 == 0 else []
         link.sendmsg([frame], rights)
         link.shutdown(socket.SHUT_WR)
-        answer = link.recv(65536)
+        answer = b''.join(iter(lambda: link.recv(65536), b''))
     except (BrokenPipeError, ConnectionResetError): answer = b''
     if answer: print(number, answer[4:].decode())
     link.close()
