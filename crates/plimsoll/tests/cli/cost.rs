@@ -34,6 +34,7 @@ fn hours_are_written_down_and_cost_what_the_policy_says() {
     put(&small.at("acme.toml"), POLICY);
     asked(&up, &["policy", "set", &policy, "--reason", "prices", "--accept-longer"]).finished();
 
+    let sat = Instant::now();
     let started = asked(&up, &["work", "start", "--for", "overhead:guides"]).finished().json();
     assert_eq!(started["running"], json!(true), "{started}");
     asked(&up, &["work", "add", "--for", "advisory:TEST-2026-1", "--step", "2.3", "--role", "analyst", "--hours", "2"]).finished();
@@ -59,14 +60,17 @@ fn hours_are_written_down_and_cost_what_the_policy_says() {
         assert!(begun.elapsed() < Duration::from_secs(120), "{told}");
         std::thread::sleep(Duration::from_secs(1));
     };
-    assert_eq!(told["cost"]["totals"]["variable"], json!(17_000 + 4_000), "{told}");
+    // The session of the guides cost as long as it took here, and no longer than this test.
+    let most = 21_000.0 + sat.elapsed().as_secs_f64() / 3600.0 * 8_000.0 + 1.0;
+    let variable = told["cost"]["totals"]["variable"].as_f64().unwrap();
+    assert!((21_000.0..=most).contains(&variable), "{told}");
     let then = Timestamp::now().to_string();
     let first: Vec<String> = ["markdown", "csv", "html"].map(|form| asked(&up, &["report", "cost", "--as-of", &then, "--format", form]).finished().out.clone()).into();
     asked(&up, &["work", "correct", listed[0]["id"].as_str().unwrap(), "--hours", "5", "--reason", "the ticket was wrong"]).finished();
     let again: Vec<String> = ["markdown", "csv", "html"].map(|form| asked(&up, &["report", "cost", "--as-of", &then, "--format", form]).finished().out.clone()).into();
     assert_eq!(first, again, "the past has changed");
-    assert!(first[0].contains("Where the money went") && first[0].contains("210.00 EUR"), "{}", first[0]);
-    assert!(first[1].contains("\r\nsteps,2.3,cost,17000\r\n"), "{}", first[1]);
+    assert!(first[0].contains("Where the money went") && first[0].contains("170.00"), "{}", first[0]);
+    assert!(first[1].contains("\r\nsteps,2.3,cost,17000\r\n") && first[1].contains("\r\nsteps,7.3,cost,4000\r\n"), "{}", first[1]);
 
     for form in ["bod-26-04", "fedramp-vdr", "pci-6-3-3"] {
         let csv = asked(&up, &["report", form, "--format", "csv"]);
