@@ -2,7 +2,7 @@
 """Puts defects into a copy of the tree, one at a time, and sees that the tests turn red.
 
     e2e/seeded-defects.py                 all of them (a minute or two each)
-    e2e/seeded-defects.py --only PART     those whose name contains PART
+    e2e/seeded-defects.py --only PART     those whose name contains PART; more than once: any of the parts
     e2e/seeded-defects.py --list          their names
 
 The copy is of what is committed, in a folder that is removed at the end; it
@@ -58,15 +58,15 @@ def play(defect, tree, target):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", default="", metavar="PART")
+    parser.add_argument("--only", default=[], action="append", metavar="PART")
     parser.add_argument("--list", action="store_true")
     arguments = parser.parse_args()
-    chosen = [defect for defect in defects() if arguments.only in defect["name"]]
+    chosen = [defect for defect in defects() if not arguments.only or any(part in defect["name"] for part in arguments.only)]
     if arguments.list:
         print("\n".join(defect["name"] for defect in chosen))
         return 0
     if not chosen:
-        print(f"no defect's name contains {arguments.only!r}; --list shows them", file=sys.stderr)
+        print(f"no defect's name contains {' or '.join(arguments.only)}; --list shows them", file=sys.stderr)
         return 2
     folder = pathlib.Path(tempfile.mkdtemp(prefix="plimsoll-defects-"))
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", TREE / "target")) / "seeded-defects"
