@@ -10,14 +10,17 @@ pub struct Lab {
     /// Hosts
     #[arg(long, value_name = "NUMBER", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=200))]
     pub hosts: u16,
+    /// How many of them run rpm and dnf, with a repository of the lab's own
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub rpm: u16,
     /// Play this from end to end and say how it went; without it the lab stands until it is told to stop
     #[arg(long, value_enum, value_name = "SCENARIO")]
     pub scenario: Option<Scenario>,
     /// Release whose base the hosts run, by its code name
     #[arg(long, value_name = "NAME", default_value = "bookworm")]
     pub release: String,
-    /// Port of the lab's server
-    #[arg(long, value_name = "PORT", default_value_t = 7558)]
+    /// Port of the lab's server; the rpm hosts' repository takes the next
+    #[arg(long, value_name = "PORT", default_value_t = 7558, value_parser = clap::value_parser!(u16).range(1..=65534))]
     pub port: u16,
     /// Folder of the base roots, kept for the next time
     #[arg(long, value_name = "DIR", default_value = "/var/cache/plimsoll/lab")]

@@ -24,7 +24,7 @@ fn archive() -> Option<String> {
     Some(host)
 }
 
-fn lab(scenario: &str, hosts: u16, port: u16) -> Option<Value> {
+fn lab(scenario: &str, hosts: u16, rpm: u16, port: u16) -> Option<Value> {
     if !rustix::process::geteuid().is_root() {
         eprintln!("skipped: the lab's hosts need root");
         return None;
@@ -38,7 +38,7 @@ fn lab(scenario: &str, hosts: u16, port: u16) -> Option<Value> {
         return None;
     }
     let mut lab = command();
-    lab.args(["lab", "--scenario", scenario, "--format", "json", "--hosts", &hosts.to_string(), "--port", &port.to_string()]);
+    lab.args(["lab", "--scenario", scenario, "--format", "json", "--hosts", &hosts.to_string(), "--rpm", &rpm.to_string(), "--port", &port.to_string()]);
     let ran = end(lab);
     assert_eq!(ran.code, Some(0), "{scenario}\n{}\n{}", ran.out, ran.err);
     Some(ran.json())
@@ -51,7 +51,7 @@ static ONE: Mutex<()> = Mutex::new(());
 #[test]
 fn a_server_in_other_hands_can_do_nothing() {
     let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let Some(drill) = lab("server-takeover", 2, 7663) else { return };
+    let Some(drill) = lab("server-takeover", 2, 0, 7663) else { return };
     let goals = drill["goals"].as_array().unwrap();
     assert_eq!(goals.len(), 20);
     for goal in goals {
@@ -65,15 +65,18 @@ fn a_server_in_other_hands_can_do_nothing() {
 #[test]
 fn patches_go_through_all_phases_or_stop_at_the_canary() {
     let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let Some(good) = lab("good-patch", 2, 7661) else { return };
+    let Some(good) = lab("good-patch", 3, 1, 7661) else { return };
     assert_eq!(good["outcome"], "as it must");
     let phases: Vec<&str> = good["phases"].as_array().unwrap().iter().filter_map(|phase| phase["phase"].as_str()).collect();
     assert_eq!(phases, ["1 monitor", "2 acquire", "3 evaluate", "4 prioritize", "6 package", "5 certify", "7 deploy", "8 confirm", "10 document"]);
     for host in good["hosts"].as_array().unwrap() {
-        assert_ne!(host["before"]["openssl"], host["after"]["openssl"], "{host}");
+        let package = if host["system"] == "rpm" { "drill-library" } else { "openssl" };
+        assert!(host["before"][package].is_string() && host["before"][package] != host["after"][package], "{host}");
         assert_eq!((&host["effects"], &host["phase"]), (&1.into(), &"succeeded".into()), "one transaction, once: {host}");
     }
-    let Some(bad) = lab("bad-canary", 3, 7662) else { return };
+    let systems: Vec<&Value> = good["hosts"].as_array().unwrap().iter().map(|host| &host["system"]).collect();
+    assert_eq!(systems, ["dpkg", "dpkg", "rpm"], "one package is for both");
+    let Some(bad) = lab("bad-canary", 4, 1, 7671) else { return };
     for host in bad["hosts"].as_array().unwrap() {
         assert_eq!(host["before"], host["after"], "{host}");
         let canary = host["ring"] == "canary";

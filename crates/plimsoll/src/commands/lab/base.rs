@@ -95,11 +95,8 @@ impl Base {
         if self.root.exists() {
             std::fs::remove_dir_all(&self.root).map_err(|error| failed(&self.root, &error))?;
         }
+        Self::debootstrap(&self.root, &self.mirrors, PACKAGES)?;
         let Mirrors { codename, main, .. } = &self.mirrors;
-        run(Command::new("mmdebstrap")
-            .args(["--quiet", "--variant=minbase", "--aptopt=Acquire::Languages \"none\"", &format!("--include={PACKAGES}"), codename])
-            .arg(&self.root)
-            .arg(format!("deb {main} {codename} main")))?;
         let list = format!(
             "deb {main} {codename} main\ndeb {main} {codename}-updates main\ndeb {} {codename}-security main\n",
             self.mirrors.security
@@ -109,6 +106,19 @@ impl Base {
         // There is no init system whose services could be started.
         self.write("usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n")?;
         run(Command::new("chmod").arg("755").arg(self.root.join("usr/sbin/policy-rc.d")))
+    }
+
+    /// Unpacks the smallest system with these packages.
+    ///
+    /// # Errors
+    ///
+    /// What `mmdebstrap` says.
+    pub fn debootstrap(root: &Path, mirrors: &Mirrors, packages: &str) -> Result<(), Failure> {
+        let Mirrors { codename, main, .. } = mirrors;
+        run(Command::new("mmdebstrap")
+            .args(["--quiet", "--variant=minbase", "--aptopt=Acquire::Languages \"none\"", &format!("--include={packages}"), codename])
+            .arg(root)
+            .arg(format!("deb {main} {codename} main")))
     }
 
     /// Asks the repositories in a view of the root that is thrown away but for

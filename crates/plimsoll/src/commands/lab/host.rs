@@ -3,6 +3,7 @@
 
 use super::network::Network;
 use super::server::Server;
+use super::system::System;
 use super::tools::{run, said};
 use super::{failed, unfinished};
 use crate::printer::Failure;
@@ -53,6 +54,8 @@ pub struct LabHost {
     pub name: String,
     /// Its number, from 1.
     pub place: u16,
+    /// Its packaging system.
+    pub system: System,
     folder: PathBuf,
     base: PathBuf,
     init: RefCell<Option<Child>>,
@@ -64,7 +67,7 @@ impl LabHost {
     /// # Errors
     ///
     /// Where a namespace or mount is refused.
-    pub fn start(network: &mut Network, work: &Path, base: &Path, place: u16) -> Result<Self, Failure> {
+    pub fn start(network: &mut Network, work: &Path, base: &Path, system: System, place: u16) -> Result<Self, Failure> {
         network.place(place)?;
         let name = format!("lab-{place:02}");
         let folder = work.join(&name);
@@ -77,7 +80,7 @@ impl LabHost {
         id.retain(|letter| letter != '-');
         let path = folder.join("upper/etc/machine-id");
         std::fs::write(&path, id).map_err(|error| failed(&path, &error))?;
-        let host = Self { name, place, folder, base: base.to_owned(), init: RefCell::new(None) };
+        let host = Self { name, place, system, folder, base: base.to_owned(), init: RefCell::new(None) };
         host.boot(network)?;
         Ok(host)
     }
@@ -171,12 +174,6 @@ impl LabHost {
             server.url, server.root_digest
         );
         self.write("/etc/plimsoll-lab/agent", &agent)
-    }
-
-    /// Version of an installed package; none where it is not fully installed.
-    pub fn version(&self, package: &str) -> Option<String> {
-        let line = self.said(&["dpkg-query", "-W", "-f", "${db:Status-Abbrev} ${Version}\n", package]).ok()?;
-        line.trim().strip_prefix("ii").map(|rest| rest.trim().to_owned())
     }
 }
 

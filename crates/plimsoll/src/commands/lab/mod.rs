@@ -9,8 +9,10 @@ mod advisory;
 mod base;
 mod host;
 mod network;
+mod rpm_base;
 mod scenario;
 mod server;
+mod system;
 mod takeover;
 mod tools;
 mod walk;
@@ -21,12 +23,14 @@ use base::{Base, Mirrors};
 use host::LabHost;
 use network::Network;
 use plimsoll_core::model::problem::Problem;
+use rpm_base::RpmBase;
 use serde_json::{Value, json};
 use server::Server;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use system::System;
 
 /// Whether somebody asked for the end.
 pub struct Stopped(Arc<AtomicBool>);
@@ -103,8 +107,13 @@ pub fn run(arguments: &Lab, printer: &Printer) -> Result<Outcome, Failure> {
     Ok(Outcome::Clean)
 }
 
-/// Refuses a scenario that tells hosts apart where there is only one.
+/// Refuses a scenario that tells hosts apart where there is only one, and more
+/// hosts of a kind than there are.
 fn enough(arguments: &Lab) -> Result<(), Failure> {
+    if arguments.rpm >= arguments.hosts && arguments.rpm > 0 {
+        let text = format!("leaves none of {} hosts for Debian, on which the drill is", arguments.hosts);
+        return Err(Failure::input(Problem::new("E-USAGE", format!("--rpm {}", arguments.rpm), text, "use a smaller number, or more `--hosts`")));
+    }
     match arguments.scenario {
         Some(scenario) if scenario != Scenario::GoodPatch && arguments.hosts < 2 => {
             let text = "is too few for this scenario, which holds what happens on some hosts against others";
@@ -147,6 +156,7 @@ struct LabHosts {
     network: Network,
     advisory: advisory::Drill,
     base: Base,
+    rpm: Option<RpmBase>,
     place: Place,
 }
 
@@ -169,22 +179,28 @@ impl LabHosts {
         let began = Instant::now();
         let say = |text: &str| printer.say(&format!("{:6.1} s  {text}", began.elapsed().as_secs_f64()));
         let base = Base::prepare(&arguments.cache, Mirrors::of_this_machine(&arguments.release), &say, stopped)?;
-        let drill = advisory::Drill::prepare(&base, &place.0)?;
-        say(&format!("{} packages have security updates pending", drill.pending.len()));
-        let rules = if arguments.scenario == Some(Scenario::ServerTakeover) { takeover::window() } else { String::new() };
         let mut network = Network::new()?;
+        let rpm = (arguments.rpm > 0).then(|| RpmBase::prepare(&arguments.cache, &base.mirrors, arguments.port + 1, &say, stopped)).transpose()?;
+        let drill = advisory::Drill::prepare(&base, rpm.as_ref(), &place.0)?;
+        say(&format!("{} packages have security updates pending", drill.update(System::Dpkg).pending.len()));
+        let rules = if arguments.scenario == Some(Scenario::ServerTakeover) { takeover::window() } else { String::new() };
         let server = Server::start(&place.0, arguments.port, &drill.database, &rules, stopped)?;
         say(&format!("the server is up at {}", server.url));
         let token = server.enrolment(arguments.hosts)?;
         let mut hosts = Vec::new();
         for number in 1..=arguments.hosts {
             stopped.check()?;
-            let host = LabHost::start(&mut network, &place.0, &base.root, number)?;
+            // The last of them, so that a host keeps its name whatever else there is.
+            let (root, system) = match &rpm {
+                Some(rpm) if number > arguments.hosts - arguments.rpm => (&rpm.root, System::Rpm),
+                _ => (&base.root, System::Dpkg),
+            };
+            let host = LabHost::start(&mut network, &place.0, root, system, number)?;
             host.join(&server, &token)?;
             hosts.push(host);
         }
         say(&format!("{} hosts are up", hosts.len()));
-        Ok(Self { hosts, server, network, advisory: drill, base, place })
+        Ok(Self { hosts, server, network, advisory: drill, base, rpm, place })
     }
 
     /// Waits until the server shows every host as it is.
@@ -207,12 +223,12 @@ impl LabHosts {
     /// Says where everything is.
     fn tell(&self, format: PlainFormat, printer: &Printer) -> Result<(), Failure> {
         let sign_in = self.server.invite("operator", "operator")?;
-        let hosts: Vec<Value> = self.hosts.iter().map(|host| json!({ "name": host.name })).collect();
+        let hosts: Vec<Value> = self.hosts.iter().map(|host| json!({ "name": host.name, "system": host.system })).collect();
         if format == PlainFormat::Json {
             let answer = json!({
                 "url": self.server.url, "sign_in": sign_in, "token": self.server.token, "ca": self.server.authority,
                 "root": self.server.keys.join("root.json"), "keys": self.server.keys.join("keys"), "hosts": hosts,
-                "pending": self.advisory.pending,
+                "pending": self.advisory.update(System::Dpkg).pending,
             });
             return printer.data(&format!("{answer}\n"));
         }

@@ -65,7 +65,7 @@ type Versions = BTreeMap<String, BTreeMap<String, Option<String>>>;
 
 /// What each host has of the packages that have updates.
 fn versions(lab: &LabHosts) -> Versions {
-    let of = |host: &LabHost| lab.advisory.pending.iter().map(|(package, _)| (package.clone(), host.version(package))).collect();
+    let of = |host: &LabHost| lab.advisory.update(host.system).pending.iter().map(|(package, _)| (package.clone(), host.system.version(host, package))).collect();
     lab.hosts.iter().map(|host| (host.name.clone(), of(host))).collect()
 }
 
@@ -75,17 +75,10 @@ fn told(lab: &LabHosts, rows: &[Value], before: &Versions) -> Vec<Value> {
         let row = rows.iter().find(|row| row["name"] == host.name.as_str()).cloned().unwrap_or_default();
         json!({
             "name": host.name, "ring": row["ring"], "phase": row["phase"], "outcome": row["outcome"], "confirmed": row["confirmed"],
-            "before": before.get(&host.name), "after": after.get(&host.name), "effects": effects(host),
+            "before": before.get(&host.name), "after": after.get(&host.name), "effects": host.system.effects(host), "system": host.system,
         })
     };
     lab.hosts.iter().map(of).collect()
-}
-
-/// How often a package manager was started as root to change a host, by its
-/// own log.
-pub fn effects(host: &LabHost) -> u64 {
-    let log = host.said(&["cat", "/var/log/apt/history.log"]).unwrap_or_default();
-    log.lines().filter(|line| line.starts_with("Start-Date:")).count() as u64
 }
 
 fn good(walk: &mut Walk<'_>) -> Result<bool, Failure> {
@@ -126,11 +119,11 @@ fn rolled(walk: &mut Walk<'_>) -> Result<String, Failure> {
 /// there are, and not with the new ones.
 fn breaking(lab: &LabHosts, before: &Versions) -> Result<Change, Failure> {
     for host in &lab.hosts {
-        let package = &lab.advisory.package;
+        let package = &lab.advisory.update(host.system).package;
         let version = before.get(&host.name).and_then(|of| of.get(package)).cloned().flatten();
         let version = version.ok_or_else(|| unfinished(&host.name, &format!("does not have {package}")))?;
         let path = format!("/etc/plimsoll/checks.d/{CHECK}");
-        host.write(&path, &format!("#!/bin/sh\n# An application that works with this version alone.\ntest \"$(dpkg-query -W -f '${{Version}}' {package})\" = '{version}'\n"))?;
+        host.write(&path, &format!("#!/bin/sh\n# An application that works with this version alone.\n{}\n", host.system.test(package, &version)))?;
         host.run(&["chmod", "755", &path])?;
     }
     Ok(Change { checks: json!([{ "name": "application", "check": "command", "program": CHECK, "timeout_seconds": 30, "before": true }]) })
@@ -152,7 +145,7 @@ fn begun<'l>(walk: &Walk<'_>, lab: &'l LabHosts) -> Result<Vec<&'l LabHost>, Fai
     walk.until("the first ring", ROLLOUT, || {
         let hosts = walk.hosts()?;
         canary = hosts.iter().filter(|host| host["ring"] == "canary").filter_map(|host| host["name"].as_str().map(str::to_owned)).collect();
-        let started = lab.hosts.iter().filter(|host| canary.contains(&host.name) && effects(host) > 0).count();
+        let started = lab.hosts.iter().filter(|host| canary.contains(&host.name) && host.system.effects(host) > 0).count();
         Ok(if started > 0 && started == canary.len() { Ok(String::new()) } else { Err(format!("{started} of {} have begun", canary.len())) })
     })?;
     Ok(lab.hosts.iter().filter(|host| canary.contains(&host.name)).collect())

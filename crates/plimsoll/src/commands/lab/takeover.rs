@@ -36,7 +36,7 @@ const BACK: Duration = Duration::from_secs(700);
 /// File by whose time later changes are seen.
 const BEFORE: &str = "/run/before-takeover";
 /// Where programs and settings lie; agents keep nothing there.
-const WATCHED: [&str; 9] = ["/boot", "/etc", "/home", "/opt", "/root", "/srv", "/usr", "/var/lib/dpkg", "/var/spool"];
+const WATCHED: [&str; 8] = ["/boot", "/etc", "/home", "/opt", "/root", "/srv", "/usr", "/var/spool"];
 
 /// The part of a policy by which hosts change at a time that is far away, in
 /// half a day.
@@ -67,7 +67,7 @@ pub fn play(walk: &mut Walk<'_>, lab: &LabHosts, change: &Change, stopped: &Stop
     lab.server.told(&["package", "withdraw", &former, "--reason", "a newer one takes its place"])?;
     walk.phase("6 package", |walk| walk.draft(change))?;
     walk.phase("5 certify", |walk| walk.certify())?;
-    let before: Vec<String> = lab.hosts.iter().map(installed).collect::<Result<_, _>>()?;
+    let before: Vec<String> = lab.hosts.iter().map(|host| host.system.installed(host)).collect::<Result<_, _>>()?;
     lab.hosts.iter().try_for_each(|host| host.run(&["touch", BEFORE]))?;
     let mut told = Vec::new();
     walk.phase("7 deploy", |walk| {
@@ -166,22 +166,18 @@ fn log(host: &LabHost) -> String {
     host.said(&["cat", LOG]).unwrap_or_default()
 }
 
-/// What is installed, as its own package manager says it.
-fn installed(host: &LabHost) -> Result<String, Failure> {
-    host.said(&["dpkg-query", "-W", "-f", "${db:Status-Abbrev} ${Package} ${Version}\n"])
-}
-
 /// What was changed on a host, in words: other packages, transactions, and
 /// files where programs and settings lie.
 fn changed(host: &LabHost, before: &str) -> Result<Vec<String>, Failure> {
     let mut words = vec!["find"];
     words.extend(WATCHED);
+    words.extend(host.system.database());
     words.extend(["-xdev", "-cnewer", BEFORE, "!", "-type", "d"]);
     // Empty files that whoever only looks locks as well.
     words.extend(["!", "-path", "/var/lib/dpkg/lock", "!", "-path", "/var/lib/dpkg/lock-frontend"]);
     let mut changed: Vec<String> = host.said(&words)?.lines().map(str::to_owned).collect();
-    changed.extend((installed(host)? != before).then(|| "what is installed".to_owned()));
-    let transactions = super::scenario::effects(host);
+    changed.extend((host.system.installed(host)? != before).then(|| "what is installed".to_owned()));
+    let transactions = host.system.effects(host);
     changed.extend((transactions > 0).then(|| format!("{transactions} transactions")));
     Ok(changed)
 }

@@ -1,7 +1,10 @@
 //! The walk: one change through the ten phases, by the commands that a person
 //! would type, each against the real server.
 
+use super::network::SERVER;
+use super::rpm_base::RpmBase;
 use super::server::{PEOPLE, own};
+use super::system::System;
 use super::tools::{run, said};
 use super::{LabHosts, Stopped, failed, unfinished};
 use crate::printer::{Failure, Printer};
@@ -108,14 +111,21 @@ impl<'a> Walk<'a> {
 
     fn acquire(&mut self) -> Result<String, Failure> {
         let (lab, work) = (self.lab, &self.lab.place.0);
-        let first = lab.hosts.first().ok_or_else(|| unfinished("the lab", "has no hosts"))?;
-        let scan = work.join("scan.json");
-        std::fs::write(&scan, first.said(&["plimsoll", "--quiet", "scan", "--format", "json"])?).map_err(|error| failed(&scan, &error))?;
         let repositories = work.join("repositories.toml");
-        std::fs::write(&repositories, lab.base.repositories(&lab.advisory.release)).map_err(|error| failed(&repositories, &error))?;
+        let text = lab.base.repositories(&lab.advisory.release) + &lab.rpm.as_ref().map_or_else(String::new, RpmBase::repositories);
+        std::fs::write(&repositories, text).map_err(|error| failed(&repositories, &error))?;
         let mut fetch = own()?;
+        // The lab's own repository lies behind no proxy.
+        fetch.env("NO_PROXY", SERVER);
         fetch.args(["--quiet", "acquire", "fetch", "--format", "json", "--allow-http", "--incomplete", "--repositories"]).arg(&repositories);
-        fetch.arg("--scan").arg(&scan).arg("--artefacts").arg(lab.server.data.join("artefacts"));
+        fetch.arg("--artefacts").arg(lab.server.data.join("artefacts"));
+        // Hosts of one system are alike: the first speaks for the others.
+        for system in [System::Dpkg, System::Rpm] {
+            let Some(host) = lab.hosts.iter().find(|host| host.system == system) else { continue };
+            let scan = work.join(format!("{}.json", host.name));
+            std::fs::write(&scan, host.said(&["plimsoll", "--quiet", "scan", "--format", "json"])?).map_err(|error| failed(&scan, &error))?;
+            fetch.arg("--scan").arg(&scan);
+        }
         if let Some(proxy) = &lab.base.proxy {
             fetch.arg("--proxy").arg(proxy);
         }
@@ -132,7 +142,7 @@ impl<'a> Walk<'a> {
         let checks: PathBuf = lab.place.0.join("checks.json");
         std::fs::write(&checks, if change.checks.is_null() { "[]".to_owned() } else { change.checks.to_string() }).map_err(|error| failed(&checks, &error))?;
         let name = format!("drill-{}", Timestamp::now().as_second());
-        let title = format!("Security updates, {} among them", lab.advisory.package);
+        let title = format!("Security updates, {} among them", lab.advisory.update(System::Dpkg).package);
         let words = ["package", "draft", &name, "--title", &title, "--change", "emergency", "--reason", "a drill", "--updates", "security", "--checks", &checks.to_string_lossy()];
         let drafted = lab.server.plimsoll(&words)?;
         self.package = drafted["package"]["digest"].as_str().unwrap_or_default().to_owned();
