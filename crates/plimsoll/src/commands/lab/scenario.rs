@@ -131,12 +131,23 @@ fn breaking(lab: &LabHosts, before: &Versions) -> Result<Change, Failure> {
 
 fn bad(walk: &mut Walk<'_>) -> Result<bool, Failure> {
     deploy(walk)?;
-    let hosts = walk.hosts()?;
-    let (canary, others): (Vec<&Value>, Vec<&Value>) = hosts.iter().partition(|host| host["ring"] == "canary");
-    let back = canary.iter().filter(|host| host["outcome"] == "rolled-back").count();
-    let touched = others.iter().filter(|host| host["phase"] != "waits").count();
-    walk.phase("9 clean up", |_| Ok(format!("{back} of {} canary hosts are back at their former versions; {touched} of {} others were touched", canary.len(), others.len())))?;
-    Ok(!canary.is_empty() && back == canary.len() && touched == 0)
+    let mut ended = false;
+    walk.phase("9 clean up", |walk| {
+        // The first failure shuts the gate; others of the ring are at it still.
+        walk.until("the canary hosts", ROLLOUT, || {
+            let hosts = walk.hosts()?;
+            let (canary, others): (Vec<&Value>, Vec<&Value>) = hosts.iter().partition(|host| host["ring"] == "canary");
+            let count = |hosts: &[&Value], part: &str, word: &str| hosts.iter().filter(|host| host[part] == word).count();
+            let (back, untouched) = (count(&canary, "outcome", "rolled-back"), count(&others, "phase", "waits"));
+            let words = format!("{back} of {} canary hosts are back at their former versions; {untouched} of {} others were not touched", canary.len(), others.len());
+            if count(&canary, "phase", "at-work") > 0 {
+                return Ok(Err(words));
+            }
+            ended = !canary.is_empty() && back == canary.len() && untouched == others.len();
+            Ok(Ok(words))
+        })
+    })?;
+    Ok(ended)
 }
 
 /// Waits until a host of the first ring has begun to install, and gives it.
