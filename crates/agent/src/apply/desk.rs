@@ -12,7 +12,7 @@ use plimsoll_core::model::identifier::HostId;
 use plimsoll_core::model::outcome::{Outcome, State};
 use plimsoll_core::model::problem::Problem;
 use plimsoll_formats::protocol::{attempt, decode_hex};
-use plimsoll_host::apply;
+use plimsoll_host::apply::{self, Identity};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -279,6 +279,11 @@ impl Desk {
         let ledger = self.ledger()?;
         let begun = ledger.iter().filter(|(_, attempt)| attempt.is_started() && attempt.last_word().is_none());
         begun.map(|(id, _)| self.proceed(id).map(|next| next.outcome)).collect()
+    }
+
+    /// Notes that the server answered an agent's process.
+    pub(crate) fn answered(&self, process: Identity) -> Result<(), Problem> {
+        self.store.keep_agent(process)
     }
 
     /// Ends an attempt of which nothing more will come.

@@ -6,6 +6,7 @@
 //! adopts what still runs and repairs what was cut off.
 
 mod conclude;
+mod own;
 mod prepare;
 mod watch;
 
@@ -38,6 +39,9 @@ pub struct RunnerOptions {
     /// After how long a step that still runs is reported; it is never ended
     /// because of it.
     pub late_after: Duration,
+    /// How long the agent has, after an update of itself, until the server
+    /// answers it.
+    pub agent_within: Duration,
 }
 
 /// Carries out one attempt.
@@ -97,6 +101,7 @@ fn carry_out(store: &Store, options: &RunnerOptions, attempt: &Attempt) -> Resul
         watcher: Watcher::new(store, id, Transcript::new(folder.join("log")), options.late_after),
         work_folder: folder.join("work"),
         checks: Vec::new(),
+        agent_within: options.agent_within,
         attempt: attempt.clone(),
         work,
     };
@@ -136,6 +141,7 @@ struct Run<'a> {
     watcher: Watcher<'a>,
     work_folder: PathBuf,
     checks: Vec<CheckResult>,
+    agent_within: Duration,
     /// As the journal had it when this runner began.
     attempt: Attempt,
 }

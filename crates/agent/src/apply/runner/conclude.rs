@@ -111,7 +111,7 @@ impl Run<'_> {
             }
         }
         let restarted = apply::restart_affected(&before.stale);
-        if let Some(problem) = self.look(false) {
+        if let Some(problem) = self.look(false).or_else(|| self.agent_reports(simulated)) {
             return self.roll_back(before, simulated, State::RolledBack, problem);
         }
         let mut outcome = self.outcome(state, Some(before), notes);
