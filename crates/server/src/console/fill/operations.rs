@@ -293,16 +293,14 @@ pub fn search(app: &App, seen: &RoaringBitmap, text: &str, applications: &[Appli
             name: package.name,
         })
         .collect();
+    // Adding up what stands under each is for when there is one to show.
+    let is = |text: &str| text.to_lowercase().contains(&wanted);
+    let some = fleet.advisories().any(|(name, hosts)| is(fleet.names.text(name)) && !hosts.is_disjoint(seen));
+    let found = some.then(|| fleet.list_advisories(seen, |row| is(&row.advisory), (0, HITS), clock.now));
     drop(fleet);
-    let found = app.fleet.read().list_advisories(
-        seen,
-        |row| row.advisory.to_lowercase().contains(&wanted),
-        (0, HITS),
-        clock.now,
-    );
     out.advisories = found
-        .rows
         .into_iter()
+        .flat_map(|found| found.rows)
         .map(|row| SearchHit {
             link: format!("/console/advisories/{}", segment(&row.advisory)),
             note: format!("{} · {} hosts", row.severity.as_str(), row.hosts),
