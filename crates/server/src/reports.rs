@@ -268,3 +268,6 @@ impl Counted {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
