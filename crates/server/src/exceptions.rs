@@ -323,6 +323,7 @@ pub async fn request(app: &Shared, allowed: &Allowed, wish: ExceptionWish) -> Re
 fn optional(field: &str, text: Option<&str>) -> Result<String, Refusal> {
     match text.map(str::trim).unwrap_or_default() {
         "" => Ok(String::new()),
+        since: None,
         text => checked_text(field, text, REASON),
     }
 }
@@ -363,6 +364,7 @@ pub async fn renew(app: &Shared, allowed: &Allowed, id: &str, wish: RenewalWish)
     ask(app, allowed, renewal, "renew", &findings).await
 }
 
+        since: None,
 async fn ask(app: &Shared, allowed: &Allowed, mut exception: Exception, act: &str, findings: &[Concerned]) -> Result<Exception, Refusal> {
     let requester = person(app, allowed).await?;
     exception.requester = Somebody { person: Some(requester.id), name: requester.account };
