@@ -193,6 +193,8 @@ async fn an_exception_is_asked_for_approved_renewed_and_taken_back() {
     let (_, code, detail) = refused(&renew(renewal.clone(), 28).await);
     assert!(code == "E-EXCEPTION-RENEWALS" && detail.contains("renewal 2") && detail.contains("allows 1"), "{detail}");
     assert_eq!(refused(&renew(one.clone(), 28).await).1, "E-STATE", "it was renewed already");
+    let (_, code, detail) = refused(&trial.send(olga, "POST", API, &with(sound.clone(), "until", json!(later(28)))).await);
+    assert!(code == "E-EXCEPTION-RENEWALS" && detail.contains("renewal 2"), "asked for anew it is a renewal all the same: {code} {detail}");
 
     // A token asks and refuses; approving takes the person.
     let token = trial.send(owner, "POST", "/api/v1/account/tokens", &json!({ "name": "t", "grants": [{ "role": "approver" }], "days": 1 })).await;
@@ -226,9 +228,9 @@ async fn past(ground: &Ground, from: Timestamp, until: Timestamp) -> ExceptionId
         approvals: Vec::new(),
         state: ExceptionState::Requested,
         decided: None,
+        since: None,
         renews: None,
         renewals: 0,
-        since: None,
         replaced_by: None,
     };
     let mut change = store.begin(Intent::new(Actor::server(), from, "exception.request", "exception")).await.unwrap();
