@@ -275,6 +275,18 @@ fn each_is_open(app: &App, exception: &Exception, findings: &[Concerned]) -> Res
     Err(Refusal::new(StatusCode::BAD_REQUEST, "E-EXCEPTION-NOTHING", text, next).at("advisories"))
 }
 
+/// How often what is asked for was accepted before. Whoever asks anew for a
+/// finding that was under an exception renews that, by whatever name: otherwise
+/// `max_renewals` limits nobody. What a client refused nobody asked for.
+async fn renewals(app: &App, asked: &Exception, findings: &[Concerned]) -> Result<u32, Refusal> {
+    let wanted: BTreeSet<(HostId, &str)> = findings.iter().map(|finding| (finding.host, finding.advisory.as_str())).collect();
+    let known = app.store.exceptions(&plimsoll_store::Scope::client(asked.client)).await?;
+    let apart = |earlier: &Exception| matches!((&earlier.package, &asked.package), (Some(one), Some(other)) if one != other);
+    let accepted = known.iter().filter(|earlier| earlier.since.is_some() && !earlier.approvals.is_empty() && !apart(earlier));
+    let again = accepted.filter(|earlier| concerned(app, earlier).iter().any(|finding| wanted.contains(&(finding.host, finding.advisory.as_str()))));
+    Ok(again.map(|earlier| earlier.renewals + 1).max().unwrap_or(0))
+}
+
 /// Asks for an exception.
 ///
 /// # Errors
@@ -293,7 +305,7 @@ pub async fn request(app: &Shared, allowed: &Allowed, wish: ExceptionWish) -> Re
     let hosts = covered(app, allowed, client, (&wish.hosts, wish.group.as_deref(), wish.all_hosts)).await?;
     let package = wish.package.as_deref().filter(|package| !package.is_empty());
     let now = Timestamp::now();
-    let exception = Exception {
+    let mut exception = Exception {
         id: ExceptionId::from_bits(plimsoll_store::identifier::fresh(now)?),
         client,
         kind,
@@ -311,12 +323,14 @@ pub async fn request(app: &Shared, allowed: &Allowed, wish: ExceptionWish) -> Re
         approvals: Vec::new(),
         state: ExceptionState::Requested,
         decided: None,
+        since: None,
         renews: None,
         renewals: 0,
         replaced_by: None,
     };
     let findings = concerned(app, &exception);
     each_is_open(app, &exception, &findings)?;
+    exception.renewals = renewals(app, &exception, &findings).await?;
     ask(app, allowed, exception, "request", &findings).await
 }
 
@@ -350,6 +364,7 @@ pub async fn renew(app: &Shared, allowed: &Allowed, id: &str, wish: RenewalWish)
         approvals: Vec::new(),
         state: ExceptionState::Requested,
         decided: None,
+        since: None,
         renews: Some(old.id),
         renewals: old.renewals + 1,
         replaced_by: None,

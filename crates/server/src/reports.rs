@@ -171,9 +171,18 @@ pub async fn written(app: &Shared, scope: &Scope, wish: &Wish, form: Form) -> Re
     Ok(app.compute(move || counted.write(form)).await?)
 }
 
+/// A client under the name that it had at a moment.
+async fn as_called(app: &App, client: Option<(ClientId, String)>, at: Timestamp) -> Result<Option<(ClientId, String)>, Refusal> {
+    match client {
+        Some((id, _)) => Ok(Some((id, app.store.client_named_at(id, at).await?))),
+        None => Ok(None),
+    }
+}
+
 /// What is counted, and how far back.
 async fn counted(app: &App, scope: &Scope, wish: &Wish, planned: bool) -> Result<Counted, Refusal> {
     let window = wish.window()?;
+    let wish = &Wish { client: as_called(app, wish.client.clone(), wish.as_of).await?, ..wish.clone() };
     match wish.named {
         Named::For(audience) => measured(app, scope, wish, (audience, window), planned).await.map(|(report, open)| Counted::For(Box::new(report), open)),
         Named::Cost => costed(app, scope, wish, window).await,
@@ -259,3 +268,6 @@ impl Counted {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

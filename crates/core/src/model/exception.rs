@@ -47,6 +47,8 @@ pub struct Exception {
     /// When and by whom the state came about, and why; none while it is asked
     /// for.
     pub decided: Option<Decided>,
+    /// First moment in which it was in force; none where it never was.
+    pub since: Option<Timestamp>,
     /// The one that it renews.
     pub renews: Option<ExceptionId>,
     /// How often it was renewed before this.

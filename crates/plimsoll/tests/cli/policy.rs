@@ -202,4 +202,9 @@ fn a_hostile_policy_stays_text_in_the_document() {
     assert!(!html.contains("<script>alert") && !html.contains("<img src=x") && !html.contains('\u{1b}'), "{html}");
     let table = policy(&["table", &small.path("odd.toml"), "--format", "json"]);
     assert_eq!(table.code, Some(0), "{}", table.err);
+    // A spreadsheet takes no value of a condition for a formula.
+    let odd = "schema = \"patch-policy/1\"\n[policy]\nid = \"p\"\nversion = \"1\"\n[[deadline]]\nid = \"x\"\nwhen = { environment = [\"=HYPERLINK(1)\"] }\nwithin = \"P3D\"\n";
+    put(&small.at("formula.toml"), odd);
+    let sheet = policy(&["table", &small.path("formula.toml"), "--format", "csv"]);
+    assert!(sheet.out.contains(",'=HYPERLINK(1),"), "{}{}", sheet.out, sheet.err);
 }

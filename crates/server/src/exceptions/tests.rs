@@ -193,6 +193,8 @@ async fn an_exception_is_asked_for_approved_renewed_and_taken_back() {
     let (_, code, detail) = refused(&renew(renewal.clone(), 28).await);
     assert!(code == "E-EXCEPTION-RENEWALS" && detail.contains("renewal 2") && detail.contains("allows 1"), "{detail}");
     assert_eq!(refused(&renew(one.clone(), 28).await).1, "E-STATE", "it was renewed already");
+    let (_, code, detail) = refused(&trial.send(olga, "POST", API, &with(sound.clone(), "until", json!(later(28)))).await);
+    assert!(code == "E-EXCEPTION-RENEWALS" && detail.contains("renewal 2"), "asked for anew it is a renewal all the same: {code} {detail}");
 
     // A token asks and refuses; approving takes the person.
     let token = trial.send(owner, "POST", "/api/v1/account/tokens", &json!({ "name": "t", "grants": [{ "role": "approver" }], "days": 1 })).await;
@@ -226,6 +228,7 @@ async fn past(ground: &Ground, from: Timestamp, until: Timestamp) -> ExceptionId
         approvals: Vec::new(),
         state: ExceptionState::Requested,
         decided: None,
+        since: None,
         renews: None,
         renewals: 0,
         replaced_by: None,
@@ -339,4 +342,85 @@ async fn a_renewal_takes_its_place_and_nobody_sees_anothers() {
     assert_eq!(finding(trial, &olga, &ground.web).await["exception"]["id"], json!(renewal));
     assert_eq!(trial.get(&olga, &format!("{API}?advisory=TEST-2026-1&host={}", ground.web)).await.json()["total"], 2);
     assert_eq!(refused(&trial.get(&olga, &format!("{API}?standing=gone")).await).1, "E-PARAMETER");
+}
+
+/// What a form of PCI says of the acceptance of a host's finding, at a moment.
+async fn accepted_at(ground: &Ground, at: Timestamp) -> (Value, String) {
+    let said = ground.trial.get(&ground.owner, &format!("/api/v1/reports/pci-6-3-3?as_of={at}")).await;
+    let form = said.json();
+    let row = form["duties"]["rows"].as_array().unwrap_or_else(|| panic!("{said:?}")).iter().find(|row| row["host"] == ground.web.as_str()).cloned();
+    (row.unwrap_or_else(|| panic!("{form}"))["accepted"].clone(), said.body)
+}
+
+async fn a_moment() -> Timestamp {
+    tokio::time::sleep(std::time::Duration::from_millis(3)).await;
+    let at = Timestamp::now();
+    tokio::time::sleep(std::time::Duration::from_millis(3)).await;
+    at
+}
+
+/// A regulator's form names what was in force at its moment, whatever became
+/// of it later; what was asked for and not yet granted was not.
+#[tokio::test(flavor = "multi_thread")]
+async fn forms_of_a_past_moment_name_what_was_in_force_then() {
+    let mut ground = ground(&["web"]).await;
+    let text = "schema = \"patch-policy/1\"\nextends = [\"pci-dss-4.0.1\"]\n[policy]\nid = \"acme\"\nversion = \"1\"\n[people]\nann = {}\ncara = {}\n[roles]\nrisk_acceptor = { high = \"ann\", other = \"cara\" }\n";
+    let set = ground.trial.send(&ground.owner, "PUT", "/api/v1/policy/file", &json!({ "text": text, "reason": "two decide", "accept_longer": true })).await;
+    assert_eq!(set.status, StatusCode::OK, "{set:?}");
+    let place = format!("{}|", ground.home);
+    let olga = ground.trial.person(&mut ground.owner, "olga", "operator", &place).await;
+    let ann = ground.trial.person(&mut ground.owner, "ann", "approver", &place).await;
+    let cara = ground.trial.person(&mut ground.owner, "cara", "approver", &place).await;
+    let approve = |asker: Asker, id: String| {
+        let trial = &ground.trial;
+        async move { trial.send(&asker, "POST", &format!("{API}/{id}/approve"), &json!({})).await.json()["state"].clone() }
+    };
+    for _ in 0..100 {
+        if ground.trial.get(&ground.owner, &format!("/api/v1/reports/pci-6-3-3?as_of={}", a_moment().await)).await.body.contains("pci-dss-4.0.1/other") {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    let one = id(&ground.trial.send(&olga, "POST", API, &wish(&ground)).await);
+    assert_eq!(approve(ann.clone(), one.clone()).await, "requested", "the policy names two");
+    assert_eq!(accepted_at(&ground, a_moment().await).await.0, Value::Null, "it is not in force yet");
+    assert_eq!(approve(cara.clone(), one.clone()).await, "approved");
+    let then = a_moment().await;
+    let (accepted, form) = accepted_at(&ground, then).await;
+    assert!(accepted.as_str().is_some_and(|words| words.contains(&one)), "{accepted}");
+
+    // Renewed, and the renewal taken back: the form of then stays as it was.
+    let renewed = ground.trial.send(&olga, "POST", &format!("{API}/{one}/renew"), &json!({ "until": later(30), "reason": "not yet" })).await;
+    let two = id(&renewed);
+    approve(ann, two.clone()).await;
+    assert_eq!(approve(cara, two.clone()).await, "approved");
+    let later = a_moment().await;
+    assert!(accepted_at(&ground, then).await.1 == form, "the past has changed");
+    let (accepted, renewal) = accepted_at(&ground, later).await;
+    assert!(accepted.as_str().is_some_and(|words| words.contains(&two)), "{accepted}");
+    ground.trial.send(&olga, "POST", &format!("{API}/{two}/withdraw"), &json!({ "reason": "patched next week" })).await;
+    assert!(accepted_at(&ground, then).await.1 == form && accepted_at(&ground, later).await.1 == renewal, "the past has changed");
+    assert_eq!(accepted_at(&ground, a_moment().await).await.0, Value::Null);
+
+    // A client's refusal is in force without anybody's approval.
+    let store = &ground.trial.app().store;
+    let now = Timestamp::now();
+    let refusal = store.exception(two.parse().unwrap()).await.unwrap();
+    let refusal = Exception {
+        id: ExceptionId::from_bits(plimsoll_store::identifier::fresh(now).unwrap()),
+        kind: plimsoll_core::model::policy::WaiverKind::ClientRefusal,
+        requested: now,
+        approvals: Vec::new(),
+        state: ExceptionState::Approved,
+        decided: Some(plimsoll_core::model::exception::Decided { at: now, by: "carl".to_owned(), why: "not in December".to_owned() }),
+        since: None,
+        renews: None,
+        renewals: 0,
+        ..refusal
+    };
+    let mut change = store.begin(Intent::new(Actor::server(), now, "question.answer", "rollout:x")).await.unwrap();
+    change.record_waiver(&refusal).await.unwrap();
+    change.commit(None).await.unwrap();
+    let (accepted, _) = accepted_at(&ground, a_moment().await).await;
+    assert!(accepted.as_str().is_some_and(|words| words.contains("client-refusal")), "{accepted}");
 }

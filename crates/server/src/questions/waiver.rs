@@ -51,6 +51,7 @@ pub(super) async fn prepared(app: &Shared, question: &Question, now: Timestamp) 
         approvals: Vec::new(),
         state: ExceptionState::Approved,
         decided: None,
+        since: None,
         renews: None,
         renewals: 0,
         replaced_by: None,

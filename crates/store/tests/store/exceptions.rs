@@ -31,6 +31,7 @@ fn asked(client: ClientId, seconds: i64) -> Exception {
         approvals: Vec::new(),
         state: ExceptionState::Requested,
         decided: None,
+        since: None,
         renews: None,
         renewals: 0,
         replaced_by: None,
