@@ -311,4 +311,6 @@ pub enum PendingCountsAs {
     Open,
     /// Installed, and not in effect.
     Installed,
+    /// Installed while it may be put off, then not fixed.
+    InstalledWithinGrace,
 }

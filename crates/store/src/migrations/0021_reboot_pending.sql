@@ -1,0 +1,3 @@
+-- Whether the host still needed a reboot when its attempt ended: until a later
+-- report tells, that is what the policy's [reboot] counts.
+ALTER TABLE outcomes ADD COLUMN reboot_pending BIGINT NOT NULL DEFAULT 0;
