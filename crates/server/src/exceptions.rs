@@ -165,14 +165,22 @@ pub fn concerned(app: &App, exception: &Exception) -> Vec<Concerned> {
 pub(crate) async fn levels(app: &App, exception: &Exception, findings: &[Concerned], now: Timestamp) -> Result<BTreeSet<String>, Refusal> {
     let mut levels: BTreeSet<String> = findings.iter().map(|finding| finding.rating.as_str().to_owned()).collect();
     let hosts: Vec<HostId> = findings.iter().map(|finding| finding.host).collect::<BTreeSet<_>>().into_iter().collect();
+    levels.extend(journal_levels(app, &hosts, &exception.advisories, now).await?.into_iter().map(|(level, _)| level));
+    Ok(levels)
+}
+
+/// Priorities and rules that bind open findings of some advisories on some
+/// hosts, as the journal has them, each with an advisory.
+pub(crate) async fn journal_levels(app: &App, hosts: &[HostId], advisories: &BTreeSet<String>, now: Timestamp) -> Result<BTreeSet<(String, String)>, Refusal> {
+    let mut levels = BTreeSet::new();
     // A journal is some kilobytes.
     for hosts in hosts.chunks(500) {
         for story in app.store.stories(hosts, now).await?.into_values() {
             let mut memory = Memory::default();
             story.iter().for_each(|transition| memory.note(transition));
-            let own = memory.obliged.iter().filter(|(key, _)| exception.advisories.contains(&key.advisory));
-            for bound in own.flat_map(|(_, obliged)| &obliged.bounds) {
-                levels.extend(bound.rule.split('/').skip(1).map(str::to_owned));
+            for (key, obliged) in memory.obliged.iter().filter(|(key, _)| advisories.contains(&key.advisory)) {
+                let rules = obliged.bounds.iter().flat_map(|bound| bound.rule.split('/').skip(1));
+                levels.extend(rules.map(|level| (level.to_owned(), key.advisory.clone())));
             }
         }
     }

@@ -78,7 +78,7 @@ pub(super) struct Document {
 impl Document {
     /// Names of the sections and keys that a scan reads without effect.
     pub(super) fn not_enforced(&self) -> Vec<String> {
-        let (monitor, emergency, notify) = (self.monitor.as_ref(), self.emergency.as_ref(), self.notify.as_ref());
+        let (monitor, notify) = (self.monitor.as_ref(), self.notify.as_ref());
         let present = [
             ("policy.owner", self.policy.owner.is_some()),
             ("monitor.sources", monitor.is_some_and(|monitor| monitor.sources.is_some())),
@@ -91,9 +91,6 @@ impl Document {
             ("waiver.review_every", self.waiver.as_ref().is_some_and(|waiver| waiver.review_every.is_some())),
             ("roles", self.roles.as_ref().is_some_and(|roles| !roles.phases().is_empty())),
             ("cycle", self.cycle.is_some()),
-            ("emergency.triggers", emergency.is_some_and(|emergency| !emergency.triggers.is_empty())),
-            ("emergency.declared_by", emergency.is_some_and(|emergency| !emergency.declared_by.is_empty())),
-            ("emergency.may_skip", emergency.is_some_and(|emergency| !emergency.may_skip.is_empty())),
             ("mitigation.remove_within", self.mitigation.as_ref().is_some_and(|mitigation| mitigation.remove_within.is_some())),
             ("unpatchable", self.unpatchable.is_some()),
             ("client.on_refusal.notify", self.client.as_ref().and_then(|client| client.on_refusal.as_ref()).is_some_and(|refusal| !refusal.notify.is_empty())),

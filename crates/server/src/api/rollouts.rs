@@ -11,6 +11,7 @@ use crate::http::parameters::{Path, Query};
 use crate::http::problem::Refusal;
 use crate::identity::role::Scope;
 use crate::phases::document::{self, Form};
+use crate::phases::package::emergency;
 use crate::phases::{certify, deploy};
 use crate::questions;
 use crate::rollouts::{self, Live};
@@ -328,7 +329,9 @@ fn conflict(code: &'static str, text: impl AsRef<str>, next: &'static str) -> Re
 /// 404; 409 `E-STATE` where it is not accepted, `E-SIG-THRESHOLD` or `E-SOD`
 /// where its signatures do not hold under the root document in force,
 /// `E-EXPIRED`, `E-ROLLBACK` where a later package of the client was started
-/// already, `E-NO-KEY` without an online key, `E-TAKEN` where it was started.
+/// already, `E-NO-KEY` without an online key, `E-TAKEN` where it was started,
+/// `E-EMERGENCY-DECLARED` where the policy lets neither its author nor the
+/// asker declare an emergency.
 pub async fn start(State(app): State<Shared>, allowed: Allowed, Json(wish): Json<RolloutWish>) -> Answer<RolloutDetail> {
     let package = seen(&app, &allowed.scope, &wish.package).await?;
     if package.state != PackageState::Accepted {
@@ -343,6 +346,7 @@ pub async fn start(State(app): State<Shared>, allowed: Allowed, Json(wish): Json
     }
     let signed = rollouts::signed(&app, &package.digest).await?;
     signed.approved("package", certify::root(&app)?).map_err(|problem| Refusal::new(StatusCode::CONFLICT, problem.code, problem.text, problem.next).at(problem.place))?;
+    emergency::may_start(&app, &allowed, signed.package()).await?;
     not_backwards(&app, &package).await?;
     let names = names(&app, &package.digest).await?;
     let epoch = app.store.epoch().await?;

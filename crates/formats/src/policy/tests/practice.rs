@@ -3,7 +3,9 @@
 use super::{lines, read};
 use crate::policy::lint;
 use jiff::Timestamp;
+use plimsoll_core::model::policy::HostFacts;
 use plimsoll_core::phases::confirm::reboot::{Counts, counts};
+use plimsoll_core::phases::package::emergency::skipped;
 
 fn file(sections: &str) -> String {
     format!("schema = \"patch-policy/1\"\n[policy]\nid = \"acme\"\nversion = \"7\"\ntimezone = \"Europe/Oslo\"\n[[deadline]]\nid = \"all\"\nwithin = \"P30D\"\nclock = \"fix_released\"\ndone = \"effective\"\n{sections}")
@@ -38,6 +40,27 @@ fn a_pending_reboot_counts_as_the_policy_says_until_it_is_overdue() {
         because[0].text,
         "its reboot is pending since 2026-11-22T11:00:00Z; under policy acme 7 it is overdue since 2026-11-25T22:59:59Z (reboot.max_pending) and counts as failed"
     );
+}
+
+#[test]
+fn an_emergency_skips_what_the_policy_names_and_nothing_else() {
+    let practice = "[[window]]\nid = \"night\"\nstart = 2026-01-01T22:00:00\nrule = \"FREQ=WEEKLY;BYDAY=TU\"\nduration = \"PT4H\"\nbreak_for = [\"emergency\"]\n\
+        [[freeze]]\nid = \"winter\"\nfrom = 2026-12-18\nto = 2027-01-04\nbreak_for = [\"emergency\"]\n\
+        [test]\nnormal = { suite = \"full\", min_soak = \"PT72H\" }\nemergency = { suite = \"smoke\", min_soak = \"PT2H\" }\n";
+    let none = HostFacts::default();
+    let skips = |may_skip: &str| {
+        let set = read(&file(&format!("{practice}[emergency]\n{may_skip}\n"))).unwrap();
+        assert!(!set.not_enforced.iter().any(|name| name.starts_with("emergency")));
+        let skipped = skipped(&set, std::iter::once(&none), at("2026-12-17T00:00:00Z"), at("2026-12-24T00:00:00Z"));
+        (skipped.join("; "), set.problems.iter().filter(|problem| problem.code == "W-POLICY-EMERGENCY").count())
+    };
+    let test = "the test of a normal change (first ring watched for 72 hours) for its own (2 hours)";
+    assert_eq!(skips(""), (format!("freeze winter; window night; {test}"), 0), "each key decides where none is named");
+    assert_eq!(skips("may_skip = [\"windows\", \"freezes\", \"full-tests\"]"), (format!("freeze winter; window night; {test}"), 0));
+    assert_eq!(skips("may_skip = [\"windows\"]"), ("window night".to_owned(), 2));
+    assert_eq!(skips("may_skip = [\"freezes\"]"), ("freeze winter".to_owned(), 2));
+    assert_eq!(skips("may_skip = [\"full-tests\"]"), (test.to_owned(), 2));
+    assert_eq!(skips("may_skip = [\"client\"]"), (String::new(), 3));
 }
 
 #[test]
