@@ -90,7 +90,7 @@ impl Document {
             ("people", !self.people.is_empty()),
             ("waiver.review_every", self.waiver.as_ref().is_some_and(|waiver| waiver.review_every.is_some())),
             ("roles", self.roles.as_ref().is_some_and(|roles| !roles.phases().is_empty())),
-            ("cycle", self.cycle.is_some()),
+            ("cycle.lead_notice", self.cycle.as_ref().is_some_and(|cycles| cycles.0.iter().any(|cycle| cycle.lead_notice.is_some()))),
             ("mitigation.remove_within", self.mitigation.as_ref().is_some_and(|mitigation| mitigation.remove_within.is_some())),
             ("unpatchable", self.unpatchable.is_some()),
             ("client.on_refusal.notify", self.client.as_ref().and_then(|client| client.on_refusal.as_ref()).is_some_and(|refusal| !refusal.notify.is_empty())),
@@ -107,7 +107,6 @@ impl Document {
             ("clean_up", self.clean_up.is_some()),
             ("documentation", self.documentation.is_some()),
             ("baseline", self.baseline.is_some()),
-            ("targets.exceptions_pct", self.targets.as_ref().is_some_and(|targets| targets.exceptions_pct.is_some())),
             ("report", self.report.iter().any(|report| report.report.is_none())),
             ("retention.personal", self.retention.as_ref().is_some_and(|retention| retention.personal.is_some())),
         ];

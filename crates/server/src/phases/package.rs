@@ -10,6 +10,7 @@ use crate::fleet::judged::Pending;
 use crate::fleet::names::Name;
 use crate::fleet::question::{Clock, Standing};
 use crate::http::problem::Refusal;
+use crate::policy::InForce;
 use crate::rollouts::Notes;
 use axum::http::StatusCode;
 use jiff::Timestamp;
@@ -157,10 +158,9 @@ pub async fn draft(app: &Shared, actor: &Actor, draft: Draft) -> Result<PackageR
     for _ in 0..TRIES {
         let version = app.store.next_package_version(draft.wish.client).await?;
         let in_force = app.policies.in_force();
-        let named = named(&in_force.set, in_force.digest());
         let declared = emergency::hold(app, &in_force.set, &draft, &gathered).await?;
         let (input, artefacts, gathered, answers) = (Arc::clone(&draft), Arc::clone(&artefacts), Arc::clone(&gathered), Arc::clone(&answers));
-        let (row, content) = app.compute(move || decided(&input, version, &named, &in_force.set, &gathered, &artefacts, &answers, declared)).await.map_err(refused)?;
+        let (row, content) = app.compute(move || decided(&input, version, &in_force, &gathered, &artefacts, &answers, declared)).await.map_err(refused)?;
         let mut intent = Intent::new(actor.clone(), Timestamp::now(), "package.draft", format!("package-draft:{}", row.digest));
         intent.reason = Some(draft.wish.reason.clone()).filter(|reason| !reason.is_empty());
         let mut change = app.store.begin(intent).await?;
@@ -191,7 +191,7 @@ fn named(set: &PolicySet, sha256: String) -> PolicyNamed {
     }
 }
 
-fn decided(draft: &Draft, version: u64, policy: &PolicyNamed, set: &PolicySet, gathered: &Gathered, artefacts: &Artefacts, answers: &[Answered], declared: Vec<Because>) -> Result<(PackageRow, PackageContent), Problem> {
+fn decided(draft: &Draft, version: u64, held: &InForce, gathered: &Gathered, artefacts: &Artefacts, answers: &[Answered], declared: Vec<Because>) -> Result<(PackageRow, PackageContent), Problem> {
     let hosts: Vec<Candidate<'_>> = gathered
         .hosts
         .iter()
@@ -204,8 +204,8 @@ fn decided(draft: &Draft, version: u64, policy: &PolicyNamed, set: &PolicySet, g
         wish: &draft.wish,
         author: &draft.author,
         version,
-        policy: policy.clone(),
-        rules: &set.rollout,
+        policy: named(&held.set, held.digest()),
+        rules: &held.set.rollout,
         hosts: &hosts,
         pending: &gathered.pending,
         artefacts,
