@@ -34,7 +34,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 15, name: "questions", sql: include_str!("migrations/0015_questions.sql") },
     Migration { number: 16, name: "work", sql: include_str!("migrations/0016_work.sql") },
     Migration { number: 18, name: "remarks", sql: include_str!("migrations/0018_remarks.sql") },
-    Migration { number: 21, name: "reboot_pending", sql: include_str!("migrations/0021_reboot_pending.sql") },
+    Migration { number: 21, name: "practice", sql: include_str!("migrations/0021_practice.sql") },
 ];
 
 const REGISTER: &str = "CREATE TABLE IF NOT EXISTS migrations (

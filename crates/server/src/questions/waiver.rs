@@ -53,6 +53,7 @@ pub(super) async fn prepared(app: &Shared, question: &Question, now: Timestamp) 
         decided: None,
         renews: None,
         renewals: 0,
+        reviewed: None,
         replaced_by: None,
     };
     waiver.levels = levels(app, &waiver, &findings, now).await.unwrap_or_else(|refusal| {

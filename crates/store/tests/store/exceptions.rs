@@ -33,6 +33,7 @@ fn asked(client: ClientId, seconds: i64) -> Exception {
         decided: None,
         renews: None,
         renewals: 0,
+        reviewed: None,
         replaced_by: None,
     }
 }

@@ -132,6 +132,7 @@ fn exception(number: usize, (client, hosts, advisory, package, end, state): Draw
         decided: Some(Decided { at: now() - days(400), by: "ada".to_owned(), why: String::new() }),
         renews: None,
         renewals: 0,
+        reviewed: None,
         replaced_by: None,
     }
 }
