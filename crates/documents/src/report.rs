@@ -42,6 +42,7 @@ pub fn document(report: &Report) -> Document {
     }
     flow(measures, &mut document);
     rollouts(measures, &mut document);
+    cycles(report, &mut document);
     let late: u64 = measures.open.iter().map(|count| count.exceeded).sum();
     list("Past due", late, &measures.late, listed, measures.window.to, &mut document);
     if matches!(report.report, Audience::Operator | Audience::Weekly | Audience::Auditor) {
@@ -113,6 +114,28 @@ fn targets(report: &Report, document: &mut Document) {
     }
     document.push(Block::Table(table));
     document.paragraph(Text::styled(Style::Soft, "Before is the time of equal length before this one. What nothing was counted of is unknown, not met."));
+}
+
+/// Rounds of routine patching.
+fn cycles(report: &Report, document: &mut Document) {
+    if report.cycles.is_empty() {
+        return;
+    }
+    document.heading(1, "Cycles of routine patching");
+    let missed = report.cycles.iter().filter(|round| round.missed == Some(true)).count() as u64;
+    let over = report.cycles.iter().filter(|round| round.missed.is_some()).count() as u64;
+    document.paragraph(format!("{} of {} missed: no routine change began from its day to the next.", missed, count(over, "round was", "rounds were")));
+    let mut table = Table::new().column("Cycle", Align::Left, 5).column("Day", Align::Left, 3).column("Next", Align::Left, 3).column("Change began (UTC)", Align::Left, 4).column("Round", Align::Left, 3);
+    for round in &report.cycles {
+        let state = match round.missed {
+            Some(true) => Text::styled(Style::Bad, "missed"),
+            Some(false) => Text::styled(Style::Good, "kept"),
+            None => Text::styled(Style::Soft, "goes on"),
+        };
+        let began = round.began.map_or_else(dash, |at| instant_utc(at).into());
+        table.row(vec![Text::from(round.cycle.as_str()), round.day.to_string().into(), round.next.to_string().into(), began, state]);
+    }
+    document.push(Block::Table(table));
 }
 
 fn open(measures: &Measures, document: &mut Document) {

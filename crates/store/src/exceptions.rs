@@ -72,6 +72,7 @@ fn read(row: &AnyRow) -> Result<Exception> {
         renews: row.optional_parsed("renews")?,
         renewals: u32::try_from(row.number("renewals")?).map_err(|_| StoreError::damaged("renewals", "The number is out of range."))?,
         replaced_by: row.optional_parsed("replaced_by")?,
+        reviewed: row.optional_time("reviewed")?,
     })
 }
 
@@ -271,6 +272,23 @@ impl Change {
     /// `E-STATE`.
     pub async fn withdraw_exception(&mut self, id: ExceptionId, by: &str, why: &str) -> Result<Exception> {
         self.end_exception(id, &[ExceptionState::Requested, ExceptionState::Approved], ExceptionState::Withdrawn, by, why).await
+    }
+
+    /// Notes that somebody looked at one in force again.
+    ///
+    /// # Errors
+    /// `E-STATE`.
+    pub async fn review_exception(&mut self, id: ExceptionId) -> Result<Exception> {
+        let before = self.hold_exception(id, &[ExceptionState::Approved]).await?;
+        let after = Exception { reviewed: Some(self.time()), ..before.clone() };
+        sqlx::query("UPDATE exceptions SET reviewed = $2 WHERE id = $1")
+            .bind(id.to_string())
+            .bind(self.time().as_microsecond())
+            .execute(self.connection())
+            .await?;
+        self.concerns(after.client);
+        self.record_personal(&object(id), Some(&before), Some(&after))?;
+        Ok(after)
     }
 
     /// Notes what the alert about an exception says from now on; false where it

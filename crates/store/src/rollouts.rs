@@ -87,6 +87,8 @@ pub struct OutcomeRow {
     pub observed: Timestamp,
     /// When it arrived.
     pub received: Timestamp,
+    /// Whether a reboot was still needed.
+    pub reboot_pending: bool,
 }
 
 /// How a change stands on a host by what was seen later.
@@ -144,10 +146,11 @@ fn read_outcome(row: &AnyRow) -> Result<OutcomeRow> {
         state: row.text("state")?,
         observed: row.time("observed")?,
         received: row.time("received")?,
+        reboot_pending: row.number("reboot_pending")? != 0,
     })
 }
 
-const OUTCOME: &str = "attempt, package, host, generation, state, observed, received";
+const OUTCOME: &str = "attempt, package, host, generation, state, observed, received, reboot_pending";
 
 pub(crate) async fn by_package(connection: &mut AnyConnection, package: &str) -> Result<Rollout> {
     let row = sqlx::query("SELECT * FROM rollouts WHERE package = $1").bind(package).fetch_optional(connection).await?;
@@ -391,9 +394,10 @@ impl Change {
         let before = sqlx::query("SELECT state, observed FROM outcomes WHERE attempt = $1").bind(row.attempt.as_str()).fetch_optional(self.connection()).await?;
         let before = before.map(|before| Ok::<_, StoreError>(json!({ "state": before.text("state")?, "observed": moment(before.number("observed")?) }))).transpose()?;
         let done = sqlx::query(
-            "INSERT INTO outcomes (attempt, package, host, generation, state, observed, received, document)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-             ON CONFLICT (attempt) DO UPDATE SET state = excluded.state, observed = excluded.observed, received = excluded.received, document = excluded.document
+            "INSERT INTO outcomes (attempt, package, host, generation, state, observed, received, document, reboot_pending)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+             ON CONFLICT (attempt) DO UPDATE SET state = excluded.state, observed = excluded.observed, received = excluded.received, document = excluded.document,
+             reboot_pending = excluded.reboot_pending
              WHERE outcomes.observed < excluded.observed OR (outcomes.observed = excluded.observed AND outcomes.state <> excluded.state)",
         )
         .bind(row.attempt.as_str())
@@ -404,6 +408,7 @@ impl Change {
         .bind(row.observed.as_microsecond())
         .bind(row.received.as_microsecond())
         .bind(pack(document)?)
+        .bind(i64::from(row.reboot_pending))
         .execute(self.connection())
         .await?;
         if done.rows_affected() == 0 {

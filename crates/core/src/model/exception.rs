@@ -55,6 +55,9 @@ pub struct Exception {
     pub renewals: u32,
     /// The one that took its place.
     pub replaced_by: Option<ExceptionId>,
+    /// When somebody last looked at it again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reviewed: Option<Timestamp>,
 }
 
 /// Hosts that an exception is about.

@@ -6,6 +6,8 @@
 //! package database by another program, later, so that it is the report that
 //! confirms. Nothing is confirmed that was not seen.
 
+pub mod reboot;
+
 use crate::model::component::Component;
 use crate::model::deployment_package::StreamPlan;
 use crate::model::outcome::{Outcome, State};

@@ -137,7 +137,7 @@ async fn rollout(store: &Store, chance: &mut Chance, client: ClientId, hosts: &[
         for (step, state) in states.iter().enumerate() {
             let observed = hour(8 + place as i64) + SignedDuration::from_secs((step * 1_000) as i64 + chance.below(900) as i64);
             let attempt = format!("{:064x}", u64::from(number) * 1_000_000 + place as u64 * 100 + step as u64 / 2);
-            let row = OutcomeRow { attempt: attempt.clone(), package: digest.clone(), host: *host, generation: generation + step as u64 / 2, state: json!(state).as_str().unwrap().to_owned(), observed, received: observed + SignedDuration::from_secs(5) };
+            let row = OutcomeRow { attempt: attempt.clone(), package: digest.clone(), host: *host, generation: generation + step as u64 / 2, state: json!(state).as_str().unwrap().to_owned(), observed, received: observed + SignedDuration::from_secs(5), reboot_pending: false };
             let mut change = store.begin(intent(row.received, "outcome.report", format!("outcome:{attempt}"))).await.unwrap();
             assert!(change.put_outcome(&row, client, b"{}").await.unwrap());
             change.commit(None).await.unwrap();

@@ -113,6 +113,7 @@ fn accepting() -> Routes<Shared> {
         .route(post.clone(), "/api/v1/exceptions", edit, exceptions::request)
         .route(get.clone(), "/api/v1/exceptions/{exception}", Needs(Permission::ReadFleet), exceptions::show)
         .route(post.clone(), "/api/v1/exceptions/{exception}/renew", edit, exceptions::renew)
+        .route(post.clone(), "/api/v1/exceptions/{exception}/review", edit, exceptions::review)
         .route(post.clone(), "/api/v1/exceptions/{exception}/withdraw", edit, exceptions::withdraw)
         .route(post.clone(), "/api/v1/exceptions/{exception}/approve", Needs(Permission::Approve), exceptions::approve)
         .route(post.clone(), "/api/v1/exceptions/{exception}/refuse", Needs(Permission::RefuseExceptions), exceptions::refuse)

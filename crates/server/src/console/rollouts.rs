@@ -132,6 +132,7 @@ fn ring_item(ring: RingAnswer) -> RingItem {
         succeeded_since,
         succeeded: hosts.succeeded,
         at_work: hosts.at_work,
+        pending: hosts.pending,
         waiting: hosts.waiting,
         away: hosts.away,
         failed: hosts.failed,
@@ -152,6 +153,7 @@ fn host_item(host: RolloutHost) -> RolloutHostItem {
         observed: host.observed,
         confirmed: host.confirmed.as_ref().map(word),
         cause: host.cause.map(|cause| (cause.title().to_owned(), cause.next().to_owned())),
+        reboot: host.reboot,
     }
 }
 

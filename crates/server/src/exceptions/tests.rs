@@ -1,7 +1,7 @@
 //! The whole life of exceptions against a whole server: who asks, who
 //! approves, what the policy limits, how they end.
 
-use crate::exceptions::{ENDS, refresh, tell};
+use crate::exceptions::{ENDS, REVIEW, refresh, remind, tell};
 use crate::trial::{Asker, Said, Trial};
 use axum::http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
@@ -231,6 +231,7 @@ async fn past(ground: &Ground, from: Timestamp, until: Timestamp) -> ExceptionId
         since: None,
         renews: None,
         renewals: 0,
+        reviewed: None,
         replaced_by: None,
     };
     let mut change = store.begin(Intent::new(Actor::server(), from, "exception.request", "exception")).await.unwrap();
@@ -423,4 +424,49 @@ async fn forms_of_a_past_moment_name_what_was_in_force_then() {
     change.commit(None).await.unwrap();
     let (accepted, _) = accepted_at(&ground, a_moment().await).await;
     assert!(accepted.as_str().is_some_and(|words| words.contains("client-refusal")), "{accepted}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exception_in_force_is_looked_at_again_as_often_as_the_policy_says() {
+    let mut ground = ground(&["web", "db"]).await;
+    let text = ground.trial.get(&ground.owner, "/api/v1/policy/file").await.json()["text"].as_str().unwrap().to_owned();
+    let rules = "[waiver]\nkinds = [\"deferral\", \"no-fix-available\"]\nreview_every = \"PT240H\"\n[unpatchable]\nisolate = true\nreview_every = \"PT120H\"\n";
+    let govern = json!({ "text": format!("{text}\n{rules}"), "reason": "reviews" });
+    assert_eq!(ground.trial.send(&ground.owner, "PUT", "/api/v1/policy/file", &govern).await.status, StatusCode::OK);
+    let place = format!("{}|", ground.home);
+    let olga = ground.trial.person(&mut ground.owner, "olga", "operator", &place).await;
+    let ann = ground.trial.person(&mut ground.owner, "ann", "approver", &place).await;
+    let (trial, app) = (&ground.trial, ground.trial.app());
+    let unfixed = with(wish(&ground), "kind", json!("no-fix-available"));
+    let (_, code, detail) = refused(&trial.send(&olga, "POST", API, &with(unfixed.clone(), "control", json!(""))).await);
+    assert!(code == "E-EXCEPTION-CONTROL" && detail.contains("unpatchable.isolate"), "{detail}");
+    let moment = |value: &Value| value.as_str().unwrap().parse::<Timestamp>().unwrap();
+    let mut paths = Vec::new();
+    for (wish, every) in [(wish(&ground), 10), (unfixed, 5)] {
+        let asked = trial.send(&olga, "POST", API, &wish).await;
+        assert_eq!(asked.json()["review_due"], Value::Null, "it is not in force");
+        let path = format!("{API}/{}", id(&asked));
+        assert_eq!(refused(&trial.send(&olga, "POST", &format!("{path}/review"), &json!({ "reason": "fine" })).await).1, "E-STATE");
+        let given = trial.send(&ann, "POST", &format!("{path}/approve"), &json!({})).await.json();
+        assert_eq!(moment(&given["review_due"]), moment(&given["decided"]) + days(every), "{given}");
+        paths.push(path);
+    }
+    let alerts = || async {
+        let all = trial.get(&ground.owner, "/api/v1/alerts").await.json();
+        all.as_array().unwrap().iter().filter(|alert| alert["kind"] == REVIEW).map(|alert| alert["text"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let now = Timestamp::now();
+    remind(app, now + days(4)).await.unwrap();
+    assert!(alerts().await.is_empty());
+    for _ in 0..2 {
+        remind(app, now + days(6)).await.unwrap();
+    }
+    let told = alerts().await;
+    assert!(told.len() == 1 && told[0].contains("Ada answers for it"), "{told:?}");
+    let page = trial.get(&olga, "/console/exceptions").await.body;
+    assert!(page.contains("to be looked at again by"), "{page}");
+    assert_eq!(refused(&trial.send(&olga, "POST", &format!("{}/review", paths[1]), &json!({ "reason": " " })).await).1, "E-TEXT");
+    let seen = trial.send(&olga, "POST", &format!("{}/review", paths[1]), &json!({ "reason": "still isolated" })).await.json();
+    assert_eq!(moment(&seen["review_due"]), moment(&seen["reviewed"]) + days(5), "{seen}");
+    assert!(alerts().await.is_empty(), "somebody looked");
 }

@@ -54,6 +54,7 @@ pub(super) async fn prepared(app: &Shared, question: &Question, now: Timestamp) 
         since: None,
         renews: None,
         renewals: 0,
+        reviewed: None,
         replaced_by: None,
     };
     waiver.levels = levels(app, &waiver, &findings, now).await.unwrap_or_else(|refusal| {

@@ -34,6 +34,7 @@ fn asked(client: ClientId, seconds: i64) -> Exception {
         since: None,
         renews: None,
         renewals: 0,
+        reviewed: None,
         replaced_by: None,
     }
 }

@@ -219,7 +219,7 @@ fn the_newest_word_of_an_attempt_stays_and_repeats_change_nothing() {
         let store = &database.store;
         let acme = client(store, "Acme").await;
         let web = host(store, acme, "web").await.id;
-        let row = |state: &str, observed| OutcomeRow { attempt: "aa".repeat(32), package: "p".into(), host: web, generation: 3, state: state.into(), observed: at(observed), received: at(observed + 1) };
+        let row = |state: &str, observed| OutcomeRow { attempt: "aa".repeat(32), package: "p".into(), host: web, generation: 3, state: state.into(), observed: at(observed), received: at(observed + 1), reboot_pending: false };
         let put = |row: OutcomeRow| async move {
             store.submit(intent(40, "outcome.report", "x"), move |change| Box::pin(async move { change.put_outcome(&row, acme, b"{}").await })).await
         };

@@ -137,7 +137,7 @@ pub(super) fn totals(hosts: &[HostRecord]) -> Totals {
     for host in hosts {
         let place = match host.phase {
             Phase::Succeeded if matches!(host.confirmed, Some(Confirmed::Installed | Confirmed::NotApplicable)) => &mut totals.confirmed,
-            Phase::Succeeded => &mut totals.succeeded,
+            Phase::Succeeded | Phase::Pending => &mut totals.succeeded,
             Phase::Failed => &mut totals.failed,
             Phase::Silent => &mut totals.silent,
             Phase::AtWork => &mut totals.at_work,

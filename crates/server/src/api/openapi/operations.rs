@@ -221,6 +221,7 @@ pub const OPERATIONS: &[Operation] = &[
     post("/api/v1/exceptions/{exception}/renew", "Ask for the renewal of an exception; approved, it takes its place", One("ExceptionAnswer"))
         .takes("RenewalWish")
         .such_as(r#"{"until": "2027-01-24T10:00:00Z", "reason": "the cluster is not upgraded yet"}"#),
+    post("/api/v1/exceptions/{exception}/review", "Note that an exception in force was looked at again, and what came of it", One("ExceptionAnswer")).takes("Reason"),
     post("/api/v1/exceptions/{exception}/withdraw", "Take an exception back; its findings count again at once", One("ExceptionAnswer")).takes("Reason"),
     post("/api/v1/exceptions/{exception}/approve", "Approve an exception that somebody else asked for", One("ExceptionAnswer")).takes("Reason"),
     post("/api/v1/exceptions/{exception}/refuse", "Refuse an exception that somebody asked for", One("ExceptionAnswer")).takes("Reason"),

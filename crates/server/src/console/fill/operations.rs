@@ -144,6 +144,7 @@ pub fn policy(app: &App, allowed: &Allowed, versions: Vec<VersionAnswer>) -> Pol
         versions,
         reviewed: told.reviewed,
         review_due: told.review_due,
+        cycles: told.cycles,
         may_review: allowed.principal.may(Permission::EditPolicy),
     }
 }

@@ -45,6 +45,7 @@ fn ring(words: &Words, name: &str, counts: [u64; 6], opened: Option<i64>) -> Rin
         succeeded_since: opened.filter(|_| at_work + waiting + failed + silent == 0).map(|hours| ago(hours - 1)),
         succeeded,
         at_work,
+        pending: u64::from(succeeded > 0),
         waiting,
         away,
         failed,
@@ -69,6 +70,9 @@ fn host(words: &Words, place: usize, phase: &str, outcome: Option<&str>, confirm
             "silent" => Some((words.say("silent"), words.say("look at the host and its network; nothing is known of what it did"))),
             _ => None,
         },
+        reboot: (phase == "pending").then(|| {
+            words.say("its reboot is pending since 2026-11-22T02:10:00Z; under policy nordwerft 2026.11 it does not count as done (reboot.pending_counts_as), overdue from 2026-11-25T22:59:59Z on (reboot.max_pending)")
+        }),
     }
 }
 
@@ -81,6 +85,7 @@ pub(in crate::console) fn rollout(words: &Words) -> RolloutPage {
         hosts: vec![
             host(words, 0, "succeeded", Some("succeeded"), Some("installed")),
             host(words, 1, "at-work", Some("executing"), None),
+            host(words, 1, "pending", Some("succeeded"), Some("installed-pending-reboot")),
             host(words, 2, "waits", Some("staged"), None),
             host(words, 3, "away", None, None),
         ],

@@ -133,6 +133,7 @@ fn exception(number: usize, (client, hosts, advisory, package, end, state): Draw
         since: None,
         renews: None,
         renewals: 0,
+        reviewed: None,
         replaced_by: None,
     }
 }
