@@ -4,6 +4,7 @@
 mod agent;
 mod questions;
 mod record;
+mod scanners;
 
 use crate::stage::Stage;
 use agent::{Agent, NEW, OLD};
