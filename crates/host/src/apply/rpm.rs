@@ -268,7 +268,7 @@ impl Manager for Rpm {
             Remnants::Kernels => &["--installonly", "--latest-limit=-2"],
             Remnants::Orphans | Remnants::Caches => &["--unneeded"],
         };
-        let arguments: Vec<&str> = ["-q", "--disablerepo=*", "--noplugins", "repoquery", "--installed"].into_iter().chain(rule.iter().copied()).chain(["--qf", "%{name}\t%{arch}\t%{epoch}\t%{version}-%{release}\n"]).collect();
+        let arguments: Vec<&str> = ["-q", "--disablerepo=*", "--noplugins", "repoquery"].into_iter().chain(rule.iter().copied()).chain(["--qf", "%{name}\t%{arch}\t%{epoch}\t%{version}-%{release}\n"]).collect();
         let ran = ask(dnf, &arguments, &[])?;
         if ran.code != Some(0) {
             return Err(outside("dnf repoquery", format!("cannot tell what is left over: {}", last(&ran.errors))));

@@ -42,7 +42,15 @@ async fn what_scanners_say_stands_beside_the_reasons() {
     assert!(because.contains("Grype 0.116.0 of ") && because.contains("sees it as well"), "{because}");
     let page = trial.get(owner, &format!("/console/hosts/{}", ground.web)).await.body;
     assert!(page.contains("Grype 0.116.0") && page.contains("sees it as well") && page.contains("OSV-Scanner"), "{page}");
-    let log = trial.get(owner, "/api/v1/evidence?take=5").await.body;
+    // The log takes leaves in a moment later.
+    let mut log = String::new();
+    for _ in 0..100 {
+        log = trial.get(owner, "/api/v1/evidence?take=1000").await.body;
+        if log.contains(taken["digest"].as_str().unwrap()) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
     assert!(log.contains("scanner-result.bring") && log.contains(taken["digest"].as_str().unwrap()), "{log}");
     let found = trial.get(owner, "/api/v1/scanner-results?scanner=grype").await.json();
     assert_eq!((&found["total"], &found["rows"][0]["host_name"]), (&json!(1), &json!("web")));

@@ -51,8 +51,9 @@ fn nothing_is_confirmed_before_agent_and_scanner_see_the_same() {
         assert!(told.len() == 1 && told[0].contains("host01") && told[0].contains(&because), "{alerts}");
 
         // The record says so, and counts the host as not confirmed.
-        let (status, record) = scene.stage.ask("GET", &format!("/api/v1/rollouts/{digest}/record?format=json"), None);
-        assert_eq!((status, &record["totals"]["confirmed"]), (200, &json!(1)), "{record}");
+        let record = |scene: &Scene| scene.stage.ask("GET", &format!("/api/v1/rollouts/{digest}/record?format=json"), None).1;
+        scene.until("the log to hold it", |scene| record(scene)["totals"]["confirmed"] == 1);
+        let record = record(&scene);
         let seconds: Vec<&Value> = record["hosts"].as_array().unwrap().iter().map(|host| &host["second"]).collect();
         assert_eq!(seconds.iter().filter(|second| ***second == json!("agrees")).count(), 1, "{seconds:?}");
 
