@@ -10,6 +10,7 @@ pub mod components;
 pub mod decisions;
 pub mod packages;
 pub mod protocol;
+pub mod scanners;
 
 /// Reads bytes in every way that a target holds; panics where one is wrong.
 pub type Target = fn(&[u8]);
@@ -56,6 +57,10 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("rpm_ndb", packages::rpm_ndb),
     ("rpm_sqlite", packages::rpm_sqlite),
     ("sbom", components::sbom),
+    ("scanner_grype", scanners::grype),
+    ("scanner_openscap", scanners::openscap),
+    ("scanner_osv", scanners::osv),
+    ("scanner_trivy", scanners::trivy),
     ("secdb", advisories::secdb),
     ("trust_key", protocol::key_file),
     ("trust_package", protocol::package),

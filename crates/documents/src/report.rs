@@ -236,7 +236,7 @@ fn flow(measures: &Measures, document: &mut Document) {
 }
 
 fn rollouts(measures: &Measures, document: &mut Document) {
-    let Rollouts { attempts, succeeded, rolled_back, refused, failed, failed_share, rolled_back_share, first_attempts, first_succeeded, first_share, confirmed } = measures.rollouts;
+    let Rollouts { attempts, succeeded, rolled_back, refused, failed, failed_share, rolled_back_share, first_attempts, first_succeeded, first_share, confirmed, scanner_agrees, scanner_disagrees, scanner_agrees_share } = measures.rollouts;
     if attempts == 0 && confirmed == 0 {
         return;
     }
@@ -248,6 +248,7 @@ fn rollouts(measures: &Measures, document: &mut Document) {
         ("Rolled back of what was installed", Text::from(format!("{rolled_back} of {}{}", succeeded + rolled_back, share(rolled_back_share)))),
         ("At the first attempt", Text::from(format!("{first_succeeded} of {first_attempts}{}", share(first_share)))),
         ("Seen with the change", Text::from(count(confirmed, "host", "hosts"))),
+        ("Agent and scanner agree", Text::from(format!("on {scanner_agrees} of {} hosts{}", scanner_agrees + scanner_disagrees, share(scanner_agrees_share)))),
     ]));
     crate::record::times(measures.time_spent.as_slice(), document);
 }

@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use plimsoll_core::model::assignment::Go;
 use plimsoll_core::model::identifier::{ClientId, HostId};
 use plimsoll_core::phases::confirm::Confirmed;
+use plimsoll_core::phases::confirm::second::Agreement;
 use plimsoll_core::model::outcome::{Outcome, State};
 use plimsoll_core::phases::deploy::{Gate, Progress, RingStanding, Wanted};
 use plimsoll_core::phases::document::Saw;
@@ -102,6 +103,23 @@ pub struct Confirmation {
     pub reasons: Vec<String>,
     /// Digest of the report that shows it.
     pub report: Option<String>,
+    /// How outside scanners stood to it; none where the policy asked for none.
+    pub second: Option<Second>,
+}
+
+/// What came of the outside scanners' results.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Second {
+    /// How they stood.
+    pub agreement: Agreement,
+    /// Digests of the results that were looked at, sorted.
+    pub results: Vec<String>,
+}
+
+fn second(row: &AnyRow) -> Result<Option<Second>> {
+    let Some(word) = row.optional_text("agreement")? else { return Ok(None) };
+    let agreement = Agreement::parse(&word).ok_or_else(|| StoreError::damaged("agreement", format!("The word {word:?} is unknown.")))?;
+    Ok(Some(Second { agreement, results: row.json("results")? }))
 }
 
 fn go_word(go: Go) -> &'static str {
@@ -255,7 +273,7 @@ impl Store {
             .fetch_all(&mut *self.reader().await?)
             .await?;
         let confirmation = |row: &AnyRow| {
-            Ok(Confirmation { host: row.parsed("host")?, state: row.word("state", Confirmed::parse)?, reasons: row.json("reasons")?, report: row.optional_text("report")? })
+            Ok(Confirmation { host: row.parsed("host")?, state: row.word("state", Confirmed::parse)?, reasons: row.json("reasons")?, report: row.optional_text("report")?, second: second(row)? })
         };
         rows.iter().map(confirmation).collect()
     }
@@ -431,8 +449,9 @@ impl Change {
         let now = self.time().as_microsecond();
         for one in list {
             sqlx::query(
-                "INSERT INTO confirmations (package, host, state, reasons, report, changed) VALUES ($1, $2, $3, $4, $5, $6)
-                 ON CONFLICT (package, host) DO UPDATE SET state = excluded.state, reasons = excluded.reasons, report = excluded.report, changed = excluded.changed",
+                "INSERT INTO confirmations (package, host, state, reasons, report, changed, agreement, results) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+                 ON CONFLICT (package, host) DO UPDATE SET state = excluded.state, reasons = excluded.reasons, report = excluded.report,
+                     changed = excluded.changed, agreement = excluded.agreement, results = excluded.results",
             )
             .bind(package)
             .bind(one.host.to_string())
@@ -440,9 +459,16 @@ impl Change {
             .bind(to_json(&one.reasons)?)
             .bind(one.report.as_deref())
             .bind(now)
+            .bind(one.second.as_ref().map(|second| second.agreement.word()))
+            .bind(one.second.as_ref().map(|second| to_json(&second.results)).transpose()?)
             .execute(self.connection())
             .await?;
-            self.record(&format!("confirmation:{package}:{}", one.host), None, Some(&json!({ "state": one.state, "reasons": one.reasons, "report": one.report })))?;
+            let mut told = json!({ "state": one.state, "reasons": one.reasons, "report": one.report });
+            if let (Some(second), Some(told)) = (&one.second, told.as_object_mut()) {
+                told.insert("second".to_owned(), json!(second.agreement));
+                told.insert("results".to_owned(), json!(second.results));
+            }
+            self.record(&format!("confirmation:{package}:{}", one.host), None, Some(&told))?;
         }
         self.concerns(client);
         Ok(())

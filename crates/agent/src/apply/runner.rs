@@ -29,6 +29,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 use watch::Watcher;
 
+/// Most packages that an outcome names: the protocol carries some more.
+const MOST_PACKAGES: usize = 1900;
+
 /// How a runner runs.
 #[derive(Clone, Debug)]
 pub struct RunnerOptions {
@@ -219,7 +222,7 @@ fn observed(installed: &Installed, before: Option<&Before>) -> Vec<Observed> {
 
 /// Keeps an outcome within what the protocol carries.
 fn bounded(mut outcome: Outcome) -> Outcome {
-    outcome.packages.truncate(1900);
+    outcome.packages.truncate(MOST_PACKAGES);
     let room = 200usize << 10;
     let packages: usize = outcome.packages.iter().map(|package| package.name.len() + 120).sum();
     let limit = room.saturating_sub(packages).max(4 << 10);

@@ -171,6 +171,12 @@ pub struct Wish {
     /// JSON array of steps that are no packages
     #[arg(long, value_name = "FILE")]
     steps: Option<PathBuf>,
+    /// What goes once everything else holds: orphans, kernels or caches; may be given several times
+    #[arg(long, value_name = "REMNANTS", value_parser = ["orphans", "kernels", "caches"])]
+    clean_up: Vec<String>,
+    /// Most packages that each clean-up may remove from a host
+    #[arg(long, default_value_t = 50)]
+    clean_up_most: u32,
     /// Hosts with one value of this label never change at the same time; may be given several times
     #[arg(long, value_name = "LABEL")]
     apart_label: Vec<String>,
@@ -189,6 +195,13 @@ pub struct Wish {
 }
 
 impl Wish {
+    /// Steps of the file, and what is cleaned up after them.
+    fn steps(&self) -> Result<Option<Value>, Failure> {
+        let mut steps: Vec<Value> = self.steps.as_deref().map(parsed).transpose()?.unwrap_or_default();
+        steps.extend(self.clean_up.iter().map(|remnants| serde_json::json!({ "step": "clean-up", "remnants": remnants, "most": self.clean_up_most })));
+        Ok((!steps.is_empty()).then_some(Value::Array(steps)))
+    }
+
     fn body(&self) -> Result<Value, Failure> {
         Ok(body([
             ("name", Some(self.name.as_str().into())),
@@ -202,7 +215,7 @@ impl Wish {
             ("not_before", text(&self.not_before)),
             ("days", self.days.map(Value::from)),
             ("checks", self.checks.as_deref().map(parsed).transpose()?),
-            ("steps", self.steps.as_deref().map(parsed).transpose()?),
+            ("steps", self.steps()?),
             ("apart_labels", several(&self.apart_label)),
             ("apart_applications", several(&self.apart_application)),
             ("at_once", self.at_once.map(Value::from)),

@@ -362,9 +362,19 @@ async fn apart(app: &Shared, allowed: &Allowed, chosen: &RoaringBitmap, wish: &D
     Ok(apart)
 }
 
+/// Most packages that a clean-up may remove from a host: what is more is no
+/// remnant of a change any more.
+const MOST_REMNANTS: u32 = 500;
+
 /// Files that steps name must be kept here, or every host would wait for them.
 async fn files(app: &Shared, steps: &[Step]) -> Result<(), Refusal> {
     for step in steps {
+        if let Step::CleanUp { remnants, most } = step
+            && !(1..=MOST_REMNANTS).contains(most)
+        {
+            let text = format!("cleaning up {} may remove {most} packages, allowed are 1 to {MOST_REMNANTS}", remnants.as_str());
+            return Err(parameter("steps", text, "say how many packages of a host may go at most"));
+        }
         let Step::File { sha256, size, path, .. } = step else { continue };
         if app.artefacts.length(sha256).await? != Some(*size) {
             let text = format!("the content of {path} is no artefact of {size} bytes that this server keeps");

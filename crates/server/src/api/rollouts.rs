@@ -24,6 +24,7 @@ use plimsoll_core::model::identifier::{ClientId, HostId};
 use plimsoll_core::model::outcome::{self, State as Outcome};
 use plimsoll_core::phases::cleanup::{self, Cause, triage};
 use plimsoll_core::phases::confirm::Confirmed;
+use plimsoll_core::phases::confirm::second::Agreement;
 use plimsoll_core::phases::deploy::{Gate, Phase, Progress, RingStanding, Wanted};
 use plimsoll_formats::protocol::read_message;
 use plimsoll_store::Intent;
@@ -125,6 +126,13 @@ pub struct RolloutHost {
     /// How the change stands by what was seen later.
     #[schema(value_type = Option<String>)]
     pub confirmed: Option<Confirmed>,
+    /// How outside scanners stand to that, where the policy asks for one:
+    /// `agrees`, `disagrees`, `does-not-say`, `too-old` or `missing`.
+    #[schema(value_type = Option<String>)]
+    pub scanner: Option<Agreement>,
+    /// Why the change stands so there, where it is not simply in effect.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub confirmed_because: Vec<String>,
     /// Why it did not come to its end, or what it waits for: `no-space`,
     /// `dependencies`, `maintainer-script`, `interrupted`, `artefact`,
     /// `check-failed`, `held`, `locked`, `not-planned`, `step`, `refused`,
@@ -214,6 +222,13 @@ pub async fn hosts(State(app): State<Shared>, allowed: Allowed, Path(digest): Pa
     let (skip, take) = window(which.skip, which.take)?;
     let rollout = seen_rollout(&app, &allowed.scope, &digest).await?;
     let mut page = page(&app, &rollout, &which, skip, take);
+    let unsettled = |row: &RolloutHost| row.scanner.is_some() || row.confirmed.is_some_and(|state| state != Confirmed::Installed);
+    if page.rows.iter().any(unsettled) {
+        let mut because: BTreeMap<HostId, Vec<String>> = app.store.confirmations(&digest).await?.into_iter().map(|found| (found.host, found.reasons)).collect();
+        for row in page.rows.iter_mut().filter(|row| unsettled(row)) {
+            row.confirmed_because = because.remove(&row.host).unwrap_or_default();
+        }
+    }
     for row in &mut page.rows {
         explain(&app, row).await?;
     }
@@ -270,6 +285,8 @@ fn row(own: &Live, place: usize, phase: Phase, name: &dyn Fn(HostId) -> String) 
         observed: heard.map(|heard| heard.observed),
         attempt: heard.map(|heard| heard.attempt.clone()),
         confirmed: known.confirmed.as_ref().map(|(state, _)| *state),
+        scanner: known.agreement,
+        confirmed_because: Vec::new(),
         cause: None,
         next: None,
         reboot: None,

@@ -152,6 +152,7 @@ fn host_item(host: RolloutHost) -> RolloutHostItem {
         outcome: host.outcome.as_ref().map(word),
         observed: host.observed,
         confirmed: host.confirmed.as_ref().map(word),
+        because: host.confirmed_because.into_iter().next(),
         cause: host.cause.map(|cause| (cause.title().to_owned(), cause.next().to_owned())),
         reboot: host.reboot,
     }

@@ -27,9 +27,10 @@ use plimsoll_core::model::registration::HostState;
 use plimsoll_core::phases::certify::client::{self, Bearing};
 use plimsoll_core::phases::confirm::Confirmed;
 use plimsoll_core::phases::confirm::reboot::{self, Counts};
+use plimsoll_core::phases::confirm::second::Agreement;
 use plimsoll_core::phases::deploy::{Barred, Standing, Wanted};
 use plimsoll_formats::trust::HostTree;
-use plimsoll_store::rollouts::{OutcomeRow, Rollout};
+use plimsoll_store::rollouts::{Confirmation, OutcomeRow, Rollout};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -70,6 +71,19 @@ pub struct Known {
     /// How the change stands there by what was seen later, and the report that
     /// shows it.
     pub confirmed: Option<(Confirmed, Option<String>)>,
+    /// How outside scanners stood to that, where the policy asked for one.
+    pub agreement: Option<Agreement>,
+    /// Digests of the scanners' results that were looked at for it, sorted.
+    pub results: Vec<String>,
+}
+
+impl Known {
+    /// Takes in how the change stands by what was seen later.
+    pub(crate) fn take_up(&mut self, found: Confirmation) {
+        self.confirmed = Some((found.state, found.report));
+        self.agreement = found.second.as_ref().map(|second| second.agreement);
+        self.results = found.second.map(|second| second.results).unwrap_or_default();
+    }
 }
 
 /// The newest word of an attempt.

@@ -108,7 +108,7 @@ async fn carried(store: &Store, client: ClientId, hosts: [HostId; 2], digest: &s
     say(store, client, &outcome(digest, hosts[0], State::Succeeded, 50)).await;
     say(store, client, &outcome(digest, hosts[1], State::RolledBack, 51)).await;
     let mut change = store.begin(intent(60, "rollout.confirm", &format!("rollout:{digest}"))).await.unwrap();
-    let confirmation = Confirmation { host: hosts[0], state: Confirmed::Installed, reasons: vec!["seen".into()], report: Some("r".into()) };
+    let confirmation = Confirmation { host: hosts[0], state: Confirmed::Installed, reasons: vec!["seen".into()], report: Some("r".into()), second: None };
     change.put_confirmations(digest, client, &[confirmation]).await.unwrap();
     change.commit(None).await.unwrap();
     let mut change = store.begin(intent(70, "rollout.advance", &format!("rollout:{digest}"))).await.unwrap();

@@ -240,7 +240,7 @@ fn the_newest_word_of_an_attempt_stays_and_repeats_change_nothing() {
             assert!(done.unwrap());
         }
         assert!(store.commits() - before < 50, "{} commits for 200 outcomes", store.commits() - before);
-        let confirmation = |state| Confirmation { host: web, state, reasons: vec!["seen".into()], report: Some("r".into()) };
+        let confirmation = |state| Confirmation { host: web, state, reasons: vec!["seen".into()], report: Some("r".into()), second: None };
         for state in [Confirmed::Unknown, Confirmed::Installed] {
             let mut change = store.begin(intent(60, "rollout.confirm", "x")).await.unwrap();
             change.put_confirmations("p", acme, &[confirmation(state)]).await.unwrap();

@@ -95,10 +95,12 @@ fn host(heard: &Heard<'_>, against: bool, wanted: Wanted) -> HostRecord {
         confirmed_at: None,
         confirmed_because: Vec::new(),
         report: None,
+        second: None,
     };
-    if let Some((since, Event::Confirmed { state, reasons, report, .. })) = heard.confirmed {
+    if let Some((since, Event::Confirmed { state, reasons, report, second, .. })) = heard.confirmed {
         (record.confirmed, record.confirmed_at) = (Some(*state), Some(since));
         (record.confirmed_because, record.report) = (reasons.clone(), report.clone());
+        record.second = *second;
     }
     record
 }

@@ -2,7 +2,7 @@
 
 use super::super::query::ListQuery;
 use super::super::views::{
-    Choice, Compare, Condition, Difference, ExposurePicture, GroupPage, GroupRow, Groups, HostBrief, HostException, HostMitigation, HostPage, HostRow, HostsPage, Listing, Newer, StoryEvent, StoryKind, TallyRow,
+    Choice, Compare, Condition, Difference, ExposurePicture, GroupPage, GroupRow, Groups, HostBrief, HostException, HostMitigation, HostPage, HostRow, HostScanner, HostsPage, Listing, Newer, StoryEvent, StoryKind, TallyRow,
 };
 use super::{condition, cut, facet, fits, holds, instant};
 use crate::api::hosts::explain;
@@ -250,6 +250,7 @@ pub async fn host(app: &Shared, allowed: &Allowed, registration: &Registration) 
     };
     let applications = crate::applications::on(app, registration.id, &stored(&allowed.scope)).await?;
     let mitigations = mitigations(app, allowed, registration).await?;
+    let scanners = scanners(app, registration).await?;
     let mut scan = explain(app, registration, false).await?;
     let machine = app.store.machine(registration.id).await?;
     let mut history = app.store.transitions(registration.id).await?;
@@ -278,6 +279,7 @@ pub async fn host(app: &Shared, allowed: &Allowed, registration: &Registration) 
         findings_total: total,
         exceptions,
         mitigations,
+        scanners,
         updates: scan.as_mut().and_then(|scan| {
             let held = std::mem::take(&mut scan.held_updates);
             scan.updates.take().map(|updates| updates.into_iter().chain(held).collect())
@@ -288,6 +290,19 @@ pub async fn host(app: &Shared, allowed: &Allowed, registration: &Registration) 
         applications: applications.into_iter().map(|one| (one.id.to_string(), one.name)).collect(),
         exposure: ExposurePicture::of(exposure::of_host(app, registration.id, exposure::SHOWN).await),
     })
+}
+
+/// The newest result of each outside scanner.
+async fn scanners(app: &Shared, registration: &Registration) -> Result<Vec<HostScanner>, Refusal> {
+    let readings = app.store.scanner_readings(registration.id).await?;
+    let shown = readings.into_iter().map(|(result, _)| HostScanner {
+        name: format!("{} {}", result.scanner.name(), result.version.unwrap_or_default()).trim_end().to_owned(),
+        moment: result.moment,
+        database: result.database,
+        there: result.there,
+        digest: result.digest,
+    });
+    Ok(shown.collect())
 }
 
 /// Mitigations in place on a host.

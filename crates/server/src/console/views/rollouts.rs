@@ -147,6 +147,8 @@ pub struct RolloutHostItem {
     pub observed: Option<Timestamp>,
     /// How the change stands by what was seen later.
     pub confirmed: Option<String>,
+    /// Why it stands so, where it is not simply in effect.
+    pub because: Option<String>,
     /// Why it did not come to its end, and what to do next.
     pub cause: Option<(String, String)>,
     /// What it counts as while its reboot is pending.

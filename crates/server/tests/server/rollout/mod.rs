@@ -5,6 +5,7 @@ mod agent;
 mod practice;
 mod questions;
 mod record;
+mod scanners;
 
 use crate::stage::Stage;
 use agent::{Agent, NEW, OLD};
