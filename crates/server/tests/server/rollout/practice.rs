@@ -62,7 +62,7 @@ fn an_emergency_stands_on_a_named_word_and_on_facts_that_the_policy_takes() {
         assert_eq!((said.0, said.1["code"].as_str()), (409, Some(code)), "{}", said.1);
         assert!(said.1["detail"].to_string().contains(words) || said.1.to_string().contains(words), "{}", said.1);
     };
-    govern(&scene, &format!("{window}[people]\nsoc = {{ members = [\"olga\"] }}\n[emergency]\ndeclared_by = [\"soc\"]\n"));
+    govern(&scene, &format!("{window}[people]\nsoc = {{ members = [\"olga\"] }}\nolga = {{}}\n[emergency]\ndeclared_by = [\"soc\"]\n"));
     refused(ask(wish()), "E-EMERGENCY-DECLARED", "soc; owner is none of them");
     // A normal change is nobody's word but the author's.
     let mut normal = wish();
