@@ -34,6 +34,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 15, name: "questions", sql: include_str!("migrations/0015_questions.sql") },
     Migration { number: 16, name: "work", sql: include_str!("migrations/0016_work.sql") },
     Migration { number: 18, name: "remarks", sql: include_str!("migrations/0018_remarks.sql") },
+    Migration { number: 19, name: "notices-once", sql: include_str!("migrations/0019_notices_once.sql") },
 ];
 
 const REGISTER: &str = "CREATE TABLE IF NOT EXISTS migrations (

@@ -37,7 +37,7 @@ fn the_full_policy_file_parses_as_written() {
     assert_eq!(
         set.not_enforced_here().join(" "),
         "policy.owner monitor.sources monitor.discovery_every \
-         monitor.scan_every waiver.review_every roles cycle client.on_refusal.notify verify forensics notify.planned notify.emergency notify.overdue baseline \
+         monitor.scan_every waiver.review_every roles cycle client.on_refusal.notify verify forensics notify.ack baseline \
          test.require_signature test.post_deploy reboot.grace reboot.max_pending reboot.pending_counts_as"
     );
     let own = &set.policies[0];

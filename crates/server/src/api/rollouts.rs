@@ -133,7 +133,7 @@ pub struct RolloutHost {
     pub next: Option<String>,
 }
 
-async fn seen_rollout(app: &Shared, scope: &Scope, digest: &str) -> Result<Rollout, Refusal> {
+pub(super) async fn seen_rollout(app: &Shared, scope: &Scope, digest: &str) -> Result<Rollout, Refusal> {
     let found = app.store.rollout(digest).await;
     found.ok().filter(|rollout| scope.holds(rollout.client)).ok_or_else(|| missing("rollout", digest))
 }
