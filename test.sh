@@ -7,7 +7,7 @@ say() { printf '\n== %s\n' "$*"; }
 
 # Real tools that the tests hold themselves against. Each is optional: a test
 # whose tool is missing says that it skips.
-tools="rpm systemd-container pacman-package-manager python3-apt dnf createrepo-c gpg gpgv postgresql chromium nodejs npm python3-venv iproute2 libfaketime e2fsprogs strace mmdebstrap"
+tools="rpm systemd-container pacman-package-manager python3-apt dnf createrepo-c gpg gpgv postgresql chromium nodejs npm python3-venv iproute2 libfaketime e2fsprogs strace mmdebstrap softhsm2"
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   missing=""
   for tool in $tools; do

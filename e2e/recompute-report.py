@@ -284,6 +284,8 @@ class Count:
         first = [attempt["state"] in SUCCESS for attempt, is_first in ended if is_first]
         back = sum(attempt["state"] == "rolled-back" for attempt, _ in ended)
         refused = sum(attempt["state"] == "refused" for attempt, _ in ended)
+        scanned = [change["scanner"]["says"] for change in self.changes if change.get("scanner") and second(change["scanner"]["since"]) >= self.begin]
+        agrees, disagrees = scanned.count("agrees"), scanned.count("disagrees")
         return {
             "attempts": len(ended),
             "succeeded": sum(good),
@@ -296,6 +298,9 @@ class Count:
             "first_succeeded": sum(first),
             "first_share": percent(sum(first), len(first)),
             "confirmed": len(self.seen()),
+            "scanner_agrees": agrees,
+            "scanner_disagrees": disagrees,
+            "scanner_agrees_share": percent(agrees, agrees + disagrees),
         }
 
     def seen(self):

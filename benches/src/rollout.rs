@@ -203,7 +203,7 @@ async fn keep() -> Result<Row, String> {
     let documents: Vec<(OutcomeRow, Vec<u8>)> = (0..REPORTS)
         .map(|number| {
             let outcome = said(number, &package, now);
-            let row = OutcomeRow { attempt: outcome.attempt.clone(), package: package.clone(), host: outcome.host, generation: 1, state: "succeeded".to_owned(), observed: now, received: now };
+            let row = OutcomeRow { attempt: outcome.attempt.clone(), package: package.clone(), host: outcome.host, generation: 1, state: "succeeded".to_owned(), observed: now, received: now, reboot_pending: false };
             serde_json::to_vec(&outcome).map(|document| (row, document)).map_err(|error| error.to_string())
         })
         .collect::<Result<_, _>>()?;

@@ -99,3 +99,17 @@ pub fn version_compare(data: &[u8]) {
         let _ = interval.contains(scheme, b);
     }
 }
+
+/// Any text as the work log of a ticket system.
+pub fn work_log(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let _ = plimsoll_formats::work::read(text);
+}
+
+/// Any text as a roster; whoever is on it has a name.
+pub fn roster(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    for member in plimsoll_formats::roster::read(text).into_iter().flatten() {
+        assert!(!member.name.trim().is_empty());
+    }
+}

@@ -10,6 +10,7 @@ pub mod components;
 pub mod decisions;
 pub mod packages;
 pub mod protocol;
+pub mod scanners;
 
 /// Reads bytes in every way that a target holds; panics where one is wrong.
 pub type Target = fn(&[u8]);
@@ -50,16 +51,23 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("protocol_delta", protocol::delta),
     ("protocol_messages", protocol::messages),
     ("protocol_report", protocol::report),
+    ("roster", decisions::roster),
     ("rpm_file", packages::rpm_file),
     ("rpm_header", packages::rpm_header),
     ("rpm_ndb", packages::rpm_ndb),
     ("rpm_sqlite", packages::rpm_sqlite),
     ("sbom", components::sbom),
+    ("scanner_grype", scanners::grype),
+    ("scanner_openscap", scanners::openscap),
+    ("scanner_osv", scanners::osv),
+    ("scanner_trivy", scanners::trivy),
     ("secdb", advisories::secdb),
     ("trust_key", protocol::key_file),
+    ("trust_package", protocol::package),
     ("trust_root", protocol::root),
     ("typed_advisory", advisories::typed_advisory),
     ("updateinfo", packages::updateinfo),
     ("version_compare", decisions::version_compare),
     ("vex", advisories::vex),
+    ("work_log", decisions::work_log),
 ];

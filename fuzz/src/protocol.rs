@@ -4,7 +4,7 @@ use plimsoll_core::model::component::Component;
 use plimsoll_core::model::host::Host;
 use plimsoll_core::model::report::Report;
 use plimsoll_formats::protocol;
-use plimsoll_formats::trust::{KeyFile, SignedRoot};
+use plimsoll_formats::trust::{KeyFile, SignedPackage, SignedRoot};
 
 /// Any bytes as a report, compressed and not; what is read must be canonical
 /// enough to be written and read again.
@@ -57,6 +57,14 @@ pub fn messages(data: &[u8]) {
 pub fn root(data: &[u8]) {
     if let Ok(root) = SignedRoot::read("fuzz", data) {
         assert_eq!(SignedRoot::read("fuzz", root.bytes()).expect("its own bytes").digest(), root.digest());
+    }
+}
+
+/// Any bytes as a deployment package, which a host's root helper reads; one
+/// that is read has no other spelling.
+pub fn package(data: &[u8]) {
+    if let Ok(package) = SignedPackage::read("fuzz", data) {
+        assert_eq!(package.bytes(), data);
     }
 }
 

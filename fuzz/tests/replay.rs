@@ -50,3 +50,12 @@ fn every_kept_input_passes() {
         }
     }
 }
+
+/// Whoever begins with a document that is refused at its first member fuzzes
+/// nothing behind it.
+#[test]
+fn the_kept_package_is_one() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/trust_package/unsigned.json");
+    let read = plimsoll_formats::trust::SignedPackage::read("unsigned.json", &fs::read(file).expect("the package"));
+    assert!(read.is_ok(), "{:?}", read.err());
+}

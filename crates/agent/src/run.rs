@@ -76,6 +76,8 @@ struct Agent<'a> {
     /// Whether the helper that started this process is gone, which nothing
     /// mends.
     abandoned: bool,
+    /// Whether the helper knows that the server answers this process.
+    told: bool,
     /// When the next check-in is due; what is under way may be looked at more
     /// often.
     due: Instant,
@@ -115,7 +117,7 @@ impl<'a> Agent<'a> {
         };
         log::say(&format!("{} speaks for host {} to {}", crate::AGENT, member.joined.host, member.server.address()));
         let last = Observed { fingerprint: String::new(), boot_id: identity::boot_id(), hardware_digest: String::new() };
-        Ok(Self { options, helper, member, pace: Pace::default(), problems, last, failed: None, abandoned: false, due: Instant::now() })
+        Ok(Self { options, helper, member, pace: Pace::default(), problems, last, failed: None, abandoned: false, told: false, due: Instant::now() })
     }
 
     /// Checks in when it is due, goes on with what is assigned, and says how
@@ -135,7 +137,13 @@ impl<'a> Agent<'a> {
     fn check_in(&mut self) -> Duration {
         let observed = self.look();
         match self.member.check_in(&observed) {
-            Ok(next) => self.pace.answered(next),
+            Ok(next) => {
+                // Once a process: an update of this program itself waits for it.
+                if !self.told && !matches!(self.options.helper, HelperAt::Here) {
+                    self.told = self.helper.answered().is_ok();
+                }
+                self.pace.answered(next)
+            }
             Err(failure) => {
                 log::problem(&failure.problem);
                 let pause = self.pace.failed(failure.after);

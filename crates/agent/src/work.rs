@@ -6,7 +6,7 @@
 //! of what may start while its assignment lasts.
 
 use crate::check_in::Member;
-use crate::helper::Connection;
+use crate::helper::{Connection, READS};
 use crate::log;
 use crate::state::State;
 use plimsoll_core::model::outcome::{Outcome, State as Stands};
@@ -264,8 +264,9 @@ impl Member {
     fn deliver(&mut self, helper: &Connection) -> bool {
         let outcomes = match helper.attempts() {
             Ok(outcomes) => outcomes,
-            // A helper without a folder of its own, or none, owes nothing.
-            Err(_) => return false,
+            // One that only reads owes nothing; one that cannot be had just now,
+            // as after an update of both halves, may owe something.
+            Err(problem) => return problem.code != READS,
         };
         let mut left = false;
         for outcome in outcomes {

@@ -15,6 +15,7 @@
 mod changes;
 mod collect;
 pub mod cost;
+pub mod cycles;
 mod events;
 pub mod duties;
 mod named;
@@ -114,6 +115,10 @@ pub struct Report {
     /// The policy's targets, where the report holds them against the measures.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<targets::Target>,
+    /// Rounds of the policy's cycles, and whether a routine change began in
+    /// each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cycles: Vec<cycles::Round>,
 }
 
 impl Report {

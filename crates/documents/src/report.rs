@@ -42,6 +42,7 @@ pub fn document(report: &Report) -> Document {
     }
     flow(measures, &mut document);
     rollouts(measures, &mut document);
+    cycles(report, &mut document);
     let late: u64 = measures.open.iter().map(|count| count.exceeded).sum();
     list("Past due", late, &measures.late, listed, measures.window.to, &mut document);
     if matches!(report.report, Audience::Operator | Audience::Weekly | Audience::Auditor) {
@@ -113,6 +114,28 @@ fn targets(report: &Report, document: &mut Document) {
     }
     document.push(Block::Table(table));
     document.paragraph(Text::styled(Style::Soft, "Before is the time of equal length before this one. What nothing was counted of is unknown, not met."));
+}
+
+/// Rounds of routine patching.
+fn cycles(report: &Report, document: &mut Document) {
+    if report.cycles.is_empty() {
+        return;
+    }
+    document.heading(1, "Cycles of routine patching");
+    let missed = report.cycles.iter().filter(|round| round.missed == Some(true)).count() as u64;
+    let over = report.cycles.iter().filter(|round| round.missed.is_some()).count() as u64;
+    document.paragraph(format!("{} of {} missed: no routine change began from its day to the next.", missed, count(over, "round was", "rounds were")));
+    let mut table = Table::new().column("Cycle", Align::Left, 5).column("Day", Align::Left, 3).column("Next", Align::Left, 3).column("Change began (UTC)", Align::Left, 4).column("Round", Align::Left, 3);
+    for round in &report.cycles {
+        let state = match round.missed {
+            Some(true) => Text::styled(Style::Bad, "missed"),
+            Some(false) => Text::styled(Style::Good, "kept"),
+            None => Text::styled(Style::Soft, "goes on"),
+        };
+        let began = round.began.map_or_else(dash, |at| instant_utc(at).into());
+        table.row(vec![Text::from(round.cycle.as_str()), round.day.to_string().into(), round.next.to_string().into(), began, state]);
+    }
+    document.push(Block::Table(table));
 }
 
 fn open(measures: &Measures, document: &mut Document) {
@@ -213,7 +236,7 @@ fn flow(measures: &Measures, document: &mut Document) {
 }
 
 fn rollouts(measures: &Measures, document: &mut Document) {
-    let Rollouts { attempts, succeeded, rolled_back, refused, failed, failed_share, rolled_back_share, first_attempts, first_succeeded, first_share, confirmed } = measures.rollouts;
+    let Rollouts { attempts, succeeded, rolled_back, refused, failed, failed_share, rolled_back_share, first_attempts, first_succeeded, first_share, confirmed, scanner_agrees, scanner_disagrees, scanner_agrees_share } = measures.rollouts;
     if attempts == 0 && confirmed == 0 {
         return;
     }
@@ -225,6 +248,7 @@ fn rollouts(measures: &Measures, document: &mut Document) {
         ("Rolled back of what was installed", Text::from(format!("{rolled_back} of {}{}", succeeded + rolled_back, share(rolled_back_share)))),
         ("At the first attempt", Text::from(format!("{first_succeeded} of {first_attempts}{}", share(first_share)))),
         ("Seen with the change", Text::from(count(confirmed, "host", "hosts"))),
+        ("Agent and scanner agree", Text::from(format!("on {scanner_agrees} of {} hosts{}", scanner_agrees + scanner_disagrees, share(scanner_agrees_share)))),
     ]));
     crate::record::times(measures.time_spent.as_slice(), document);
 }

@@ -24,6 +24,7 @@ pub mod protocol;
 pub mod reports;
 pub mod roster;
 pub mod sbom;
+pub mod scanners;
 #[cfg(test)]
 mod test_data;
 pub mod trust;

@@ -95,6 +95,9 @@ pub enum Command {
     /// Mitigations: what was done in place of a patch
     #[command(subcommand)]
     Mitigations(remote::mitigations::Command),
+    /// Outside scanners: what they said of hosts
+    #[command(subcommand)]
+    Scanners(remote::scanners::Command),
     /// Briefings: who is to be told, and whom it reached
     #[command(subcommand)]
     Briefings(remote::briefings::Command),

@@ -29,6 +29,11 @@ pub struct Client {
     agent: ureq::Agent,
 }
 
+fn with_query(path: &str, query: &[(&str, String)]) -> String {
+    let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
+}
+
 impl Client {
     /// Names the server and the token.
     ///
@@ -122,10 +127,17 @@ impl Client {
     ///
     /// As [`Self::get`].
     pub fn change(&self, method: &str, path: &str, query: &[(&str, String)], body: &Value) -> Result<Value, Failure> {
-        let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
-        let path = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
         let text = if body.is_null() { String::new() } else { body.to_string() };
-        self.send(method, &path, "application/json", text.as_bytes())
+        self.send(method, &with_query(path, query), "application/json", text.as_bytes())
+    }
+
+    /// Sends a file of any kind, as [`Self::change`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::get`].
+    pub fn bring(&self, method: &str, path: &str, query: &[(&str, String)], bytes: &[u8]) -> Result<Value, Failure> {
+        self.send(method, &with_query(path, query), "application/octet-stream", bytes)
     }
 
     /// Sends bytes, as [`Self::change`].

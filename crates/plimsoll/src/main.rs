@@ -10,6 +10,7 @@ mod printer;
 mod progress;
 mod remote;
 mod state;
+mod token;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -4,7 +4,9 @@
 use crate::arguments::Color;
 use anstyle::{AnsiColor, Style};
 use plimsoll_core::model::problem::Problem;
+use std::fs::File;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -73,6 +75,44 @@ fn unwritten(place: &str, error: &std::io::Error, next: &str) -> Failure {
     Failure::unfinished(Problem::new("E-WRITE", place, format!("cannot be written: {error}"), next))
 }
 
+fn untouched(place: &Path, error: &std::io::Error) -> Failure {
+    let text = format!("cannot be written: {error}; an older file is untouched");
+    Failure::unfinished(Problem::new("E-WRITE", place.display().to_string(), text, "free space or name another file with `--output`"))
+}
+
+/// A pipe that nobody reads any more ends quietly, as standard output does.
+fn written(file: &mut File, bytes: &[u8], place: &Path) -> Result<(), Failure> {
+    match file.write_all(bytes) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(untouched(place, &error)),
+        _ => Ok(()),
+    }
+}
+
+/// Fills a file beside an old one and renames it into place, so that whatever
+/// fails leaves the old one as it was; a device or a pipe (`/dev/stdout`) is
+/// written to and never replaced.
+fn whole(place: &Path, fill: impl FnOnce(&mut File) -> Result<(), Failure>) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| untouched(place, &error);
+    if std::fs::metadata(place).is_ok_and(|there| !there.is_file()) {
+        let mut file = std::fs::OpenOptions::new().write(true).open(place).map_err(failed)?;
+        return fill(&mut file);
+    }
+    // The file that a link names is replaced, and not the link.
+    let real = place.canonicalize().unwrap_or_else(|_| place.to_path_buf());
+    let folder = real.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // As an ordinary new file, which the umask narrows; an old one's mode stays.
+    let mode = std::fs::metadata(&real).map(|old| old.permissions()).ok();
+    let ordinary = std::fs::Permissions::from_mode(0o666);
+    let mut file = tempfile::Builder::new().prefix(".plimsoll-").permissions(ordinary).tempfile_in(folder).map_err(failed)?;
+    fill(file.as_file_mut())?;
+    if let Some(mode) = mode {
+        file.as_file().set_permissions(mode).map_err(failed)?;
+    }
+    file.as_file().sync_all().map_err(failed)?;
+    file.persist(&real).map_err(|error| failed(error.error))?;
+    Ok(())
+}
+
 impl Printer {
     /// Makes the printer and settles colour for the whole process.
     pub fn new(color: Color, quiet: bool) -> Self {
@@ -113,7 +153,7 @@ impl Printer {
     /// Writes bytes into a file, or to standard output where there is none.
     pub fn file(&self, place: Option<&Path>, bytes: &[u8]) -> Result<(), Failure> {
         let Some(place) = place else { return self.bytes(bytes) };
-        std::fs::write(place, bytes).map_err(|error| unwritten(&place.to_string_lossy(), &error, "name another file"))
+        whole(place, |file| written(file, bytes, place))
     }
 
     /// Writes bytes as [`Self::data`] writes text.
@@ -135,12 +175,12 @@ impl Printer {
             }
             return Ok(());
         };
-        let failed = |error: std::io::Error| unwritten(&place.to_string_lossy(), &error, "name another file");
-        let mut file = std::fs::File::create(place).map_err(failed)?;
-        while let Some(bytes) = part()? {
-            file.write_all(&bytes).map_err(failed)?;
-        }
-        Ok(())
+        whole(place, |file| {
+            while let Some(bytes) = part()? {
+                written(file, &bytes, place)?;
+            }
+            Ok(())
+        })
     }
 
     /// Says something on standard error.
@@ -168,5 +208,30 @@ impl Printer {
             "{style}error{style:#}[{}]: {}: {}\n  next: {}",
             problem.code, problem.place, problem.text, problem.next
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_fails_halfway_leaves_the_old_file_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let (printer, place) = (Printer::new(Color::Never, true), folder.path().join("report.jsonl"));
+        printer.file(Some(&place), b"the old one").unwrap();
+        std::fs::set_permissions(&place, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let mut parts = vec![Err(Failure::unfinished(Problem::new("E-NETWORK", "server", "is gone", "try again"))), Ok(Some(b"half of it".to_vec()))];
+        assert!(printer.parts(Some(&place), || parts.pop().unwrap()).is_err());
+        assert_eq!(std::fs::read(&place).unwrap(), b"the old one");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "something was left behind");
+        // A link stays one, and a device is written to.
+        let link = folder.path().join("newest");
+        std::os::unix::fs::symlink(&place, &link).unwrap();
+        printer.file(Some(&link), b"the new one").unwrap();
+        assert!(link.is_symlink() && std::fs::read(&place).unwrap() == b"the new one");
+        assert_eq!(std::fs::metadata(&place).unwrap().permissions().mode() & 0o777, 0o600, "what was for its owner alone stays that");
+        assert!(printer.file(Some(Path::new("/dev/full")), b"x").is_err());
+        printer.file(Some(Path::new("/dev/null")), b"x").unwrap();
     }
 }

@@ -64,5 +64,7 @@ mod sign_in;
 mod terminal;
 #[path = "cli/tls.rs"]
 mod tls;
+#[path = "cli/tokens.rs"]
+mod tokens;
 #[path = "cli/versions.rs"]
 mod versions;

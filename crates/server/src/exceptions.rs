@@ -15,6 +15,7 @@ use crate::http::problem::Refusal;
 use crate::identity::checked_text;
 use crate::identity::principal::sign_in_first;
 use crate::identity::role::Permission;
+use crate::reviews;
 use axum::http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::knowledge::Knowledge;
@@ -22,7 +23,7 @@ use plimsoll_core::model::exception::{Approval, Covered, Exception, ExceptionSta
 use plimsoll_core::model::identifier::{ClientId, ExceptionId, HostId, PersonId};
 use plimsoll_core::model::policy::WaiverKind;
 use plimsoll_core::model::problem::Problem;
-use plimsoll_core::phases::prioritize::exception::{Approver, Share, asked, may_accept, terms, unaccepted};
+use plimsoll_core::phases::prioritize::exception::{Approver, Share, asked, may_accept, review_due, terms, unaccepted};
 use plimsoll_store::exceptions::Told;
 use plimsoll_store::transitions::Memory;
 use plimsoll_store::{Actor, Intent, StoreError};
@@ -35,6 +36,8 @@ use utoipa::ToSchema;
 pub const ACTS: &str = "exception.";
 /// Kind of the alert about one that ends.
 pub const ENDS: &str = "E-EXCEPTION-ENDS";
+/// Kind of the alert about one that is to be looked at again.
+pub const REVIEW: &str = "exception-review";
 /// How long before its end it is told: time to patch, or to ask again.
 const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// Longest name of an owner or package, in characters.
@@ -165,14 +168,22 @@ pub fn concerned(app: &App, exception: &Exception) -> Vec<Concerned> {
 pub(crate) async fn levels(app: &App, exception: &Exception, findings: &[Concerned], now: Timestamp) -> Result<BTreeSet<String>, Refusal> {
     let mut levels: BTreeSet<String> = findings.iter().map(|finding| finding.rating.as_str().to_owned()).collect();
     let hosts: Vec<HostId> = findings.iter().map(|finding| finding.host).collect::<BTreeSet<_>>().into_iter().collect();
+    levels.extend(journal_levels(app, &hosts, &exception.advisories, now).await?.into_iter().map(|(level, _)| level));
+    Ok(levels)
+}
+
+/// Priorities and rules that bind open findings of some advisories on some
+/// hosts, as the journal has them, each with an advisory.
+pub(crate) async fn journal_levels(app: &App, hosts: &[HostId], advisories: &BTreeSet<String>, now: Timestamp) -> Result<BTreeSet<(String, String)>, Refusal> {
+    let mut levels = BTreeSet::new();
     // A journal is some kilobytes.
     for hosts in hosts.chunks(500) {
         for story in app.store.stories(hosts, now).await?.into_values() {
             let mut memory = Memory::default();
             story.iter().for_each(|transition| memory.note(transition));
-            let own = memory.obliged.iter().filter(|(key, _)| exception.advisories.contains(&key.advisory));
-            for bound in own.flat_map(|(_, obliged)| &obliged.bounds) {
-                levels.extend(bound.rule.split('/').skip(1).map(str::to_owned));
+            for (key, obliged) in memory.obliged.iter().filter(|(key, _)| advisories.contains(&key.advisory)) {
+                let rules = obliged.bounds.iter().flat_map(|bound| bound.rule.split('/').skip(1));
+                levels.extend(rules.map(|level| (level.to_owned(), key.advisory.clone())));
             }
         }
     }
@@ -275,6 +286,18 @@ fn each_is_open(app: &App, exception: &Exception, findings: &[Concerned]) -> Res
     Err(Refusal::new(StatusCode::BAD_REQUEST, "E-EXCEPTION-NOTHING", text, next).at("advisories"))
 }
 
+/// How often what is asked for was accepted before. Whoever asks anew for a
+/// finding that was under an exception renews that, by whatever name: otherwise
+/// `max_renewals` limits nobody. What a client refused nobody asked for.
+async fn renewals(app: &App, asked: &Exception, findings: &[Concerned]) -> Result<u32, Refusal> {
+    let wanted: BTreeSet<(HostId, &str)> = findings.iter().map(|finding| (finding.host, finding.advisory.as_str())).collect();
+    let known = app.store.exceptions(&plimsoll_store::Scope::client(asked.client)).await?;
+    let apart = |earlier: &Exception| matches!((&earlier.package, &asked.package), (Some(one), Some(other)) if one != other);
+    let accepted = known.iter().filter(|earlier| earlier.since.is_some() && !earlier.approvals.is_empty() && !apart(earlier));
+    let again = accepted.filter(|earlier| concerned(app, earlier).iter().any(|finding| wanted.contains(&(finding.host, finding.advisory.as_str()))));
+    Ok(again.map(|earlier| earlier.renewals + 1).max().unwrap_or(0))
+}
+
 /// Asks for an exception.
 ///
 /// # Errors
@@ -293,7 +316,7 @@ pub async fn request(app: &Shared, allowed: &Allowed, wish: ExceptionWish) -> Re
     let hosts = covered(app, allowed, client, (&wish.hosts, wish.group.as_deref(), wish.all_hosts)).await?;
     let package = wish.package.as_deref().filter(|package| !package.is_empty());
     let now = Timestamp::now();
-    let exception = Exception {
+    let mut exception = Exception {
         id: ExceptionId::from_bits(plimsoll_store::identifier::fresh(now)?),
         client,
         kind,
@@ -311,12 +334,15 @@ pub async fn request(app: &Shared, allowed: &Allowed, wish: ExceptionWish) -> Re
         approvals: Vec::new(),
         state: ExceptionState::Requested,
         decided: None,
+        since: None,
         renews: None,
         renewals: 0,
+        reviewed: None,
         replaced_by: None,
     };
     let findings = concerned(app, &exception);
     each_is_open(app, &exception, &findings)?;
+    exception.renewals = renewals(app, &exception, &findings).await?;
     ask(app, allowed, exception, "request", &findings).await
 }
 
@@ -350,8 +376,10 @@ pub async fn renew(app: &Shared, allowed: &Allowed, id: &str, wish: RenewalWish)
         approvals: Vec::new(),
         state: ExceptionState::Requested,
         decided: None,
+        since: None,
         renews: Some(old.id),
         renewals: old.renewals + 1,
+        reviewed: None,
         replaced_by: None,
         ..old
     };
@@ -459,11 +487,55 @@ pub async fn withdraw(app: &Shared, allowed: &Allowed, id: &str, why: &str) -> R
     let known = entitled(app, allowed, id).await?;
     let why = checked_text("reason", why, REASON)?;
     let by = person(app, allowed).await?.account;
+    let open = app.store.alert_about(REVIEW, &format!("exception:{}", known.id)).await?;
     let mut change = app.store.begin(intent(allowed, "withdraw", known.id, Timestamp::now())).await?;
     let after = change.withdraw_exception(known.id, &by, &why).await?;
+    reviews::settle(&mut change, open.as_ref()).await?;
     change.commit(Some(&why)).await?;
     shown(app).await?;
     Ok(after)
+}
+
+/// Notes that somebody looked at one in force again, and what came of it; its
+/// review clock begins anew.
+///
+/// # Errors
+///
+/// 409 `E-STATE` where it is not in force; 400 without words.
+pub async fn review(app: &Shared, allowed: &Allowed, id: &str, words: &str) -> Result<Exception, Refusal> {
+    let known = entitled(app, allowed, id).await?;
+    let (words, now) = (checked_text("reason", words, REASON)?, Timestamp::now());
+    if !known.in_force(now) {
+        let text = format!("it is {}", known.standing(now).word());
+        return Err(Refusal::new(StatusCode::CONFLICT, "E-STATE", text, "only one that is in force is looked at again"));
+    }
+    let object = format!("exception:{}", known.id);
+    let open = app.store.alert_about(REVIEW, &object).await?;
+    let mut change = app.store.begin(intent(allowed, "review", known.id, now)).await?;
+    let after = change.review_exception(known.id).await?;
+    reviews::settle(&mut change, open.as_ref()).await?;
+    change.commit(Some(&words)).await?;
+    shown(app).await?;
+    Ok(after)
+}
+
+/// Raises an alert for each in force that was to be looked at again.
+///
+/// # Errors
+///
+/// What the store meets.
+pub async fn remind(app: &Shared, now: Timestamp) -> Result<(), StoreError> {
+    let in_force = app.policies.in_force();
+    for exception in app.store.exceptions(&plimsoll_store::Scope::All).await? {
+        let Some(due) = review_due(&in_force.set, &exception).filter(|_| exception.in_force(now)) else { continue };
+        let of = exception.advisories.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
+        let own = in_force.set.policies.first().map_or_else(String::new, |own| format!(", by policy {} {}", own.id, own.version));
+        let text = format!("The exception of {of} was to be looked at again by {due:.0}{own}. {} answers for it.", exception.owner);
+        let object = format!("exception:{}", exception.id);
+        let clock = reviews::Clock { client: Some(exception.client), kind: REVIEW, object: &object, act: "exception.review-due", due, text };
+        reviews::remind(app, &clock, now).await?;
+    }
+    Ok(())
 }
 
 /// Raises an alert for each that ends soon, and says in it when it has ended;

@@ -283,6 +283,8 @@ fn coverage(app: &App, now: Timestamp) -> BTreeMap<ClientId, Coverage> {
         one.hosts += 1;
         one.judged += u64::from(managed.judged.as_ref().is_some_and(|judged| judged.known));
         one.fresh += u64::from(managed.last_seen().is_some_and(|at| now.as_second() - at.as_second() <= oldest));
+        one.findings = Some(one.findings.unwrap_or(0) + u64::from(managed.counts.findings.unwrap_or(0)));
+        one.excepted += u64::from(managed.counts.excepted);
     }
     all
 }

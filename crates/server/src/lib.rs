@@ -32,6 +32,7 @@ pub mod reports;
 pub mod reviews;
 pub mod rollouts;
 pub mod run;
+pub mod scanners;
 pub mod settings;
 pub mod setup;
 pub mod snapshot;

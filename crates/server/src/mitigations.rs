@@ -14,6 +14,7 @@ use crate::http::gate::Allowed;
 use crate::http::problem::Refusal;
 use crate::identity::checked_text;
 use crate::identity::role::Permission;
+use crate::reviews;
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use plimsoll_core::model::exception::Covered;
@@ -21,7 +22,7 @@ use plimsoll_core::model::identifier::{ClientId, HostId, MitigationId};
 use plimsoll_core::model::mitigation::{Mitigation, MitigationStanding, Removal, Verification};
 use plimsoll_core::model::policy::governance::Measure;
 use plimsoll_core::model::registration::HostState;
-use plimsoll_core::phases::prioritize::mitigation::{counts_until, terms};
+use plimsoll_core::phases::prioritize::mitigation::{self, counts_until, terms};
 use plimsoll_store::{Actor, Intent, StoreError};
 use serde::Deserialize;
 use std::collections::BTreeSet;
@@ -29,6 +30,8 @@ use utoipa::ToSchema;
 
 /// Kind of the alert about one that somebody must look at.
 pub const LOOK: &str = "E-MITIGATION";
+/// Kind of the alert about one that a patch replaced too long ago.
+pub const REMOVE: &str = "mitigation-removal";
 /// Longest owner or name of a check, in characters.
 const WORDS: usize = 200;
 /// Longest text, in characters.
@@ -112,6 +115,26 @@ pub fn closed(app: &App, mitigation: &Mitigation) -> BTreeSet<HostId> {
 /// Where one stands now.
 pub fn standing(app: &App, mitigation: &Mitigation, now: Timestamp) -> MitigationStanding {
     mitigation.standing(now, &closed(app, mitigation))
+}
+
+/// By when one that a patch replaced is to be removed, by the policy in force:
+/// counted from the moment at which the last of its findings closed on the
+/// first host. None where the policy does not say, where nothing replaced it,
+/// and where the journal has no word of that.
+///
+/// # Errors
+///
+/// What the store meets.
+pub async fn remove_by(app: &App, mitigation: &Mitigation, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+    let policy = app.policy();
+    let closed: Vec<HostId> = closed(app, mitigation).into_iter().collect();
+    if closed.is_empty() || policy.governance.mitigation.as_ref().is_none_or(|rules| rules.remove_within.is_none()) {
+        return Ok(None);
+    }
+    let stories = app.store.stories(&closed, now).await?;
+    let closing = |transition: &&plimsoll_core::model::transition::Transition| transition.closed.iter().any(|key| mitigation.advisories.contains(&key.advisory));
+    let last = stories.into_values().filter_map(|story| story.iter().filter(closing).map(|transition| transition.at).max());
+    Ok(last.min().and_then(|since| mitigation::remove_by(&policy, since)))
 }
 
 /// One that the asker may see.
@@ -226,8 +249,11 @@ pub async fn remove(app: &Shared, allowed: &Allowed, id: &str, wish: RemovalWish
     let why = checked_text("reason", &wish.reason, TEXT)?;
     let hosts = if wish.hosts.is_empty() { known.in_place() } else { wish.hosts };
     let removal = Removal { at: now, by: person(app, allowed).await?.account, why: why.clone() };
+    let open = app.store.alert_about(REMOVE, &format!("mitigation:{}", known.id)).await?;
     let mut change = app.store.begin(intent(allowed, "remove", known.id, now)).await?;
     let after = change.remove_mitigation(known.id, &hosts, &removal).await?;
+    // Where it still stands on some that is replaced, the clock tells it again.
+    reviews::settle(&mut change, open.as_ref()).await?;
     change.commit(Some(&why)).await?;
     let _ = app.news.send(News::Other);
     Ok(after)
@@ -252,10 +278,15 @@ pub async fn tell(app: &Shared, now: Timestamp) -> Result<(), StoreError> {
             ),
             MitigationStanding::Unverified | MitigationStanding::Verified | MitigationStanding::Removed => continue,
         };
+        let object = format!("mitigation:{}", mitigation.id);
+        if let Some(due) = remove_by(app, &mitigation, now).await? {
+            let text = format!("The mitigation of {of} was to be removed by {due:.0}, after the patch took its place (mitigation.remove_within). {} answers for it.", mitigation.owner);
+            let clock = reviews::Clock { client: Some(mitigation.client), kind: REMOVE, object: &object, act: "mitigation.removal-due", due, text };
+            reviews::remind(app, &clock, now).await?;
+        }
         if told.get(&mitigation.id) == Some(&standing) {
             continue;
         }
-        let object = format!("mitigation:{}", mitigation.id);
         let mut change = app.store.begin(Intent::new(Actor::server(), now, "mitigation.tell", object.as_str())).await?;
         if change.note_mitigation_told(mitigation.id, standing).await? {
             change.raise_alert(Some(mitigation.client), LOOK, &object, &text).await?;

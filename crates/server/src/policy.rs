@@ -24,6 +24,7 @@ use crate::identity::role::Permission;
 use crate::phases::evaluate;
 use axum::http::StatusCode;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use plimsoll_core::model::policy::PolicySet;
 use plimsoll_core::model::problem::Problem;
 use plimsoll_core::model::registration::Registration;
@@ -49,6 +50,8 @@ const DEFAULT: &str = "samm";
 const PLACE: &str = "policy";
 /// Hosts that a preview judges: some milliseconds each.
 const PREVIEWED: usize = 200;
+/// Days of a cycle that are named ahead.
+const CYCLE_DAYS: usize = 3;
 /// Findings that a preview names; it counts all.
 const ROWS: usize = 500;
 
@@ -237,6 +240,25 @@ pub struct PolicyFile {
     /// Until when it is to be looked at anew, by its `policy.review_every`.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub review_due: Option<Timestamp>,
+    /// The next days of its cycles of routine patching.
+    #[serde(default)]
+    pub cycles: Vec<PolicyCycle>,
+}
+
+/// The next days of a cycle of routine patching, by the policy's calendar.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct PolicyCycle {
+    /// Its name; where it has none, its rule or the vendor's calendar.
+    pub cycle: String,
+    /// Its next days.
+    #[schema(value_type = Vec<String>)]
+    pub days: Vec<Date>,
+}
+
+fn cycles(set: &PolicySet, now: Timestamp) -> Vec<PolicyCycle> {
+    let Some(own) = set.policies.first() else { return Vec::new() };
+    let today = now.to_zoned(own.zone.clone()).date();
+    set.governance.cycles.iter().map(|cycle| PolicyCycle { cycle: cycle.name(), days: cycle.days(today, CYCLE_DAYS) }).collect()
 }
 
 /// The policy in force.
@@ -254,6 +276,7 @@ pub fn file(app: &App) -> PolicyFile {
         sign_offs: versions::needed(&held.set),
         reviewed: review::of(&held, last.as_ref()).map(|reviewed| reviewed.at),
         review_due: review::due(&held, last.as_ref()),
+        cycles: cycles(&held.set, Timestamp::now()),
     };
     match held.origin.clone() {
         Origin::Given(place) => PolicyFile { origin: "file".to_owned(), place: Some(place), ..file },

@@ -16,10 +16,12 @@ use crate::http::problem::Refusal;
 use crate::identity::role::Scope;
 use crate::phases::document;
 use axum::http::StatusCode;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::measures::cost::{self, CostReport};
-use plimsoll_core::measures::duties;
+use plimsoll_core::measures::{cycles, duties};
 use plimsoll_core::measures::{Audience, ChangeStory, Collector, Named, OpenFinding, Report, Window};
+use plimsoll_core::model::deployment_package::ChangeType;
 use plimsoll_core::model::identifier::ClientId;
 use plimsoll_core::model::problem::Problem;
 use plimsoll_documents::{Document, Format};
@@ -171,9 +173,18 @@ pub async fn written(app: &Shared, scope: &Scope, wish: &Wish, form: Form) -> Re
     Ok(app.compute(move || counted.write(form)).await?)
 }
 
+/// A client under the name that it had at a moment.
+async fn as_called(app: &App, client: Option<(ClientId, String)>, at: Timestamp) -> Result<Option<(ClientId, String)>, Refusal> {
+    match client {
+        Some((id, _)) => Ok(Some((id, app.store.client_named_at(id, at).await?))),
+        None => Ok(None),
+    }
+}
+
 /// What is counted, and how far back.
 async fn counted(app: &App, scope: &Scope, wish: &Wish, planned: bool) -> Result<Counted, Refusal> {
     let window = wish.window()?;
+    let wish = &Wish { client: as_called(app, wish.client.clone(), wish.as_of).await?, ..wish.clone() };
     match wish.named {
         Named::For(audience) => measured(app, scope, wish, (audience, window), planned).await.map(|(report, open)| Counted::For(Box::new(report), open)),
         Named::Cost => costed(app, scope, wish, window).await,
@@ -201,7 +212,11 @@ async fn measured(app: &App, scope: &Scope, wish: &Wish, (audience, window): (Au
             return Err(too_much(&text, "oscal-poam"));
         }
     }
+    let mut routine = Vec::new();
     while let Some(record) = changes.next(app).await? {
+        if record.content.change != ChangeType::Emergency && !record.hosts.is_empty() {
+            routine.push(record.started);
+        }
         record.hosts.iter().for_each(|host| {
             collector.change(&ChangeStory::of(&record, host));
             held.change(&record, host);
@@ -211,7 +226,10 @@ async fn measured(app: &App, scope: &Scope, wish: &Wish, (audience, window): (Au
     let measures = collector.finish();
     let targets = held.against(&measures);
     let client = wish.client.as_ref().map(|(_, name)| name.clone());
-    let report = Report { schema: Report::SCHEMA, report: audience, client, measures, targets };
+    let policy = crate::policy::at(app, wish.as_of).await?.set;
+    let zone = policy.policies.first().map_or(TimeZone::UTC, |own| own.zone.clone());
+    let cycles = cycles::held(&policy.governance.cycles, &zone, window, &routine);
+    let report = Report { schema: Report::SCHEMA, report: audience, client, measures, targets, cycles };
     Ok((report, open))
 }
 
@@ -259,3 +277,6 @@ impl Counted {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! **Review clocks**: whatever must be looked at again by a moment. One
-//! mechanism for policies and meetings: past its moment an alert is open until
+//! mechanism for policies, meetings, exceptions and mitigations that a patch
+//! replaced: past its moment an alert is open until
 //! somebody looked.
 
 use crate::app::{App, News};

@@ -468,6 +468,7 @@ async fn keep_exceptions(app: Shared, mut stopped: watch::Receiver<bool>) {
         let kept = async {
             crate::exceptions::refresh(&app).await?;
             crate::exceptions::tell(&app, Timestamp::now()).await?;
+            crate::exceptions::remind(&app, Timestamp::now()).await?;
             crate::mitigations::tell(&app, Timestamp::now()).await?;
             crate::teams::remind(&app, Timestamp::now()).await?;
             crate::phases::certify::approval::tell(&app, Timestamp::now()).await

@@ -68,9 +68,11 @@ fn read(row: &AnyRow) -> Result<Exception> {
             Some(at) => Some(Decided { at, by: said("decided_by")?, why: said("decided_why")? }),
             None => None,
         },
+        since: row.optional_time("since")?,
         renews: row.optional_parsed("renews")?,
         renewals: u32::try_from(row.number("renewals")?).map_err(|_| StoreError::damaged("renewals", "The number is out of range."))?,
         replaced_by: row.optional_parsed("replaced_by")?,
+        reviewed: row.optional_time("reviewed")?,
     })
 }
 
@@ -174,14 +176,14 @@ impl Change {
     /// # Errors
     /// The store cannot be written.
     pub async fn record_waiver(&mut self, waiver: &Exception) -> Result<()> {
-        self.add_exception(waiver).await
+        self.add_exception(&Exception { since: Some(self.time()), ..waiver.clone() }).await
     }
 
     async fn add_exception(&mut self, exception: &Exception) -> Result<()> {
         let decided = exception.decided.as_ref();
         sqlx::query(
-            "INSERT INTO exceptions (id, client, kind, advisories, package, hosts, owner, reason, control, levels, quorum, ends, requested, requester, requester_name, state, renews, renewals, told, decided, decided_by, decided_why)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)",
+            "INSERT INTO exceptions (id, client, kind, advisories, package, hosts, owner, reason, control, levels, quorum, ends, requested, requester, requester_name, state, renews, renewals, told, decided, decided_by, decided_why, since)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)",
         )
         .bind(exception.id.to_string())
         .bind(exception.client.to_string())
@@ -205,6 +207,7 @@ impl Change {
         .bind(decided.map(|decided| decided.at.as_microsecond()))
         .bind(decided.map(|decided| decided.by.as_str()))
         .bind(decided.map(|decided| decided.why.as_str()))
+        .bind(exception.since.map(Timestamp::as_microsecond))
         .execute(self.connection())
         .await?;
         self.concerns(exception.client);
@@ -271,6 +274,23 @@ impl Change {
         self.end_exception(id, &[ExceptionState::Requested, ExceptionState::Approved], ExceptionState::Withdrawn, by, why).await
     }
 
+    /// Notes that somebody looked at one in force again.
+    ///
+    /// # Errors
+    /// `E-STATE`.
+    pub async fn review_exception(&mut self, id: ExceptionId) -> Result<Exception> {
+        let before = self.hold_exception(id, &[ExceptionState::Approved]).await?;
+        let after = Exception { reviewed: Some(self.time()), ..before.clone() };
+        sqlx::query("UPDATE exceptions SET reviewed = $2 WHERE id = $1")
+            .bind(id.to_string())
+            .bind(self.time().as_microsecond())
+            .execute(self.connection())
+            .await?;
+        self.concerns(after.client);
+        self.record_personal(&object(id), Some(&before), Some(&after))?;
+        Ok(after)
+    }
+
     /// Notes what the alert about an exception says from now on; false where it
     /// said so or more already, which is how one of several servers tells it.
     ///
@@ -332,14 +352,16 @@ impl Change {
     }
 
     async fn move_exception(&mut self, exception: Exception, to: ExceptionState, decided: Decided) -> Result<Exception> {
-        sqlx::query("UPDATE exceptions SET state = $2, decided = $3, decided_by = $4, decided_why = $5 WHERE id = $1")
+        let since = if to == ExceptionState::Approved { Some(decided.at) } else { exception.since };
+        sqlx::query("UPDATE exceptions SET state = $2, decided = $3, decided_by = $4, decided_why = $5, since = $6 WHERE id = $1")
             .bind(exception.id.to_string())
             .bind(to.word())
             .bind(decided.at.as_microsecond())
             .bind(decided.by.as_str())
             .bind(decided.why.as_str())
+            .bind(since.map(Timestamp::as_microsecond))
             .execute(self.connection())
             .await?;
-        Ok(Exception { state: to, decided: Some(decided), ..exception })
+        Ok(Exception { state: to, decided: Some(decided), since, ..exception })
     }
 }

@@ -41,6 +41,7 @@ pub mod remarks;
 pub mod questions;
 pub mod reports;
 pub mod rollouts;
+pub mod scanners;
 mod schema;
 pub mod scope;
 pub mod seal;

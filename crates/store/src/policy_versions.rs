@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
-/// Most that is said of one version.
+/// Most comments on one version.
 const SAID: usize = 500;
 
 /// One version, without its text.
@@ -250,8 +250,9 @@ impl Change {
         let (before, changes) = (read(&row)?, row.number("changes")?);
         let mut after = before.clone();
         edit(&mut after)?;
-        if after.said.len() > SAID {
-            return Err(StoreError::conflict("E-FULL", object(number), format!("{SAID} things were said of it, which is all that is kept.")));
+        // Sign-offs always have room: nobody may talk a version into standing still.
+        if after.said.iter().filter(|said| said.kind == SaidKind::Comment).count() > SAID {
+            return Err(StoreError::conflict("E-FULL", object(number), format!("{SAID} comments were made on it, which is all that is kept.")));
         }
         let done = sqlx::query("UPDATE policy_versions SET state = $3, replaces = $4, longer = $5, said = $6, changes = changes + 1 WHERE number = $1 AND changes = $2")
             .bind(to_number(number)?)

@@ -18,11 +18,22 @@ use serde_json::{Value, json};
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
-/// Most that is said of one question.
+/// Most remarks on one question, and most decisions about it: neither takes
+/// room from the other, so that nobody talks a client's answer away.
 const SAID: usize = 500;
+/// Kind of what decides nothing.
+const REMARK: &str = "remark";
 
 fn object(id: QuestionId) -> String {
     format!("question:{id}")
+}
+
+fn room(question: &Question, of: impl Fn(&Said) -> bool) -> Result<()> {
+    if question.said.iter().filter(|said| of(said)).count() <= SAID {
+        return Ok(());
+    }
+    let text = format!("{SAID} words of this kind were said of it, which is as many as are kept.");
+    Err(StoreError::conflict("E-LIMIT", object(question.id), text))
 }
 
 fn read(row: &AnyRow) -> Result<Question> {
@@ -140,12 +151,14 @@ impl Change {
     /// that says so.
     ///
     /// # Errors
-    /// `E-LIMIT` where too much was said of it already.
+    /// `E-LIMIT` where it was decided anew too often; remarks take no room
+    /// from decisions.
     pub async fn decide_question(&mut self, before: &Question, state: QuestionState, waiver: Option<ExceptionId>, by: Somebody, why: &str) -> Result<Question> {
         let mut after = before.clone();
         (after.state, after.waiver) = (state, waiver);
         after.decided = Some(Decided { at: self.time(), by: by.name.clone(), why: why.to_owned() });
         after.said.push(Said { at: self.time(), by, kind: state.word().to_owned(), text: why.to_owned() });
+        room(&after, |said| said.kind != REMARK)?;
         self.put_question(before, &after).await?;
         Ok(after)
     }
@@ -156,7 +169,8 @@ impl Change {
     /// `E-LIMIT`.
     pub async fn remark_question(&mut self, before: &Question, by: Somebody, text: &str) -> Result<Question> {
         let mut after = before.clone();
-        after.said.push(Said { at: self.time(), by, kind: "remark".to_owned(), text: text.to_owned() });
+        after.said.push(Said { at: self.time(), by, kind: REMARK.to_owned(), text: text.to_owned() });
+        room(&after, |said| said.kind == REMARK)?;
         self.put_question(before, &after).await?;
         Ok(after)
     }
@@ -172,10 +186,6 @@ impl Change {
     }
 
     async fn put_question(&mut self, before: &Question, after: &Question) -> Result<()> {
-        if after.said.len() > SAID {
-            let text = format!("{} words were said of it, which is as many as are kept.", SAID);
-            return Err(StoreError::conflict("E-LIMIT", object(after.id), text));
-        }
         sqlx::query(
             "UPDATE questions SET state = $2, decided = $3, decided_by = $4, decided_why = $5, reminded = $6, waiver = $7, said = $8 WHERE id = $1",
         )

@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use plimsoll_core::model::assignment::Go;
 use plimsoll_core::model::identifier::{ClientId, HostId};
 use plimsoll_core::phases::confirm::Confirmed;
+use plimsoll_core::phases::confirm::second::Agreement;
 use plimsoll_core::model::outcome::{Outcome, State};
 use plimsoll_core::phases::deploy::{Gate, Progress, RingStanding, Wanted};
 use plimsoll_core::phases::document::Saw;
@@ -87,6 +88,8 @@ pub struct OutcomeRow {
     pub observed: Timestamp,
     /// When it arrived.
     pub received: Timestamp,
+    /// Whether a reboot was still needed.
+    pub reboot_pending: bool,
 }
 
 /// How a change stands on a host by what was seen later.
@@ -100,6 +103,23 @@ pub struct Confirmation {
     pub reasons: Vec<String>,
     /// Digest of the report that shows it.
     pub report: Option<String>,
+    /// How outside scanners stood to it; none where the policy asked for none.
+    pub second: Option<Second>,
+}
+
+/// What came of the outside scanners' results.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Second {
+    /// How they stood.
+    pub agreement: Agreement,
+    /// Digests of the results that were looked at, sorted.
+    pub results: Vec<String>,
+}
+
+fn second(row: &AnyRow) -> Result<Option<Second>> {
+    let Some(word) = row.optional_text("agreement")? else { return Ok(None) };
+    let agreement = Agreement::parse(&word).ok_or_else(|| StoreError::damaged("agreement", format!("The word {word:?} is unknown.")))?;
+    Ok(Some(Second { agreement, results: row.json("results")? }))
 }
 
 fn go_word(go: Go) -> &'static str {
@@ -144,10 +164,11 @@ fn read_outcome(row: &AnyRow) -> Result<OutcomeRow> {
         state: row.text("state")?,
         observed: row.time("observed")?,
         received: row.time("received")?,
+        reboot_pending: row.number("reboot_pending")? != 0,
     })
 }
 
-const OUTCOME: &str = "attempt, package, host, generation, state, observed, received";
+const OUTCOME: &str = "attempt, package, host, generation, state, observed, received, reboot_pending";
 
 pub(crate) async fn by_package(connection: &mut AnyConnection, package: &str) -> Result<Rollout> {
     let row = sqlx::query("SELECT * FROM rollouts WHERE package = $1").bind(package).fetch_optional(connection).await?;
@@ -252,7 +273,7 @@ impl Store {
             .fetch_all(&mut *self.reader().await?)
             .await?;
         let confirmation = |row: &AnyRow| {
-            Ok(Confirmation { host: row.parsed("host")?, state: row.word("state", Confirmed::parse)?, reasons: row.json("reasons")?, report: row.optional_text("report")? })
+            Ok(Confirmation { host: row.parsed("host")?, state: row.word("state", Confirmed::parse)?, reasons: row.json("reasons")?, report: row.optional_text("report")?, second: second(row)? })
         };
         rows.iter().map(confirmation).collect()
     }
@@ -391,9 +412,10 @@ impl Change {
         let before = sqlx::query("SELECT state, observed FROM outcomes WHERE attempt = $1").bind(row.attempt.as_str()).fetch_optional(self.connection()).await?;
         let before = before.map(|before| Ok::<_, StoreError>(json!({ "state": before.text("state")?, "observed": moment(before.number("observed")?) }))).transpose()?;
         let done = sqlx::query(
-            "INSERT INTO outcomes (attempt, package, host, generation, state, observed, received, document)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-             ON CONFLICT (attempt) DO UPDATE SET state = excluded.state, observed = excluded.observed, received = excluded.received, document = excluded.document
+            "INSERT INTO outcomes (attempt, package, host, generation, state, observed, received, document, reboot_pending)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+             ON CONFLICT (attempt) DO UPDATE SET state = excluded.state, observed = excluded.observed, received = excluded.received, document = excluded.document,
+             reboot_pending = excluded.reboot_pending
              WHERE outcomes.observed < excluded.observed OR (outcomes.observed = excluded.observed AND outcomes.state <> excluded.state)",
         )
         .bind(row.attempt.as_str())
@@ -404,6 +426,7 @@ impl Change {
         .bind(row.observed.as_microsecond())
         .bind(row.received.as_microsecond())
         .bind(pack(document)?)
+        .bind(i64::from(row.reboot_pending))
         .execute(self.connection())
         .await?;
         if done.rows_affected() == 0 {
@@ -426,8 +449,9 @@ impl Change {
         let now = self.time().as_microsecond();
         for one in list {
             sqlx::query(
-                "INSERT INTO confirmations (package, host, state, reasons, report, changed) VALUES ($1, $2, $3, $4, $5, $6)
-                 ON CONFLICT (package, host) DO UPDATE SET state = excluded.state, reasons = excluded.reasons, report = excluded.report, changed = excluded.changed",
+                "INSERT INTO confirmations (package, host, state, reasons, report, changed, agreement, results) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+                 ON CONFLICT (package, host) DO UPDATE SET state = excluded.state, reasons = excluded.reasons, report = excluded.report,
+                     changed = excluded.changed, agreement = excluded.agreement, results = excluded.results",
             )
             .bind(package)
             .bind(one.host.to_string())
@@ -435,9 +459,16 @@ impl Change {
             .bind(to_json(&one.reasons)?)
             .bind(one.report.as_deref())
             .bind(now)
+            .bind(one.second.as_ref().map(|second| second.agreement.word()))
+            .bind(one.second.as_ref().map(|second| to_json(&second.results)).transpose()?)
             .execute(self.connection())
             .await?;
-            self.record(&format!("confirmation:{package}:{}", one.host), None, Some(&json!({ "state": one.state, "reasons": one.reasons, "report": one.report })))?;
+            let mut told = json!({ "state": one.state, "reasons": one.reasons, "report": one.report });
+            if let (Some(second), Some(told)) = (&one.second, told.as_object_mut()) {
+                told.insert("second".to_owned(), json!(second.agreement));
+                told.insert("results".to_owned(), json!(second.results));
+            }
+            self.record(&format!("confirmation:{package}:{}", one.host), None, Some(&told))?;
         }
         self.concerns(client);
         Ok(())

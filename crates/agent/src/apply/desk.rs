@@ -12,7 +12,7 @@ use plimsoll_core::model::identifier::HostId;
 use plimsoll_core::model::outcome::{Outcome, State};
 use plimsoll_core::model::problem::Problem;
 use plimsoll_formats::protocol::{attempt, decode_hex};
-use plimsoll_host::apply;
+use plimsoll_host::apply::{self, Identity};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -278,7 +278,14 @@ impl Desk {
     pub(crate) fn tend(&self) -> Result<Vec<Outcome>, Problem> {
         let ledger = self.ledger()?;
         let begun = ledger.iter().filter(|(_, attempt)| attempt.is_started() && attempt.last_word().is_none());
-        begun.map(|(id, _)| self.proceed(id).map(|next| next.outcome)).collect()
+        // One of which nothing can be told must not silence the others.
+        let next = |id| self.proceed(id).inspect_err(crate::log::problem).ok();
+        Ok(begun.filter_map(|(id, _)| next(id)).map(|next| next.outcome).collect())
+    }
+
+    /// Notes that the server answered an agent's process.
+    pub(crate) fn answered(&self, process: Identity) -> Result<(), Problem> {
+        self.store.keep_agent(process)
     }
 
     /// Ends an attempt of which nothing more will come.
@@ -346,4 +353,28 @@ pub(super) fn load(store: &Store, id: &str, attempt: &Attempt, now: Timestamp) -
         Refused::Assignment(problem) | Refused::Package(_, problem) => problem,
     })?;
     if work.attempt == id { Ok(work) } else { Err(lacking("documents of its own")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The documents of one attempt are lost in the middle of it: what is known
+    /// of the others still reaches the server.
+    #[test]
+    fn an_attempt_that_cannot_go_on_keeps_no_other_from_being_told() {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        let folder = tempfile::Builder::new().permissions(mode).tempdir().unwrap();
+        let desk = Desk::open(folder.path(), folder.path(), Launcher::None).unwrap();
+        let (lost, done) = ("a".repeat(64), "b".repeat(64));
+        for id in [&lost, &done] {
+            desk.journal().append(id, Event::Received { package: "p".into(), epoch: 1, generation: 1 }).unwrap();
+            desk.journal().append(id, Event::Starts { step: "apply".into() }).unwrap();
+        }
+        let outcome = Attempt::default().blank(&done, HostId::from_bits(1), State::Succeeded);
+        desk.journal().append(&done, Event::Observed { outcome: Box::new(outcome) }).unwrap();
+        assert!(desk.proceed(&lost).is_err());
+        let told: Vec<String> = desk.attempts().unwrap().into_iter().map(|outcome| outcome.attempt).collect();
+        assert_eq!(told, [done]);
+    }
 }

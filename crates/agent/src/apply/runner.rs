@@ -6,6 +6,7 @@
 //! adopts what still runs and repairs what was cut off.
 
 mod conclude;
+mod own;
 mod prepare;
 mod watch;
 
@@ -28,6 +29,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 use watch::Watcher;
 
+/// Most packages that an outcome names: the protocol carries some more.
+const MOST_PACKAGES: usize = 1900;
+
 /// How a runner runs.
 #[derive(Clone, Debug)]
 pub struct RunnerOptions {
@@ -38,6 +42,9 @@ pub struct RunnerOptions {
     /// After how long a step that still runs is reported; it is never ended
     /// because of it.
     pub late_after: Duration,
+    /// How long the agent has, after an update of itself, until the server
+    /// answers it.
+    pub agent_within: Duration,
 }
 
 /// Carries out one attempt.
@@ -97,6 +104,7 @@ fn carry_out(store: &Store, options: &RunnerOptions, attempt: &Attempt) -> Resul
         watcher: Watcher::new(store, id, Transcript::new(folder.join("log")), options.late_after),
         work_folder: folder.join("work"),
         checks: Vec::new(),
+        agent_within: options.agent_within,
         attempt: attempt.clone(),
         work,
     };
@@ -136,6 +144,7 @@ struct Run<'a> {
     watcher: Watcher<'a>,
     work_folder: PathBuf,
     checks: Vec<CheckResult>,
+    agent_within: Duration,
     /// As the journal had it when this runner began.
     attempt: Attempt,
 }
@@ -213,7 +222,7 @@ fn observed(installed: &Installed, before: Option<&Before>) -> Vec<Observed> {
 
 /// Keeps an outcome within what the protocol carries.
 fn bounded(mut outcome: Outcome) -> Outcome {
-    outcome.packages.truncate(1900);
+    outcome.packages.truncate(MOST_PACKAGES);
     let room = 200usize << 10;
     let packages: usize = outcome.packages.iter().map(|package| package.name.len() + 120).sum();
     let limit = room.saturating_sub(packages).max(4 << 10);

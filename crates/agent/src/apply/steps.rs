@@ -79,6 +79,8 @@ pub(super) fn take(store: &Store, journal: &Journal<'_>, attempt: &str, number: 
             journal.append(attempt, Event::Ended { code: ended.code() })?;
             if ended.success() { Ok(()) } else { Err(bad(unit, format!("could not be {state:?}: {ended}").to_lowercase())) }
         }
+        // Comes after the checks, when nothing leads back any more.
+        Step::CleanUp { .. } => Ok(()),
     }
 }
 

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use plimsoll_core::model::identifier::{ClientId, HostId};
 use plimsoll_core::model::problem::Problem;
 use plimsoll_formats::trust::SignedRoot;
+use plimsoll_host::apply::Identity;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -21,6 +22,8 @@ const ROOT: &str = "root.json";
 const MEMBER: &str = "member.json";
 /// What never goes back.
 const FLOORS: &str = "floors.json";
+/// The agent's process that the server answered last.
+const AGENT: &str = "agent.json";
 /// Largest document kept.
 const LIMIT: u64 = 16 << 20;
 
@@ -146,6 +149,16 @@ impl Store {
     fn json<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Problem> {
         let Some(bytes) = self.read(name, LIMIT)? else { return Ok(None) };
         serde_json::from_slice(&bytes).map(Some).map_err(|error| broken(&self.path(name), "is damaged", &error))
+    }
+
+    /// Keeps the agent's process that the server answered.
+    pub(crate) fn keep_agent(&self, process: Identity) -> Result<(), Problem> {
+        self.write_json(AGENT, &process)
+    }
+
+    /// The agent's process that the server answered last.
+    pub(crate) fn agent(&self) -> Result<Option<Identity>, Problem> {
+        self.json(AGENT)
     }
 
     fn write_json(&self, name: &str, value: &impl Serialize) -> Result<(), Problem> {

@@ -163,7 +163,7 @@ pub(crate) fn artefacts(plan: &StreamPlan) -> Vec<(String, u64)> {
     let target = |target: &Target| (target.sha256.clone(), target.size);
     let files = plan.steps.iter().filter_map(|step| match step {
         Step::File { sha256, size, .. } => Some((sha256.clone(), *size)),
-        Step::Setting { .. } | Step::Service { .. } => None,
+        Step::Setting { .. } | Step::Service { .. } | Step::CleanUp { .. } => None,
     });
     let mut all: Vec<(String, u64)> = plan.install.iter().chain(&plan.way_back).map(target).chain(files).collect();
     all.sort();

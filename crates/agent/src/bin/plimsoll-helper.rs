@@ -79,6 +79,9 @@ enum Verb {
         /// Seconds after which a step that still runs is reported.
         #[arg(long, default_value_t = LATE)]
         late_after: u64,
+        /// Seconds that the agent has, after an update of itself, until the server answers it; else the former one comes back.
+        #[arg(long, default_value_t = AGENT)]
+        agent_within: u64,
     },
     /// Carry out one attempt, verified again from the helper's own folder.
     #[command(hide = true)]
@@ -89,6 +92,9 @@ enum Verb {
         /// Seconds after which a step that still runs is reported.
         #[arg(long, default_value_t = LATE)]
         late_after: u64,
+        /// Seconds that the agent has, after an update of itself, until the server answers it; else the former one comes back.
+        #[arg(long, default_value_t = AGENT)]
+        agent_within: u64,
         /// Id of the attempt.
         attempt: String,
     },
@@ -110,6 +116,9 @@ enum Verb {
 /// After so many seconds a step that still runs is reported: an upgrade of
 /// thirty packages with a kernel takes some five minutes on a slow disk.
 const LATE: u64 = 1800;
+/// So many seconds the agent has after an update of itself: it starts within
+/// ten, reads the host, and a server that is busy may ask it to wait.
+const AGENT: u64 = 300;
 
 #[derive(clap::Args)]
 struct Folders {
@@ -181,11 +190,14 @@ fn start(verb: Verb) -> Result<(), Problem> {
             std::io::stdout().write_all(&report.bytes).map_err(|error| broken("standard output", &error))
         }
         Verb::Work => worker(),
-        Verb::Launch { socket, state, late_after } => {
-            let words: [OsString; 6] = [own_program()?.into(), "run".into(), "--state".into(), state.into(), "--late-after".into(), late_after.to_string().into()];
-            launcher(&LauncherOptions { socket, runner: words.into() })
+        Verb::Launch { socket, state, late_after, agent_within } => {
+            let mut runner: Vec<OsString> = vec![own_program()?.into(), "run".into(), "--state".into(), state.into()];
+            runner.extend(["--late-after".into(), late_after.to_string().into(), "--agent-within".into(), agent_within.to_string().into()]);
+            launcher(&LauncherOptions { socket, runner })
         }
-        Verb::Run { state, late_after, attempt } => run_attempt(&RunnerOptions { state, attempt, late_after: Duration::from_secs(late_after) }),
+        Verb::Run { state, late_after, agent_within, attempt } => {
+            run_attempt(&RunnerOptions { state, attempt, late_after: Duration::from_secs(late_after), agent_within: Duration::from_secs(agent_within) })
+        }
         Verb::Pin { state, agent_state, root_digest } => pin(&state, &agent_state, &root_digest),
     }
 }

@@ -120,6 +120,11 @@ impl Connection {
         }
     }
 
+    /// Says that the server answers this process.
+    pub(crate) fn answered(&self) -> Result<(), Problem> {
+        self.about(Request::Answered {}).map(drop)
+    }
+
     /// Says that the server has an outcome.
     pub(crate) fn acknowledge(&self, attempt: &str, observed: Timestamp) -> Result<(), Problem> {
         self.about(Request::Acknowledge { attempt: attempt.to_owned(), observed }).map(drop)

@@ -17,6 +17,7 @@ use crate::apply::{Desk, Launcher};
 use crate::{identity, log, sandbox};
 use frames::{read_frame, write_frame};
 use plimsoll_core::model::problem::Problem;
+use plimsoll_host::apply::Identity;
 use rustix::net::sockopt::socket_peercred;
 use std::ffi::OsString;
 use std::fs;
@@ -144,6 +145,9 @@ fn start_agent(command: &[OsString], user: Option<u32>) -> Result<(std::process:
     Ok((child, ours))
 }
 
+/// Code of the answer of a helper that only reads.
+pub(crate) const READS: &str = "E-HELPER-READS";
+
 struct Server<'a> {
     options: &'a HelperOptions,
     /// What the helper could not do for its own protection; part of every
@@ -183,11 +187,19 @@ impl Server<'_> {
 
     /// Answers about deployment packages; what is refused is told and logged.
     fn about(&self, answer: impl FnOnce(&Desk) -> Result<Reply, Problem>) -> Reply {
-        let none = || Problem::new("E-HELPER", "plimsoll-helper", "only reads: it was started without a folder of its own", "start it with --state");
+        let none = || Problem::new(READS, "plimsoll-helper", "only reads: it was started without a folder of its own", "start it with --state");
         self.desk.as_ref().ok_or_else(none).and_then(answer).unwrap_or_else(|problem| {
             log::problem(&problem);
             Reply::Problem(problem)
         })
+    }
+
+    /// Keeps which process the server answers. A helper that only reads has no
+    /// use for it.
+    fn answered(&self, stream: &UnixStream) -> Reply {
+        let Some(desk) = &self.desk else { return Reply::Done {} };
+        let process = socket_peercred(stream).ok().and_then(|peer| Identity::of(peer.pid.as_raw_nonzero().get()));
+        process.map_or(Reply::Done {}, |process| self.about(|_| desk.answered(process).map(|()| Reply::Done {})))
     }
 
     /// Answers one request.
@@ -211,6 +223,7 @@ impl Server<'_> {
             Request::Stage { sha256, path } => (self.about(|desk| desk.stage(&sha256, &path).map(|()| Reply::Done {})), None),
             Request::Proceed { attempt } => (self.about(|desk| desk.proceed(&attempt).map(|next| Reply::Next(Box::new(next)))), None),
             Request::Attempts {} => (self.about(|desk| desk.attempts().map(|outcomes| Reply::Attempts { outcomes })), None),
+            Request::Answered {} => (self.answered(stream), None),
             Request::Acknowledge { attempt, observed } => (self.about(|desk| desk.acknowledge(&attempt, observed).map(|()| Reply::Done {})), None),
         };
         let reply = serde_json::to_vec(&reply).map_err(|error| failed("socket", "cannot be answered", &error))?;

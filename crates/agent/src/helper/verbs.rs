@@ -44,6 +44,8 @@ pub(super) enum Request {
     },
     /// Outcomes that the server does not have.
     Attempts {},
+    /// The server answered a check-in of the process that asks.
+    Answered {},
     /// The server has an outcome.
     Acknowledge {
         /// Id of the attempt.

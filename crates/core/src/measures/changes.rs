@@ -7,6 +7,7 @@ use super::events::Event;
 use super::share;
 use crate::model::identifier::HostId;
 use crate::model::outcome::State;
+use crate::phases::confirm::second::Agreement;
 use crate::phases::document::times::{Spans, finished, means, spans};
 use crate::phases::document::{HostRecord, Milestones, Record, Times};
 use jiff::Timestamp;
@@ -38,6 +39,12 @@ pub struct Rollouts {
     pub first_share: Option<f64>,
     /// Hosts of rollouts that were first seen with the change.
     pub confirmed: u64,
+    /// Hosts on which an outside scanner sees a change as the host reports it.
+    pub scanner_agrees: u64,
+    /// Hosts on which it does not.
+    pub scanner_disagrees: u64,
+    /// Share of agreement among both.
+    pub scanner_agrees_share: Option<f64>,
 }
 
 /// A host's part in a rollout, as the evidence log tells it.
@@ -59,6 +66,8 @@ pub struct ChangeStory<'a> {
     pub ended: Option<Timestamp>,
     /// When it was first seen with the change.
     pub confirmed: Option<Timestamp>,
+    /// How an outside scanner stood to that, and since when the host stood so.
+    pub scanner: Option<(Agreement, Timestamp)>,
 }
 
 impl<'a> ChangeStory<'a> {
@@ -76,6 +85,7 @@ impl<'a> ChangeStory<'a> {
             began: host.began,
             ended: host.ended,
             confirmed: finished(host),
+            scanner: host.second.zip(host.confirmed_at),
         }
     }
 
@@ -83,8 +93,9 @@ impl<'a> ChangeStory<'a> {
     pub fn event(&self) -> Event<'a> {
         let Milestones { published, detected, drafted, accepted } = self.milestones;
         let attempts = self.attempts.iter().map(|(state, ended)| super::events::Ended { state: *state, ended: *ended }).collect();
-        let Self { package, host, first_ended, began, ended, confirmed, .. } = *self;
-        Event::Change { package, host, published, detected, drafted, accepted, attempts, first_ended, began, ended, confirmed }
+        let Self { package, host, first_ended, began, ended, confirmed, scanner, .. } = *self;
+        let scanner = scanner.map(|(says, since)| super::events::Scanned { says, since });
+        Event::Change { package, host, published, detected, drafted, accepted, attempts, first_ended, began, ended, confirmed, scanner }
     }
 }
 
@@ -116,6 +127,11 @@ impl Changes {
                 counted.first_succeeded += u64::from(state.is_success());
             }
         }
+        match story.scanner.filter(|(_, since)| since.as_second() >= from) {
+            Some((Agreement::Agrees, _)) => counted.scanner_agrees += 1,
+            Some((Agreement::Disagrees, _)) => counted.scanner_disagrees += 1,
+            _ => {}
+        }
         if story.confirmed.is_some_and(|at| at.as_second() >= from) {
             counted.confirmed += 1;
             self.spans.push(spans(&story.milestones, story.began, story.ended, story.confirmed));
@@ -127,6 +143,7 @@ impl Changes {
         counted.failed_share = share(counted.attempts - counted.succeeded, counted.attempts);
         counted.rolled_back_share = share(counted.rolled_back, counted.succeeded + counted.rolled_back);
         counted.first_share = share(counted.first_succeeded, counted.first_attempts);
+        counted.scanner_agrees_share = share(counted.scanner_agrees, counted.scanner_agrees + counted.scanner_disagrees);
         (counted, (!spans.is_empty()).then(|| means("all hosts", &spans)))
     }
 }

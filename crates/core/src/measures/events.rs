@@ -7,6 +7,7 @@ use crate::model::advisory::Rating;
 use crate::model::identifier::HostId;
 use crate::model::outcome::State;
 use crate::model::transition::{Bound, FindingKey, Obliged, Transition};
+use crate::phases::confirm::second::Agreement;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -75,6 +76,9 @@ pub enum Event<'a> {
         ended: Option<Timestamp>,
         /// When a later report first showed the host with the change.
         confirmed: Option<Timestamp>,
+        /// How an outside scanner stood to that, where one was asked for.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        scanner: Option<Scanned>,
     },
     /// The last line: an export without it is cut.
     End {
@@ -85,6 +89,15 @@ pub enum Event<'a> {
         /// Parts in rollouts before it.
         changes: u64,
     },
+}
+
+/// How an outside scanner stood to a change.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+pub struct Scanned {
+    /// What came of it.
+    pub says: Agreement,
+    /// Since when the host stood so.
+    pub since: Timestamp,
 }
 
 /// How an attempt ended.

@@ -14,6 +14,12 @@ pub struct Coverage {
     pub judged: u64,
     /// Of those, hosts that were heard of as lately as the policy asks.
     pub fresh: u64,
+    /// Open findings; none on days on which nobody counted them.
+    #[serde(default)]
+    pub findings: Option<u64>,
+    /// Of those, findings under an exception.
+    #[serde(default)]
+    pub excepted: u64,
 }
 
 impl Coverage {
@@ -22,6 +28,8 @@ impl Coverage {
         self.hosts += other.hosts;
         self.judged += other.judged;
         self.fresh += other.fresh;
+        self.findings = self.findings.zip(other.findings).map(|(own, other)| own + other);
+        self.excepted += other.excepted;
     }
 }
 
@@ -116,6 +124,10 @@ pub fn held(targets: &Targets, now: &Measured<'_>, before: &Measured<'_>) -> Vec
     if let Some(wanted) = targets.failed_changes_pct {
         held.push(target("failed_changes_pct".to_owned(), "attempts of rollouts that did not succeed", wanted, true, failed(now), failed(before)));
     }
+    let excepted = |measured: &Measured<'_>| measured.coverage.and_then(|coverage| Some((coverage.excepted, coverage.findings?)));
+    if let Some(wanted) = targets.exceptions_pct {
+        held.push(target("exceptions_pct".to_owned(), "open findings that are under an exception", wanted, true, excepted(now), excepted(before)));
+    }
     held
 }
 
@@ -141,10 +153,11 @@ mod tests {
             within_sla_pct: [("critical".to_owned(), Percent(95)), ("low".to_owned(), Percent(90))].into(),
             coverage_pct: Some(Percent(98)),
             evidence_fresh_pct: Some(Percent(95)),
+            exceptions_pct: Some(Percent(7)),
             ..Targets::default()
         };
         let (now, before) = (measures(19, 20), measures(18, 20));
-        let coverage = Some(Coverage { hosts: 100, judged: 98, fresh: 94 });
+        let coverage = Some(Coverage { hosts: 100, judged: 98, fresh: 94, findings: Some(40), excepted: 3 });
         let found = held(&targets, &Measured { measures: &now, coverage }, &Measured { measures: &before, coverage: None });
         let told: Vec<_> = found.iter().map(|one| (one.name.as_str(), one.met, one.share, one.trend)).collect();
         assert_eq!(told, [
@@ -152,6 +165,7 @@ mod tests {
             ("within_sla_pct.low", None, None, None),
             ("coverage_pct", Some(true), Some(98.0), None),
             ("evidence_fresh_pct", Some(false), Some(94.0), None),
+            ("exceptions_pct", Some(false), Some(7.5), None),
         ]);
         let short = held(&targets, &Measured { measures: &before, coverage: None }, &Measured { measures: &now, coverage });
         assert_eq!((short[0].met, short[0].trend, short[2].met), (Some(false), Some(Trend::Worse), None));

@@ -215,6 +215,42 @@ pub enum Step {
         /// The state.
         state: ServiceState,
     },
+    /// What is left over goes, once everything else holds. Which packages
+    /// those are the host works out by its own package manager's rule when it
+    /// is there; what people installed, the running kernel and the one to fall
+    /// back to are never among them. What goes is not brought back.
+    CleanUp {
+        /// What.
+        remnants: Remnants,
+        /// Most packages that may go; where it would be more, none goes.
+        most: u32,
+    },
+}
+
+/// What is left over.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Remnants {
+    /// Packages that came for others' sake, and that nothing needs any more.
+    Orphans,
+    /// Such packages of older kernels.
+    Kernels,
+    /// Package files that the package manager keeps.
+    Caches,
+}
+
+impl Remnants {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Orphans, Self::Kernels, Self::Caches];
+
+    /// The word in packages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Orphans => "orphans",
+            Self::Kernels => "kernels",
+            Self::Caches => "caches",
+        }
+    }
 }
 
 /// What a service is to be.

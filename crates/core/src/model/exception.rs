@@ -47,12 +47,17 @@ pub struct Exception {
     /// When and by whom the state came about, and why; none while it is asked
     /// for.
     pub decided: Option<Decided>,
+    /// First moment in which it was in force; none where it never was.
+    pub since: Option<Timestamp>,
     /// The one that it renews.
     pub renews: Option<ExceptionId>,
     /// How often it was renewed before this.
     pub renewals: u32,
     /// The one that took its place.
     pub replaced_by: Option<ExceptionId>,
+    /// When somebody last looked at it again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reviewed: Option<Timestamp>,
 }
 
 /// Hosts that an exception is about.

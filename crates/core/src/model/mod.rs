@@ -26,6 +26,7 @@ pub mod question;
 pub mod registration;
 pub mod report;
 pub mod scan;
+pub mod scanner;
 pub mod source;
 pub mod statement;
 pub mod stream;

@@ -34,7 +34,7 @@ pub struct Registration {
     pub owner: Option<String>,
     /// Ed25519 public key of its agent, hex; none for a host without one.
     pub public_key: Option<String>,
-    /// When it joined.
+    /// When it joined; where it had to wait, when it was accepted.
     pub enrolled: Timestamp,
     /// When it last said anything; flushed once a minute.
     pub last_seen: Option<Timestamp>,

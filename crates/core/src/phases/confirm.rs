@@ -4,7 +4,12 @@
 //! [`decide`] holds what a host's own report says against the package. An
 //! outcome is the word of whoever made the change; the report is read from the
 //! package database by another program, later, so that it is the report that
-//! confirms. Nothing is confirmed that was not seen.
+//! confirms. Nothing is confirmed that was not seen. Where the policy asks for
+//! it, an outside scanner must see the same ([`second`], [`with_second`]).
+
+pub mod second;
+
+pub mod reboot;
 
 use crate::model::component::Component;
 use crate::model::deployment_package::StreamPlan;
@@ -13,6 +18,7 @@ use crate::model::because::{Because, BecauseKind, Explained};
 use crate::model::stream::Stream;
 use jiff::Timestamp;
 use plimsoll_version::compare;
+use second::{Agreement, Asked};
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 
@@ -62,6 +68,8 @@ pub enum Confirmed {
     Rejected,
     /// The host has nothing of it.
     NotApplicable,
+    /// The host reports it, and an outside scanner sees something else.
+    Disputed,
     /// Nobody has seen it yet.
     Unknown,
 }
@@ -78,13 +86,14 @@ impl Confirmed {
             Self::Failed => "failed",
             Self::Rejected => "rejected",
             Self::NotApplicable => "not-applicable",
+            Self::Disputed => "disputed",
             Self::Unknown => "unknown",
         }
     }
 
     /// Reads that word.
     pub fn parse(word: &str) -> Option<Self> {
-        const ALL: [Confirmed; 9] = [
+        const ALL: [Confirmed; 10] = [
             Confirmed::Installed,
             Confirmed::InstalledPendingReboot,
             Confirmed::InstalledNotRunning,
@@ -93,6 +102,7 @@ impl Confirmed {
             Confirmed::Failed,
             Confirmed::Rejected,
             Confirmed::NotApplicable,
+            Confirmed::Disputed,
             Confirmed::Unknown,
         ];
         ALL.into_iter().find(|confirmed| confirmed.word() == word)
@@ -103,6 +113,24 @@ impl Confirmed {
 pub fn decide(input: &Input<'_>) -> Explained<Confirmed> {
     let mut because = Vec::new();
     let decision = judge(input, &mut because);
+    Explained { decision, because }
+}
+
+/// Holds what the host's own report shows against what scanners see, where the
+/// policy asks for them: only together they confirm.
+pub fn with_second(seen: Explained<Confirmed>, asked: &Asked, second: &Explained<Agreement>) -> Explained<Confirmed> {
+    if !matches!(seen.decision, Confirmed::Installed | Confirmed::InstalledPendingReboot | Confirmed::InstalledNotRunning) {
+        return seen;
+    }
+    let decision = match second.decision {
+        Agreement::Agrees => seen.decision,
+        Agreement::Disagrees if asked.reopens => Confirmed::Disputed,
+        Agreement::Disagrees => seen.decision,
+        Agreement::DoesNotSay | Agreement::TooOld | Agreement::Missing => Confirmed::Unknown,
+    };
+    // What decides comes first: it is what lists show.
+    let (own, other) = (seen.because, second.because.iter().cloned());
+    let because = if decision == seen.decision { own.into_iter().chain(other).collect() } else { other.chain(own).collect() };
     Explained { decision, because }
 }
 

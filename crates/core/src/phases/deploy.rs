@@ -15,6 +15,7 @@ use crate::model::because::{Because, BecauseKind, Explained};
 use crate::model::deployment_package::{DeploymentPackage, Place};
 use crate::model::identifier::HostId;
 use crate::model::outcome::State;
+use crate::phases::confirm::reboot::Counts;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -104,6 +105,9 @@ pub struct Standing {
     pub silent: bool,
     /// Why it cannot take part at present.
     pub barred: Option<Barred>,
+    /// What it counts as while it waits for a reboot; none where it waits for
+    /// none.
+    pub pending: Option<Counts>,
 }
 
 /// Why a host cannot take part.
@@ -127,6 +131,8 @@ pub enum Phase {
     AtWork,
     /// The targets were observed.
     Succeeded,
+    /// They were, and do not count as long as its reboot is pending.
+    Pending,
     /// It ended otherwise, or nobody can tell.
     Failed,
     /// It took the change and was not heard of since.
@@ -145,6 +151,7 @@ impl Phase {
             Self::Waits => "waits",
             Self::AtWork => "at-work",
             Self::Succeeded => "succeeded",
+            Self::Pending => "pending",
             Self::Failed => "failed",
             Self::Silent => "silent",
             Self::Away => "away",
@@ -157,7 +164,9 @@ impl Standing {
     /// How the host stands.
     pub fn phase(&self) -> Phase {
         match self.outcome {
-            Some(state) if state.is_success() => return Phase::Succeeded,
+            Some(state) if state.is_success() => {
+                return if self.pending.is_some_and(|counts| counts > Counts::Done) { Phase::Pending } else { Phase::Succeeded };
+            }
             Some(state) if state.is_terminal() || state == State::Unknown => return Phase::Failed,
             _ => {}
         }
@@ -183,7 +192,7 @@ impl Standing {
     /// Whether it may be at work, for all that is known: who was told to go and
     /// then to stop may have gone before it heard of the second.
     fn may_be_at_work(&self) -> bool {
-        let ended = matches!(self.phase(), Phase::Succeeded | Phase::Failed | Phase::LeftOut);
+        let ended = matches!(self.phase(), Phase::Succeeded | Phase::Pending | Phase::Failed | Phase::LeftOut);
         !ended && (self.took() || self.began() || self.given == Some(Go::Apply) && !self.silent)
     }
 
@@ -245,6 +254,12 @@ pub struct RingStanding {
     pub at_work: u64,
     /// That succeeded by observation.
     pub succeeded: u64,
+    /// That do not count as done as long as their reboot is pending.
+    #[serde(default)]
+    pub pending: u64,
+    /// Of these, whose reboot is overdue.
+    #[serde(default)]
+    pub overdue: u64,
     /// That failed.
     pub failed: u64,
     /// That took the change and were not heard of since.
@@ -253,7 +268,8 @@ pub struct RingStanding {
     pub away: u64,
     /// That take no part.
     pub left_out: u64,
-    /// Failed and silent hosts, at most [`NAMED`].
+    /// Failed and silent hosts and those whose reboot is overdue, at most
+    /// [`NAMED`].
     pub against: Vec<HostId>,
     /// Why it waits; empty where it is open.
     pub waits: Vec<String>,
@@ -270,7 +286,7 @@ impl RingStanding {
 
     /// Hosts that count against it.
     pub fn losses(&self) -> u64 {
-        self.failed + self.silent
+        self.failed + self.silent + self.overdue
     }
 }
 

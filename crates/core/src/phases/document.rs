@@ -22,6 +22,7 @@ use crate::model::question::QuestionState;
 use crate::model::outcome::{CheckResult, Observed, State};
 use crate::model::problem::Problem;
 use crate::phases::confirm::Confirmed;
+use crate::phases::confirm::second::Agreement;
 use crate::phases::deploy::{Gate, Progress, RingStanding, Wanted};
 use crate::phases::package::LeftOut;
 use jiff::Timestamp;
@@ -90,6 +91,8 @@ pub enum Event {
         reasons: Vec<String>,
         /// SHA-256 of the report that shows it.
         report: Option<String>,
+        /// How an outside scanner stood to it, where one was asked for.
+        second: Option<Agreement>,
     },
 }
 

@@ -5,6 +5,7 @@
 //! every host has its ring. The same input gives the same package to the byte,
 //! whatever order hosts come in.
 
+pub mod emergency;
 mod rings;
 mod targets;
 
@@ -96,7 +97,8 @@ pub enum Which {
 }
 
 impl Which {
-    fn wants(&self, update: &PendingUpdate) -> bool {
+    /// Whether an update is one of them.
+    pub fn wants(&self, update: &PendingUpdate) -> bool {
         match self {
             Self::Everything => true,
             Self::Security => update.security,

@@ -185,12 +185,13 @@ pub(super) fn reboots(paper: &mut Paper, set: &PolicySet) {
     paper.facts([
         ("Hosts reboot", Some(rule.to_owned())),
         ("May be put off for", length(&practice.grace)),
-        ("May be pending for", length(&practice.max_pending)),
+        ("May be pending for", length(&practice.max_pending).map(|limit| format!("{limit}; longer counts as a failure of its ring"))),
         (
             "A host that waits for one counts as",
             practice.pending_counts_as.map(|counts| match counts {
-                PendingCountsAs::Open => "not fixed".to_owned(),
-                PendingCountsAs::Installed => "installed, and not in effect".to_owned(),
+                PendingCountsAs::Open => "not done".to_owned(),
+                PendingCountsAs::Installed => "done".to_owned(),
+                PendingCountsAs::InstalledWithinGrace => "done while it may be put off, then not done".to_owned(),
             }),
         ),
     ]);

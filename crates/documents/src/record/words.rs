@@ -44,6 +44,7 @@ pub fn outcome(record: &Record) -> (Kind, Text) {
 pub fn phase(phase: Phase) -> Text {
     let (style, word) = match phase {
         Phase::Succeeded => (Style::Good, "succeeded"),
+        Phase::Pending => (Style::Warning, "reboot pending"),
         Phase::Failed => (Style::Bad, "failed"),
         Phase::Silent => (Style::Bad, "silent"),
         Phase::AtWork => (Style::Warning, "at work"),

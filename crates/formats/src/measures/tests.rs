@@ -41,7 +41,7 @@ fn report(audience: Audience, client: Option<&str>) -> (Report, Vec<OpenFinding>
         collector.host(&HostStory { host: HostId::from_bits(host), name, enrolled: at(1), retired: None, transitions });
     }
     let open = collector.kept().to_vec();
-    (Report { schema: Report::SCHEMA, report: audience, client: client.map(str::to_owned), measures: collector.finish(), targets: Vec::new() }, open)
+    (Report { schema: Report::SCHEMA, report: audience, client: client.map(str::to_owned), measures: collector.finish(), targets: Vec::new(), cycles: Vec::new() }, open)
 }
 
 /// Values of all members and entries.

@@ -78,7 +78,7 @@ pub(super) struct Document {
 impl Document {
     /// Names of the sections and keys that a scan reads without effect.
     pub(super) fn not_enforced(&self) -> Vec<String> {
-        let (monitor, emergency, notify) = (self.monitor.as_ref(), self.emergency.as_ref(), self.notify.as_ref());
+        let (monitor, notify) = (self.monitor.as_ref(), self.notify.as_ref());
         let present = [
             ("policy.owner", self.policy.owner.is_some()),
             ("monitor.sources", monitor.is_some_and(|monitor| monitor.sources.is_some())),
@@ -88,23 +88,19 @@ impl Document {
             ("scope", self.scope.is_some()),
             ("asset_class", !self.asset_class.is_empty()),
             ("people", !self.people.is_empty()),
-            ("waiver.review_every", self.waiver.as_ref().is_some_and(|waiver| waiver.review_every.is_some())),
             ("roles", self.roles.as_ref().is_some_and(|roles| !roles.phases().is_empty())),
-            ("cycle", self.cycle.is_some()),
-            ("emergency.triggers", emergency.is_some_and(|emergency| !emergency.triggers.is_empty())),
-            ("emergency.declared_by", emergency.is_some_and(|emergency| !emergency.declared_by.is_empty())),
-            ("emergency.may_skip", emergency.is_some_and(|emergency| !emergency.may_skip.is_empty())),
-            ("mitigation.remove_within", self.mitigation.as_ref().is_some_and(|mitigation| mitigation.remove_within.is_some())),
-            ("unpatchable", self.unpatchable.is_some()),
+            ("cycle.lead_notice", self.cycle.as_ref().is_some_and(|cycles| cycles.0.iter().any(|cycle| cycle.lead_notice.is_some()))),
+            ("unpatchable.replace_within", self.unpatchable.as_ref().is_some_and(|unpatchable| unpatchable.replace_within.is_some())),
+            ("unpatchable.remove_unsupported", self.unpatchable.as_ref().is_some_and(|unpatchable| unpatchable.remove_unsupported.is_some())),
             ("client.on_refusal.notify", self.client.as_ref().and_then(|client| client.on_refusal.as_ref()).is_some_and(|refusal| !refusal.notify.is_empty())),
-            ("verify", self.verify.is_some()),
+            ("verify.method", self.verify.as_ref().is_some_and(|verify| !verify.method.is_empty())),
+            ("verify.sample_pct", self.verify.as_ref().is_some_and(|verify| verify.sample_pct.is_some())),
             ("forensics", self.forensics.is_some()),
             ("notify.ack", notify.is_some_and(|notify| notify.notices().iter().any(|(_, notice)| notice.ack))),
             ("escalation.levels", self.escalation.iter().flat_map(|step| &step.levels).any(|level| Rating::ALL.iter().all(|rating| rating.as_str() != level))),
             ("clean_up", self.clean_up.is_some()),
             ("documentation", self.documentation.is_some()),
             ("baseline", self.baseline.is_some()),
-            ("targets.exceptions_pct", self.targets.as_ref().is_some_and(|targets| targets.exceptions_pct.is_some())),
             ("report", self.report.iter().any(|report| report.report.is_none())),
             ("retention.personal", self.retention.as_ref().is_some_and(|retention| retention.personal.is_some())),
         ];

@@ -252,7 +252,7 @@ emergency = {{ by = ["group:change-board"], quorum = 1, retro_within = "P2D", af
 
 [emergency]
 declared_by = [{owner}, "group:security"]
-may_skip = ["windows", "freezes"]
+may_skip = ["windows", "freezes", "full-tests"]
 report_within = "P5D"
 
 [mitigation]

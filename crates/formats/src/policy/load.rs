@@ -133,8 +133,17 @@ impl Loading<'_> {
         let mut policy = build(&document, from, self.others, ledger, &mut self.warnings);
         policy.lines = lines.numbers(text);
         if self.own.is_none() {
-            let rollout = document.rollout().rules(&policy.zone_name, &policy.zone, ledger, &mut self.warnings);
+            let mut rollout = document.rollout().rules(&policy.zone_name, &policy.zone, ledger, &mut self.warnings);
             let governance = governance::read(&document, ledger);
+            let may_skip = governance.emergency.as_ref().map_or(&[][..], |emergency| &emergency.may_skip);
+            for path in rollout.bind_emergencies(may_skip) {
+                self.warnings.push(Problem::new(
+                    "W-POLICY-EMERGENCY",
+                    policy.place(&path),
+                    format!("{path} lets emergencies go sooner, and emergency.may_skip does not name it: they wait as normal changes do"),
+                    "add windows, freezes or full-tests to emergency.may_skip, or take it out here",
+                ));
+            }
             self.own = Some(Own { rollout, governance, lines, not_enforced: document.not_enforced() });
         } else {
             self.passed_over(&document, &policy);

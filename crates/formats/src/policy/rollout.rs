@@ -155,11 +155,6 @@ impl Sections<'_> {
             note("test.environment".to_owned(), test.environment.is_some());
             note("test.post_deploy".to_owned(), test.post_deploy.is_some());
         }
-        if let Some(reboot) = self.reboot {
-            note("reboot.grace".to_owned(), reboot.grace.is_some());
-            note("reboot.max_pending".to_owned(), reboot.max_pending.is_some());
-            note("reboot.pending_counts_as".to_owned(), reboot.pending_counts_as.is_some());
-        }
         names
     }
 

@@ -5,6 +5,7 @@ mod exceptions;
 mod golden;
 mod hostile;
 mod linting;
+mod practice;
 mod properties;
 mod rollout;
 mod second_opinion;
@@ -37,8 +38,8 @@ fn the_full_policy_file_parses_as_written() {
     assert_eq!(
         set.not_enforced_here().join(" "),
         "policy.owner monitor.sources monitor.discovery_every \
-         monitor.scan_every waiver.review_every roles cycle client.on_refusal.notify verify forensics notify.ack baseline \
-         test.require_signature test.post_deploy reboot.grace reboot.max_pending reboot.pending_counts_as"
+         monitor.scan_every roles cycle.lead_notice client.on_refusal.notify verify.method forensics notify.ack baseline \
+         test.require_signature test.post_deploy"
     );
     let own = &set.policies[0];
     assert_eq!(own.waiver.as_ref().expect("waiver").kinds.len(), 6);

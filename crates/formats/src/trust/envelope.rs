@@ -1,7 +1,7 @@
 //! What every signed document looks like: `{"signatures":[…],"signed":{…}}` in
 //! canonical JSON (OLPC), and in no other spelling.
 
-use super::key_file::KeyFile;
+use super::key_file::Signs;
 use crate::protocol::{digest, encode_hex};
 use plimsoll_core::model::problem::Problem;
 use serde::de::DeserializeOwned;
@@ -21,8 +21,8 @@ pub struct Signature {
 }
 
 impl Signature {
-    pub(super) fn new(keyid: String, key: &KeyFile, message: &[u8]) -> Self {
-        Self { keyid, sig: encode_hex(&key.sign(message)) }
+    pub(super) fn new(keyid: String, key: &impl Signs, message: &[u8]) -> Result<Self, Problem> {
+        Ok(Self { keyid, sig: encode_hex(&key.signature(message)?) })
     }
 }
 

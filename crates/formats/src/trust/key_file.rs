@@ -3,21 +3,45 @@
 
 use crate::protocol::{decode_hex, encode_hex};
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
-use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey};
+use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, KeypairBytes};
 use ed25519_dalek::{Signer, SigningKey};
 use pkcs8::{EncryptedPrivateKeyInfo, PrivateKeyInfo};
 use plimsoll_core::model::problem::Problem;
 
 /// Largest key file: a real one has some 400 bytes.
 const LIMIT: usize = 16 << 10;
-/// Most bytes that scrypt may work through (128 × N × r × p): four times what a
-/// key file of our own takes.
+/// Most bytes that scrypt may work through (128 × N × r × p); a key file of our
+/// own takes 80 MiB.
 const SCRYPT_BYTES: u64 = 128 << 20;
 /// Most rounds of PBKDF2, some seconds; `openssl pkey` writes 2048.
 const PBKDF2_ROUNDS: u32 = 4_000_000;
 
 /// An Ed25519 private key and what is done with it: signing.
 pub struct KeyFile(SigningKey);
+
+/// Whoever signs with an Ed25519 key: a key file, or a token that never gives
+/// its key away.
+pub trait Signs {
+    /// The public half.
+    fn public(&self) -> PublicKey;
+
+    /// Signs a message.
+    ///
+    /// # Errors
+    ///
+    /// `E-KEY` where the token does not.
+    fn signature(&self, message: &[u8]) -> Result<[u8; 64], Problem>;
+}
+
+impl Signs for KeyFile {
+    fn public(&self) -> PublicKey {
+        self.public()
+    }
+
+    fn signature(&self, message: &[u8]) -> Result<[u8; 64], Problem> {
+        Ok(self.sign(message))
+    }
+}
 
 /// An Ed25519 public key, 32 bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -80,15 +104,18 @@ impl KeyFile {
     /// `salt` and `nonce` must be fresh random bytes for each call.
     pub fn to_pem(&self, passphrase: Option<&[u8]>, salt: &[u8; 16], nonce: &[u8; 16]) -> Result<String, Problem> {
         let failed = |what: String| Problem::new("E-KEY", "key file", what, "report this as a bug");
+        // The private half alone, PKCS#8 version 1: what carries the public half
+        // as well, OpenSSL and what builds on it cannot read.
+        let private = KeypairBytes { secret_key: self.0.to_bytes(), public_key: None };
         let Some(passphrase) = passphrase else {
-            let pem = self.0.to_pkcs8_pem(LineEnding::LF).map_err(|error| failed(error.to_string()))?;
+            let pem = private.to_pkcs8_pem(LineEnding::LF).map_err(|error| failed(error.to_string()))?;
             return Ok(pem.to_string());
         };
-        let der = self.0.to_pkcs8_der().map_err(|error| failed(error.to_string()))?;
+        let der = private.to_pkcs8_der().map_err(|error| failed(error.to_string()))?;
         let plain = PrivateKeyInfo::try_from(der.as_bytes()).map_err(|error| failed(error.to_string()))?;
-        // 2^15 × 8 × 1: 32 MiB and a tenth of a second, the size that scrypt's
-        // author gives for interactive use and that openssl accepts by default.
-        let cost = pkcs5::scrypt::Params::new(15, 8, 1, 32).map_err(|error| failed(error.to_string()))?;
+        // 2^14 × 8 × 5: one of the equal choices of OWASP's password storage
+        // guide, and the one whose 16 MiB OpenSSL takes without being told to.
+        let cost = pkcs5::scrypt::Params::new(14, 8, 5, 32).map_err(|error| failed(error.to_string()))?;
         let parameters = pkcs5::pbes2::Parameters::scrypt_aes256cbc(cost, salt, nonce)
             .map_err(|error| failed(error.to_string()))?;
         let sealed = plain.encrypt_with_params(parameters, passphrase).map_err(|error| failed(error.to_string()))?;
@@ -146,6 +173,22 @@ mod tests {
         for wrong in [None, Some(b"Correct horse".as_slice()), Some(b"".as_slice())] {
             let problem = KeyFile::from_pem("k", &pem, wrong).err().unwrap();
             assert_eq!(problem.code, "E-PASSPHRASE");
+        }
+    }
+
+    #[test]
+    fn openssl_reads_key_files_with_and_without_a_passphrase() {
+        if !std::path::Path::new("/usr/bin/openssl").exists() {
+            eprintln!("skipped: openssl is not installed");
+            return;
+        }
+        let key = KeyFile::from_seed(&[11; 32]);
+        for passphrase in [None, Some(b"correct horse".as_slice())] {
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            std::io::Write::write_all(&mut file, key.to_pem(passphrase, &[1; 16], &[2; 16]).unwrap().as_bytes()).unwrap();
+            let mut openssl = std::process::Command::new("/usr/bin/openssl");
+            let read = openssl.args(["pkey", "-passin", "pass:correct horse", "-pubout", "-outform", "DER", "-in"]).arg(file.path()).output().unwrap();
+            assert!(read.stdout.ends_with(&key.public().0), "{passphrase:?}: {}", String::from_utf8_lossy(&read.stderr));
         }
     }
 

@@ -14,6 +14,6 @@ mod root;
 
 pub use envelope::Signature;
 pub use host_list::{HostTree, check_place};
-pub use key_file::{KeyFile, PublicKey};
+pub use key_file::{KeyFile, PublicKey, Signs};
 pub use package::{SignedAssignment, SignedPackage};
 pub use root::{Role, Root, RootKeys, SignedRoot};

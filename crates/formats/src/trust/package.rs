@@ -1,7 +1,7 @@
 //! Signed **deployment packages** and **assignments**.
 
 use super::envelope::{Envelope, Signature, canonical};
-use super::key_file::KeyFile;
+use super::key_file::{KeyFile, Signs};
 use super::root::{Role, Root};
 use jiff::Timestamp;
 use plimsoll_core::model::assignment::Assignment;
@@ -64,11 +64,11 @@ impl SignedPackage {
     ///
     /// # Errors
     ///
-    /// `E-KEY` where the root does not name the key.
-    pub fn sign(&mut self, key: &KeyFile, root: &Root) -> Result<(), Problem> {
+    /// `E-KEY` where the root does not name the key, or it does not sign.
+    pub fn sign(&mut self, key: &impl Signs, root: &Root) -> Result<(), Problem> {
         let id = known(key, root)?;
         let message = self.envelope.message();
-        self.add(Signature::new(id, key, &message));
+        self.add(Signature::new(id, key, &message)?);
         Ok(())
     }
 
@@ -99,7 +99,7 @@ impl SignedPackage {
     }
 }
 
-fn known(key: &KeyFile, root: &Root) -> Result<String, Problem> {
+fn known(key: &impl Signs, root: &Root) -> Result<String, Problem> {
     root.id_of(key.public()).map(str::to_owned).ok_or_else(|| {
         let text = "belongs to nobody whom the root document names";
         Problem::new("E-KEY", "key file", text, "use a key of the root document in force, see `plimsoll root show`")
@@ -122,7 +122,7 @@ impl SignedAssignment {
     /// `E-KEY` where the root does not name the key.
     pub fn sign(assignment: Assignment, online: &KeyFile, root: &Root) -> Result<Self, Problem> {
         let message = canonical(&assignment);
-        let signatures = vec![Signature::new(known(online, root)?, online, &message)];
+        let signatures = vec![Signature::new(known(online, root)?, online, &message)?];
         let envelope = Envelope { signatures, signed: assignment };
         let bytes = canonical(&envelope);
         Ok(Self { assignment: envelope.signed, bytes })

@@ -6,7 +6,7 @@
 //! distinct keys, a version that never goes back and an expiry.
 
 use super::envelope::{Envelope, Signature, canonical};
-use super::key_file::{KeyFile, PublicKey};
+use super::key_file::{KeyFile, PublicKey, Signs};
 use crate::protocol::{decode_hex, digest};
 use jiff::Timestamp;
 use plimsoll_core::model::problem::Problem;
@@ -76,10 +76,10 @@ struct Keys {
 }
 
 /// Keys for a first root document.
-pub struct RootKeys<'a> {
+pub struct RootKeys<'a, K = KeyFile> {
     /// Held by people: they change the root and approve packages. Names are
     /// unique.
-    pub people: &'a [(String, KeyFile)],
+    pub people: &'a [(String, K)],
     /// How many of them must sign.
     pub threshold: usize,
     /// Held by the server: it says what is fresh and can approve nothing.
@@ -213,8 +213,9 @@ impl SignedRoot {
     ///
     /// # Errors
     ///
-    /// `E-ROOT-FORMAT` where the threshold cannot be met.
-    pub fn first(keys: &RootKeys<'_>, expires: Timestamp) -> Result<Self, Problem> {
+    /// `E-ROOT-FORMAT` where the threshold cannot be met, `E-KEY` where a token
+    /// does not sign.
+    pub fn first<K: Signs>(keys: &RootKeys<'_, K>, expires: Timestamp) -> Result<Self, Problem> {
         let people: Vec<(String, Key)> = keys.people.iter().map(|(person, key)| named(key.public(), Some(person))).collect();
         let online = named(keys.online, None);
         let ids: Vec<String> = people.iter().map(|(id, _)| id.clone()).collect();
@@ -237,7 +238,7 @@ impl SignedRoot {
             .iter()
             .zip(&ids)
             .map(|((_, key), id)| Signature::new(id.clone(), key, &message))
-            .collect();
+            .collect::<Result<_, _>>()?;
         let bytes = canonical(&Envelope { signatures, signed: root.clone() });
         Ok(Self { root, bytes })
     }

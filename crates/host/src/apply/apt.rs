@@ -2,11 +2,12 @@
 
 use super::apt_index::{View, last};
 use super::process::step;
+use super::remnants::{self, Remnant};
 use super::select::{broken, present};
-use super::{Ended, Installed, Manager, Place, Present, Simulated, Transaction, Watch, ask, outside, same_slot};
+use super::{Ended, Installed, Manager, Place, Present, Simulated, Transaction, Watch, ask, not_cleared, outside, same_slot};
 use crate::apt::simulate::parse;
 use crate::run;
-use plimsoll_core::model::deployment_package::{Removal, Target};
+use plimsoll_core::model::deployment_package::{Remnants, Removal, Target};
 use plimsoll_core::model::problem::Problem;
 use plimsoll_version::Scheme;
 use std::collections::BTreeSet;
@@ -62,6 +63,17 @@ impl Apt {
     fn view(place: &Place<'_>, transaction: &Transaction<'_>) -> Result<View, Problem> {
         let files: Vec<&Target> = transaction.targets.iter().chain(transaction.new).collect();
         View::make(place, if transaction.back { "back" } else { "forth" }, &files)
+    }
+
+    /// Names of packages that the system cannot do without.
+    fn essential(&self) -> Result<BTreeSet<String>, Problem> {
+        let ran = ask(&self.query, &["-W", "-f=${Package}\\t${Essential}\\t${Protected}\\t${Important}\\n"], &[])?;
+        let line = |line: &str| {
+            let mut fields = line.split('\t');
+            let name = fields.next()?.to_owned();
+            fields.any(|word| word == "yes").then_some(name)
+        };
+        Ok(ran.output.lines().filter_map(line).collect())
     }
 
     fn run(&self, what: &str, view: &View, arguments: &[String], watch: &mut dyn Watch) -> Result<Ended, Problem> {
@@ -188,5 +200,50 @@ impl Manager for Apt {
         let arguments: Vec<&str> = std::iter::once("auto").chain(lost.iter().map(String::as_str)).collect();
         let ran = ask(&self.mark, &arguments, &[])?;
         if ran.code == Some(0) { Ok(()) } else { Err(Problem::new("W-MARKS", "apt-mark", last(&ran.errors), "mark them by hand: apt-mark auto")) }
+    }
+
+    fn left_over(&self, which: Remnants) -> Result<Vec<Remnant>, Problem> {
+        // With the host's own settings: which packages are never unneeded is
+        // written there.
+        let ran = ask(&APT_GET, &["-s", "-q", "autoremove"], &[("DEBIAN_FRONTEND", "noninteractive".into())])?;
+        if ran.code != Some(0) {
+            return Err(outside("apt-get autoremove", format!("cannot tell what is left over: {}", last(&format!("{}\n{}", ran.output, ran.errors)))));
+        }
+        let installed = self.installed()?;
+        let essential = self.essential()?;
+        let row = |change: crate::apt::simulate::Change| {
+            let mut there = installed.iter().filter(|((name, arch), _)| *name == change.package && (change.arch.is_empty() || same_slot(arch, &change.arch)));
+            let ((name, arch), versions) = there.next()?;
+            let version = versions.first()?.version.clone();
+            (change.candidate.is_none() && !essential.contains(name)).then(|| Remnant { name: name.clone(), arch: arch.clone(), version })
+        };
+        let all = parse(&ran.output).into_iter().filter_map(row).collect();
+        Ok(remnants::chosen(all, which, &installed, &self.automatic()?, &remnants::running()))
+    }
+
+    fn clear(&self, place: &Place<'_>, remnants: &[Remnant], watch: &mut dyn Watch) -> Result<(), Problem> {
+        if remnants.is_empty() {
+            let ended = step("clean up", &APT_GET, &["-q".to_owned(), "clean".to_owned()], &[], watch)?;
+            return if ended.well() { Ok(()) } else { Err(not_cleared(format!("apt-get clean ended with {:?}", ended.code))) };
+        }
+        let view = View::bare(place, "clean-up")?;
+        let named = remnants.iter().map(|one| if one.arch == "all" { one.name.clone() } else { format!("{}:{}", one.name, one.arch) });
+        let arguments: Vec<String> = ["-y", "-q", "remove", "--no-auto-remove"].map(str::to_owned).into_iter().chain(named).collect();
+        let ran = run::run(&APT_GET, std::iter::once("-s".to_owned()).chain(arguments.iter().cloned()), &view.environment(), run::TIMEOUT)?;
+        if ran.code != Some(0) {
+            return Err(outside("clean up", format!("is refused by apt: {}", last(&format!("{}\n{}", ran.output, ran.errors)))));
+        }
+        let wanted = |change: &crate::apt::simulate::Change| change.candidate.is_none() && remnants.iter().any(|one| one.name == change.package && (change.arch.is_empty() || same_slot(&one.arch, &change.arch)));
+        if let Some(other) = parse(&ran.output).iter().find(|change| !wanted(change)) {
+            return Err(outside("clean up", format!("would change {}, which is not left over", other.package)));
+        }
+        let mut ended = self.run("clean up", &view, &arguments, watch)?;
+        if !ended.well() {
+            // Cut off in a script: what is half gone goes at the second try.
+            let configure = ["--force-confdef", "--force-confold", "--configure", "-a"].map(str::to_owned);
+            step("clean up", &self.dpkg, &configure, &view.environment(), watch)?;
+            ended = self.run("clean up", &view, &arguments, watch)?;
+        }
+        if ended.well() { Ok(()) } else { Err(not_cleared(format!("apt-get remove ended with {:?}", ended.code))) }
     }
 }

@@ -58,6 +58,21 @@ impl View {
         Ok(view)
     }
 
+    /// A view that offers nothing: what is installed can go, and nothing can
+    /// come in its place.
+    pub(super) fn bare(place: &Place<'_>, name: &str) -> Result<Self, Problem> {
+        let folder = place.work.join(name);
+        let _ = fs::remove_dir_all(&folder);
+        for part in ["lists/partial", "cache/archives/partial"] {
+            fs::create_dir_all(folder.join(part)).map_err(|error| failed(&folder, &error))?;
+        }
+        let configuration = folder.join("apt.conf");
+        for (path, text) in [(folder.join("sources.list"), String::new()), (configuration.clone(), settings(&folder, place.configuration_files))] {
+            fs::write(&path, text).map_err(|error| failed(&path, &error))?;
+        }
+        Ok(Self { configuration, unpacked: 0 })
+    }
+
     /// What apt is started with.
     pub(super) fn environment(&self) -> Vec<(&'static str, OsString)> {
         vec![

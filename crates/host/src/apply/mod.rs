@@ -11,6 +11,7 @@ mod apt;
 mod apt_index;
 mod locks;
 mod process;
+mod remnants;
 mod rpm;
 mod select;
 mod space;
@@ -18,10 +19,11 @@ mod space;
 pub use aftermath::{Stale, restart_affected, stale_processes};
 pub use locks::{Holder, holder};
 pub use process::{Ended, Identity, Transcript, Watch};
+pub use remnants::Remnant;
 pub use select::{Needed, needed, same_slot, way_back};
 pub use space::room;
 
-use plimsoll_core::model::deployment_package::{ConfigurationFiles, Removal, StreamPlan, Target, Tool};
+use plimsoll_core::model::deployment_package::{ConfigurationFiles, Remnants, Removal, StreamPlan, Target, Tool};
 use plimsoll_core::model::problem::Problem;
 use plimsoll_version::Scheme;
 use std::collections::{BTreeMap, BTreeSet};
@@ -123,6 +125,41 @@ pub trait Manager {
     /// # Errors
     /// Marks cannot be written.
     fn restore_marks(&self, before: &Installed, automatic: &BTreeSet<String>, simulated: &Simulated) -> Result<(), Problem>;
+
+    /// What is left over: by the package manager's own rule, without what
+    /// people installed, the running kernel and the one to fall back to.
+    ///
+    /// # Errors
+    /// It cannot be told.
+    fn left_over(&self, which: Remnants) -> Result<Vec<Remnant>, Problem>;
+
+    /// Removes exactly these packages, after a simulation that removes nothing
+    /// else; their settings stay. Without any it empties the cache of package
+    /// files.
+    ///
+    /// # Errors
+    /// `E-PLAN` where anything else would change, `E-APPLY` where it failed.
+    fn clear(&self, place: &Place<'_>, remnants: &[Remnant], watch: &mut dyn Watch) -> Result<(), Problem>;
+}
+
+/// Clears what is left over, within what people signed; gives what went.
+///
+/// # Errors
+///
+/// `E-PLAN` where it would be more than `most` or anything else; nothing went
+/// then. `E-APPLY` where the package manager failed.
+pub fn clean_up(manager: &dyn Manager, place: &Place<'_>, which: Remnants, most: u32, watch: &mut dyn Watch) -> Result<Vec<Remnant>, Problem> {
+    let left = if which == Remnants::Caches { Vec::new() } else { manager.left_over(which)? };
+    remnants::bounded(&left, most)?;
+    if which == Remnants::Caches || !left.is_empty() {
+        manager.clear(place, &left, watch)?;
+    }
+    Ok(left)
+}
+
+/// A clean-up that a package manager refused or did not end well.
+pub(crate) fn not_cleared(text: String) -> Problem {
+    Problem::new("E-APPLY", "clean up", text, "see the log; the change itself is in place")
 }
 
 /// The package manager that a plan names.

@@ -2,10 +2,11 @@
 
 use super::apt_index::last;
 use super::process::step;
+use super::remnants::{self, Remnant};
 use super::select::{install_only, present};
-use super::{Ended, Installed, Manager, Place, Present, Simulated, Transaction, Watch, ask, outside};
+use super::{Ended, Installed, Manager, Place, Present, Simulated, Transaction, Watch, ask, not_cleared, outside};
 use crate::run;
-use plimsoll_core::model::deployment_package::{ConfigurationFiles, Target};
+use plimsoll_core::model::deployment_package::{ConfigurationFiles, Remnants, Target};
 use plimsoll_core::model::problem::Problem;
 use plimsoll_version::{Scheme, compare};
 use std::cmp::Ordering;
@@ -258,5 +259,51 @@ impl Manager for Rpm {
         let arguments: Vec<&str> = ["-y", "-q", "--noplugins", "mark", "remove"].into_iter().chain(lost.iter().map(|name| name.as_str())).collect();
         let ran = ask(dnf, &arguments, &[])?;
         if ran.code == Some(0) { Ok(()) } else { Err(Problem::new("W-MARKS", "dnf mark", last(&ran.errors), "mark them by hand: dnf mark remove")) }
+    }
+
+    fn left_over(&self, which: Remnants) -> Result<Vec<Remnant>, Problem> {
+        let Some(dnf) = &self.dnf else { return Err(outside("dnf", "is not on this host, and rpm alone cannot tell what is left over")) };
+        let rule: &[&str] = match which {
+            // All but the newest and the one before it, of each name.
+            Remnants::Kernels => &["--installonly", "--latest-limit=-2"],
+            Remnants::Orphans | Remnants::Caches => &["--unneeded"],
+        };
+        let arguments: Vec<&str> = ["-q", "--disablerepo=*", "--noplugins", "repoquery"].into_iter().chain(rule.iter().copied()).chain(["--qf", "%{name}\t%{arch}\t%{epoch}\t%{version}-%{release}\n"]).collect();
+        let ran = ask(dnf, &arguments, &[])?;
+        if ran.code != Some(0) {
+            return Err(outside("dnf repoquery", format!("cannot tell what is left over: {}", last(&ran.errors))));
+        }
+        let row = |line: &str| {
+            let mut fields = line.split('\t').map(str::trim);
+            let (name, arch, epoch, version) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
+            let version = if matches!(epoch, "" | "0" | "(none)") { version.to_owned() } else { format!("{epoch}:{version}") };
+            Some(Remnant { name: name.to_owned(), arch: arch.to_owned(), version })
+        };
+        let all: Vec<Remnant> = ran.output.lines().filter(|line| !line.trim().is_empty()).filter_map(row).collect();
+        let mut automatic = self.automatic()?;
+        // dnf keeps a kernel by its number and not by a mark.
+        if which == Remnants::Kernels {
+            automatic.extend(all.iter().filter(|one| install_only(&one.name)).map(|one| one.name.clone()));
+        }
+        Ok(remnants::chosen(all, which, &self.installed()?, &automatic, &remnants::running()))
+    }
+
+    fn clear(&self, _: &Place<'_>, remnants: &[Remnant], watch: &mut dyn Watch) -> Result<(), Problem> {
+        let Some(dnf) = &self.dnf else { return Err(outside("dnf", "is not on this host")) };
+        if remnants.is_empty() {
+            let ended = step("clean up", dnf, &["-q", "--noplugins", "clean", "packages"].map(str::to_owned), &[], watch)?;
+            return if ended.well() { Ok(()) } else { Err(not_cleared(format!("dnf clean ended with {:?}", ended.code))) };
+        }
+        let rows: Vec<String> = remnants.iter().map(|one| format!("{}-{}.{}", one.name, one.version.rsplit(':').next().unwrap_or(&one.version), one.arch)).collect();
+        // rpm refuses where anything that stays needs one of them, so that dnf
+        // takes nothing else along.
+        let test: Vec<&str> = ["-e", "--test"].into_iter().chain(rows.iter().map(String::as_str)).collect();
+        let ran = ask(&self.rpm, &test, &[])?;
+        if ran.code != Some(0) {
+            return Err(outside("clean up", format!("is refused by rpm: {}", last(&ran.errors))));
+        }
+        let words = ["-y", "-q", "--disablerepo=*", "--noplugins", "--setopt=clean_requirements_on_remove=0", "remove"].map(str::to_owned);
+        let ended = step("clean up", dnf, &words.into_iter().chain(rows).collect::<Vec<_>>(), &[], watch)?;
+        if ended.well() { Ok(()) } else { Err(not_cleared(format!("dnf remove ended with {:?}", ended.code))) }
     }
 }

@@ -82,7 +82,7 @@ pub fn show(printer: &Printer, format: ListFormat, rows: &[Value], columns: &[Co
 }
 
 /// A cell that no spreadsheet takes for a formula: names come from hosts.
-fn tamed(cell: &str) -> String {
+pub fn tamed(cell: &str) -> String {
     if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell.to_owned() }
 }
 

@@ -28,8 +28,8 @@ pub struct RootInit {
     /// Folder to make, with root.json, keys/ and online.pem
     #[arg(long, value_name = "DIR")]
     pub to: PathBuf,
-    /// Who holds a key; once for each person
-    #[arg(long, value_name = "NAME", required = true)]
+    /// Who holds a key; once for each person. A key file is made for NAME; NAME=pkcs11:token=…;object=… is a key that the person's token has
+    #[arg(long, value_name = "NAME[=URI]", required = true)]
     pub person: Vec<String>,
     /// How many of them must sign
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
@@ -40,6 +40,9 @@ pub struct RootInit {
     /// Read the passphrase for the keys from this file instead of asking
     #[arg(long, value_name = "FILE", conflicts_with = "no_passphrase")]
     pub passphrase_file: Option<PathBuf>,
+    /// Read the PIN of tokens from this file instead of asking
+    #[arg(long, value_name = "FILE")]
+    pub pin_file: Option<PathBuf>,
     /// Leave the keys unprotected; for an evaluation only
     #[arg(long)]
     pub no_passphrase: bool,

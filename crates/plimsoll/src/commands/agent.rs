@@ -146,7 +146,7 @@ pub fn launch(arguments: &AgentHelper) -> Result<Outcome, Failure> {
 /// Carries out one attempt, verified again from the helper's own folder.
 pub fn attempt(arguments: &AgentHelper) -> Result<Outcome, Failure> {
     let (state, attempt) = (arguments.helper_state.clone(), arguments.attempt.clone());
-    plimsoll_agent::run_attempt(&RunnerOptions { state, attempt, late_after: LATE })?;
+    plimsoll_agent::run_attempt(&RunnerOptions { state, attempt, late_after: LATE, agent_within: LATE })?;
     Ok(Outcome::Clean)
 }
 

@@ -3,6 +3,7 @@
 
 use crate::arguments::{PlainFormat, RootCommand, RootInit};
 use crate::printer::{Failure, Outcome, Printer};
+use crate::token::Key;
 use jiff::{Timestamp, ToSpan};
 use jiff::tz::TimeZone;
 use plimsoll_core::model::problem::Problem;
@@ -26,12 +27,15 @@ pub fn run(command: RootCommand, printer: &Printer) -> Result<Outcome, Failure> 
 }
 
 fn init(arguments: &RootInit, printer: &Printer) -> Result<Outcome, Failure> {
-    let passphrases = if arguments.no_passphrase {
-        arguments.person.iter().map(|_| None).collect()
-    } else {
-        arguments.person.iter().map(|person| passphrase(person, arguments.passphrase_file.as_deref()).map(Some)).collect::<Result<Vec<_>, _>>()?
-    };
-    let made = make(&arguments.to, &arguments.person, &passphrases, arguments.threshold, arguments.days)?;
+    let mut people = Vec::with_capacity(arguments.person.len());
+    for person in &arguments.person {
+        people.push(match person.split_once('=') {
+            Some((name, uri)) if Key::is_token(uri) => (name.to_owned(), Source::There(Box::new(Key::open(Path::new(uri), arguments.pin_file.as_deref())?))),
+            _ if arguments.no_passphrase => (person.clone(), Source::Made(None)),
+            _ => (person.clone(), Source::Made(Some(passphrase(person, arguments.passphrase_file.as_deref())?))),
+        });
+    }
+    let made = make(&arguments.to, people, arguments.threshold, arguments.days)?;
     match arguments.format {
         PlainFormat::Json => super::json(printer, &describe(&made))?,
         PlainFormat::Text => {
@@ -48,18 +52,20 @@ fn init(arguments: &RootInit, printer: &Printer) -> Result<Outcome, Failure> {
     Ok(Outcome::Clean)
 }
 
+/// Where a person's key comes from.
+pub enum Source {
+    /// A key file made here, under this passphrase or, for an evaluation, none.
+    Made(Option<String>),
+    /// A key that the person has.
+    There(Box<Key>),
+}
+
 /// Makes keys and the first root document in a folder that must not exist yet.
 ///
 /// The document is written last, so that a folder without one is unfinished
 /// and never used.
-pub fn make(
-    folder: &Path,
-    people: &[String],
-    passphrases: &[Option<String>],
-    threshold: usize,
-    days: u32,
-) -> Result<SignedRoot, Failure> {
-    for person in people {
+pub fn make(folder: &Path, people: Vec<(String, Source)>, threshold: usize, days: u32) -> Result<SignedRoot, Failure> {
+    for (person, _) in &people {
         let plain = !person.is_empty() && person.chars().all(|sign| sign.is_ascii_alphanumeric() || "-_.@".contains(sign));
         if !plain || person.starts_with('.') {
             return Err(Failure::input(Problem::new(
@@ -74,11 +80,17 @@ pub fn make(
     std::fs::DirBuilder::new().mode(0o700).recursive(false).create(folder).map_err(|error| failed(folder, &error))?;
     std::fs::DirBuilder::new().mode(0o700).create(&keys).map_err(|error| failed(&keys, &error))?;
     let mut made = Vec::with_capacity(people.len());
-    for (person, passphrase) in people.iter().zip(passphrases) {
-        let key = KeyFile::from_seed(&random()?);
-        let pem = key.to_pem(passphrase.as_deref().map(str::as_bytes), &random()?, &random()?)?;
-        write(&keys.join(format!("{person}.pem")), pem.as_bytes())?;
-        made.push((person.clone(), key));
+    for (person, source) in people {
+        let key = match source {
+            Source::There(key) => *key,
+            Source::Made(passphrase) => {
+                let key = KeyFile::from_seed(&random()?);
+                let pem = key.to_pem(passphrase.as_deref().map(str::as_bytes), &random()?, &random()?)?;
+                write(&keys.join(format!("{person}.pem")), pem.as_bytes())?;
+                Key::File(key)
+            }
+        };
+        made.push((person, key));
     }
     let online = KeyFile::from_seed(&random()?);
     write(&folder.join("online.pem"), online.to_pem(None, &[0; 16], &[0; 16])?.as_bytes())?;

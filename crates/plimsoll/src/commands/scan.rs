@@ -8,10 +8,8 @@ use crate::printer::{Failure, Outcome, Printer};
 use crate::progress::Step;
 use plimsoll_core::assessment::{self, Answer};
 use plimsoll_core::knowledge::Knowledge;
-use plimsoll_core::model::problem::Problem;
 use plimsoll_core::model::scan::Scan;
 use plimsoll_formats::reports;
-use std::path::Path;
 
 /// Name and version in every answer.
 pub const TOOL: &str = concat!("plimsoll ", env!("CARGO_PKG_VERSION"));
@@ -22,10 +20,7 @@ pub fn run(arguments: &Arguments, printer: &Printer) -> Result<Outcome, Failure>
     let answer = answer(&arguments.target, arguments.languages, false, &ground, printer)?;
     let Answer { scan, memory } = answer;
     let written = render(&scan, arguments, printer);
-    match &arguments.output {
-        Some(path) => write(path, &written)?,
-        None => printer.data(&written)?,
-    }
+    printer.file(arguments.output.as_deref(), written.as_bytes())?;
     if arguments.format == Format::Text && arguments.output.is_none() && arguments.basis.state.is_none() {
         printer.say("Nothing of this is remembered; `--state FILE` keeps the day each finding was first seen.");
     }
@@ -92,34 +87,4 @@ fn render(scan: &Scan, arguments: &Arguments, printer: &Printer) -> String {
         Format::Markdown => reports::markdown(scan),
         Format::Html => html::render(scan),
     }
-}
-
-/// Writes the answer beside an old one and renames it into place; a device or
-/// a pipe (`/dev/stdout`) is written to and never replaced.
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    use std::io::Write;
-    let failed = |error: std::io::Error| {
-        Failure::unfinished(Problem::new(
-            "E-WRITE",
-            path.display().to_string(),
-            format!("the answer cannot be written: {error}; an older file is untouched"),
-            "free space or name another file with `--output`",
-        ))
-    };
-    if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
-        let written = std::fs::OpenOptions::new().write(true).open(path).and_then(|mut file| file.write_all(text.as_bytes()));
-        return match written {
-            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(failed(error)),
-            _ => Ok(()),
-        };
-    }
-    // The file that a link names is replaced, and not the link.
-    let real = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-    let folder = real.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".plimsoll-").tempfile_in(folder).map_err(failed)?;
-    file.write_all(text.as_bytes()).map_err(failed)?;
-    use std::os::unix::fs::PermissionsExt;
-    file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644)).map_err(failed)?;
-    file.persist(&real).map_err(|error| failed(error.error))?;
-    Ok(())
 }

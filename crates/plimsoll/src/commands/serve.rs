@@ -218,7 +218,7 @@ fn evaluation_root(data: &Path) -> Result<Vec<u8>, Failure> {
             Failure::unfinished(Problem::new("E-WRITE", folder.display().to_string(), error.to_string(), "remove the folder by hand"))
         })?;
     }
-    Ok(root::make(&folder, &[EVALUATION.to_owned()], &[None], 1, ROOT_DAYS)?.bytes().to_vec())
+    Ok(root::make(&folder, vec![(EVALUATION.to_owned(), root::Source::Made(None))], 1, ROOT_DAYS)?.bytes().to_vec())
 }
 
 /// Starts this machine's agent as a process of its own.

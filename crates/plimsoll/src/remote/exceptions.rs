@@ -41,6 +41,8 @@ pub enum Command {
     Approve(Answer),
     /// Refuse one that somebody asked for
     Refuse(Because),
+    /// Note that one in force was looked at again, and what came of it
+    Review(Because),
     /// Take one back; its findings count again at once
     Withdraw(Because),
     /// Ask for the renewal of one; approved, it takes its place
@@ -169,6 +171,7 @@ pub fn run(command: &Command, printer: &Printer) -> Result<Outcome, Failure> {
                 ("exception", "/id", Text),
                 ("stands", "/state", Text),
                 ("until", "/until", Time),
+                ("look again by", "/review_due", Time),
                 ("advisories", "/advisories", List),
                 ("kind", "/kind", Text),
                 ("findings", "/findings", Count),
@@ -184,6 +187,7 @@ pub fn run(command: &Command, printer: &Printer) -> Result<Outcome, Failure> {
             post(&answer.one.remote, &answer.one.path("/approve"), &body([("reason", text(&answer.reason))]), printer)
         }
         Command::Refuse(because) => because.send("/refuse", printer),
+        Command::Review(because) => because.send("/review", printer),
         Command::Withdraw(because) => because.send("/withdraw", printer),
         Command::Renew { one, until, reason, control, owner } => {
             let wish = body([

@@ -18,6 +18,7 @@ pub mod people;
 pub mod questions;
 pub mod report;
 pub mod rollout;
+pub mod scanners;
 pub mod sources;
 pub mod tokens;
 pub mod webhooks;

@@ -11,10 +11,11 @@ use crate::answer::sheet::Kind::{Count, Text, Time};
 use crate::arguments::PlainFormat;
 use crate::commands::root;
 use crate::printer::{Failure, Outcome, Printer};
+use crate::token::Key;
 use clap::{Args, Subcommand};
 use plimsoll_core::model::deployment_package::Place;
 use plimsoll_core::model::problem::Problem;
-use plimsoll_formats::trust::{HostTree, KeyFile, SignedPackage, SignedRoot};
+use plimsoll_formats::trust::{HostTree, SignedPackage, SignedRoot};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -59,10 +60,10 @@ pub enum Command {
         /// The root document that names your key; your own copy
         #[arg(long, value_name = "FILE")]
         root: PathBuf,
-        /// Your key file; it is never sent anywhere
-        #[arg(long, value_name = "FILE")]
+        /// Your key file, which is never sent anywhere, or pkcs11:token=…;object=… for a key in a token
+        #[arg(long, value_name = "FILE|URI")]
         key: PathBuf,
-        /// Read the key's passphrase from this file instead of asking
+        /// Read the key's passphrase, or the token's PIN, from this file instead of asking
         #[arg(long, value_name = "FILE")]
         passphrase_file: Option<PathBuf>,
         /// Sign without asking
@@ -170,6 +171,12 @@ pub struct Wish {
     /// JSON array of steps that are no packages
     #[arg(long, value_name = "FILE")]
     steps: Option<PathBuf>,
+    /// What goes once everything else holds: orphans, kernels or caches; may be given several times
+    #[arg(long, value_name = "REMNANTS", value_parser = ["orphans", "kernels", "caches"])]
+    clean_up: Vec<String>,
+    /// Most packages that each clean-up may remove from a host
+    #[arg(long, default_value_t = 50)]
+    clean_up_most: u32,
     /// Hosts with one value of this label never change at the same time; may be given several times
     #[arg(long, value_name = "LABEL")]
     apart_label: Vec<String>,
@@ -188,6 +195,13 @@ pub struct Wish {
 }
 
 impl Wish {
+    /// Steps of the file, and what is cleaned up after them.
+    fn steps(&self) -> Result<Option<Value>, Failure> {
+        let mut steps: Vec<Value> = self.steps.as_deref().map(parsed).transpose()?.unwrap_or_default();
+        steps.extend(self.clean_up.iter().map(|remnants| serde_json::json!({ "step": "clean-up", "remnants": remnants, "most": self.clean_up_most })));
+        Ok((!steps.is_empty()).then_some(Value::Array(steps)))
+    }
+
     fn body(&self) -> Result<Value, Failure> {
         Ok(body([
             ("name", Some(self.name.as_str().into())),
@@ -201,7 +215,7 @@ impl Wish {
             ("not_before", text(&self.not_before)),
             ("days", self.days.map(Value::from)),
             ("checks", self.checks.as_deref().map(parsed).transpose()?),
-            ("steps", self.steps.as_deref().map(parsed).transpose()?),
+            ("steps", self.steps()?),
             ("apart_labels", several(&self.apart_label)),
             ("apart_applications", several(&self.apart_application)),
             ("at_once", self.at_once.map(Value::from)),
@@ -305,13 +319,10 @@ pub fn run(command: &Command, printer: &Printer) -> Result<Outcome, Failure> {
     }
 }
 
-/// Signs with a key file; what is given is a signature and its key's id.
+/// Signs; what is given is a signature and its key's id.
 fn signature(looked: &Looked, key: &Path, passphrase_file: Option<&Path>, root: &SignedRoot) -> Result<Value, Failure> {
     let place = key.display().to_string();
-    let pem = super::file(key, LIMIT, "name your key file, as `plimsoll root init` made it")?;
-    let pem = String::from_utf8_lossy(&pem);
-    let passphrase = if KeyFile::is_encrypted(&pem) { Some(passphrase(&place, passphrase_file)?) } else { None };
-    let key = KeyFile::from_pem(&place, &pem, passphrase.as_deref().map(str::as_bytes))?;
+    let key = Key::open(key, passphrase_file)?;
     let mut own = SignedPackage::unsigned(looked.signed.package().clone());
     own.sign(&key, &root.root)?;
     let signature = own.signatures().first().ok_or_else(|| Failure::unfinished(Problem::new("E-KEY", &place, "made no signature", "report this as a bug")))?;
@@ -322,16 +333,8 @@ fn signature(looked: &Looked, key: &Path, passphrase_file: Option<&Path>, root: 
     Ok(json!({ "keyid": signature.keyid, "sig": signature.sig }))
 }
 
-fn passphrase(place: &str, file: Option<&Path>) -> Result<String, Failure> {
-    if let Some(path) = file {
-        let bytes = super::file(path, LIMIT, "name a file that holds the passphrase")?;
-        return Ok(String::from_utf8_lossy(&bytes).trim_end_matches(['\r', '\n']).to_owned());
-    }
-    rpassword::prompt_password(format!("Passphrase of {place}: ")).map_err(|error| unasked(&error))
-}
-
 fn unasked(error: &std::io::Error) -> Failure {
-    Failure::input(Problem::new("E-PASSPHRASE", "the terminal", format!("cannot be asked: {error}"), "run on a terminal, or give `--yes` and `--passphrase-file FILE`"))
+    Failure::input(Problem::new("E-PASSPHRASE", "the terminal", format!("cannot be asked: {error}"), "run on a terminal, or give `--yes`"))
 }
 
 /// Asks whoever signs to type what they saw.

@@ -202,4 +202,23 @@ fn a_hostile_policy_stays_text_in_the_document() {
     assert!(!html.contains("<script>alert") && !html.contains("<img src=x") && !html.contains('\u{1b}'), "{html}");
     let table = policy(&["table", &small.path("odd.toml"), "--format", "json"]);
     assert_eq!(table.code, Some(0), "{}", table.err);
+    // A spreadsheet takes no value of a condition for a formula.
+    let odd = "schema = \"patch-policy/1\"\n[policy]\nid = \"p\"\nversion = \"1\"\n[[deadline]]\nid = \"x\"\nwhen = { environment = [\"=HYPERLINK(1)\"] }\nwithin = \"P3D\"\n";
+    put(&small.at("formula.toml"), odd);
+    let sheet = policy(&["table", &small.path("formula.toml"), "--format", "csv"]);
+    assert!(sheet.out.contains(",'=HYPERLINK(1),"), "{}{}", sheet.out, sheet.err);
+}
+
+#[test]
+fn explain_names_the_next_days_of_routine_patching() {
+    let small = small();
+    put(&small.at("own.toml"), policy(&["show", "samm"]).out + "\n[cycle]\nafter = \"patch-tuesday\"\noffset = \"P2D\"\n");
+    let explain = |more: &[&str]| {
+        let own = small.path("own.toml");
+        policy(&[&["explain", own.as_str(), "--severity", "high", "--as-of", "2026-11-11T00:00:00Z"], more].concat())
+    };
+    let days = serde_json::json!([{ "cycle": "patch-tuesday + 2 days", "days": ["2026-11-12", "2026-12-10", "2027-01-14"] }]);
+    assert_eq!(explain(&["--format", "json"]).json()["cycles"], days);
+    let text = explain(&[]).out;
+    assert!(text.contains("routine patching patch-tuesday + 2 days: 2026-11-12, 2026-12-10, 2027-01-14"), "{text}");
 }

@@ -1,7 +1,9 @@
-//! The examples of the README and of the guide's page on policies, run as they
-//! stand.
+//! The examples of the README and of the guide's pages on policies, reports
+//! and cost, run as they stand.
 
-use crate::sandbox::{Small, put};
+use crate::fleet::Up;
+use crate::remote::administrator;
+use crate::sandbox::{Small, plimsoll, put};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -77,4 +79,34 @@ fn the_examples_of_the_page_on_policies_run_in_their_order() {
         assert!(allowed.contains(&output.status.code()), "{example} ended with {:?}\n{}{err}", output.status.code(), String::from_utf8_lossy(&output.stdout));
     }
     assert!(folder.path().join("acme.html").is_file());
+}
+
+#[test]
+fn the_examples_of_the_pages_on_reports_and_cost_run_against_a_server() {
+    let small = Small::new(&[("libpng1.6", "1.6.39-2")]);
+    small.advise("TEST-2026-1", "high", "2026-03-01", "libpng1.6", "1.6.39-2+deb12u4").build(&[]);
+    let mut up = Up::start(&small);
+    up.token = administrator(&up);
+    let asked = |words: &[&str]| plimsoll(&[words, &["--server", &up.url, "--token", &up.token]].concat());
+    let client = asked(&["clients", "list", "--format", "json"]).finished().json()[0]["id"].as_str().expect("an id").to_owned();
+    put(&small.at("components.json"), r#"[{"purl": "pkg:deb/debian/libpng1.6@1.6.39-2", "stream": "debian:12", "name": "libpng1.6", "version": "1.6.39-2", "source": "libpng1.6", "source_version": "1.6.39-2", "kind": "package"}]"#);
+    asked(&["hosts", "create", "web", "--components", &small.path("components.json")]).finished();
+    let pages = ["docs/guide/reports.md", "docs/guide/cost.md"].map(examples);
+    assert!(pages[0].len() >= 9 && pages[1].len() >= 6, "{pages:?}");
+    for example in pages.concat() {
+        let output = Command::new("sh")
+            .args(["-c", &example.replacen("plimsoll", env!("CARGO_BIN_EXE_plimsoll"), 1).replace("Acme", &client)])
+            .current_dir(small.folder.path())
+            .env("PLIMSOLL_SERVER", &up.url)
+            .env("PLIMSOLL_API_TOKEN", &up.token)
+            .stdin(Stdio::null())
+            .output()
+            .expect("sh runs");
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert!(matches!(output.status.code(), Some(0 | 1)), "{example} ended with {:?}\n{err}", output.status.code());
+    }
+    for file in ["november.pdf", "acme.html", "november.csv", "poam.json", "october.csv", "report.json", "events.jsonl", "october.html"] {
+        assert!(small.at(file).metadata().is_ok_and(|file| file.len() > 0), "no {file}");
+    }
+    up.stop();
 }

@@ -12,12 +12,13 @@ use plimsoll_core::model::outcome::State;
 use plimsoll_core::model::registration::{HostSource, HostState, Registration};
 use plimsoll_core::model::transition::{Bound, FindingKey, Obliged, Transition};
 use plimsoll_core::phases::confirm::Confirmed;
+use plimsoll_core::phases::confirm::second::Agreement;
 use plimsoll_core::phases::deploy::{Gate, Wanted};
 use plimsoll_formats::trust::SignedPackage;
 use plimsoll_store::deployment_packages::{ACCEPT, PackageContent, PackageRow, PackageState};
 use plimsoll_store::engine::sqlite_url;
 use plimsoll_store::hosts::Machine;
-use plimsoll_store::rollouts::{Confirmation, OutcomeRow, Rollout};
+use plimsoll_store::rollouts::{Confirmation, OutcomeRow, Rollout, Second};
 use plimsoll_store::{Actor, Intent, Opener, Options, Scope, Store};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -137,19 +138,22 @@ async fn rollout(store: &Store, chance: &mut Chance, client: ClientId, hosts: &[
         for (step, state) in states.iter().enumerate() {
             let observed = hour(8 + place as i64) + SignedDuration::from_secs((step * 1_000) as i64 + chance.below(900) as i64);
             let attempt = format!("{:064x}", u64::from(number) * 1_000_000 + place as u64 * 100 + step as u64 / 2);
-            let row = OutcomeRow { attempt: attempt.clone(), package: digest.clone(), host: *host, generation: generation + step as u64 / 2, state: json!(state).as_str().unwrap().to_owned(), observed, received: observed + SignedDuration::from_secs(5) };
+            let row = OutcomeRow { attempt: attempt.clone(), package: digest.clone(), host: *host, generation: generation + step as u64 / 2, state: json!(state).as_str().unwrap().to_owned(), observed, received: observed + SignedDuration::from_secs(5), reboot_pending: false };
             let mut change = store.begin(intent(row.received, "outcome.report", format!("outcome:{attempt}"))).await.unwrap();
             assert!(change.put_outcome(&row, client, b"{}").await.unwrap());
             change.commit(None).await.unwrap();
         }
         if states.last().is_some_and(|state| state.is_success()) {
-            seen.push(Confirmation { host: *host, state: Confirmed::Installed, reasons: Vec::new(), report: None });
+            let second = [None, Some(Agreement::Agrees), Some(Agreement::Disagrees), Some(Agreement::Missing)][chance.below(4) as usize];
+            let state = if second == Some(Agreement::Disagrees) { Confirmed::Disputed } else { Confirmed::Installed };
+            let second = second.map(|agreement| Second { agreement, results: Vec::new() });
+            seen.push(Confirmation { host: *host, state, reasons: Vec::new(), report: None, second });
         }
     }
     let mut change = store.begin(intent(hour(40), "rollout.confirm", format!("rollout:{digest}"))).await.unwrap();
     change.put_confirmations(&digest, client, &seen).await.unwrap();
     change.commit(None).await.unwrap();
-    seen.len()
+    seen.iter().filter(|one| one.state == Confirmed::Installed).count()
 }
 
 /// Two hundred days of a fleet, written as the server's own changes would be.
@@ -278,7 +282,7 @@ fn every_figure_is_the_same_when_another_program_counts_again() {
         assert!(names.iter().all(|name| sum(list, name) > 0), "{measures}");
     }
     assert!(measures["on_time"].as_array().unwrap().iter().any(|rule| rule["share"].is_f64()), "{measures}");
-    for place in ["/flow/opened_again", "/exploited/open", "/exploited/overdue", "/exploited/closed", "/started_before", "/moved_later", "/hosts_overdue", "/rollouts/rolled_back", "/rollouts/refused", "/rollouts/failed", "/time_spent/detect", "/time_spent/confirm"] {
+    for place in ["/flow/opened_again", "/exploited/open", "/exploited/overdue", "/exploited/closed", "/started_before", "/moved_later", "/hosts_overdue", "/rollouts/rolled_back", "/rollouts/refused", "/rollouts/failed", "/rollouts/scanner_agrees", "/rollouts/scanner_disagrees", "/time_spent/detect", "/time_spent/confirm"] {
         assert!(measures.pointer(place).and_then(Value::as_u64) > Some(0), "{place} of {measures}");
     }
     assert!(measures["time_to_patch"][0]["patched"].as_array().is_some_and(|points| points.len() == 7) && measures["open"].as_array().unwrap().len() >= 5, "{measures}");

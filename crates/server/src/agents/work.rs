@@ -84,6 +84,7 @@ pub async fn outcome(State(app): State<Shared>, allowed: Allowed, body: Bytes) -
         state: state_word(said.state),
         observed: said.observed,
         received: now,
+        reboot_pending: said.reboot_pending,
     };
     let intent = Intent::new(actor(id, &allowed), now, "outcome.report", format!("outcome:{}", said.attempt));
     let (kept, document) = (row.clone(), body.clone());

@@ -292,7 +292,9 @@ pub async fn hosts(State(app): State<Shared>, allowed: Allowed, Path(digest): Pa
 /// # Errors
 ///
 /// 400 `E-TEXT`, `E-QUERY`, `E-PARAMETER`; 404 for what the asker may not see;
-/// 409 `E-HOSTS` where no host is left.
+/// 409 `E-HOSTS` where no host is left, `E-EMERGENCY-DECLARED` and
+/// `E-EMERGENCY-TRIGGER` where the policy takes no emergency from this person
+/// or for these findings.
 pub async fn draft(State(app): State<Shared>, allowed: Allowed, Json(wish): Json<DraftWish>) -> Answer<PackageDetail> {
     let client = one_client(&app, &allowed, wish.client).await?;
     if !allowed.scope.holds(client) {
@@ -302,8 +304,9 @@ pub async fn draft(State(app): State<Shared>, allowed: Allowed, Json(wish): Json
     let apart = apart(&app, &allowed, &chosen, &wish).await?;
     files(&app, &wish.steps).await?;
     let author = author(&app, &allowed).await?;
+    let mail = app.store.person_by_account(&author).await?.and_then(|person| person.email);
     let wish = checked(client, wish)?;
-    let row = package::draft(&app, &actor(&allowed), package::Draft { wish, author, chosen, apart }).await?;
+    let row = package::draft(&app, &actor(&allowed), package::Draft { wish, author, mail, chosen, apart }).await?;
     Ok(Json(detail(&app, row).await?))
 }
 
@@ -359,9 +362,19 @@ async fn apart(app: &Shared, allowed: &Allowed, chosen: &RoaringBitmap, wish: &D
     Ok(apart)
 }
 
+/// Most packages that a clean-up may remove from a host: what is more is no
+/// remnant of a change any more.
+const MOST_REMNANTS: u32 = 500;
+
 /// Files that steps name must be kept here, or every host would wait for them.
 async fn files(app: &Shared, steps: &[Step]) -> Result<(), Refusal> {
     for step in steps {
+        if let Step::CleanUp { remnants, most } = step
+            && !(1..=MOST_REMNANTS).contains(most)
+        {
+            let text = format!("cleaning up {} may remove {most} packages, allowed are 1 to {MOST_REMNANTS}", remnants.as_str());
+            return Err(parameter("steps", text, "say how many packages of a host may go at most"));
+        }
         let Step::File { sha256, size, path, .. } = step else { continue };
         if app.artefacts.length(sha256).await? != Some(*size) {
             let text = format!("the content of {path} is no artefact of {size} bytes that this server keeps");

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use plimsoll_core::model::exception::{Covered, Exception, ExceptionStanding};
 use plimsoll_core::model::identifier::{ClientId, ExceptionId, GroupId, HostId};
 use plimsoll_core::model::policy::WaiverKind;
+use plimsoll_core::phases::prioritize::exception::review_due;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use utoipa::ToSchema;
@@ -79,6 +80,12 @@ pub struct ExceptionAnswer {
     /// The one that took its place.
     #[schema(value_type = Option<String>)]
     pub replaced_by: Option<ExceptionId>,
+    /// When somebody last looked at it again.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub reviewed: Option<Timestamp>,
+    /// By when it is to be looked at again, by the policy in force.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub review_due: Option<Timestamp>,
     /// Open findings that it is about now, whether it is in force or not.
     pub findings: u64,
     /// Hosts that they are on.
@@ -105,6 +112,8 @@ pub fn answer(app: &App, exception: Exception) -> ExceptionAnswer {
         None => (None, None, None),
     };
     ExceptionAnswer {
+        reviewed: exception.reviewed,
+        review_due: review_due(&app.policy(), &exception),
         state: exception.standing(now),
         id: exception.id,
         client: exception.client,
@@ -219,6 +228,17 @@ pub async fn refuse(
     Json(why): Json<Reason>,
 ) -> Answer<ExceptionAnswer> {
     let exception = exceptions::refuse(&app, &allowed, &id, &why.reason.unwrap_or_default()).await?;
+    Ok(Json(answer(&app, exception)))
+}
+
+/// Notes that one was looked at again.
+pub async fn review(
+    State(app): State<Shared>,
+    allowed: Allowed,
+    Path(id): Path<String>,
+    Json(why): Json<Reason>,
+) -> Answer<ExceptionAnswer> {
+    let exception = exceptions::review(&app, &allowed, &id, &why.reason.unwrap_or_default()).await?;
     Ok(Json(answer(&app, exception)))
 }
 

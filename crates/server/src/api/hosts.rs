@@ -148,13 +148,16 @@ pub async fn explain(app: &Shared, registration: &Registration, include_fixed: b
     let report = evaluate::stored_report(app, registration.client, &digest).await?;
     let memory = evaluate::known(app, registration.id).await?.memory;
     let (held, policies) = (app.advisories.held(), app.policy());
-    let registration = registration.clone();
-    let answer = app
+    let (registration, id) = (registration.clone(), registration.id);
+    let mut answer = app
         .compute(move || {
             let ground = evaluate::Ground { now: Timestamp::now(), held: held.as_deref(), policies: &policies };
             evaluate::judge(report, &registration.facts(), &memory, &ground, include_fixed)
         })
         .await?;
+    if !answer.scan.findings.is_empty() {
+        crate::scanners::explain(&mut answer.scan.findings, &app.store.scanner_readings(id).await?);
+    }
     Ok(Some(answer.scan))
 }
 

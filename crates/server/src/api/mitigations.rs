@@ -6,6 +6,7 @@ use crate::fleet::question::Page;
 use crate::http::gate::Allowed;
 use crate::http::json::Json;
 use crate::http::parameters::{Path, Query};
+use crate::http::problem::Refusal;
 use crate::mitigations::{self, CheckWish, MitigationWish, RemovalWish, closed};
 use axum::extract::State;
 use jiff::Timestamp;
@@ -62,6 +63,9 @@ pub struct MitigationAnswer {
     pub hosts: Vec<MitigatedHost>,
     /// Of those, hosts where a patch took its place and nobody removed it.
     pub to_remove: u64,
+    /// By when it is to be removed there, by the policy in force.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub remove_by: Option<Timestamp>,
 }
 
 /// A host that it was applied on.
@@ -120,7 +124,14 @@ pub fn answer(app: &App, mitigation: Mitigation) -> MitigationAnswer {
         ends: mitigation.ends,
         hosts: mitigation.hosts.into_iter().map(host).collect(),
         to_remove: closed.len() as u64,
+        remove_by: None,
     }
+}
+
+/// The same with the moment by which it is to be removed.
+async fn dated(app: &App, mitigation: Mitigation) -> Result<MitigationAnswer, Refusal> {
+    let remove_by = mitigations::remove_by(app, &mitigation, app.clock().now).await?;
+    Ok(MitigationAnswer { remove_by, ..answer(app, mitigation) })
 }
 
 /// Which mitigations.
@@ -162,13 +173,17 @@ pub async fn list(State(app): State<Shared>, allowed: Allowed, Query(which): Que
             && standing.is_none_or(|standing| mitigations::standing(&app, mitigation, now) == standing)
     });
     let total = found.len();
-    Ok(Json(Page { rows: found.into_iter().skip(skip).take(take).map(|mitigation| answer(&app, mitigation)).collect(), total }))
+    let mut rows = Vec::new();
+    for mitigation in found.into_iter().skip(skip).take(take) {
+        rows.push(dated(&app, mitigation).await?);
+    }
+    Ok(Json(Page { rows, total }))
 }
 
 /// One mitigation.
 pub async fn show(State(app): State<Shared>, allowed: Allowed, Path(id): Path<String>) -> Answer<MitigationAnswer> {
     let mitigation = mitigations::seen(&app, &allowed, &id).await?;
-    Ok(Json(answer(&app, mitigation)))
+    Ok(Json(dated(&app, mitigation).await?))
 }
 
 /// Writes one down.

@@ -18,6 +18,7 @@ pub mod packages;
 pub mod questions;
 pub mod reports;
 pub mod rollouts;
+pub mod scanners;
 pub mod teams;
 mod routes;
 pub mod webhooks;

@@ -11,6 +11,7 @@ use crate::http::parameters::{Path, Query};
 use crate::http::problem::Refusal;
 use crate::identity::role::Scope;
 use crate::phases::document::{self, Form};
+use crate::phases::package::emergency;
 use crate::phases::{certify, deploy};
 use crate::questions;
 use crate::rollouts::{self, Live};
@@ -23,6 +24,7 @@ use plimsoll_core::model::identifier::{ClientId, HostId};
 use plimsoll_core::model::outcome::{self, State as Outcome};
 use plimsoll_core::phases::cleanup::{self, Cause, triage};
 use plimsoll_core::phases::confirm::Confirmed;
+use plimsoll_core::phases::confirm::second::Agreement;
 use plimsoll_core::phases::deploy::{Gate, Phase, Progress, RingStanding, Wanted};
 use plimsoll_formats::protocol::read_message;
 use plimsoll_store::Intent;
@@ -30,6 +32,7 @@ use plimsoll_store::deployment_packages::PackageState;
 use plimsoll_store::rollouts::Rollout;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// One rollout.
@@ -108,8 +111,8 @@ pub struct RolloutHost {
     pub ring: String,
     /// Window; none for any time.
     pub window: Option<String>,
-    /// `waits`, `at-work`, `succeeded`, `failed`, `silent`, `away` or
-    /// `left-out`.
+    /// `waits`, `at-work`, `succeeded`, `pending`, `failed`, `silent`, `away`
+    /// or `left-out`.
     #[schema(value_type = String)]
     pub phase: Phase,
     /// What it said last of its attempt.
@@ -123,6 +126,13 @@ pub struct RolloutHost {
     /// How the change stands by what was seen later.
     #[schema(value_type = Option<String>)]
     pub confirmed: Option<Confirmed>,
+    /// How outside scanners stand to that, where the policy asks for one:
+    /// `agrees`, `disagrees`, `does-not-say`, `too-old` or `missing`.
+    #[schema(value_type = Option<String>)]
+    pub scanner: Option<Agreement>,
+    /// Why the change stands so there, where it is not simply in effect.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub confirmed_because: Vec<String>,
     /// Why it did not come to its end, or what it waits for: `no-space`,
     /// `dependencies`, `maintainer-script`, `interrupted`, `artefact`,
     /// `check-failed`, `held`, `locked`, `not-planned`, `step`, `refused`,
@@ -131,6 +141,9 @@ pub struct RolloutHost {
     pub cause: Option<Cause>,
     /// What to do next about that.
     pub next: Option<String>,
+    /// What it counts as while its reboot is pending, and by which words of
+    /// the policy; none where none is.
+    pub reboot: Option<String>,
 }
 
 pub(super) async fn seen_rollout(app: &Shared, scope: &Scope, digest: &str) -> Result<Rollout, Refusal> {
@@ -209,6 +222,13 @@ pub async fn hosts(State(app): State<Shared>, allowed: Allowed, Path(digest): Pa
     let (skip, take) = window(which.skip, which.take)?;
     let rollout = seen_rollout(&app, &allowed.scope, &digest).await?;
     let mut page = page(&app, &rollout, &which, skip, take);
+    let unsettled = |row: &RolloutHost| row.scanner.is_some() || row.confirmed.is_some_and(|state| state != Confirmed::Installed);
+    if page.rows.iter().any(unsettled) {
+        let mut because: BTreeMap<HostId, Vec<String>> = app.store.confirmations(&digest).await?.into_iter().map(|found| (found.host, found.reasons)).collect();
+        for row in page.rows.iter_mut().filter(|row| unsettled(row)) {
+            row.confirmed_because = because.remove(&row.host).unwrap_or_default();
+        }
+    }
     for row in &mut page.rows {
         explain(&app, row).await?;
     }
@@ -218,13 +238,19 @@ pub async fn hosts(State(app): State<Shared>, allowed: Allowed, Path(digest): Pa
 fn page(app: &Shared, rollout: &Rollout, which: &Which, skip: usize, take: usize) -> Page<RolloutHost> {
     let live = app.rollouts.read();
     let Some(own) = live.get(&rollout.package) else { return Page { rows: Vec::new(), total: 0 } };
-    let fleet = app.fleet.read();
-    let standings = rollouts::standings(&live, &rollout.package, &fleet, app.clock());
+    let (fleet, clock) = (app.fleet.read(), app.clock());
+    let set = Arc::clone(&app.policies.in_force().set);
+    let standings = rollouts::standings(&live, &rollout.package, &set, &fleet, clock);
     let all: Vec<usize> = (0..standings.len())
         .filter(|place| which.phase.as_deref().is_none_or(|phase| standings.get(*place).is_some_and(|standing| standing.phase().word() == phase)))
         .collect();
     let name = |host: HostId| fleet.host(host).map(|managed| managed.registration.name.clone()).unwrap_or_default();
-    let rows = all.iter().skip(skip).take(take).filter_map(|place| row(own, *place, standings.get(*place)?.phase(), &name)).collect();
+    let rows = all.iter().skip(skip).take(take).filter_map(|place| {
+        let found = row(own, *place, standings.get(*place)?.phase(), &name)?;
+        let pending = own.pending(*place, &set, clock.now).and_then(|counts| counts.because.into_iter().next());
+        Some(RolloutHost { reboot: pending.map(|because| because.text), ..found })
+    });
+    let rows = rows.collect();
     Page { rows, total: all.len() }
 }
 
@@ -259,8 +285,11 @@ fn row(own: &Live, place: usize, phase: Phase, name: &dyn Fn(HostId) -> String) 
         observed: heard.map(|heard| heard.observed),
         attempt: heard.map(|heard| heard.attempt.clone()),
         confirmed: known.confirmed.as_ref().map(|(state, _)| *state),
+        scanner: known.agreement,
+        confirmed_because: Vec::new(),
         cause: None,
         next: None,
+        reboot: None,
     })
 }
 
@@ -317,7 +346,9 @@ fn conflict(code: &'static str, text: impl AsRef<str>, next: &'static str) -> Re
 /// 404; 409 `E-STATE` where it is not accepted, `E-SIG-THRESHOLD` or `E-SOD`
 /// where its signatures do not hold under the root document in force,
 /// `E-EXPIRED`, `E-ROLLBACK` where a later package of the client was started
-/// already, `E-NO-KEY` without an online key, `E-TAKEN` where it was started.
+/// already, `E-NO-KEY` without an online key, `E-TAKEN` where it was started,
+/// `E-EMERGENCY-DECLARED` where the policy lets neither its author nor the
+/// asker declare an emergency.
 pub async fn start(State(app): State<Shared>, allowed: Allowed, Json(wish): Json<RolloutWish>) -> Answer<RolloutDetail> {
     let package = seen(&app, &allowed.scope, &wish.package).await?;
     if package.state != PackageState::Accepted {
@@ -332,6 +363,7 @@ pub async fn start(State(app): State<Shared>, allowed: Allowed, Json(wish): Json
     }
     let signed = rollouts::signed(&app, &package.digest).await?;
     signed.approved("package", certify::root(&app)?).map_err(|problem| Refusal::new(StatusCode::CONFLICT, problem.code, problem.text, problem.next).at(problem.place))?;
+    emergency::may_start(&app, &allowed, signed.package()).await?;
     not_backwards(&app, &package).await?;
     let names = names(&app, &package.digest).await?;
     let epoch = app.store.epoch().await?;

@@ -1,6 +1,6 @@
 //! Every route of the API with who may use it.
 
-use super::{acts, alerts, applications, calendar, clients, deployment_packages, exceptions, findings, groups, history, hosts, knowledge, mitigations, packages, questions, reports, rollouts, teams, webhooks, work};
+use super::{acts, alerts, applications, calendar, clients, deployment_packages, exceptions, findings, groups, history, hosts, knowledge, mitigations, packages, questions, reports, rollouts, scanners, teams, webhooks, work};
 use crate::app::Shared;
 use crate::http::json::Json;
 use crate::http::routes::{Access, Routes};
@@ -86,6 +86,14 @@ pub fn routes() -> Routes<Shared> {
         .route(post.clone(), "/api/v1/hosts/{host}/retire", Needs(Permission::EditHosts), acts::retire)
         .route(post.clone(), "/api/v1/hosts/{host}/unflag", Needs(Permission::EditHosts), acts::unflag)
         .route(post.clone(), "/api/v1/hosts", Needs(Permission::ImportHosts), acts::enter)
+        .route(Method::GET, "/api/v1/scanner-results", Needs(Permission::ReadFleet), scanners::list)
+        .route_up_to(
+            crate::scanners::FILE,
+            post.clone(),
+            "/api/v1/hosts/{host}/scanner-results",
+            Needs(Permission::ImportHosts),
+            scanners::bring,
+        )
         .route_up_to(
             Limits::REPORT.compressed,
             post.clone(),
@@ -113,6 +121,7 @@ fn accepting() -> Routes<Shared> {
         .route(post.clone(), "/api/v1/exceptions", edit, exceptions::request)
         .route(get.clone(), "/api/v1/exceptions/{exception}", Needs(Permission::ReadFleet), exceptions::show)
         .route(post.clone(), "/api/v1/exceptions/{exception}/renew", edit, exceptions::renew)
+        .route(post.clone(), "/api/v1/exceptions/{exception}/review", edit, exceptions::review)
         .route(post.clone(), "/api/v1/exceptions/{exception}/withdraw", edit, exceptions::withdraw)
         .route(post.clone(), "/api/v1/exceptions/{exception}/approve", Needs(Permission::Approve), exceptions::approve)
         .route(post.clone(), "/api/v1/exceptions/{exception}/refuse", Needs(Permission::RefuseExceptions), exceptions::refuse)

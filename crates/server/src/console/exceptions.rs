@@ -30,6 +30,7 @@ pub(super) fn routes() -> Routes<Shared> {
         .route(Method::GET, PAGE, Access::Needs(Permission::ReadFleet), show)
         .route(post.clone(), PAGE, edit, request)
         .route(post.clone(), "/console/exceptions/{exception}/renew", edit, renew)
+        .route(post.clone(), "/console/exceptions/{exception}/review", edit, review)
         .route(post.clone(), "/console/exceptions/{exception}/withdraw", edit, withdraw)
         .route(post.clone(), "/console/exceptions/{exception}/approve", Access::Needs(Permission::Approve), approve)
         .route(post, "/console/exceptions/{exception}/refuse", Access::Needs(Permission::RefuseExceptions), refuse)
@@ -134,6 +135,13 @@ async fn refuse(State(app): State<Shared>, allowed: Allowed, Path(id): Path<Stri
     let visit = Visit::new(&app, &allowed);
     let why = why.reason().reason.unwrap_or_default();
     exceptions::refuse(&app, &allowed, &id, &why).await.map(drop).map_err(|refusal| visit.refused(refusal))?;
+    Ok(Redirect::to(PAGE).into_response())
+}
+
+async fn review(State(app): State<Shared>, allowed: Allowed, Path(id): Path<String>, Form(why): Form<Why>) -> Page {
+    let visit = Visit::new(&app, &allowed);
+    let why = why.reason().reason.unwrap_or_default();
+    exceptions::review(&app, &allowed, &id, &why).await.map(drop).map_err(|refusal| visit.refused(refusal))?;
     Ok(Redirect::to(PAGE).into_response())
 }
 

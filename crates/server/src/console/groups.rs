@@ -62,7 +62,7 @@ async fn host_rows(app: &Shared, allowed: &Allowed, id: &str, query: Option<Stri
     let group = seen_group(app, &allowed.scope, id).await?;
     let query = asked(&lists::GROUP_HOSTS, &address(id), query.as_deref());
     let members = fill::group_hosts(app, group.id, &visible(app, &allowed.scope));
-    Ok((export::part("hosts-of", &group.name), fill::hosts_rows(app, &members, &query).await?.1))
+    Ok((export::part("hosts-of", &group.name), fill::hosts_rows(app, &members, &query).await?))
 }
 
 async fn hosts_csv(State(app): State<Shared>, allowed: Allowed, Path(id): Path<String>, RawQuery(query): RawQuery) -> Result<Response, Refusal> {

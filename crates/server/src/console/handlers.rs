@@ -220,18 +220,16 @@ async fn hosts(State(app): State<Shared>, allowed: Allowed, RawQuery(query): Raw
 }
 
 async fn hosts_csv(State(app): State<Shared>, allowed: Allowed, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
-    let (_, rows) = host_rows(&app, &allowed, query).await?;
+    let rows = host_rows(&app, &allowed, query).await?;
     export::csv("hosts", &export::HOSTS, rows.iter().map(export::host))
 }
 
 async fn hosts_json(State(app): State<Shared>, allowed: Allowed, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
-    let (_, rows) = host_rows(&app, &allowed, query).await?;
+    let rows = host_rows(&app, &allowed, query).await?;
     export::json("hosts", &export::HOSTS, rows.iter().map(export::host))
 }
 
-type HostRows = (Vec<super::views::HostRow>, Vec<super::views::HostRow>);
-
-async fn host_rows(app: &Shared, allowed: &Allowed, query: Option<String>) -> Result<HostRows, Refusal> {
+async fn host_rows(app: &Shared, allowed: &Allowed, query: Option<String>) -> Result<Vec<super::views::HostRow>, Refusal> {
     let seen = visible(app, &allowed.scope);
     fill::hosts_rows(app, &seen, &asked(&lists::HOSTS, "/console/hosts", query.as_deref())).await
 }

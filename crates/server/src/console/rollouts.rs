@@ -132,6 +132,7 @@ fn ring_item(ring: RingAnswer) -> RingItem {
         succeeded_since,
         succeeded: hosts.succeeded,
         at_work: hosts.at_work,
+        pending: hosts.pending,
         waiting: hosts.waiting,
         away: hosts.away,
         failed: hosts.failed,
@@ -151,7 +152,9 @@ fn host_item(host: RolloutHost) -> RolloutHostItem {
         outcome: host.outcome.as_ref().map(word),
         observed: host.observed,
         confirmed: host.confirmed.as_ref().map(word),
+        because: host.confirmed_because.into_iter().next(),
         cause: host.cause.map(|cause| (cause.title().to_owned(), cause.next().to_owned())),
+        reboot: host.reboot,
     }
 }
 

@@ -37,7 +37,7 @@ pub use applications::{ApplicationBill, ApplicationEdit, ApplicationFinding, App
 pub use exceptions::{ExceptionForm, ExceptionItem, Exceptions};
 pub use findings::{Action, ActionKind, AdvisoryPage, AdvisoryRecord, AffectedHost, FindingRow, StateCounts};
 pub use hosts::{
-    Compare, Condition, Difference, GroupPage, GroupRow, Groups, HostBrief, HostException, HostMitigation, HostPage, HostRow, HostsPage, Newer, PendingHost,
+    Compare, Condition, Difference, GroupPage, GroupRow, Groups, HostBrief, HostException, HostMitigation, HostPage, HostRow, HostScanner, HostsPage, Newer, PendingHost,
     StoryEvent, StoryKind, TallyRow,
 };
 pub use mitigations::{MitigationForm, MitigationItem, Mitigations};

@@ -1,7 +1,7 @@
 //! The whole life of exceptions against a whole server: who asks, who
 //! approves, what the policy limits, how they end.
 
-use crate::exceptions::{ENDS, refresh, tell};
+use crate::exceptions::{ENDS, REVIEW, refresh, remind, tell};
 use crate::trial::{Asker, Said, Trial};
 use axum::http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
@@ -193,6 +193,8 @@ async fn an_exception_is_asked_for_approved_renewed_and_taken_back() {
     let (_, code, detail) = refused(&renew(renewal.clone(), 28).await);
     assert!(code == "E-EXCEPTION-RENEWALS" && detail.contains("renewal 2") && detail.contains("allows 1"), "{detail}");
     assert_eq!(refused(&renew(one.clone(), 28).await).1, "E-STATE", "it was renewed already");
+    let (_, code, detail) = refused(&trial.send(olga, "POST", API, &with(sound.clone(), "until", json!(later(28)))).await);
+    assert!(code == "E-EXCEPTION-RENEWALS" && detail.contains("renewal 2"), "asked for anew it is a renewal all the same: {code} {detail}");
 
     // A token asks and refuses; approving takes the person.
     let token = trial.send(owner, "POST", "/api/v1/account/tokens", &json!({ "name": "t", "grants": [{ "role": "approver" }], "days": 1 })).await;
@@ -226,8 +228,10 @@ async fn past(ground: &Ground, from: Timestamp, until: Timestamp) -> ExceptionId
         approvals: Vec::new(),
         state: ExceptionState::Requested,
         decided: None,
+        since: None,
         renews: None,
         renewals: 0,
+        reviewed: None,
         replaced_by: None,
     };
     let mut change = store.begin(Intent::new(Actor::server(), from, "exception.request", "exception")).await.unwrap();
@@ -339,4 +343,130 @@ async fn a_renewal_takes_its_place_and_nobody_sees_anothers() {
     assert_eq!(finding(trial, &olga, &ground.web).await["exception"]["id"], json!(renewal));
     assert_eq!(trial.get(&olga, &format!("{API}?advisory=TEST-2026-1&host={}", ground.web)).await.json()["total"], 2);
     assert_eq!(refused(&trial.get(&olga, &format!("{API}?standing=gone")).await).1, "E-PARAMETER");
+}
+
+/// What a form of PCI says of the acceptance of a host's finding, at a moment.
+async fn accepted_at(ground: &Ground, at: Timestamp) -> (Value, String) {
+    let said = ground.trial.get(&ground.owner, &format!("/api/v1/reports/pci-6-3-3?as_of={at}")).await;
+    let form = said.json();
+    let row = form["duties"]["rows"].as_array().unwrap_or_else(|| panic!("{said:?}")).iter().find(|row| row["host"] == ground.web.as_str()).cloned();
+    (row.unwrap_or_else(|| panic!("{form}"))["accepted"].clone(), said.body)
+}
+
+async fn a_moment() -> Timestamp {
+    tokio::time::sleep(std::time::Duration::from_millis(3)).await;
+    let at = Timestamp::now();
+    tokio::time::sleep(std::time::Duration::from_millis(3)).await;
+    at
+}
+
+/// A regulator's form names what was in force at its moment, whatever became
+/// of it later; what was asked for and not yet granted was not.
+#[tokio::test(flavor = "multi_thread")]
+async fn forms_of_a_past_moment_name_what_was_in_force_then() {
+    let mut ground = ground(&["web"]).await;
+    let text = "schema = \"patch-policy/1\"\nextends = [\"pci-dss-4.0.1\"]\n[policy]\nid = \"acme\"\nversion = \"1\"\n[people]\nann = {}\ncara = {}\n[roles]\nrisk_acceptor = { high = \"ann\", other = \"cara\" }\n";
+    let set = ground.trial.send(&ground.owner, "PUT", "/api/v1/policy/file", &json!({ "text": text, "reason": "two decide", "accept_longer": true })).await;
+    assert_eq!(set.status, StatusCode::OK, "{set:?}");
+    let place = format!("{}|", ground.home);
+    let olga = ground.trial.person(&mut ground.owner, "olga", "operator", &place).await;
+    let ann = ground.trial.person(&mut ground.owner, "ann", "approver", &place).await;
+    let cara = ground.trial.person(&mut ground.owner, "cara", "approver", &place).await;
+    let approve = |asker: Asker, id: String| {
+        let trial = &ground.trial;
+        async move { trial.send(&asker, "POST", &format!("{API}/{id}/approve"), &json!({})).await.json()["state"].clone() }
+    };
+    for _ in 0..100 {
+        if ground.trial.get(&ground.owner, &format!("/api/v1/reports/pci-6-3-3?as_of={}", a_moment().await)).await.body.contains("pci-dss-4.0.1/other") {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    let one = id(&ground.trial.send(&olga, "POST", API, &wish(&ground)).await);
+    assert_eq!(approve(ann.clone(), one.clone()).await, "requested", "the policy names two");
+    assert_eq!(accepted_at(&ground, a_moment().await).await.0, Value::Null, "it is not in force yet");
+    assert_eq!(approve(cara.clone(), one.clone()).await, "approved");
+    let then = a_moment().await;
+    let (accepted, form) = accepted_at(&ground, then).await;
+    assert!(accepted.as_str().is_some_and(|words| words.contains(&one)), "{accepted}");
+
+    // Renewed, and the renewal taken back: the form of then stays as it was.
+    let renewed = ground.trial.send(&olga, "POST", &format!("{API}/{one}/renew"), &json!({ "until": later(30), "reason": "not yet" })).await;
+    let two = id(&renewed);
+    approve(ann, two.clone()).await;
+    assert_eq!(approve(cara, two.clone()).await, "approved");
+    let later = a_moment().await;
+    assert!(accepted_at(&ground, then).await.1 == form, "the past has changed");
+    let (accepted, renewal) = accepted_at(&ground, later).await;
+    assert!(accepted.as_str().is_some_and(|words| words.contains(&two)), "{accepted}");
+    ground.trial.send(&olga, "POST", &format!("{API}/{two}/withdraw"), &json!({ "reason": "patched next week" })).await;
+    assert!(accepted_at(&ground, then).await.1 == form && accepted_at(&ground, later).await.1 == renewal, "the past has changed");
+    assert_eq!(accepted_at(&ground, a_moment().await).await.0, Value::Null);
+
+    // A client's refusal is in force without anybody's approval.
+    let store = &ground.trial.app().store;
+    let now = Timestamp::now();
+    let refusal = store.exception(two.parse().unwrap()).await.unwrap();
+    let refusal = Exception {
+        id: ExceptionId::from_bits(plimsoll_store::identifier::fresh(now).unwrap()),
+        kind: plimsoll_core::model::policy::WaiverKind::ClientRefusal,
+        requested: now,
+        approvals: Vec::new(),
+        state: ExceptionState::Approved,
+        decided: Some(plimsoll_core::model::exception::Decided { at: now, by: "carl".to_owned(), why: "not in December".to_owned() }),
+        since: None,
+        renews: None,
+        renewals: 0,
+        ..refusal
+    };
+    let mut change = store.begin(Intent::new(Actor::server(), now, "question.answer", "rollout:x")).await.unwrap();
+    change.record_waiver(&refusal).await.unwrap();
+    change.commit(None).await.unwrap();
+    let (accepted, _) = accepted_at(&ground, a_moment().await).await;
+    assert!(accepted.as_str().is_some_and(|words| words.contains("client-refusal")), "{accepted}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exception_in_force_is_looked_at_again_as_often_as_the_policy_says() {
+    let mut ground = ground(&["web", "db"]).await;
+    let text = ground.trial.get(&ground.owner, "/api/v1/policy/file").await.json()["text"].as_str().unwrap().to_owned();
+    let rules = "[waiver]\nkinds = [\"deferral\", \"no-fix-available\"]\nreview_every = \"PT240H\"\n[unpatchable]\nisolate = true\nreview_every = \"PT120H\"\n";
+    let govern = json!({ "text": format!("{text}\n{rules}"), "reason": "reviews" });
+    assert_eq!(ground.trial.send(&ground.owner, "PUT", "/api/v1/policy/file", &govern).await.status, StatusCode::OK);
+    let place = format!("{}|", ground.home);
+    let olga = ground.trial.person(&mut ground.owner, "olga", "operator", &place).await;
+    let ann = ground.trial.person(&mut ground.owner, "ann", "approver", &place).await;
+    let (trial, app) = (&ground.trial, ground.trial.app());
+    let unfixed = with(wish(&ground), "kind", json!("no-fix-available"));
+    let (_, code, detail) = refused(&trial.send(&olga, "POST", API, &with(unfixed.clone(), "control", json!(""))).await);
+    assert!(code == "E-EXCEPTION-CONTROL" && detail.contains("unpatchable.isolate"), "{detail}");
+    let moment = |value: &Value| value.as_str().unwrap().parse::<Timestamp>().unwrap();
+    let mut paths = Vec::new();
+    for (wish, every) in [(wish(&ground), 10), (unfixed, 5)] {
+        let asked = trial.send(&olga, "POST", API, &wish).await;
+        assert_eq!(asked.json()["review_due"], Value::Null, "it is not in force");
+        let path = format!("{API}/{}", id(&asked));
+        assert_eq!(refused(&trial.send(&olga, "POST", &format!("{path}/review"), &json!({ "reason": "fine" })).await).1, "E-STATE");
+        let given = trial.send(&ann, "POST", &format!("{path}/approve"), &json!({})).await.json();
+        assert_eq!(moment(&given["review_due"]), moment(&given["decided"]) + days(every), "{given}");
+        paths.push(path);
+    }
+    let alerts = || async {
+        let all = trial.get(&ground.owner, "/api/v1/alerts").await.json();
+        all.as_array().unwrap().iter().filter(|alert| alert["kind"] == REVIEW).map(|alert| alert["text"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let now = Timestamp::now();
+    remind(app, now + days(4)).await.unwrap();
+    assert!(alerts().await.is_empty());
+    for _ in 0..2 {
+        remind(app, now + days(6)).await.unwrap();
+    }
+    let told = alerts().await;
+    assert!(told.len() == 1 && told[0].contains("Ada answers for it"), "{told:?}");
+    let page = trial.get(&olga, "/console/exceptions").await.body;
+    assert!(page.contains("to be looked at again by"), "{page}");
+    assert_eq!(refused(&trial.send(&olga, "POST", &format!("{}/review", paths[1]), &json!({ "reason": " " })).await).1, "E-TEXT");
+    let seen = trial.send(&olga, "POST", &format!("{}/review", paths[1]), &json!({ "reason": "still isolated" })).await.json();
+    assert_eq!(moment(&seen["review_due"]), moment(&seen["reviewed"]) + days(5), "{seen}");
+    assert!(alerts().await.is_empty(), "somebody looked");
 }

@@ -13,6 +13,7 @@ pub mod kept;
 pub mod names;
 pub mod presence;
 pub mod question;
+mod roster;
 
 use basis::{Basis, Swap};
 use exceptions::Exceptions;
@@ -32,6 +33,7 @@ use plimsoll_core::model::scan::Scan;
 use presence::Presence;
 use question::Clock;
 use roaring::RoaringBitmap;
+use roster::Roster;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -63,8 +65,7 @@ pub struct Fleet(RwLock<State>);
 /// Everything in it; see [`Fleet::read`].
 #[derive(Default)]
 pub struct State {
-    hosts: HashMap<HostId, Managed>,
-    by_number: HashMap<u32, HostId>,
+    hosts: Roster,
     by_client: BTreeMap<ClientId, RoaringBitmap>,
     by_group: BTreeMap<GroupId, RoaringBitmap>,
     queries: BTreeMap<GroupId, Query>,
@@ -117,10 +118,10 @@ impl State {
 
     /// One host by its dense number.
     pub fn numbered(&self, number: u32) -> Option<&Managed> {
-        self.hosts.get(self.by_number.get(&number)?)
+        self.hosts.numbered(number)
     }
 
-    /// All hosts, in no order.
+    /// All hosts, by number.
     pub fn hosts(&self) -> impl Iterator<Item = &Managed> {
         self.hosts.values()
     }
@@ -217,8 +218,7 @@ impl State {
             }
             None => {
                 let presence = Arc::new(Presence::resume(registration.last_seen, sequence));
-                self.hosts.insert(id, Managed { registration, judged: None, basis: None, counts: Counts::default(), presence });
-                self.by_number.insert(number, id);
+                self.hosts.insert(Managed { registration, judged: None, basis: None, counts: Counts::default(), presence });
             }
         }
         if self.hosts.get(&id).is_some_and(|managed| managed.registration.state != HostState::Retired) {

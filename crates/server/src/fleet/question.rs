@@ -16,7 +16,7 @@ use plimsoll_core::model::registration::{HostSource, HostState};
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 
 /// How a host stands with the server, as lists show it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -328,25 +328,32 @@ impl Managed {
 }
 
 impl HostQuestion {
-    fn sort(&self, hosts: &mut [&Managed]) {
+    fn compare(&self, one: &Managed, other: &Managed) -> Ordering {
+        let (a, b) = (&one.counts, &other.counts);
+        let due = |counts: &Counts| counts.next_due.unwrap_or(i64::MAX);
+        let ordered = match self.order {
+            HostOrder::Name => Ordering::Equal,
+            HostOrder::Overdue => (Reverse(a.overdue), due(a), Reverse(a.findings)).cmp(&(Reverse(b.overdue), due(b), Reverse(b.findings))),
+            HostOrder::LastSeen => one.last_seen().cmp(&other.last_seen()),
+            HostOrder::SecurityUpdates => b.security_updates.cmp(&a.security_updates),
+            HostOrder::Findings => b.findings.cmp(&a.findings),
+            HostOrder::NextDue => due(a).cmp(&due(b)),
+        };
         // The name, then the id, settles every tie, so pages never overlap.
-        let tie = |managed: &Managed| (managed.registration.name.clone(), managed.registration.id);
-        match self.order {
-            HostOrder::Name => hosts.sort_by_cached_key(|managed| tie(managed)),
-            HostOrder::Overdue => hosts.sort_by_cached_key(|managed| {
-                let counts = &managed.counts;
-                (Reverse(counts.overdue), counts.next_due.unwrap_or(i64::MAX), Reverse(counts.findings), tie(managed))
-            }),
-            HostOrder::LastSeen => hosts.sort_by_cached_key(|managed| (managed.last_seen(), tie(managed))),
-            HostOrder::SecurityUpdates => {
-                hosts.sort_by_cached_key(|managed| (Reverse(managed.counts.security_updates), tie(managed)));
-            }
-            HostOrder::Findings => hosts.sort_by_cached_key(|managed| (Reverse(managed.counts.findings), tie(managed))),
-            HostOrder::NextDue => {
-                hosts.sort_by_cached_key(|managed| (managed.counts.next_due.unwrap_or(i64::MAX), tie(managed)));
-            }
-        }
+        let (one, other) = (&one.registration, &other.registration);
+        ordered.then_with(|| one.name.cmp(&other.name)).then_with(|| one.id.cmp(&other.id))
     }
+}
+
+/// The rows of a page in their order: only so many are sorted as are shown.
+pub fn window<T>(mut rows: Vec<T>, (skip, take): (usize, usize), compare: impl Fn(&T, &T) -> Ordering) -> Vec<T> {
+    let end = skip.saturating_add(take);
+    if end < rows.len() && end > 0 {
+        rows.select_nth_unstable_by(end, &compare);
+        rows.truncate(end);
+    }
+    rows.sort_by(&compare);
+    rows.into_iter().skip(skip).take(take).collect()
 }
 
 impl State {
@@ -356,11 +363,10 @@ impl State {
 
     /// A page of hosts.
     pub fn list_hosts(&self, visible: &RoaringBitmap, question: &HostQuestion, clock: Clock) -> Page<HostRow> {
-        let mut hosts: Vec<&Managed> =
-            self.visible(visible).filter(|managed| question.filter.shows(managed, clock)).collect();
-        question.sort(&mut hosts);
-        let rows = hosts.iter().skip(question.skip).take(question.take).map(|managed| managed.row(clock)).collect();
-        Page { rows, total: hosts.len() }
+        let hosts: Vec<&Managed> = self.visible(visible).filter(|managed| question.filter.shows(managed, clock)).collect();
+        let total = hosts.len();
+        let shown = window(hosts, (question.skip, question.take), |one, other| question.compare(one, other));
+        Page { rows: shown.into_iter().map(|managed| managed.row(clock)).collect(), total }
     }
 
     /// What needs doing, in figures.
@@ -405,53 +411,50 @@ impl State {
         (skip, take): (usize, usize),
         now: Timestamp,
     ) -> Page<AdvisoryRow> {
-        let mut rows: Vec<AdvisoryRow> = self
-            .advisories()
-            .filter_map(|(name, hosts)| {
-                let seen = hosts & visible;
-                (!seen.is_empty()).then(|| self.advisory_row(name, &seen, now))
-            })
-            .filter(wanted)
-            .collect();
+        let mut rows: Vec<AdvisoryRow> = self.by_advisory(visible, now).into_iter().map(|one| self.advisory_row(one)).filter(wanted).collect();
         rows.sort_by(|a, b| urgency(a).cmp(&urgency(b)));
         let total = rows.len();
         Page { rows: rows.into_iter().skip(skip).take(take).collect(), total }
     }
 
-    fn advisory_row(&self, name: Name, hosts: &RoaringBitmap, now: Timestamp) -> AdvisoryRow {
-        let mut row = AdvisoryRow {
-            advisory: self.names.text(name).to_owned(),
-            severity: Rating::Unknown,
-            exploited: false,
-            hosts: hosts.len(),
-            overdue: 0,
-            excepted: 0,
-            fix_available: 0,
-            due: None,
-            packages: Vec::new(),
-        };
-        let mut packages = std::collections::BTreeSet::new();
-        let mut due: Option<i64> = None;
-        for managed in self.visible(hosts) {
-            let found = managed.judged.as_deref().map_or(&[][..], |judged| under(&judged.findings, name));
-            let accepted = |open: &Open| self.exception(managed, open, now).is_some();
-            row.overdue += u64::from(found.iter().any(|open| open.is_overdue(now) && !accepted(open)));
-            row.excepted += u64::from(found.iter().any(accepted));
-            row.fix_available += u64::from(found.iter().any(|open| open.fix == Some(true)));
-            for open in found {
-                row.severity = row.severity.max(open.rating);
-                row.exploited |= open.exploited;
-                packages.insert(open.component);
-                due = match (due, open.due()) {
-                    (Some(a), Some(b)) => Some(a.min(b)),
-                    (a, b) => a.or(b),
-                };
+    /// Open findings of visible hosts added up by advisory, host after host: one
+    /// walk over memory, whatever the number of advisories.
+    fn by_advisory(&self, visible: &RoaringBitmap, now: Timestamp) -> Vec<OfAdvisory> {
+        const NONE: u32 = u32::MAX;
+        let mut places = vec![NONE; self.names.texts().len()];
+        let mut out: Vec<OfAdvisory> = Vec::new();
+        for managed in self.visible(visible) {
+            let Some(judged) = managed.judged.as_deref() else { continue };
+            // They are sorted by advisory.
+            for found in judged.findings.chunk_by(|a, b| a.advisory == b.advisory) {
+                let Some(first) = found.first() else { continue };
+                let Some(place) = places.get_mut(first.advisory.place()) else { continue };
+                if *place == NONE {
+                    *place = u32::try_from(out.len()).unwrap_or(NONE);
+                    out.push(OfAdvisory::new(first.advisory));
+                }
+                if let Some(one) = out.get_mut(*place as usize) {
+                    one.add(found, now, |open| self.exception(managed, open, now).is_some());
+                }
             }
         }
-        row.due = due.and_then(instant);
-        row.packages = packages.into_iter().map(|package| self.names.text(package).to_owned()).collect();
-        row.packages.sort();
-        row
+        out
+    }
+
+    fn advisory_row(&self, one: OfAdvisory) -> AdvisoryRow {
+        let mut packages: Vec<String> = one.packages.into_iter().map(|package| self.names.text(package).to_owned()).collect();
+        packages.sort();
+        AdvisoryRow {
+            advisory: self.names.text(one.advisory).to_owned(),
+            severity: one.severity,
+            exploited: one.exploited,
+            hosts: one.hosts,
+            overdue: one.overdue,
+            excepted: one.excepted,
+            fix_available: one.fix_available,
+            due: one.due.and_then(instant),
+            packages,
+        }
     }
 
     /// Findings on visible hosts: of one advisory, one host, or all; most
@@ -468,9 +471,8 @@ impl State {
             let Some(judged) = &managed.judged else { continue };
             rows.extend(judged.findings.iter().map(|open| self.finding_row(managed, open, now)).filter(&wanted));
         }
-        rows.sort_by(|a, b| finding_urgency(a).cmp(&finding_urgency(b)));
         let total = rows.len();
-        Page { rows: rows.into_iter().skip(skip).take(take).collect(), total }
+        Page { rows: window(rows, (skip, take), |a, b| finding_urgency(a).cmp(&finding_urgency(b))), total }
     }
 
     /// Findings under one advisory on visible hosts.
@@ -518,6 +520,42 @@ impl State {
             }
         }
         days.into_iter().collect()
+    }
+}
+
+/// What stands under one advisory, added up.
+struct OfAdvisory {
+    advisory: Name,
+    severity: Rating,
+    exploited: bool,
+    hosts: u64,
+    overdue: u64,
+    excepted: u64,
+    fix_available: u64,
+    due: Option<i64>,
+    packages: Vec<Name>,
+}
+
+impl OfAdvisory {
+    fn new(advisory: Name) -> Self {
+        Self { advisory, severity: Rating::Unknown, exploited: false, hosts: 0, overdue: 0, excepted: 0, fix_available: 0, due: None, packages: Vec::new() }
+    }
+
+    /// Adds one host's findings under it.
+    fn add(&mut self, found: &[Open], now: Timestamp, accepted: impl Fn(&Open) -> bool) {
+        self.hosts += 1;
+        self.overdue += u64::from(found.iter().any(|open| open.is_overdue(now) && !accepted(open)));
+        self.excepted += u64::from(found.iter().any(&accepted));
+        self.fix_available += u64::from(found.iter().any(|open| open.fix == Some(true)));
+        for open in found {
+            self.severity = self.severity.max(open.rating);
+            self.exploited |= open.exploited;
+            self.due = self.due.into_iter().chain(open.due()).min();
+            // An advisory names few packages, nearly always the same.
+            if !self.packages.contains(&open.component) {
+                self.packages.push(open.component);
+            }
+        }
     }
 }
 

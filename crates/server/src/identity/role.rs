@@ -102,7 +102,8 @@ permissions! {
     EditHosts "edit-hosts" Portion Ordinary: Operator | Administrator;
     /// Makes and withdraws enrolment tokens.
     EnrolHosts "enrol-hosts" Portion Ordinary: Operator | Administrator;
-    /// Brings in collected reports and components entered by hand.
+    /// Brings in collected reports, components entered by hand, and results of
+    /// outside scanners.
     ImportHosts "import-hosts" Portion Ordinary: Operator | Administrator;
     /// Makes and changes groups.
     EditGroups "edit-groups" Client Ordinary: Operator | Administrator;

@@ -2,7 +2,7 @@
 //! work, missed, replaced by the patch, removed.
 
 use crate::exceptions::tests::{days, finding, ground, host, id, refused};
-use crate::mitigations::{LOOK, tell};
+use crate::mitigations::{LOOK, REMOVE, tell};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -108,4 +108,43 @@ async fn the_policy_says_which_measures_and_how_often() {
     let long = json!({ "until": (Timestamp::now() + days(9)).to_string() });
     let said = trial.send(owner, "POST", &format!("{API}/{}/verify", made["id"].as_str().unwrap()), &long).await;
     assert_eq!(refused(&said).1, "E-MITIGATION-CHECK");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_patch_replaced_is_to_be_removed_within_the_policys_time() {
+    let ground = ground(&["web", "db"]).await;
+    let (trial, owner, app) = (&ground.trial, &ground.owner, ground.trial.app());
+    let text = trial.get(owner, "/api/v1/policy/file").await.json()["text"].as_str().unwrap().to_owned();
+    let wish = json!({ "text": format!("{text}\n[mitigation]\nremove_within = \"P3D\"\n"), "reason": "x" });
+    assert_eq!(trial.send(owner, "PUT", "/api/v1/policy/file", &wish).await.status, axum::http::StatusCode::OK);
+    let wish = json!({
+        "client": ground.home, "measure": "filter", "advisories": ["TEST-2026-1"], "all_hosts": true, "owner": "Ada", "done": "the port is closed", "verify": "a scan",
+    });
+    let one = format!("{API}/{}", id(&trial.send(owner, "POST", API, &wish).await));
+    assert_eq!(trial.get(owner, &one).await.json()["remove_by"], Value::Null, "nothing replaced it");
+    trial.send(owner, "POST", "/api/v1/hosts", &host(ground.home, "web", "2")).await;
+    let mut due = Value::Null;
+    // The journal is written a moment after the host is judged.
+    for _ in 0..100 {
+        due = trial.get(owner, &one).await.json()["remove_by"].clone();
+        if due != Value::Null {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    let due: Timestamp = due.as_str().expect("a day of removal").parse().unwrap();
+    let now = Timestamp::now();
+    assert!(now + days(3) <= due && due < now + days(4), "the end of the third day: {due}");
+    let kinds = || async {
+        let all = trial.get(owner, "/api/v1/alerts").await.json();
+        all.as_array().unwrap().iter().filter(|alert| alert["kind"] == REMOVE).count()
+    };
+    tell(app, now).await.unwrap();
+    assert_eq!(kinds().await, 0);
+    for _ in 0..2 {
+        tell(app, due + days(1)).await.unwrap();
+    }
+    assert_eq!(kinds().await, 1, "told once");
+    trial.send(owner, "POST", &format!("{one}/remove"), &json!({ "hosts": [ground.web], "reason": "patched" })).await;
+    assert_eq!((kinds().await, &trial.get(owner, &one).await.json()["remove_by"]), (0, &Value::Null));
 }

@@ -140,7 +140,7 @@ fn judged(app: &App, digest: &str) -> Option<(Rollout, Explained<Decision>)> {
 /// Asks the core about one rollout.
 pub fn decision(app: &App, live: &std::collections::BTreeMap<String, Live>, own: &Live, holds: &[String]) -> Explained<Decision> {
     let clock = app.clock();
-    let standings = rollouts::standings(live, &own.content.digest, &app.fleet.read(), clock);
+    let standings = rollouts::standings(live, &own.content.digest, &app.policies.in_force().set, &app.fleet.read(), clock);
     let (waits, left_out) = match own.bearing(clock.now) {
         Bearing::Waits(why) => (vec![why], None),
         Bearing::LeftOut(why) => (Vec::new(), Some(why)),

@@ -2,6 +2,7 @@
 //! what was decided as a draft.
 
 mod answers;
+pub mod emergency;
 
 use crate::app::{News, Shared};
 use crate::fleet::State;
@@ -9,9 +10,11 @@ use crate::fleet::judged::Pending;
 use crate::fleet::names::Name;
 use crate::fleet::question::{Clock, Standing};
 use crate::http::problem::Refusal;
+use crate::policy::InForce;
 use crate::rollouts::Notes;
 use axum::http::StatusCode;
 use jiff::Timestamp;
+use plimsoll_core::model::because::Because;
 use plimsoll_core::model::deployment_package::{DeploymentPackage, Place, PolicyNamed};
 use plimsoll_core::model::identifier::HostId;
 use plimsoll_core::model::policy::{HostFacts, PolicySet};
@@ -130,6 +133,8 @@ pub struct Draft {
     /// Account of whoever drafts; the person of the root document with the same
     /// name may not approve it.
     pub author: String,
+    /// Their address, where one is known.
+    pub mail: Option<String>,
     /// Hosts that were chosen.
     pub chosen: RoaringBitmap,
     /// Hosts of which never two may change at once.
@@ -153,9 +158,9 @@ pub async fn draft(app: &Shared, actor: &Actor, draft: Draft) -> Result<PackageR
     for _ in 0..TRIES {
         let version = app.store.next_package_version(draft.wish.client).await?;
         let in_force = app.policies.in_force();
-        let named = named(&in_force.set, in_force.digest());
+        let declared = emergency::hold(app, &in_force.set, &draft, &gathered).await?;
         let (input, artefacts, gathered, answers) = (Arc::clone(&draft), Arc::clone(&artefacts), Arc::clone(&gathered), Arc::clone(&answers));
-        let (row, content) = app.compute(move || decided(&input, version, &named, &in_force.set, &gathered, &artefacts, &answers)).await.map_err(refused)?;
+        let (row, content) = app.compute(move || decided(&input, version, &in_force, &gathered, &artefacts, &answers, declared)).await.map_err(refused)?;
         let mut intent = Intent::new(actor.clone(), Timestamp::now(), "package.draft", format!("package-draft:{}", row.digest));
         intent.reason = Some(draft.wish.reason.clone()).filter(|reason| !reason.is_empty());
         let mut change = app.store.begin(intent).await?;
@@ -186,7 +191,7 @@ fn named(set: &PolicySet, sha256: String) -> PolicyNamed {
     }
 }
 
-fn decided(draft: &Draft, version: u64, policy: &PolicyNamed, set: &PolicySet, gathered: &Gathered, artefacts: &Artefacts, answers: &[Answered]) -> Result<(PackageRow, PackageContent), Problem> {
+fn decided(draft: &Draft, version: u64, held: &InForce, gathered: &Gathered, artefacts: &Artefacts, answers: &[Answered], declared: Vec<Because>) -> Result<(PackageRow, PackageContent), Problem> {
     let hosts: Vec<Candidate<'_>> = gathered
         .hosts
         .iter()
@@ -199,8 +204,8 @@ fn decided(draft: &Draft, version: u64, policy: &PolicyNamed, set: &PolicySet, g
         wish: &draft.wish,
         author: &draft.author,
         version,
-        policy: policy.clone(),
-        rules: &set.rollout,
+        policy: named(&held.set, held.digest()),
+        rules: &held.set.rollout,
         hosts: &hosts,
         pending: &gathered.pending,
         artefacts,
@@ -217,7 +222,8 @@ fn decided(draft: &Draft, version: u64, policy: &PolicyNamed, set: &PolicySet, g
         return Err(Problem::new("E-HOSTS", "hosts", text, "choose other hosts or updates, or acquire what is missing"));
     }
     let answers = answers.iter().filter(|answer| decision.package.advisories.contains(&answer.advisory)).cloned().collect();
-    let notes = Notes { because: explained.because, why: decision.why, left_out: decision.left_out, apart: decision.apart, answers };
+    let because = declared.into_iter().chain(explained.because).collect();
+    let notes = Notes { because, why: decision.why, left_out: decision.left_out, apart: decision.apart, answers };
     sealed(decision.package, decision.places, &notes)
 }
 

@@ -107,11 +107,8 @@ async fn people_sign_off_what_somebody_else_wrote() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn whoever_approves_cannot_approve_their_own() {
-    let mut people = People::start().await;
-    assert_eq!(people.set(&policy("1", 14, "")).await.status, StatusCode::OK);
-    // Somebody with both roles.
+/// Whoever wrote it, with both roles.
+async fn with_both_roles(people: &mut People) -> Asker {
     let known = people.trial.app().identity.people().await.unwrap();
     let id = known.iter().find(|person| person.account == "author").unwrap().id.to_string();
     people.trial.post(&mut people.owner, &format!("/console/people/{id}/roles"), &[("role", "approver"), ("place", ""), ("reason", "small team")]).await;
@@ -119,7 +116,30 @@ async fn whoever_approves_cannot_approve_their_own() {
     let mut both = Asker::default();
     let token = link.element("invitation-link").rsplit('/').next().unwrap().to_owned();
     people.trial.post(&mut both, "/console/sign-in/link", &[("token", &token)]).await;
-    people.author = both;
+    both
+}
+
+/// A token acts for whoever made it: what it proposed is theirs.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_token_proposed_its_maker_does_not_sign_off() {
+    let mut people = People::start().await;
+    assert_eq!(people.set(&policy("1", 14, "")).await.status, StatusCode::OK);
+    let both = with_both_roles(&mut people).await;
+    let made = people.trial.send(&both, "POST", "/api/v1/account/tokens", &json!({ "name": "ci", "grants": [{ "role": "policy-author" }], "days": 1 })).await;
+    let token = Asker { token: Some(made.json()["secret"].as_str().unwrap_or_else(|| panic!("{made:?}")).to_owned()), ..Asker::default() };
+    let proposed = people.trial.send(&token, "POST", VERSIONS, &json!({ "text": policy("2", 10, ""), "reason": "by the pipeline" })).await;
+    assert_eq!(proposed.json()["author"], "author", "{proposed:?}");
+    assert!(!people.trial.get(&both, "/console/policy/versions/2").await.body.contains("Sign off"));
+    refused(&people.say(&both, 2, "outline", json!({})).await, StatusCode::CONFLICT, "E-POLICY-OWN");
+    people.say(&people.one, 2, "outline", json!({})).await;
+    refused(&people.say(&both, 2, "approve", json!({})).await, StatusCode::CONFLICT, "E-POLICY-OWN");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_approves_cannot_approve_their_own() {
+    let mut people = People::start().await;
+    assert_eq!(people.set(&policy("1", 14, "")).await.status, StatusCode::OK);
+    people.author = with_both_roles(&mut people).await;
     assert_eq!(people.propose(&policy("2", 10, "")).await.json()["number"], 2);
     for (what, body) in [("outline", json!({})), ("refuse", json!({ "text": "no" }))] {
         refused(&people.say(&people.author, 2, what, body).await, StatusCode::CONFLICT, "E-POLICY-OWN");

@@ -122,13 +122,25 @@ pub(super) fn longer(before: &PolicySet, after: &PolicySet) -> u64 {
     difference(before, after).longer as u64
 }
 
+/// The person who speaks, whom words and sign-offs are kept under. A token acts
+/// for whoever made it: otherwise people sign off what they proposed by one.
+async fn speaker(app: &App, allowed: &Allowed) -> Result<Actor, Refusal> {
+    let person = crate::exceptions::person(app, allowed).await?;
+    Ok(Actor { id: format!("person:{}", person.id), name: Some(person.account), ..acts::actor(allowed) })
+}
+
+/// The same, as what is kept names them.
+fn own_id(allowed: &Allowed) -> String {
+    allowed.principal.person_id().map_or_else(|| allowed.principal.to_string(), |person| format!("person:{person}"))
+}
+
 fn is_everything(allowed: &Allowed) -> bool {
     matches!(allowed.scope, Scope::Everything)
 }
 
 fn answer(app: &App, allowed: &Allowed, version: PolicyVersion, text: Option<String>) -> VersionAnswer {
     let everything = is_everything(allowed);
-    let me = allowed.principal.to_string();
+    let me = own_id(allowed);
     let approvals = version.signed(SaidKind::Approval).count() as u64;
     let name = |id: &str, name: Option<&String>| if everything || id == me { name.cloned().unwrap_or_else(|| id.to_owned()) } else { String::new() };
     let author = name(&version.author, version.author_name.as_ref());
@@ -246,7 +258,7 @@ pub async fn propose(app: &Shared, allowed: &Allowed, proposal: Proposal) -> Res
     let reason = words(&proposal.reason, true, "reason", REASON)?;
     let set = sound(&proposal.text)?;
     let (now, actor) = (Timestamp::now(), acts::actor(allowed));
-    let new = version(&actor, &held, &set, &proposal.text, &reason, now);
+    let new = version(&speaker(app, allowed).await?, &held, &set, &proposal.text, &reason, now);
     if new.digest == new.replaces {
         return Err(conflict("E-NO-CHANGE", "this is the policy in force", "change its text first"));
     }
@@ -263,8 +275,8 @@ pub async fn propose(app: &Shared, allowed: &Allowed, proposal: Proposal) -> Res
 
 /// Writes one word on a version.
 async fn say(app: &Shared, allowed: &Allowed, number: u64, verb: &str, edit: impl FnOnce(&mut PolicyVersion, Said) -> Result<(), StoreError> + Send, said: (SaidKind, String)) -> Result<PolicyVersion, Refusal> {
-    let (now, actor) = (Timestamp::now(), acts::actor(allowed));
-    let said = Said { at: now, by: actor.id.clone(), name: actor.name.clone(), kind: said.0, text: said.1 };
+    let (now, actor, speaker) = (Timestamp::now(), acts::actor(allowed), speaker(app, allowed).await?);
+    let said = Said { at: now, by: speaker.id, name: speaker.name, kind: said.0, text: said.1 };
     let mut change = app.store.begin(Intent::new(actor, now, verb, format!("policy-version:{number}"))).await?;
     let changed = change.change_policy_version(number, |version| edit(version, said)).await?;
     change.commit(None).await?;
@@ -304,7 +316,7 @@ pub struct May {
 pub fn may(app: &App, allowed: &Allowed, version: &PolicyVersion) -> May {
     let holds = |permission| allowed.principal.may(permission);
     let open = version.state.is_open() && changeable(app).is_ok();
-    let sign = open && holds(Permission::ApprovePolicy) && version.author != allowed.principal.to_string();
+    let sign = open && holds(Permission::ApprovePolicy) && version.author != own_id(allowed);
     let proven = allowed.principal.is_proven(Timestamp::now());
     May {
         comment: version.state.is_open() && holds(Permission::CommentPolicy),

@@ -51,8 +51,10 @@ pub(super) async fn prepared(app: &Shared, question: &Question, now: Timestamp) 
         approvals: Vec::new(),
         state: ExceptionState::Approved,
         decided: None,
+        since: None,
         renews: None,
         renewals: 0,
+        reviewed: None,
         replaced_by: None,
     };
     waiver.levels = levels(app, &waiver, &findings, now).await.unwrap_or_else(|refusal| {

@@ -10,6 +10,7 @@ use super::{Form, LONGEST, Wish, written};
 use crate::app::{App, News, Shared};
 use crate::http::problem::Refusal;
 use crate::identity::role::{Portion, Scope};
+use axum::http::StatusCode;
 use data_encoding::HEXLOWER;
 use jiff::civil::date;
 use jiff::tz::TimeZone;
@@ -19,12 +20,13 @@ use plimsoll_core::measures::{Audience, Named};
 use plimsoll_core::model::identifier::{ClientId, MadeReportId};
 use plimsoll_core::model::policy::Length;
 use plimsoll_core::model::policy::governance::Report as Scheduled;
+use plimsoll_core::model::registration::HostState;
 use plimsoll_formats::protocol::digest;
 use plimsoll_store::identifier::{fresh, random};
 use plimsoll_store::leases::Lease;
 use plimsoll_store::made_reports::MadeReport;
 use plimsoll_store::{Actor, Intent, StoreError};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -43,43 +45,83 @@ const GREATEST: usize = 64 << 20;
 /// The act in the evidence log.
 pub const ACT: &str = "report.make";
 
+/// What is known between two looks.
+#[derive(Default)]
+pub(crate) struct Maker {
+    /// Held by the one server that makes reports.
+    pub(crate) lease: Option<Lease>,
+    /// Reports that cannot be made, which are not tried again before the next
+    /// start: to count a fleet for nothing every few seconds helps nobody.
+    given_up: BTreeSet<Which>,
+}
+
+/// Name, form, client and end of a report.
+type Which = (&'static str, &'static str, Option<ClientId>, Timestamp);
+
 /// Makes what is due until the server stops.
 pub async fn run(app: Shared, mut stopped: watch::Receiver<bool>) {
     let Ok(name) = random::<8>() else {
         return tracing::error!("this machine has no randomness to give: no report is made when it is due");
     };
     let holder = format!("{}:{}", app.url, HEXLOWER.encode(&name));
-    let mut lease = None;
+    let mut maker = Maker::default();
     loop {
-        if let Err(refusal) = look(&app, &holder, &mut lease, Timestamp::now()).await {
+        if let Err(refusal) = look(&app, &holder, &mut maker, Timestamp::now()).await {
             tracing::warn!(code = refusal.code(), "what is due is not made and will be tried again: {}", refusal.detail());
         }
         if !crate::run::pause(LOOK, &mut stopped).await {
             break;
         }
     }
-    if let Some(lease) = lease {
+    if let Some(lease) = maker.lease {
         let _ = app.store.release_lease(&lease).await;
     }
 }
 
 /// One look: notes the prices in force, then makes what is due.
-pub(crate) async fn look(app: &Shared, holder: &str, lease: &mut Option<Lease>, now: Timestamp) -> Result<(), Refusal> {
-    *lease = app.store.take_lease(LEASE, holder, now, LEASE_LENGTH).await?;
-    let Some(held) = lease.as_ref() else { return Ok(()) };
+pub(crate) async fn look(app: &Shared, holder: &str, maker: &mut Maker, now: Timestamp) -> Result<(), Refusal> {
+    maker.lease = app.store.take_lease(LEASE, holder, now, LEASE_LENGTH).await?;
+    let Some(held) = &maker.lease else { return Ok(()) };
     note_terms(app, held).await?;
     let in_force = app.policies.in_force();
-    let first = app.fleet.read().hosts().map(|managed| managed.registration.enrolled).min();
-    let Some(first) = first else { return Ok(()) };
     for scheduled in &in_force.set.governance.reports {
         let Some(named) = scheduled.report.as_deref().and_then(Named::parse) else { continue };
-        for period in periods(&scheduled.every, first, now) {
-            for client in clients(app, named).await? {
-                make(app, held, scheduled, (named, client), period).await?;
+        let form = scheduled.format.as_deref().and_then(Form::parse).unwrap_or(Form::Pdf);
+        for client in clients(app, named).await? {
+            let whose = client.as_ref().map(|(id, _)| *id);
+            let Some(first) = joined(app, whose) else { continue };
+            for period in periods(&scheduled.every, first, now) {
+                let which = (named.word(), form.word(), whose, period.1);
+                if maker.given_up.contains(&which) {
+                    continue;
+                }
+                match make(app, held, scheduled, (named, form, client.clone()), period).await {
+                    // It stands in the way of nobody else's.
+                    Err(refusal) if is_hopeless(&refusal) => {
+                        tracing::error!(code = refusal.code(), "the report {} as of {} cannot be made and is left out: {}", named.word(), period.1, refusal.detail());
+                        maker.given_up.insert(which);
+                    }
+                    done => done?,
+                }
             }
         }
     }
     Ok(())
+}
+
+/// Whether the next try would be refused, too: what is asked for is too much,
+/// or cannot be had.
+fn is_hopeless(refusal: &Refusal) -> bool {
+    matches!(refusal.status(), StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE)
+}
+
+/// When the first host of a client joined, or of all clients: nobody has a
+/// report of the time before.
+fn joined(app: &App, client: Option<ClientId>) -> Option<Timestamp> {
+    let fleet = app.fleet.read();
+    let hosts = fleet.hosts().map(|managed| &managed.registration);
+    let own = hosts.filter(|host| host.state != HostState::Pending && client.is_none_or(|client| client == host.client));
+    own.map(|host| host.enrolled).min()
 }
 
 /// Notes the prices of the policy in force, so that a report of today's moment
@@ -128,8 +170,7 @@ async fn clients(app: &App, named: Named) -> Result<Vec<Option<(ClientId, String
     Ok(clients.into_iter().map(|client| Some((client.id, client.name))).collect())
 }
 
-async fn make(app: &Shared, lease: &Lease, scheduled: &Scheduled, (named, client): (Named, Option<(ClientId, String)>), (since, as_of): (Timestamp, Timestamp)) -> Result<(), Refusal> {
-    let form = scheduled.format.as_deref().and_then(Form::parse).unwrap_or(Form::Pdf);
+async fn make(app: &Shared, lease: &Lease, scheduled: &Scheduled, (named, form, client): (Named, Form, Option<(ClientId, String)>), (since, as_of): (Timestamp, Timestamp)) -> Result<(), Refusal> {
     let whose = client.as_ref().map(|(id, _)| *id);
     if app.store.is_made((named.word(), form.word(), whose), (since, as_of)).await? {
         return Ok(());
@@ -140,8 +181,7 @@ async fn make(app: &Shared, lease: &Lease, scheduled: &Scheduled, (named, client
     let scope = whose.map_or(Scope::Everything, |client| Scope::Clients(BTreeMap::from([(client, Portion::Whole)])));
     let content = written(app, &scope, &Wish { named, as_of, days, client }, form).await?;
     if content.len() > GREATEST {
-        tracing::error!(code = "E-LIMIT", "the report {} as of {as_of} has {} bytes, the limit is {GREATEST}: it is not kept; ask for it in parts", named.word(), content.len());
-        return Ok(());
+        return Err(super::too_much(&format!("it has {} bytes, the limit is {GREATEST}", content.len()), named.word()));
     }
     let now = Timestamp::now();
     let made = MadeReport {

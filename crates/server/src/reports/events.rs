@@ -39,7 +39,7 @@ struct Export {
 /// `E-PARAMETER` for a moment that is still to come. What the store meets later
 /// cuts the stream, which shows by its missing last line.
 pub async fn events(app: Shared, scope: &Scope, as_of: Timestamp, client: Option<(ClientId, String)>) -> Result<impl Stream<Item = std::io::Result<Bytes>> + Send + use<>, Refusal> {
-    let (id, client) = client.unzip();
+    let (id, client) = super::as_called(&app, client, as_of).await?.unzip();
     let stories = Stories::new(&app, scope, as_of, id)?;
     let changes = Changes::new(&app, scope, as_of, id, stories.hosts().iter().map(|host| host.id).collect()).await?;
     let export = Export { app, stories, changes, told: Vec::new().into_iter(), as_of, client, begun: false, ended: false, hosts: 0, transitions: 0, parts: 0 };

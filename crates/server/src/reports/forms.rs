@@ -23,7 +23,7 @@ pub(super) async fn form(app: &App, scope: &Scope, wish: &Wish, regulator: Regul
     let client = wish.client.as_ref().map(|(client, _)| *client);
     let mut stories = Stories::new(app, scope, wish.as_of, client)?;
     let exceptions = app.store.exceptions(&stored(scope)).await?;
-    let accepted = exceptions.iter().filter(|exception| held(exception, wish.as_of)).map(|exception| accepted(exception, stories.hosts()));
+    let accepted = exceptions.iter().filter(|exception| held(exception, &exceptions, wish.as_of)).map(|exception| accepted(exception, stories.hosts()));
     let mut collector = Collector::new(regulator, window, accepted.collect());
     while let Some(told) = stories.next(app).await? {
         told.iter().for_each(|told| collector.host(&told.story()));
@@ -36,14 +36,13 @@ pub(super) async fn form(app: &App, scope: &Scope, wish: &Wish, regulator: Regul
 
 /// Whether an exception was in force at a moment that has passed: what became
 /// of it later does not count.
-fn held(exception: &Exception, at: Timestamp) -> bool {
-    let approvals = exception.approvals.iter().filter(|approval| approval.at <= at).count();
-    let approved = u32::try_from(approvals).unwrap_or(u32::MAX) >= exception.quorum.max(1);
+fn held(exception: &Exception, all: &[Exception], at: Timestamp) -> bool {
     let ended = match exception.state {
-        ExceptionState::Requested | ExceptionState::Approved => false,
-        ExceptionState::Refused | ExceptionState::Withdrawn | ExceptionState::Replaced => exception.decided.as_ref().is_none_or(|decided| decided.at <= at),
+        ExceptionState::Requested | ExceptionState::Approved => None,
+        ExceptionState::Refused | ExceptionState::Withdrawn => exception.decided.as_ref().map(|decided| decided.at),
+        ExceptionState::Replaced => all.iter().find(|renewal| exception.replaced_by == Some(renewal.id)).and_then(|renewal| renewal.since),
     };
-    approved && !ended && exception.until > at
+    exception.since.is_some_and(|from| from <= at) && ended.is_none_or(|ended| ended > at) && exception.until > at
 }
 
 fn accepted(exception: &Exception, hosts: &[Registration]) -> Accepted {

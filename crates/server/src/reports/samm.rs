@@ -24,6 +24,7 @@ pub const ABOUT: &str = "Answers to SAMM from evidence: briefings, meetings, pat
 ///
 /// `E-PARAMETER` for a moment that is still to come; what the store meets.
 pub async fn assessed(app: &App, scope: &Scope, as_of: Timestamp, client: Option<(ClientId, String)>) -> Result<Assessment, Refusal> {
+    let client = super::as_called(app, client, as_of).await?;
     // The auditor's window, without its lists.
     let wish = Wish { named: Named::For(Audience::Auditor), as_of, days: DAYS, client: client.clone() };
     let (report, _) = super::measured(app, scope, &wish, (Audience::Auditor, wish.window()?), false).await?;

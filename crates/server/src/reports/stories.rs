@@ -11,6 +11,7 @@ use plimsoll_core::measures::HostStory;
 use plimsoll_core::model::identifier::{ClientId, HostId};
 use plimsoll_core::model::registration::{HostState, Registration};
 use plimsoll_core::model::transition::Transition;
+use plimsoll_store::evidence::reading::Entry;
 
 /// Hosts whose journals are in memory at a time.
 const TOGETHER: usize = 500;
@@ -89,10 +90,17 @@ impl Stories {
         let mut stories = app.store.stories(&ids, self.as_of).await?;
         let mut told = Vec::with_capacity(hosts.len());
         for registration in hosts {
+            let object = format!("host:{}", registration.id);
             let retired = match registration.state {
-                HostState::Retired => app.store.newest_act(&format!("host:{}", registration.id), "host.retire").await?.map(|act| act.time),
+                HostState::Retired => app.store.newest_act(&object, "host.retire").await?,
                 _ => None,
             };
+            // Whoever was turned away while they waited was never managed.
+            let waited = |act: &Entry| act.before.as_ref().is_some_and(|before| before[&object]["state"] == HostState::Pending.word());
+            if retired.as_ref().is_some_and(waited) {
+                continue;
+            }
+            let retired = retired.map(|act| act.time);
             let transitions = stories.remove(&registration.id).unwrap_or_default();
             told.push(Told { registration, retired, transitions });
         }

@@ -85,7 +85,7 @@ async fn take_up(app: &App, row: &Rollout) -> Result<(), StoreError> {
     }
     for confirmation in app.store.confirmations(&row.package).await? {
         if let Some(known) = live.content.place_of(confirmation.host).and_then(|place| live.known.get_mut(place)) {
-            known.confirmed = Some((confirmation.state, confirmation.report));
+            known.take_up(confirmation);
         }
     }
     app.rollouts.write().insert(row.package.clone(), live);

@@ -16,17 +16,21 @@ use crate::fleet::State as FleetState;
 use crate::fleet::question::{Clock, Standing as HostStanding};
 use jiff::Timestamp;
 use plimsoll_core::model::assignment::Go;
+use plimsoll_core::model::because::Explained;
 use plimsoll_core::model::authorisation::Authority;
 use plimsoll_core::model::deployment_package::DeploymentPackage;
 use plimsoll_core::model::identifier::HostId;
 use plimsoll_core::model::outcome::State;
+use plimsoll_core::model::policy::PolicySet;
 use plimsoll_core::model::question::Question;
 use plimsoll_core::model::registration::HostState;
 use plimsoll_core::phases::certify::client::{self, Bearing};
 use plimsoll_core::phases::confirm::Confirmed;
+use plimsoll_core::phases::confirm::reboot::{self, Counts};
+use plimsoll_core::phases::confirm::second::Agreement;
 use plimsoll_core::phases::deploy::{Barred, Standing, Wanted};
 use plimsoll_formats::trust::HostTree;
-use plimsoll_store::rollouts::{OutcomeRow, Rollout};
+use plimsoll_store::rollouts::{Confirmation, OutcomeRow, Rollout};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -67,6 +71,19 @@ pub struct Known {
     /// How the change stands there by what was seen later, and the report that
     /// shows it.
     pub confirmed: Option<(Confirmed, Option<String>)>,
+    /// How outside scanners stood to that, where the policy asked for one.
+    pub agreement: Option<Agreement>,
+    /// Digests of the scanners' results that were looked at for it, sorted.
+    pub results: Vec<String>,
+}
+
+impl Known {
+    /// Takes in how the change stands by what was seen later.
+    pub(crate) fn take_up(&mut self, found: Confirmation) {
+        self.confirmed = Some((found.state, found.report));
+        self.agreement = found.second.as_ref().map(|second| second.agreement);
+        self.results = found.second.map(|second| second.results).unwrap_or_default();
+    }
 }
 
 /// The newest word of an attempt.
@@ -82,6 +99,8 @@ pub struct Heard {
     pub observed: Timestamp,
     /// When it arrived.
     pub received: Timestamp,
+    /// Whether a reboot was still needed.
+    pub reboot_pending: bool,
 }
 
 /// One rollout.
@@ -117,7 +136,7 @@ impl Live {
     }
 
     /// What the decision may know of a host, but for other rollouts.
-    pub fn standing(&self, place: usize, fleet: &FleetState, clock: Clock) -> Standing {
+    pub fn standing(&self, place: usize, set: &PolicySet, fleet: &FleetState, clock: Clock) -> Standing {
         let (Some(known), Some(line)) = (self.known.get(place), self.content.tree.places().get(place)) else { return Standing::default() };
         let managed = fleet.host(line.host);
         let standing = managed.map(|managed| managed.standing(clock));
@@ -129,7 +148,22 @@ impl Live {
             seen: managed.and_then(crate::fleet::Managed::last_seen),
             silent: matches!(standing, None | Some(HostStanding::Silent | HostStanding::Waiting)),
             barred: gone.then_some(Barred::Gone),
+            pending: self.pending(place, set, clock.now).map(|counts| counts.decision),
         }
+    }
+
+    /// What a host counts as that waits for its reboot, by the policy; none
+    /// where it waits for none. What a later report shows goes before its own
+    /// word.
+    pub fn pending(&self, place: usize, set: &PolicySet, now: Timestamp) -> Option<Explained<Counts>> {
+        let known = self.known.get(place)?;
+        let heard = known.heard.as_ref().filter(|heard| heard.state.is_success())?;
+        let waits = match &known.confirmed {
+            Some((Confirmed::InstalledPendingReboot, _)) => true,
+            Some((Confirmed::Unknown, _)) | None => heard.reboot_pending,
+            Some(_) => false,
+        };
+        waits.then(|| reboot::counts(set, heard.received, now))
     }
 
     /// Whether a host has still something to do in it, silence aside.
@@ -144,7 +178,7 @@ impl Live {
         let Some(known) = self.known.get_mut(place) else { return false };
         let newer = known.heard.as_ref().is_none_or(|heard| (row.generation, row.observed) > (heard.generation, heard.observed) || row.generation == heard.generation && row.observed == heard.observed && state != heard.state);
         if newer {
-            known.heard = Some(Heard { attempt: row.attempt.clone(), state, generation: row.generation, observed: row.observed, received: row.received });
+            known.heard = Some(Heard { attempt: row.attempt.clone(), state, generation: row.generation, observed: row.observed, received: row.received, reboot_pending: row.reboot_pending });
         }
         newer
     }
@@ -233,7 +267,7 @@ fn turn(live: &BTreeMap<String, Live>, host: HostId, now: Timestamp) -> Option<(
 
 /// What the decision may know of every host of a rollout, other rollouts
 /// included.
-pub fn standings(live: &BTreeMap<String, Live>, digest: &str, fleet: &FleetState, clock: Clock) -> Vec<Standing> {
+pub fn standings(live: &BTreeMap<String, Live>, digest: &str, set: &PolicySet, fleet: &FleetState, clock: Clock) -> Vec<Standing> {
     let Some(own) = live.get(digest) else { return Vec::new() };
     let earlier: Vec<&Live> = live
         .values()
@@ -249,7 +283,7 @@ pub fn standings(live: &BTreeMap<String, Live>, digest: &str, fleet: &FleetState
     let refused = matches!(own.bearing(clock.now), Bearing::LeftOut(_)).then_some(Barred::Refused);
     places
         .map(|(place, line)| {
-            let standing = own.standing(place, fleet, clock);
+            let standing = own.standing(place, set, fleet, clock);
             let waits = busy.contains(&line.host).then_some(Barred::Earlier);
             Standing { barred: standing.barred.or(refused).or(waits), ..standing }
         })

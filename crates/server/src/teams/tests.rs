@@ -204,7 +204,7 @@ async fn targets_and_rules_are_those_of_the_policy_of_the_moment() {
     // Yesterday somebody looked at three hosts of one client and judged two.
     let now = Timestamp::now();
     let lease = app.store.take_lease("a test", "me", now, jiff::SignedDuration::from_mins(15)).await.unwrap().unwrap();
-    let looked = [(ground.home, Coverage { hosts: 3, judged: 2, fresh: 3 })].into();
+    let looked = [(ground.home, Coverage { hosts: 3, judged: 2, fresh: 3, ..Coverage::default() })].into();
     app.store.put_coverage(&lease, last_day(now), &looked).await.unwrap();
     let then = Timestamp::now();
     let management = format!("/api/v1/reports/management?as_of={then}");

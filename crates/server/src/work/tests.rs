@@ -64,8 +64,8 @@ async fn hours_are_said_corrected_imported_and_told_as_of_a_moment() {
     let trial = Trial::start().await;
     let mut owner = trial.owner().await;
     put(&trial);
-    let mut lease = None;
-    due::look(trial.app(), "one", &mut lease, taking()).await.unwrap();
+    let mut maker = due::Maker::default();
+    due::look(trial.app(), "one", &mut maker, taking()).await.unwrap();
     let olga = trial.person(&mut owner, "olga", "operator", "").await;
     let vera = trial.person(&mut owner, "vera", "viewer", "").await;
 
@@ -151,10 +151,10 @@ async fn what_is_due_is_made_once_and_kept_as_long_as_the_policy_says() {
     let mut registration = app.fleet.read().host(host.parse().unwrap()).unwrap().registration.clone();
     registration.enrolled = Timestamp::now() - SignedDuration::from_hours(24 * 3);
     app.fleet.write().register(registration, 0);
-    let (mut one, mut two) = (None, None);
+    let (mut one, mut two) = (due::Maker::default(), due::Maker::default());
     due::look(app, "one", &mut one, taking()).await.unwrap();
     due::look(app, "two", &mut two, taking()).await.unwrap();
-    assert!(one.is_some() && two.is_none(), "the lease is held");
+    assert!(one.lease.is_some() && two.lease.is_none(), "the lease is held");
     let made = trial.get(&owner, "/api/v1/reports/made").await.json();
     let ends: Vec<&str> = made.as_array().unwrap().iter().map(|made| made["as_of"].as_str().unwrap()).collect();
     assert!((2..=3).contains(&ends.len()) && ends.iter().all(|end| end.ends_with("T00:00:00Z")), "{made}");

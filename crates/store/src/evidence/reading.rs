@@ -189,6 +189,28 @@ impl Store {
         Ok(self.activity(&query).await?.pop())
     }
 
+    /// The name that a client had at a moment, which a report of then says
+    /// whatever the client is called by now.
+    ///
+    /// # Errors
+    /// There is no such client.
+    pub async fn client_named_at(&self, id: ClientId, at: Timestamp) -> Result<String> {
+        let object = format!("client:{id}");
+        let mut connection = self.reader().await?;
+        let rows = sqlx::query("SELECT * FROM evidence_leaves WHERE object = $1 AND verb = 'client.edit' AND time > $2 ORDER BY time, id LIMIT 1")
+            .bind(object.as_str())
+            .bind(at.as_microsecond())
+            .fetch_all(&mut *connection)
+            .await?;
+        let later = with_texts(&mut connection, &rows).await?.pop();
+        drop(connection);
+        let before = later.and_then(|entry| entry.before).and_then(|before| before[&object]["name"].as_str().map(str::to_owned));
+        match before {
+            Some(name) => Ok(name),
+            None => Ok(self.client(id).await?.name),
+        }
+    }
+
     /// The newest signed checkpoint; none before the first integration.
     ///
     /// # Errors

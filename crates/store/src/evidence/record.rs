@@ -24,6 +24,7 @@ use plimsoll_core::model::outcome::State;
 use plimsoll_core::model::policy::governance::Involvement;
 use plimsoll_core::model::question::QuestionState;
 use plimsoll_core::phases::confirm::Confirmed;
+use plimsoll_core::phases::confirm::second::Agreement;
 use plimsoll_core::phases::deploy::{Gate, Progress, RingStanding, Wanted};
 use plimsoll_core::phases::document::{self, ClientWord, Event, Moved, Saw, Seal, Started, Word};
 use serde::Deserialize;
@@ -106,6 +107,7 @@ struct Seen {
     #[serde(default)]
     reasons: Vec<String>,
     report: Option<String>,
+    second: Option<Agreement>,
 }
 
 /// A value of a leaf; none where an older version wrote it otherwise.
@@ -224,8 +226,8 @@ fn remarked(package: &str, object: &str, value: &Value, entry: &Entry) -> Option
 
 fn confirmed(package: &str, object: &str, value: &Value) -> Option<Event> {
     let host = object.strip_prefix("confirmation:")?.strip_prefix(package)?.strip_prefix(':')?.parse().ok()?;
-    let Seen { state, reasons, report } = of(Some(value))?;
-    Some(Event::Confirmed { host, state, reasons, report })
+    let Seen { state, reasons, report, second } = of(Some(value))?;
+    Some(Event::Confirmed { host, state, reasons, report, second })
 }
 
 fn said(package: &str, object: &str, value: &Value) -> Option<Event> {

@@ -194,7 +194,7 @@ impl Change {
     }
 
     /// Edits what people may say of a host and its state: everything but id,
-    /// number, client and times of contact.
+    /// number, client and time of the last contact.
     ///
     /// # Errors
     /// There is none with this id, or `E-TAKEN`.
@@ -206,13 +206,12 @@ impl Change {
             id,
             number: before.number,
             client: before.client,
-            enrolled: before.enrolled,
             last_seen: before.last_seen,
             ..after
         };
         sqlx::query(
             "UPDATE hosts SET name = $2, state = $3, source = $4, labels = $5, tier = $6, exposure = $7,
-                 environment = $8, owner = $9, public_key = $10, report = $11, reported = $12, flag = $13
+                 environment = $8, owner = $9, public_key = $10, report = $11, reported = $12, flag = $13, enrolled = $14
              WHERE id = $1",
         )
         .bind(id.to_string())
@@ -228,6 +227,7 @@ impl Change {
         .bind(after.report.as_deref())
         .bind(after.reported.map(jiff::Timestamp::as_microsecond))
         .bind(after.flag.as_deref())
+        .bind(after.enrolled.as_microsecond())
         .execute(self.connection())
         .await?;
         self.concerns(after.client);
@@ -250,15 +250,18 @@ impl Change {
         self.record(&format!("machine:{id}"), Some(&before), Some(machine))
     }
 
-    /// Lets a pending host join.
+    /// Lets a pending host join, from now on: while it waited it was not
+    /// managed, and no report may say so later.
     ///
     /// # Errors
     /// `E-STATE` when it does not wait; `E-TAKEN` while another active host has
     /// the name: retire or rename that one first.
     pub async fn approve_host(&mut self, id: HostId) -> Result<Registration> {
         self.expect_state(id, HostState::Pending).await?;
+        let now = self.time();
         self.update_host(id, |host| {
             host.state = HostState::Active;
+            host.enrolled = now;
             host.flag = None;
         })
         .await

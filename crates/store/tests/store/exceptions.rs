@@ -31,8 +31,10 @@ fn asked(client: ClientId, seconds: i64) -> Exception {
         approvals: Vec::new(),
         state: ExceptionState::Requested,
         decided: None,
+        since: None,
         renews: None,
         renewals: 0,
+        reviewed: None,
         replaced_by: None,
     }
 }

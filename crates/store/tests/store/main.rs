@@ -16,6 +16,7 @@ mod policy_versions;
 mod questions;
 mod record;
 mod rollouts;
+mod scanners;
 mod teams;
 mod tokens;
 mod values;

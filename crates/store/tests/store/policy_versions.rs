@@ -66,5 +66,21 @@ fn a_version_is_kept_with_what_was_said_and_its_text_stays() {
         assert_eq!(change.change_policy_version(1, talk).await.unwrap_err().problem.code, "E-FULL");
         assert_eq!(change.commit(None).await.unwrap_err().problem.code, "E-NO-CHANGE");
         assert_eq!(store.policy_version(1).await.unwrap().said, []);
+
+        // Whoever talks as much as is kept keeps nobody from deciding.
+        let mut change = store.begin(intent(40, "policy.comment", "policy-version:1")).await.unwrap();
+        let talk = |version: &mut PolicyVersion| {
+            version.said = vec![said(SaidKind::Comment, "a"); 500];
+            Ok(())
+        };
+        change.change_policy_version(1, talk).await.unwrap();
+        change.commit(None).await.unwrap();
+        let mut change = store.begin(intent(41, "policy.outline", "policy-version:1")).await.unwrap();
+        let sign = |version: &mut PolicyVersion| {
+            version.said.push(said(SaidKind::Outline, "b"));
+            Ok(())
+        };
+        assert_eq!(change.change_policy_version(1, sign).await.unwrap().said.len(), 501);
+        change.commit(None).await.unwrap();
     });
 }

@@ -78,9 +78,14 @@ fn a_question_is_kept_as_it_was_asked_and_moves_on_with_its_evidence() {
         change.decide_question(&held, QuestionState::Refused, None, carl(), "no").await.unwrap();
         drop(change);
         assert_eq!(store.question(question.id).await.unwrap().state, QuestionState::Approved);
-        for number in 2..500 {
+        for number in 1..500 {
             remark(store, question.id, 100 + number, "more").await.unwrap();
         }
         assert_eq!(remark(store, question.id, 700, "more").await.unwrap_err().problem.code, "E-LIMIT");
+        // Whoever talks as much as is kept keeps neither the client nor the clock from deciding.
+        let mut change = store.begin(intent(701, "question.answer", &format!("rollout:{package}"))).await.unwrap();
+        let held = change.hold_question(question.id).await.unwrap();
+        assert_eq!(change.decide_question(&held, QuestionState::Refused, None, carl(), "no").await.unwrap().state, QuestionState::Refused);
+        change.commit(Some("no")).await.unwrap();
     });
 }

@@ -66,7 +66,7 @@ fn outcome(digest: &str, host: HostId, state: State, second: i64) -> Outcome {
 
 async fn say(store: &Store, client: ClientId, said: &Outcome) {
     let word = serde_json::to_value(said.state).unwrap().as_str().unwrap().to_owned();
-    let row = OutcomeRow { attempt: said.attempt.clone(), package: said.package.clone(), host: said.host, generation: 1, state: word, observed: said.observed, received: said.observed };
+    let row = OutcomeRow { attempt: said.attempt.clone(), package: said.package.clone(), host: said.host, generation: 1, state: word, observed: said.observed, received: said.observed, reboot_pending: said.reboot_pending };
     let document = serde_json::to_vec(said).unwrap();
     let intent = intent(50, "outcome.report", &format!("outcome:{}", said.attempt));
     assert!(store.submit(intent, move |change| Box::pin(async move { change.put_outcome(&row, client, &document).await })).await.unwrap());
@@ -108,7 +108,7 @@ async fn carried(store: &Store, client: ClientId, hosts: [HostId; 2], digest: &s
     say(store, client, &outcome(digest, hosts[0], State::Succeeded, 50)).await;
     say(store, client, &outcome(digest, hosts[1], State::RolledBack, 51)).await;
     let mut change = store.begin(intent(60, "rollout.confirm", &format!("rollout:{digest}"))).await.unwrap();
-    let confirmation = Confirmation { host: hosts[0], state: Confirmed::Installed, reasons: vec!["seen".into()], report: Some("r".into()) };
+    let confirmation = Confirmation { host: hosts[0], state: Confirmed::Installed, reasons: vec!["seen".into()], report: Some("r".into()), second: None };
     change.put_confirmations(digest, client, &[confirmation]).await.unwrap();
     change.commit(None).await.unwrap();
     let mut change = store.begin(intent(70, "rollout.advance", &format!("rollout:{digest}"))).await.unwrap();

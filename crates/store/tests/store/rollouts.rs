@@ -219,7 +219,7 @@ fn the_newest_word_of_an_attempt_stays_and_repeats_change_nothing() {
         let store = &database.store;
         let acme = client(store, "Acme").await;
         let web = host(store, acme, "web").await.id;
-        let row = |state: &str, observed| OutcomeRow { attempt: "aa".repeat(32), package: "p".into(), host: web, generation: 3, state: state.into(), observed: at(observed), received: at(observed + 1) };
+        let row = |state: &str, observed| OutcomeRow { attempt: "aa".repeat(32), package: "p".into(), host: web, generation: 3, state: state.into(), observed: at(observed), received: at(observed + 1), reboot_pending: false };
         let put = |row: OutcomeRow| async move {
             store.submit(intent(40, "outcome.report", "x"), move |change| Box::pin(async move { change.put_outcome(&row, acme, b"{}").await })).await
         };
@@ -240,7 +240,7 @@ fn the_newest_word_of_an_attempt_stays_and_repeats_change_nothing() {
             assert!(done.unwrap());
         }
         assert!(store.commits() - before < 50, "{} commits for 200 outcomes", store.commits() - before);
-        let confirmation = |state| Confirmation { host: web, state, reasons: vec!["seen".into()], report: Some("r".into()) };
+        let confirmation = |state| Confirmation { host: web, state, reasons: vec!["seen".into()], report: Some("r".into()), second: None };
         for state in [Confirmed::Unknown, Confirmed::Installed] {
             let mut change = store.begin(intent(60, "rollout.confirm", "x")).await.unwrap();
             change.put_confirmations("p", acme, &[confirmation(state)]).await.unwrap();

@@ -65,7 +65,7 @@ fn the_last_word_of_a_day_stands() {
         let store = &database.store;
         let own = client(store, "Own").await;
         let lease = store.take_lease("exposure", "me", at(10), SignedDuration::from_mins(15)).await.unwrap().unwrap();
-        let looked = |hosts| [(own, Coverage { hosts, judged: hosts, fresh: 1 })].into();
+        let looked = |hosts| [(own, Coverage { hosts, judged: hosts, fresh: 1, findings: Some(9), excepted: 2 })].into();
         store.put_coverage(&lease, 100, &looked(5)).await.unwrap();
         store.put_coverage(&lease, 100, &looked(6)).await.unwrap();
         store.put_coverage(&lease, 101, &looked(7)).await.unwrap();

@@ -9,8 +9,8 @@ use crate::apply::journal::{Before, Event};
 use crate::apply::{steps, verify};
 use crate::identity;
 use jiff::Timestamp;
-use plimsoll_core::model::deployment_package::{RebootRule, Target, Tool};
-use plimsoll_core::model::outcome::{Outcome, State};
+use plimsoll_core::model::deployment_package::{RebootRule, Step, Target, Tool};
+use plimsoll_core::model::outcome::{Observed, Outcome, State};
 use plimsoll_core::model::problem::Problem;
 use plimsoll_host::apply::{self, Ended, Installed, Simulated};
 use std::process::{Command, Stdio};
@@ -60,7 +60,7 @@ impl Run<'_> {
         let missing = self.missing(simulated)?;
         if well && missing.is_empty() {
             // A repair that another runner finished was one all the same.
-            let repaired = resumed && self.attempt.step.as_deref().is_some_and(|step| step != "apply" && !step.starts_with("service "));
+            let repaired = resumed && self.attempt.step.as_deref().is_some_and(|step| step != "apply" && step != "clean up" && !step.starts_with("service "));
             return self.finish(before, simulated, if repaired { State::RepairedTarget } else { State::Succeeded }, Vec::new());
         }
         let (targets, new, _) = self.intended(before);
@@ -111,15 +111,50 @@ impl Run<'_> {
             }
         }
         let restarted = apply::restart_affected(&before.stale);
-        if let Some(problem) = self.look(false) {
+        if let Some(problem) = self.look(false).or_else(|| self.agent_reports(simulated)) {
             return self.roll_back(before, simulated, State::RolledBack, problem);
         }
-        let mut outcome = self.outcome(state, Some(before), notes);
+        // Nothing leads back from here: what goes is not brought back.
+        let (gone, left) = self.clean_up();
+        let stopped = left.is_some();
+        let mut outcome = self.outcome(state, Some(before), notes.or(left));
         outcome.restarted = restarted;
+        with_cleared(&mut outcome, gone);
+        // A removal that stopped half way is for a person, whatever was reached.
+        if stopped && !self.manager.audit(&simulated.install)?.is_empty() {
+            outcome.state = State::NeedsOperator;
+            return Ok(outcome);
+        }
         if self.may_reboot(outcome.reboot_pending) {
             outcome.state = State::Rebooting;
         }
         Ok(outcome)
+    }
+
+    /// Clears what is left over, as far as people signed that. What cannot be
+    /// cleared is said and undoes nothing: the change itself is in place.
+    fn clean_up(&mut self) -> (Vec<Observed>, Option<Problem>) {
+        let (mut gone, mut notes) = (Vec::new(), None);
+        for step in self.work.plan.steps.clone() {
+            let Step::CleanUp { remnants, most } = step else { continue };
+            let staging = self.staging();
+            let place = place(&staging, &self.work_folder, &self.work.package);
+            let effects = self.effects();
+            let done = apply::clean_up(self.manager.as_ref(), &place, remnants, most, &mut self.watcher);
+            if self.effects() > effects {
+                // The ledger counts from here: a runner that dies later does
+                // not take the clean-up for the transaction.
+                let ended = Event::Ended { code: done.is_ok().then_some(0) };
+                if let Err(problem) = self.journal.append(self.id, ended) {
+                    notes = notes.or(Some(problem));
+                }
+            }
+            match done {
+                Ok(went) => gone.extend(went.into_iter().map(|one| Observed { name: one.name, arch: one.arch, before: Some(one.version), after: None, status: String::new() })),
+                Err(problem) => notes = notes.or(Some(Problem { code: "W-CLEAN-UP".to_owned(), ..problem })),
+            }
+        }
+        (gone, notes)
     }
 
     /// Whether the package wants a reboot now and the window lets it.
@@ -166,6 +201,10 @@ impl Run<'_> {
         if earlier.is_some_and(|earlier| earlier.problem.is_some_and(|problem| problem.code == "W-REPAIRED")) {
             outcome.state = State::RepairedTarget;
         }
+        // What was cleared before the reboot is told as well.
+        let cleared = self.attempt.outcome.iter().flat_map(|earlier| &earlier.packages).filter(|line| line.after.is_none());
+        let cleared: Vec<_> = cleared.filter(|line| !outcome.packages.iter().any(|other| other.name == line.name)).cloned().collect();
+        with_cleared(&mut outcome, cleared);
         Ok(outcome)
     }
 
@@ -233,6 +272,12 @@ impl Run<'_> {
         }
         Ok(back)
     }
+}
+
+/// Adds what was cleared, within what the protocol carries.
+fn with_cleared(outcome: &mut Outcome, gone: Vec<Observed>) {
+    outcome.packages.extend(gone);
+    outcome.packages.truncate(super::MOST_PACKAGES);
 }
 
 fn excerpt(lines: &[String]) -> String {

@@ -124,7 +124,7 @@ fn rpm_of(ground: &Ground, name: &str, version: &str, spec: &str) -> Target {
 }
 
 /// The file's entry in a plan; a copy lies where the agent would put it.
-fn target(ground: &Ground, file: &Path, name: &str, arch: &str, version: &str) -> Target {
+pub fn target(ground: &Ground, file: &Path, name: &str, arch: &str, version: &str) -> Target {
     let bytes = fs::read(file).unwrap();
     let sha256 = digest(&bytes);
     fs::create_dir_all(ground.path("agent/artefacts")).unwrap();

@@ -90,3 +90,19 @@ fn without_dnf_rpm_does_it_alone() {
     assert_eq!((outcome.state, outcome.effects), (State::Succeeded, 1), "{outcome:?}");
     assert_eq!(ground.rpm(), ["alpha 2-1", "beta 2-1", "delta 1-1"]);
 }
+
+#[test]
+fn what_nothing_needs_any_more_goes() {
+    let Some((mut ground, stream)) = ground() else { return };
+    let (lib, tool) = (rpm(&ground, "lib", "1", "", "", ""), rpm(&ground, "tool", "1", "", "", ""));
+    let (one, two) = (rpm(&ground, "alpha", "1", "lib", "", ""), rpm(&ground, "alpha", "2", "", "", ""));
+    install(&ground, &[&lib, &tool, &one]);
+    ground.shell("dnf -y -q mark remove lib");
+    ground.join();
+    let mut changed = plan(Tool::Dnf, vec![two], vec![one]);
+    changed.steps = vec![Step::CleanUp { remnants: Remnants::Orphans, most: 5 }, Step::CleanUp { remnants: Remnants::Kernels, most: 5 }, Step::CleanUp { remnants: Remnants::Caches, most: 1 }];
+    let outcome = ground.apply(package(stream, changed));
+    assert_eq!((outcome.state, &outcome.problem), (State::Succeeded, &None), "{outcome:?}");
+    assert_eq!(ground.rpm(), ["alpha 2-1", "tool 1-1"], "people installed the tool");
+    assert!(outcome.packages.iter().any(|line| line.name == "lib" && line.before.as_deref() == Some("1-1") && line.after.is_none()), "{outcome:?}");
+}

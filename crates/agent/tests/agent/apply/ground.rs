@@ -59,6 +59,12 @@ while :; do
 done
 "#;
 
+/// What tells this machine from others that run beside it.
+fn machine(folder: &tempfile::TempDir) -> String {
+    let name = folder.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
+    name.trim_start_matches('.').to_owned()
+}
+
 /// One frame there and one back.
 const CLIENT: &str = "
 import socket, struct, sys
@@ -125,7 +131,7 @@ impl Ground {
         let outer = Command::new("unshare")
             .args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private", "--", "/bin/sh", "-c", BOOT, "boot"])
             .args([folder.path(), programs])
-            .arg(std::process::id().to_string())
+            .arg(machine(&folder))
             .stdin(Stdio::null())
             .spawn()
             .unwrap();
@@ -271,7 +277,7 @@ impl Drop for Ground {
         let _ = self.outer.kill();
         let _ = self.outer.wait();
         if self.inner.is_none() {
-            let groups = ["systemd", "unified"].map(|tree| format!("/sys/fs/cgroup/{tree}/plimsoll-test-{}", std::process::id()));
+            let groups = ["systemd", "unified"].map(|tree| format!("/sys/fs/cgroup/{tree}/plimsoll-test-{}", machine(&self.folder)));
             // Whoever was killed takes a moment to be gone.
             for _ in 0..60 {
                 clear_groups(&groups);

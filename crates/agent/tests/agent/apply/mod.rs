@@ -2,6 +2,7 @@
 
 mod apt;
 mod carried;
+mod cleared;
 mod deal;
 mod dnf;
 mod ground;

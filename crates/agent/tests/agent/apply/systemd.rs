@@ -24,9 +24,9 @@ fn packaging(name: &str) -> std::path::PathBuf {
 }
 
 /// The agent's package, of the programs under test and everything else that
-/// ships; gives its file as the host sees it.
-fn agents_package(ground: &Ground) -> &'static str {
-    let folder = ground.folder.path().join("agents-package");
+/// ships; a broken one's agent ends before it says anything.
+fn agents_package(ground: &Ground, version: &str, broken: bool) -> Target {
+    let folder = ground.folder.path().join(format!("agents-package-{version}"));
     let put = |from: &Path, to: &str, mode: u32| {
         let to = folder.join(to);
         fs::create_dir_all(to.parent().unwrap()).unwrap();
@@ -37,6 +37,9 @@ fn agents_package(ground: &Ground) -> &'static str {
     for name in ["plimsoll-agent", "plimsoll-helper"] {
         put(&programs.join(name), &format!("usr/bin/{name}"), 0o755);
     }
+    if broken {
+        fs::write(folder.join("usr/bin/plimsoll-agent"), "#!/bin/sh\nexit 1\n").unwrap();
+    }
     for name in ["agent", "helper", "launcher"] {
         put(&packaging(&format!("systemd/plimsoll-{name}.service")), &format!("usr/lib/systemd/system/plimsoll-{name}.service"), 0o644);
     }
@@ -44,10 +47,13 @@ fn agents_package(ground: &Ground) -> &'static str {
         put(&packaging(&format!("deb/{name}")), &format!("DEBIAN/{name}"), 0o755);
     }
     put(&packaging("agent.toml"), "etc/plimsoll/agent.toml", 0o644);
-    fs::write(folder.join("DEBIAN/control"), "Package: plimsoll-agent\nVersion: 1\nArchitecture: amd64\nMaintainer: Test <t@example.org>\nDescription: test\n").unwrap();
-    let built = Command::new("dpkg-deb").args(["--root-owner-group", "-Znone", "-b"]).arg(&folder).arg(ground.path("agent.deb")).output().unwrap();
+    let conffiles = "/etc/plimsoll/agent.toml\n";
+    fs::write(folder.join("DEBIAN/conffiles"), conffiles).unwrap();
+    fs::write(folder.join("DEBIAN/control"), format!("Package: plimsoll-agent\nVersion: {version}\nArchitecture: amd64\nMaintainer: Test <t@example.org>\nDescription: test\n")).unwrap();
+    let file = ground.path(&format!("agent-{version}.deb"));
+    let built = Command::new("dpkg-deb").args(["--root-owner-group", "-Znone", "-b"]).arg(&folder).arg(&file).output().unwrap();
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-    "/exchange/agent.deb"
+    target(ground, &file, "plimsoll-agent", "amd64", version)
 }
 
 /// A host under systemd that joined, with version 1 of a service.
@@ -65,7 +71,7 @@ impl Host {
         }
         let ground = Ground::boot()?;
         let server = Server::start();
-        ground.shell(&format!("dpkg -i {} 2>&1; echo 'languages = false' > /etc/plimsoll/agent.toml", agents_package(&ground)));
+        ground.shell(&format!("dpkg -i /exchange/agent/artefacts/{} 2>&1; echo 'languages = false' > /etc/plimsoll/agent.toml", agents_package(&ground, "1", false).sha256));
         server.hub().root = Some(String::from_utf8(root().bytes().to_vec()).unwrap());
         ground.shell(&format!("unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY; plimsoll-agent join {} --token good --name web1 --root-digest {} 2>&1", server.address, root().digest()));
         ground.shell(&format!("systemctl restart {UNITS}"));
@@ -172,4 +178,35 @@ fn its_own_package_services_and_a_reboot() {
     // Gone without a trace but for its state, then with it.
     host.said("dpkg -r plimsoll-agent 2>&1; ! systemctl is-active --quiet plimsoll-agent; test -d /var/lib/plimsoll-agent; dpkg -P plimsoll-agent 2>&1; ! test -e /var/lib/plimsoll-agent; ! test -e /var/lib/plimsoll-helper");
     assert_eq!(host.said("systemctl list-units --all --plain --no-legend 'plimsoll-*.service' | wc -l"), "0");
+}
+
+/// The agent's own package is a package like any other; one whose agent is
+/// never answered goes back.
+#[test]
+fn the_agent_updates_itself_or_comes_back() {
+    let Some(mut host) = Host::new() else { return };
+    let unit = "[Service]\nExecStart=\nExecStart=/usr/bin/plimsoll-helper launch --socket /run/plimsoll-launcher/launch.sock --agent-within 40\n";
+    fs::write(host.ground.path("drop-in"), unit).unwrap();
+    host.said(&format!("mkdir -p /etc/systemd/system/plimsoll-launcher.service.d; cp /exchange/drop-in /etc/systemd/system/plimsoll-launcher.service.d/within.conf; systemctl daemon-reload; systemctl restart {UNITS}"));
+    let [one, two, three] = [("1", false), ("2", false), ("3", true)].map(|(version, broken)| agents_package(&host.ground, version, broken));
+    let process = |host: &Host| host.said("systemctl show -P MainPID plimsoll-agent");
+    let first = process(&host);
+
+    host.hand_out(package(debian(), plan(Tool::Apt, vec![two.clone()], vec![one])));
+    let outcome = host.last_word();
+    assert_eq!((outcome.state, outcome.effects, &outcome.problem), (State::Succeeded, 1, &None), "{outcome:?} {}", host.log());
+    assert_eq!(outcome.checks.iter().map(|check| (check.name.as_str(), check.holds)).collect::<Vec<_>>(), [("plimsoll-agent", true)]);
+    assert!(host.ground.dpkg().contains(&"plimsoll-agent 2 ii".to_owned()));
+    let second = process(&host);
+    assert_ne!(first, second);
+    assert!(outcome.checks[0].text.contains(&format!("process {second} ")), "{outcome:?}");
+
+    host.hand_out(DeploymentPackage { name: "next".into(), ..package(debian(), plan(Tool::Apt, vec![three], vec![two])) });
+    let outcome = host.last_word();
+    assert_eq!((outcome.state, outcome.problem.as_ref().map(|problem| problem.code.as_str())), (State::RolledBack, Some("E-AGENT")), "{outcome:?} {}", host.log());
+    assert!(host.ground.dpkg().contains(&"plimsoll-agent 2 ii".to_owned()), "{:?}", host.ground.dpkg());
+    // Its owner's settings are as they were, and it speaks for the same host.
+    assert_eq!(host.said("cat /etc/plimsoll/agent.toml"), "languages = false");
+    let before = host.server.hub().check_ins.len();
+    host.until("another check-in", |hub| hub.check_ins.len() > before);
 }

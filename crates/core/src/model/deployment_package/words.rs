@@ -3,7 +3,7 @@
 //! Names come from whoever drafted it: nothing in them reaches a terminal as
 //! more than text.
 
-use super::{Check, ConfigurationFiles, LooksAt, RebootRule, ServiceState, Step};
+use super::{Check, ConfigurationFiles, LooksAt, RebootRule, Remnants, ServiceState, Step};
 use crate::model::problem::printable;
 use std::fmt::{Display, Formatter, Result};
 
@@ -13,7 +13,19 @@ impl Display for Step {
             Self::File { path, sha256, size, mode } => write!(out, "file {} of {size} bytes, mode {}, SHA-256 {sha256}", printable(path), printable(mode)),
             Self::Setting { path, key, separator, value } => write!(out, "in {}: {}", printable(path), printable(&format!("{key}{separator}{value}"))),
             Self::Service { unit, state } => write!(out, "service {} {state}", printable(unit)),
+            Self::CleanUp { remnants: Remnants::Caches, .. } => write!(out, "clean up, at the end: {}", Remnants::Caches),
+            Self::CleanUp { remnants, most } => write!(out, "clean up, at the end: {remnants}; at most {most} packages go, WHICH ARE NOT BROUGHT BACK"),
         }
+    }
+}
+
+impl Display for Remnants {
+    fn fmt(&self, out: &mut Formatter<'_>) -> Result {
+        out.write_str(match self {
+            Self::Orphans => "what came for others' sake and nothing needs any more, by the package manager's own rule",
+            Self::Kernels => "older kernels by the package manager's own rule, never the running one nor the one to fall back to",
+            Self::Caches => "package files that the package manager keeps",
+        })
     }
 }
 

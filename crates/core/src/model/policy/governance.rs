@@ -319,6 +319,15 @@ impl Governance {
         }
     }
 
+    /// The person of the policy whom a word means: their name in it, or their
+    /// address. A word that it does not know means whoever is called so.
+    pub fn person_of<'a>(&'a self, word: &'a str) -> &'a str {
+        let is = |(name, person): &(&String, &Person)| {
+            person.members.is_empty() && (name.eq_ignore_ascii_case(word) || person.mail.as_deref().is_some_and(|mail| mail.eq_ignore_ascii_case(word)))
+        };
+        self.people.iter().find(is).map_or(word, |(name, _)| name.as_str())
+    }
+
     /// How many people a name stands for, where the policy says.
     pub fn members(&self, name: &str) -> Option<usize> {
         let person = self.people.get(name)?;

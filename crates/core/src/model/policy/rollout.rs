@@ -9,6 +9,7 @@ use super::length::Length;
 use super::recurrence::Recurrence;
 use super::when::Attribute;
 use super::HostFacts;
+use super::governance::MaySkip;
 use crate::model::deployment_package::{ChangeType, RebootRule};
 use jiff::{SignedDuration, Timestamp};
 use jiff::civil::DateTime;
@@ -58,6 +59,36 @@ impl Default for RolloutRules {
 }
 
 impl RolloutRules {
+    /// Takes from emergencies what `emergency.may_skip` does not name; gives
+    /// names of what is taken. A policy that names nothing leaves it to each
+    /// window, freeze and test.
+    pub fn bind_emergencies(&mut self, may_skip: &[MaySkip]) -> Vec<String> {
+        let mut taken = Vec::new();
+        if may_skip.is_empty() {
+            return taken;
+        }
+        let mut bind = |kinds: &mut Vec<ChangeType>, path: String| {
+            if kinds.contains(&ChangeType::Emergency) {
+                kinds.retain(|kind| *kind != ChangeType::Emergency);
+                taken.push(path);
+            }
+        };
+        if !may_skip.contains(&MaySkip::Windows) {
+            self.windows.iter_mut().for_each(|window| bind(&mut window.break_for, format!("window.{}.break_for", window.id)));
+        }
+        if !may_skip.contains(&MaySkip::Freezes) {
+            self.freezes.iter_mut().for_each(|freeze| bind(&mut freeze.break_for, format!("freeze.{}.break_for", freeze.id)));
+        }
+        if let (Some(own), Some(normal), false) = (self.test.get(&ChangeType::Emergency), self.test.get(&ChangeType::Normal), may_skip.contains(&MaySkip::FullTests)) {
+            let bound = own.stricter(normal);
+            if bound != *own {
+                self.test.insert(ChangeType::Emergency, bound);
+                taken.push("test.emergency".to_owned());
+            }
+        }
+        taken
+    }
+
     /// When the last ring starts with a change that begins at `from`: ring by
     /// ring, each at the first instant from one on that `opening` gives for it
     /// and watched as long as it says, the first also until the test's soak is
@@ -169,6 +200,14 @@ pub struct TestRule {
     pub suite: Suite,
     /// How long the first ring is watched at least.
     pub min_soak: Length,
+}
+
+impl TestRule {
+    /// The stricter of two in each part.
+    pub fn stricter(&self, other: &Self) -> Self {
+        let longer = if self.min_soak.nominal_seconds() >= other.min_soak.nominal_seconds() { self } else { other };
+        Self { suite: self.suite.max(other.suite), min_soak: longer.min_soak.clone() }
+    }
 }
 
 /// How much is tested.

@@ -219,12 +219,15 @@ fn review(question: &Question<'_>) -> Option<Timestamp> {
 /// Who of the named approved or signed, each once, the author left out.
 fn given(question: &Question<'_>, names: &[&str]) -> Vec<String> {
     let approved = question.remarks.iter().filter(|remark| remark.kind == RemarkKind::Approve).map(|remark| &remark.who);
-    let is_author = |who: &str| who.eq_ignore_ascii_case(&question.package.author);
+    // A name of the root document and an address can be one person.
+    let one = |who: &str| question.governance.person_of(who).to_lowercase();
+    let author = one(&question.package.author);
+    let is_author = |who: &str| one(who) == author;
     let counts = |who: &&String| question.evaluation || !is_author(who);
     // Whoever approved was held against the policy when they did; they had an
     // address then, which a signature has not.
     let signed = question.signed.iter().filter(|who| names.is_empty() || names.iter().any(|name| question.governance.stands_for(name, who, None)));
-    let all: BTreeMap<String, &String> = approved.chain(signed).filter(counts).map(|who| (who.to_lowercase(), who)).collect();
+    let all: BTreeMap<String, &String> = approved.chain(signed).filter(counts).map(|who| (one(who), who)).collect();
     all.into_values().cloned().collect()
 }
 

@@ -8,7 +8,7 @@
 
 use crate::model::because::{Because, BecauseKind, Explained};
 use crate::model::deployment_package::{ChangeType, ConfigurationFiles, DeploymentPackage, RebootRule};
-use crate::model::policy::governance::{Client, Involvement, OnSilence};
+use crate::model::policy::governance::{Client, Involvement, MaySkip, OnSilence};
 use crate::model::policy::{ComponentClass, Length, PolicySet};
 use crate::model::problem::{Problem, printable};
 use crate::model::question::{Given, Question, QuestionState};
@@ -127,7 +127,11 @@ pub fn decide(set: &PolicySet, package: &DeploymentPackage, now: Timestamp) -> E
         because: vec![Because::new(BecauseKind::Rule, because.to_owned())],
     };
     let Some(client) = &set.governance.client else { return silent("the policy does not involve clients") };
-    let (how, what) = involvement(client, set, package, &risks);
+    let (mut how, mut what) = involvement(client, set, package, &risks);
+    let skips = set.governance.emergency.as_ref().is_some_and(|emergency| emergency.may_skip.contains(&MaySkip::Client));
+    if skips && package.change == ChangeType::Emergency && how > Involvement::Inform {
+        (how, what) = (Involvement::Inform, format!("{what}, whose answer an emergency does not wait for (emergency.may_skip)"));
+    }
     if how == Involvement::None {
         return silent("the policy involves no client in such a change");
     }

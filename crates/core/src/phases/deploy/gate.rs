@@ -3,6 +3,7 @@
 use super::{Gate, Input, NAMED, Phase, Progress, RingStanding, Wanted};
 use crate::model::authorisation::Rest;
 use crate::model::deployment_package::Ring;
+use crate::phases::confirm::reboot::Counts;
 use jiff::SignedDuration;
 
 /// What was judged of a rollout.
@@ -25,12 +26,15 @@ pub(super) fn count(input: &Input<'_>) -> Vec<RingStanding> {
             Phase::Waits => &mut ring.waiting,
             Phase::AtWork => &mut ring.at_work,
             Phase::Succeeded => &mut ring.succeeded,
+            Phase::Pending => &mut ring.pending,
             Phase::Failed => &mut ring.failed,
             Phase::Silent => &mut ring.silent,
             Phase::Away => &mut ring.away,
             Phase::LeftOut => &mut ring.left_out,
         } += 1;
-        if matches!(phase, Phase::Failed | Phase::Silent) && ring.against.len() < NAMED {
+        let overdue = phase == Phase::Pending && standing.pending == Some(Counts::Overdue);
+        ring.overdue += u64::from(overdue);
+        if (overdue || matches!(phase, Phase::Failed | Phase::Silent)) && ring.against.len() < NAMED {
             ring.against.push(place.host);
         }
     }
@@ -91,7 +95,7 @@ pub(super) fn judge(input: &Input<'_>, mut standings: Vec<RingStanding>) -> Judg
 /// Whether nothing more can start: everybody ended, or the package did.
 fn ended(input: &Input<'_>, standings: &[RingStanding]) -> bool {
     let at_work = standings.iter().any(|ring| ring.at_work > 0);
-    let waits = standings.iter().any(|ring| ring.waiting + ring.away > 0);
+    let waits = standings.iter().any(|ring| ring.waiting + ring.away + ring.pending > 0);
     !at_work && (!waits || input.now >= input.package.expires)
 }
 
@@ -100,8 +104,9 @@ fn refusals(input: &Input<'_>, standings: &[RingStanding]) -> Vec<String> {
     let mut reasons: Vec<String> = input.holds.to_vec();
     for (ring, standing) in input.package.rings.iter().zip(standings) {
         if standing.losses() > u64::from(ring.failures) {
+            let overdue = if standing.overdue > 0 { format!(", and {} wait for a reboot that is overdue", standing.overdue) } else { String::new() };
             reasons.push(format!(
-                "ring {}: {} failed and {} went silent after taking the change, of {} hosts; at most {} may",
+                "ring {}: {} failed and {} went silent after taking the change{overdue}, of {} hosts; at most {} may",
                 ring.name, standing.failed, standing.silent, standing.hosts, ring.failures
             ));
         }
@@ -112,7 +117,7 @@ fn refusals(input: &Input<'_>, standings: &[RingStanding]) -> Vec<String> {
 /// Opens the next ring, and the one after it, as far as they may.
 fn open(input: &Input<'_>, rings: &mut [Progress], standings: &mut [RingStanding]) {
     let unapproved = unapproved(input, standings);
-    let mut before: Option<(&Ring, Progress, bool)> = None;
+    let mut before: Option<(&Ring, Progress, bool, u64)> = None;
     for ((progress, ring), standing) in rings.iter_mut().zip(&input.package.rings).zip(standings.iter_mut()) {
         if progress.opened.is_none() {
             standing.waits = waits(input, ring, before);
@@ -125,7 +130,7 @@ fn open(input: &Input<'_>, rings: &mut [Progress], standings: &mut [RingStanding
             }
         }
         let enough = is_enough(ring, standing);
-        before = Some((ring, *progress, enough));
+        before = Some((ring, *progress, enough, standing.pending));
     }
 }
 
@@ -144,7 +149,7 @@ fn unapproved(input: &Input<'_>, standings: &[RingStanding]) -> Option<String> {
 }
 
 /// Why a ring does not open yet.
-fn waits(input: &Input<'_>, ring: &Ring, before: Option<(&Ring, Progress, bool)>) -> Vec<String> {
+fn waits(input: &Input<'_>, ring: &Ring, before: Option<(&Ring, Progress, bool, u64)>) -> Vec<String> {
     let mut waits = Vec::new();
     if input.now < ring.opens {
         waits.push(format!("it opens at {}, as people signed", ring.opens));
@@ -152,7 +157,7 @@ fn waits(input: &Input<'_>, ring: &Ring, before: Option<(&Ring, Progress, bool)>
     if input.now >= input.package.expires {
         waits.push(format!("the package expired at {}", input.package.expires));
     }
-    let Some((former, progress, enough)) = before else { return waits };
+    let Some((former, progress, enough, pending)) = before else { return waits };
     match (progress.opened, progress.succeeded) {
         (None, _) => waits.push(format!("ring {} is not open", former.name)),
         (Some(_), Some(since)) if enough => {
@@ -163,7 +168,10 @@ fn waits(input: &Input<'_>, ring: &Ring, before: Option<(&Ring, Progress, bool)>
                 waits.push(format!("ring {} is watched {shown}", former.name));
             }
         }
-        _ => waits.push(format!("ring {} needs {} of 1000 of its hosts to have succeeded", former.name, former.success_per_mille)),
+        _ => {
+            let pending = if pending > 0 { format!("; {pending} of them do not count as done until they have rebooted") } else { String::new() };
+            waits.push(format!("ring {} needs {} of 1000 of its hosts to have succeeded{pending}", former.name, former.success_per_mille));
+        }
     }
     waits
 }

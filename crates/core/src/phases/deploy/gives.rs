@@ -39,7 +39,7 @@ pub(super) fn changes(input: &Input<'_>, judged: &Judged) -> Vec<(usize, Option<
 fn wanted(input: &Input<'_>, judged: &Judged, number: usize, at_work: &[u32], turns: &Turns) -> Option<Go> {
     let (place, standing) = (input.places.get(number)?, input.standings.get(number)?);
     let phase = standing.phase();
-    if matches!(phase, Phase::Succeeded | Phase::Failed | Phase::LeftOut) {
+    if matches!(phase, Phase::Succeeded | Phase::Pending | Phase::Failed | Phase::LeftOut) {
         // It stays as it was, so that what was handed out remains on record.
         return standing.given;
     }

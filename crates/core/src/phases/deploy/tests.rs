@@ -132,6 +132,41 @@ fn a_ring_opens_after_success_soak_and_time_lock() {
 }
 
 #[test]
+fn a_pending_reboot_holds_the_next_ring_and_shuts_the_gate_when_it_is_overdue() {
+    for (allowed, shut) in [(0, true), (1, false)] {
+        let mut scene = Scene::new(&[2, 2]);
+        scene.package.rings[0] = ring("canary", 0, 0, 1000, allowed);
+        scene.package.rings[1].opens = at(0);
+        scene.step(0);
+        scene.say(0, 5, State::Succeeded);
+        scene.standings[1].pending = Some(Counts::NotDone);
+        assert_eq!(scene.standings[1].phase(), Phase::Pending);
+        let waits = scene.step(6);
+        assert_eq!((waits.gate, waits.standings[0].succeeded, waits.standings[0].pending, scene.given(Go::Apply)), (Gate::Open, 1, 1, 2));
+        assert!(texts(&scene.look(7)).contains("ring canary needs 1000 of 1000 of its hosts to have succeeded; 1 of them do not count as done until they have rebooted"));
+        scene.standings[1].pending = Some(Counts::Overdue);
+        let late = scene.step(8);
+        assert_eq!((late.gate == Gate::Shut, late.standings[0].overdue, late.standings[0].against.len()), (shut, 1, 1));
+        assert_eq!(texts(&scene.look(9)).contains("and 1 wait for a reboot that is overdue, of 2 hosts; at most 0 may"), shut);
+        // It rebooted: the ring is whole, and the next one goes.
+        scene.standings[1].pending = None;
+        scene.step(10);
+        assert_eq!(scene.given(Go::Apply), 4);
+    }
+}
+
+#[test]
+fn a_rollout_ends_only_when_reboots_that_count_are_done() {
+    let mut scene = Scene::new(&[1]);
+    scene.step(0);
+    scene.say(0, 5, State::Succeeded);
+    scene.standings[0].pending = Some(Counts::NotDone);
+    assert_eq!(scene.step(6).wanted, Wanted::Running);
+    scene.standings[0].pending = Some(Counts::Done);
+    assert_eq!(scene.step(7).wanted, Wanted::Done);
+}
+
+#[test]
 fn silent_canaries_shut_the_gate_at_the_number_and_not_below() {
     // Ten canaries of which two may be lost; three go dark after taking it.
     for (dark, shut) in [(3, true), (2, false)] {

@@ -95,10 +95,12 @@ fn host(heard: &Heard<'_>, against: bool, wanted: Wanted) -> HostRecord {
         confirmed_at: None,
         confirmed_because: Vec::new(),
         report: None,
+        second: None,
     };
-    if let Some((since, Event::Confirmed { state, reasons, report, .. })) = heard.confirmed {
+    if let Some((since, Event::Confirmed { state, reasons, report, second, .. })) = heard.confirmed {
         (record.confirmed, record.confirmed_at) = (Some(*state), Some(since));
         (record.confirmed_because, record.report) = (reasons.clone(), report.clone());
+        record.second = *second;
     }
     record
 }
@@ -137,7 +139,7 @@ pub(super) fn totals(hosts: &[HostRecord]) -> Totals {
     for host in hosts {
         let place = match host.phase {
             Phase::Succeeded if matches!(host.confirmed, Some(Confirmed::Installed | Confirmed::NotApplicable)) => &mut totals.confirmed,
-            Phase::Succeeded => &mut totals.succeeded,
+            Phase::Succeeded | Phase::Pending => &mut totals.succeeded,
             Phase::Failed => &mut totals.failed,
             Phase::Silent => &mut totals.silent,
             Phase::AtWork => &mut totals.at_work,

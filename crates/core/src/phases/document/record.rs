@@ -7,6 +7,7 @@ use crate::model::outcome::{CheckResult, Observed, State};
 use crate::model::problem::Problem;
 use crate::phases::cleanup::Cause;
 use crate::phases::confirm::Confirmed;
+use crate::phases::confirm::second::Agreement;
 use crate::phases::deploy::{Gate, Phase, Progress, Wanted};
 use crate::phases::package::LeftOut;
 use jiff::Timestamp;
@@ -272,6 +273,9 @@ pub struct HostRecord {
     pub confirmed_because: Vec<String>,
     /// SHA-256 of the report that shows it.
     pub report: Option<String>,
+    /// How an outside scanner stood to it, where one was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second: Option<Agreement>,
 }
 
 /// An attempt of a host.

@@ -81,7 +81,7 @@ impl Script {
     }
 
     fn confirmed(&mut self, second: i64, number: u128, state: Confirmed) {
-        self.say(second, "server", Event::Confirmed { host: host(number), state, reasons: vec!["seen".to_owned()], report: Some("ab".to_owned()) });
+        self.say(second, "server", Event::Confirmed { host: host(number), state, reasons: vec!["seen".to_owned()], report: Some("ab".to_owned()), second: None });
     }
 
     fn gate(&mut self, second: i64, gate: Gate, wanted: Wanted, against: &[u128]) {

@@ -4,7 +4,7 @@
 //! findings have, the strictest rule binds. [`may_accept`] says whether the
 //! policy names a person for them.
 
-use crate::model::exception::Exception;
+use crate::model::exception::{Exception, ExceptionState};
 use crate::model::policy::{Governance, PolicySet, WaiverKind, WaiverRules};
 use crate::model::problem::Problem;
 use jiff::tz::TimeZone;
@@ -76,6 +76,7 @@ pub fn terms(set: &PolicySet, asked: &Asked<'_>) -> Result<Terms, Problem> {
     };
     kind(rules, asked)?;
     control(rules, asked)?;
+    isolated(set, asked)?;
     life(rules, asked, &zone)?;
     if let Some(most) = rules.max_renewals.filter(|most| asked.renewals > *most) {
         let text = format!("it would be renewal {}, and the policy allows {most}", asked.renewals);
@@ -122,6 +123,33 @@ fn control(rules: &WaiverRules, asked: &Asked<'_>) -> Result<(), Problem> {
     }
     let text = format!("a finding among these is {level}, and for that the policy asks for a compensating control");
     Err(refusal("E-EXCEPTION-CONTROL", "control", text, "say what stands in until the fix is there"))
+}
+
+/// What cannot be fixed at all is isolated, where the policy says so.
+fn isolated(set: &PolicySet, asked: &Asked<'_>) -> Result<(), Problem> {
+    let isolate = set.governance.unpatchable.as_ref().is_some_and(|unpatchable| unpatchable.isolate == Some(true));
+    if !isolate || asked.kind != WaiverKind::NoFixAvailable || !asked.control.trim().is_empty() {
+        return Ok(());
+    }
+    let text = "the policy isolates hosts that cannot be fixed (unpatchable.isolate)".to_owned();
+    Err(refusal("E-EXCEPTION-CONTROL", "control", text, "say how these hosts are isolated"))
+}
+
+/// By when an approved exception is to be looked at again: of
+/// `waiver.review_every` and, where there is no fix, `unpatchable.review_every`
+/// the shorter, since it was approved or last looked at. None where the policy
+/// does not say how often, or it ends before.
+pub fn review_due(set: &PolicySet, exception: &Exception) -> Option<Timestamp> {
+    if exception.state != ExceptionState::Approved {
+        return None;
+    }
+    let own = set.policies.first()?;
+    let waiver = own.waiver.as_ref().and_then(|waiver| waiver.review_every.as_ref());
+    let unpatchable = set.governance.unpatchable.as_ref().filter(|_| exception.kind == WaiverKind::NoFixAvailable);
+    let unpatchable = unpatchable.and_then(|unpatchable| unpatchable.review_every.as_ref());
+    let since = exception.reviewed.or(exception.decided.as_ref().map(|decided| decided.at))?;
+    let due = waiver.into_iter().chain(unpatchable).filter_map(|every| every.due(since, &own.zone, false)).min()?;
+    (due < exception.until).then_some(due)
 }
 
 fn life(rules: &WaiverRules, asked: &Asked<'_>, zone: &TimeZone) -> Result<(), Problem> {

@@ -51,6 +51,12 @@ pub fn terms(set: &PolicySet, measure: Measure, applied: Timestamp) -> Result<Te
     })
 }
 
+/// By when a mitigation is to be removed that a patch replaced at a moment;
+/// none where the policy does not say.
+pub fn remove_by(set: &PolicySet, replaced: Timestamp) -> Option<Timestamp> {
+    end(set.governance.mitigation.as_ref()?.remove_within.as_ref(), replaced, &zone(set))
+}
+
 /// Until when a check of a moment counts: as asked, and not longer than the
 /// policy allows.
 ///

@@ -4,6 +4,7 @@ use super::super::words::verb;
 use crate::words::{count, instant, instant_utc, length, maybe};
 use crate::model::{Align, Block, Document, Table};
 use crate::text::{Style, Text};
+use plimsoll_core::model::deployment_package::ChangeType;
 use plimsoll_core::phases::document::Record;
 
 /// Names and values beside the title.
@@ -24,6 +25,11 @@ pub fn why(record: &Record, document: &mut Document) {
     document.heading(1, "Why");
     if !record.content.reason.is_empty() {
         document.paragraph(Text::from("In the words of its author: ").and(Style::Emphasis, &record.content.reason));
+    }
+    if record.content.change == ChangeType::Emergency && !record.because.is_empty() {
+        document.paragraph("It went as an emergency:".to_owned());
+        let items = record.because.iter().map(|because| Text::from(because.as_str())).collect();
+        document.push(Block::List { numbered: false, items });
     }
     let exploited = record.answers.iter().filter(|answer| answer.exploited).count() as u64;
     let due = record.answers.iter().filter_map(|answer| answer.due).min();

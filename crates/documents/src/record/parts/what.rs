@@ -58,6 +58,7 @@ fn step(step: &Step) -> Text {
         Step::File { path, sha256, mode, .. } => Text::from("file ").and(Style::Code, path).plain(" has the bytes ").and(Style::Code, sha256).plain(format!(", mode {mode}")),
         Step::Setting { path, key, separator, value } => Text::from("setting in ").and(Style::Code, path).plain(": ").and(Style::Code, format!("{key}{separator}{value}")),
         Step::Service { unit, state } => Text::from("service ").and(Style::Code, unit).plain(format!(" is to be {}", service(*state))),
+        Step::CleanUp { .. } => Text::from(step.to_string()),
     }
 }
 

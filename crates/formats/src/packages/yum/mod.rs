@@ -5,7 +5,7 @@ pub mod metadata;
 pub mod repository;
 pub mod updateinfo;
 mod write;
-mod xml;
+pub(crate) mod xml;
 
 pub use metadata::{Entry, Metadata, PrimaryPackage, elements, moved, primary, repomd};
 pub use write::{primary as write_primary, repomd as write_repomd};

@@ -12,7 +12,7 @@ const DEPTH_LIMIT: usize = 64;
 const TEXT_LIMIT: usize = 64 << 10;
 
 /// What a walk meets.
-pub(super) enum Node<'e, 'a> {
+pub(crate) enum Node<'e, 'a> {
     /// A start tag with its attributes.
     Open(&'e str, &'e BytesStart<'a>),
     /// An end tag with the text since the start tag before it.
@@ -24,7 +24,7 @@ pub(super) enum Node<'e, 'a> {
 ///
 /// A damaged document gives an error after everything before the damage was
 /// passed on.
-pub(super) fn walk(
+pub(crate) fn walk(
     place: &str,
     bytes: &[u8],
     each: &mut dyn FnMut(&[String], Node<'_, '_>, u64),
@@ -102,7 +102,7 @@ pub(super) fn shorten(text: &str, limit: usize) -> &str {
 }
 
 /// The value of an attribute; none where absent, empty or unreadable.
-pub(super) fn attribute(start: &BytesStart<'_>, name: &str) -> Option<String> {
+pub(crate) fn attribute(start: &BytesStart<'_>, name: &str) -> Option<String> {
     let attribute = start.try_get_attribute(name).ok().flatten()?;
     let value = attribute.normalized_value(XmlVersion::Implicit1_0).ok()?;
     Some(shorten(&value, TEXT_LIMIT).to_owned()).filter(|value| !value.is_empty())

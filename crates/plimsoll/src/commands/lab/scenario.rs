@@ -131,41 +131,61 @@ fn breaking(lab: &LabHosts, before: &Versions) -> Result<Change, Failure> {
 
 fn bad(walk: &mut Walk<'_>) -> Result<bool, Failure> {
     deploy(walk)?;
-    let hosts = walk.hosts()?;
-    let (canary, others): (Vec<&Value>, Vec<&Value>) = hosts.iter().partition(|host| host["ring"] == "canary");
-    let back = canary.iter().filter(|host| host["outcome"] == "rolled-back").count();
-    let touched = others.iter().filter(|host| host["phase"] != "waits").count();
-    walk.phase("9 clean up", |_| Ok(format!("{back} of {} canary hosts are back at their former versions; {touched} of {} others were touched", canary.len(), others.len())))?;
-    Ok(!canary.is_empty() && back == canary.len() && touched == 0)
+    let mut ended = false;
+    walk.phase("9 clean up", |walk| {
+        // The first failure shuts the gate; others of the ring are at it still.
+        walk.until("the canary hosts", ROLLOUT, || {
+            let hosts = walk.hosts()?;
+            let (canary, others): (Vec<&Value>, Vec<&Value>) = hosts.iter().partition(|host| host["ring"] == "canary");
+            let count = |hosts: &[&Value], part: &str, word: &str| hosts.iter().filter(|host| host[part] == word).count();
+            let (back, untouched) = (count(&canary, "outcome", "rolled-back"), count(&others, "phase", "waits"));
+            let words = format!("{back} of {} canary hosts are back at their former versions; {untouched} of {} others were not touched", canary.len(), others.len());
+            if count(&canary, "phase", "at-work") > 0 {
+                return Ok(Err(words));
+            }
+            ended = !canary.is_empty() && back == canary.len() && untouched == others.len();
+            Ok(Ok(words))
+        })
+    })?;
+    Ok(ended)
 }
 
-/// Waits until a host of the first ring has begun to install, and gives it.
-fn begun<'l>(walk: &Walk<'_>, lab: &'l LabHosts) -> Result<Vec<&'l LabHost>, Failure> {
-    let mut canary: Vec<String> = Vec::new();
+/// Does something to each host of the first ring once it has begun to install;
+/// gives them.
+fn as_they_begin<'l>(walk: &Walk<'_>, lab: &'l LabHosts, what: impl Fn(&LabHost)) -> Result<Vec<&'l LabHost>, Failure> {
+    let mut begun: Vec<&LabHost> = Vec::new();
     walk.until("the first ring", ROLLOUT, || {
         let hosts = walk.hosts()?;
-        canary = hosts.iter().filter(|host| host["ring"] == "canary").filter_map(|host| host["name"].as_str().map(str::to_owned)).collect();
-        let started = lab.hosts.iter().filter(|host| canary.contains(&host.name) && host.system.effects(host) > 0).count();
-        Ok(if started > 0 && started == canary.len() { Ok(String::new()) } else { Err(format!("{started} of {} have begun", canary.len())) })
+        let canary: Vec<&str> = hosts.iter().filter(|host| host["ring"] == "canary").filter_map(|host| host["name"].as_str()).collect();
+        for host in lab.hosts.iter().filter(|host| canary.contains(&host.name.as_str())) {
+            if !begun.iter().any(|other| other.name == host.name) && host.system.effects(host) > 0 {
+                what(host);
+                begun.push(host);
+            }
+        }
+        Ok(if !begun.is_empty() && begun.len() == canary.len() { Ok(String::new()) } else { Err(format!("{} of {} have begun", begun.len(), canary.len())) })
     })?;
-    Ok(lab.hosts.iter().filter(|host| canary.contains(&host.name)).collect())
+    Ok(begun)
 }
 
 /// The first ring takes the change and is never heard of again.
 fn silent(walk: &mut Walk<'_>, lab: &LabHosts) -> Result<bool, Failure> {
+    let mut ended = false;
     walk.phase("7 deploy", |walk| {
         walk.start()?;
-        let canary = begun(walk, lab)?;
-        canary.iter().for_each(|host| host.power_off());
+        as_they_begin(walk, lab, LabHost::power_off)?;
         walk.until("the gate", ROLLOUT, || {
             let standing = walk.standing()?;
+            let hosts = walk.hosts()?;
+            let (canary, others): (Vec<&Value>, Vec<&Value>) = hosts.iter().partition(|host| host["ring"] == "canary");
+            let silent = canary.iter().filter(|host| host["phase"] == "silent").count();
             let words = format!("{}: {}", standing["rollout"]["gate"], standing["rollout"]["reasons"]);
-            Ok(if standing["rollout"]["gate"] == "shut" { Ok(words) } else { Err(words) })
+            ended = others.iter().all(|host| host["phase"] == "waits");
+            // The first of them shuts it; the others are missed a little later.
+            Ok(if standing["rollout"]["gate"] == "shut" && silent == canary.len() { Ok(words) } else { Err(format!("{words}; {silent} of {} are silent", canary.len())) })
         })
     })?;
-    let hosts = walk.hosts()?;
-    let (canary, others): (Vec<&Value>, Vec<&Value>) = hosts.iter().partition(|host| host["ring"] == "canary");
-    Ok(canary.iter().all(|host| host["phase"] == "silent") && others.iter().all(|host| host["phase"] == "waits"))
+    Ok(ended)
 }
 
 /// The power of the first ring is cut while it installs.
@@ -173,14 +193,15 @@ fn cut(walk: &mut Walk<'_>, lab: &LabHosts) -> Result<bool, Failure> {
     let mut was_cut = 0;
     walk.phase("7 deploy", |walk| {
         walk.start()?;
-        let canary = begun(walk, lab)?;
-        // Long enough for dpkg to be among the packages.
-        std::thread::sleep(Duration::from_secs(3));
-        canary.iter().for_each(|host| host.power_off());
+        let canary = as_they_begin(walk, lab, |host| {
+            // Long enough for the package manager to be among the packages.
+            std::thread::sleep(Duration::from_secs(3));
+            host.power_off();
+        })?;
         was_cut = canary.len();
         std::thread::sleep(Duration::from_secs(2));
         canary.iter().try_for_each(|host| host.boot(&lab.network))?;
-        Ok(format!("the power of {} hosts was cut while dpkg ran, and is back", canary.len()))
+        Ok(format!("the power of {} hosts was cut while they installed, and is back", canary.len()))
     })?;
     walk.phase("9 clean up", rolled)?;
     let hosts = walk.hosts()?;

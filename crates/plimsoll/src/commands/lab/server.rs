@@ -86,8 +86,8 @@ impl Server {
     /// Where it does not become ready.
     pub fn start(work: &Path, port: u16, database: &Path, rules: &str, stopped: &Stopped) -> Result<Self, Failure> {
         let keys = work.join("root");
-        let people: Vec<String> = PEOPLE.iter().map(|name| (*name).to_owned()).collect();
-        let made = root::make(&keys, &people, &[None, None, None], THRESHOLD, DAYS)?;
+        let people = PEOPLE.map(|name| (name.to_owned(), root::Source::Made(None)));
+        let made = root::make(&keys, people.into(), THRESHOLD, DAYS)?;
         let authority = certificates(work)?;
         let mut server = Self {
             url: format!("https://{SERVER}:{port}"),

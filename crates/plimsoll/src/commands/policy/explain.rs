@@ -4,6 +4,8 @@ use crate::arguments::{PlainFormat, PolicyExplain};
 use crate::commands::basis;
 use crate::printer::{Failure, Outcome, Printer};
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use plimsoll_core::model::advisory::{Cvss, Rating, Severity};
 use plimsoll_core::model::because::Because;
 use plimsoll_core::model::obligation::Obligation;
@@ -22,7 +24,18 @@ struct Answer<'a> {
     due: Option<Timestamp>,
     obligations: &'a [Obligation],
     because: &'a [Because],
+    cycles: Vec<Routine>,
 }
+
+/// The next days of a cycle, by the policy's calendar.
+#[derive(Serialize)]
+struct Routine {
+    cycle: String,
+    days: Vec<Date>,
+}
+
+/// Days of a cycle that are shown.
+const DAYS: usize = 3;
 
 /// Decides about a finding of the given inputs.
 pub fn run(arguments: &PolicyExplain, printer: &Printer) -> Result<Outcome, Failure> {
@@ -49,6 +62,9 @@ pub fn run(arguments: &PolicyExplain, printer: &Printer) -> Result<Outcome, Fail
     let explained = decide(&Input { now, policies: &set, finding, host: &host });
     let decision = &explained.decision;
     let severity = decision.severity.rating.as_str();
+    let zone = set.policies.first().map_or(TimeZone::UTC, |own| own.zone.clone());
+    let today = now.to_zoned(zone).date();
+    let cycles: Vec<Routine> = set.governance.cycles.iter().map(|cycle| Routine { cycle: cycle.name(), days: cycle.days(today, DAYS) }).collect();
     match arguments.format {
         PlainFormat::Json => super::super::json(
             printer,
@@ -60,6 +76,7 @@ pub fn run(arguments: &PolicyExplain, printer: &Printer) -> Result<Outcome, Fail
                 due: decision.due,
                 obligations: &decision.obligations,
                 because: &explained.because,
+                cycles,
             },
         )?,
         PlainFormat::Text => {
@@ -74,6 +91,10 @@ pub fn run(arguments: &PolicyExplain, printer: &Printer) -> Result<Outcome, Fail
             text.push_str("because\n");
             for because in &explained.because {
                 text.push_str(&format!("  {}\n", because.text));
+            }
+            for Routine { cycle, days } in &cycles {
+                let days: Vec<String> = days.iter().map(Date::to_string).collect();
+                text.push_str(&format!("routine patching {cycle}: {}\n", days.join(", ")));
             }
             printer.data(&text)?;
         }

@@ -1,5 +1,6 @@
 //! `plimsoll policy table`: every combination of inputs with its outcome.
 
+use crate::answer::sheet::tamed;
 use crate::arguments::{PolicyTable, TableDepth, TableFormat};
 use crate::commands::basis;
 use crate::printer::{Failure, Outcome, Printer};
@@ -134,7 +135,7 @@ fn sheet(tables: &[(&Policy, Vec<DecisionRows>)]) -> Result<String, Failure> {
                 rule.map_or("", |rule| rule.done.as_str()).to_owned(),
                 rule.and_then(|rule| rule.change_type).map_or("", |kind| kind.as_str()).to_owned(),
             ]);
-            writer.write_record(record).map_err(|error| failed(&error))?;
+            writer.write_record(record.iter().map(|cell| tamed(cell))).map_err(|error| failed(&error))?;
         }
     }
     let bytes = writer.into_inner().map_err(|error| failed(&error))?;

@@ -4,7 +4,7 @@ use plimsoll_core::model::deployment_package::{
 };
 use plimsoll_core::model::identifier::{ClientId, HostId};
 use plimsoll_core::model::stream::Stream;
-use plimsoll_formats::trust::RootKeys;
+use plimsoll_formats::trust::{KeyFile, RootKeys};
 
 fn looked() -> Looked {
     let at = |text: &str| text.parse().unwrap();

@@ -201,6 +201,19 @@ pub const OPERATIONS: &[Operation] = &[
     delete("/api/v1/groups/{group}", "Delete a group; roles and tokens bound to it lose what it gave").asked(&[WHY]),
     get("/api/v1/groups/{group}/hosts", "Hosts of a group, the most urgent first", Page("HostRow")).asked(&[SKIP, TAKE]),
     put("/api/v1/groups/{group}/hosts", "Name the hosts of a group that has no query", One("GroupAnswer")).takes("NamedHosts"),
+    get("/api/v1/scanner-results", "Results of outside scanners, the newest first", Page("ScannerResultAnswer")).asked(&[
+        ("host", "for this host"),
+        ("scanner", "of this scanner: openscap, trivy, grype or osv-scanner"),
+        SKIP,
+        TAKE,
+    ]),
+    post("/api/v1/hosts/{host}/scanner-results", "Bring a result of OpenSCAP (ARF, XCCDF or OVAL results), Trivy, Grype or OSV-Scanner for a host, compressed or not", One("ScannerResultAnswer"))
+        .asked(&[
+            ("moment", "when the scanner looked, RFC 3339; for files that do not say"),
+            ("database", "when its vulnerability data was made, RFC 3339; for files that do not say"),
+            ("renamed", "true: take a file that names a host of another name"),
+        ])
+        .takes_bytes(&[JSON, "application/xml", "application/octet-stream"]),
     post("/api/v1/imports", "Bring a file that `plimsoll collect` made (zstd)", One("HostRow")).takes_bytes(&["application/zstd"]),
     post("/api/v1/enrolment-tokens", "Make a token with which hosts join; its secret is shown once", One("TokenMade"))
         .takes("TokenWish")
@@ -221,6 +234,7 @@ pub const OPERATIONS: &[Operation] = &[
     post("/api/v1/exceptions/{exception}/renew", "Ask for the renewal of an exception; approved, it takes its place", One("ExceptionAnswer"))
         .takes("RenewalWish")
         .such_as(r#"{"until": "2027-01-24T10:00:00Z", "reason": "the cluster is not upgraded yet"}"#),
+    post("/api/v1/exceptions/{exception}/review", "Note that an exception in force was looked at again, and what came of it", One("ExceptionAnswer")).takes("Reason"),
     post("/api/v1/exceptions/{exception}/withdraw", "Take an exception back; its findings count again at once", One("ExceptionAnswer")).takes("Reason"),
     post("/api/v1/exceptions/{exception}/approve", "Approve an exception that somebody else asked for", One("ExceptionAnswer")).takes("Reason"),
     post("/api/v1/exceptions/{exception}/refuse", "Refuse an exception that somebody asked for", One("ExceptionAnswer")).takes("Reason"),

@@ -20,6 +20,7 @@ use crate::api::packages::{PackageRow, VersionRow};
 use crate::api::questions::{QuestionAnswer, QuestionWord};
 use crate::api::rollouts::{ResumeWish, RingAnswer, RolloutAnswer, RolloutDetail, RolloutHost, RolloutWish};
 use crate::api::teams::{ActionAnswer, BriefingAnswer, DueAnswer, MeetingAnswer, ReachedMember, RosterAnswer, RosterMember};
+use crate::api::scanners::ScannerResultAnswer;
 use crate::api::{PAGE_LIMIT, SKIP_LIMIT};
 use crate::exceptions::{ExceptionWish, RenewalWish};
 use crate::exposure::Exposure;
@@ -58,7 +59,7 @@ pub fn parameter(path: &str, name: &str) -> Value {
         "skip" => json!({ "type": "integer", "minimum": 0, "maximum": SKIP_LIMIT }),
         "take" => json!({ "type": "integer", "minimum": 1, "maximum": PAGE_LIMIT }),
         "format" => json!({ "type": "string", "enum": ["json", "html", "pdf", "markdown", "docx"] }),
-        "excepted" | "overdue" | "exploited" | "fix" | "notes" => json!({ "type": "boolean" }),
+        "renamed" | "excepted" | "overdue" | "exploited" | "fix" | "notes" => json!({ "type": "boolean" }),
         "severity" => json!({ "type": "string", "enum": Rating::ALL.map(Rating::as_str) }),
         "phase" => json!({ "type": "string", "enum": ["waits", "at-work", "succeeded", "failed", "silent", "away", "left-out"] }),
         "state" => json!({ "type": "string", "enum": Standing::ALL.map(Standing::word) }),
@@ -107,7 +108,7 @@ fn own() -> Map<String, Value> {
         ApprovalAnswer, Excepted, ExceptionAnswer, ExceptionMark, ExceptionWish, RenewalWish,
         ActionAnswer, ActionWish, AttendanceWish, BriefingAnswer, BriefingWish, CadenceWish, DoneWish, DueAnswer, MeetingAnswer, MeetingWish, MemberWish, ReachedMember, RosterAnswer, RosterMember, RosterWish,
         MadeAnswer, WorkAnswer, WorkCorrection, WorkLog, WorkLogTaken, WorkStart, WorkStop, WorkWish,
-        CheckWish, MitigatedHost, MitigationAnswer, MitigationWish, RemovalWish,
+        ScannerResultAnswer, CheckWish, MitigatedHost, MitigationAnswer, MitigationWish, RemovalWish,
         ResumeWish, RingAnswer, RolloutAnswer, RolloutDetail, RolloutHost, RolloutWish,
         WebhookEdit, WebhookMade, WebhookRow, WebhookWish, WhoView,
     ];

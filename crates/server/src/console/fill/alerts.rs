@@ -45,6 +45,7 @@ fn page(object: &str) -> Option<String> {
         ("mitigation", id) => Some(format!("/console/mitigations#mitigation-{}", segment(id))),
         ("meeting", _) => Some("/console/teams#due".to_owned()),
         ("deployment-package", digest) => Some(format!("/console/deployment-packages/{}", segment(digest))),
+        ("rollout-host", rest) => Some(format!("/console/rollouts/{}", segment(rest.split(':').next()?))),
         ("question", id) => Some(format!("/console/questions/{}", segment(id))),
         ("person", _) => Some("/console/people".to_owned()),
         _ => None,

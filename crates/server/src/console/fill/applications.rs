@@ -161,7 +161,7 @@ pub async fn application(app: &Shared, allowed: &Allowed, seen: &RoaringBitmap, 
     let clock = app.clock();
     let status = status(app, &allowed.principal.scope(Permission::ReadFleet), &application, clock.now).await?;
     let members = members(app, &application, seen).await?;
-    let (_, mut hosts) = hosts_rows(app, &members, &ListQuery::read(&lists::HOSTS, lists::HOSTS.path, "")).await?;
+    let mut hosts = hosts_rows(app, &members, &ListQuery::read(&lists::HOSTS, lists::HOSTS.path, "")).await?;
     let decided = app.applications.of(application.id);
     let groups = app.store.groups(&stored(&allowed.scope)).await?;
     let group = application.group.and_then(|id| groups.iter().find(|group| group.id == id));

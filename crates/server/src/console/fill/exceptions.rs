@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use plimsoll_core::model::exception::{Covered, Exception, ExceptionStanding, ExceptionState};
 use plimsoll_core::model::identifier::{ClientId, GroupId};
 use plimsoll_core::model::policy::WaiverKind;
+use plimsoll_core::phases::prioritize::exception::review_due;
 use std::collections::BTreeMap;
 
 /// Exceptions on the page; more are better asked for by the API.
@@ -45,6 +46,7 @@ pub async fn exceptions(app: &Shared, allowed: &Allowed, with: (String, String))
     let groups = app.store.groups(&stored(&scope(Permission::ReadFleet))).await?;
     let group_names: BTreeMap<GroupId, String> = groups.iter().map(|group| (group.id, group.name.clone())).collect();
     let own = allowed.principal.person_id();
+    let policy = app.policy();
     let row = |exception: Exception| {
         let asked = exception.requester.person;
         let waits = exception.standing(now) == ExceptionStanding::Requested;
@@ -54,6 +56,8 @@ pub async fn exceptions(app: &Shared, allowed: &Allowed, with: (String, String))
             client: names.get(&client).filter(|_| names.len() > 1).cloned(),
             may_approve: waits && another && may.approve.holds(client),
             may_refuse: waits && may.refuse.holds(client),
+            review_due: review_due(&policy, &exception).filter(|_| exception.in_force(now)),
+            may_review: may.edit.holds(client) && exception.in_force(now),
             may_withdraw: may.edit.holds(client) && (waits || exception.in_force(now)),
             may_renew: may.edit.holds(client) && exception.state == ExceptionState::Approved,
             findings: concerned(app, &exception).len() as u64,
@@ -112,6 +116,8 @@ fn item(exception: Exception, groups: &BTreeMap<GroupId, String>, now: Timestamp
         until: exception.until,
         requester: exception.requester.name,
         requested: exception.requested,
+        review_due: None,
+        may_review: false,
         may_approve: false,
         may_refuse: false,
         may_withdraw: false,

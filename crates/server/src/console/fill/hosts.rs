@@ -2,14 +2,15 @@
 
 use super::super::query::ListQuery;
 use super::super::views::{
-    Choice, Compare, Condition, Difference, ExposurePicture, GroupPage, GroupRow, Groups, HostBrief, HostException, HostMitigation, HostPage, HostRow, HostsPage, Newer, StoryEvent, StoryKind, TallyRow,
+    Choice, Compare, Condition, Difference, ExposurePicture, GroupPage, GroupRow, Groups, HostBrief, HostException, HostMitigation, HostPage, HostRow, HostScanner, HostsPage, Listing, Newer, StoryEvent, StoryKind, TallyRow,
 };
-use super::{condition, facet, fits, holds, instant, page, turned};
+use super::{condition, cut, facet, fits, holds, instant};
 use crate::api::hosts::explain;
 use crate::api::stored;
 use crate::app::{App, Shared};
 use crate::exposure;
-use crate::fleet::Managed;
+use crate::fleet::judged::Counts;
+use crate::fleet::{Managed, State};
 use crate::fleet::filter::{Field, Filter};
 use crate::fleet::question::{Clock, Standing};
 use crate::http::gate::Allowed;
@@ -84,59 +85,99 @@ fn filter(query: &ListQuery) -> Filter {
     set.fold(Filter::default(), |filter, (key, field)| filter.and_is(field, query.filter(key)))
 }
 
-/// What only the page itself can tell of a row.
-fn wanted(query: &ListQuery, row: &HostRow) -> bool {
-    let is = match query.filter("is") {
-        "silent" => row.silent,
-        "flagged" => row.flag.is_some(),
-        "reboot" => row.reboot == Some(true),
-        _ => true,
-    };
-    let group = query.filter("group");
-    let in_group = group.is_empty() || row.groups.iter().any(|name| name == group);
-    let state = query.filter("state");
-    let in_state = if state.is_empty() { row.state != HostState::Retired } else { row.state.word() == state };
-    is && in_group
-        && in_state
-        && fits(query, "condition", Some(row.condition.word()))
-        && holds(query, &[&row.name, row.owner.as_deref().unwrap_or(""), row.os.as_deref().unwrap_or("")])
+/// A host of the list, of which nothing is written yet: a page shows fifty of a
+/// hundred thousand.
+struct Line<'a> {
+    managed: &'a Managed,
+    condition: Condition,
+    due: Option<i64>,
+    groups: &'a [String],
 }
 
-fn order(query: &ListQuery, rows: &mut [HostRow]) {
-    let name = |row: &HostRow| (row.name.clone(), row.id.clone());
-    match query.sort.as_str() {
-        "os" => rows.sort_by_cached_key(|row| (row.os.clone(), name(row))),
-        "due" => rows.sort_by_cached_key(|row| (row.due.is_none(), row.due, name(row))),
-        "overdue" => rows.sort_by_cached_key(|row| (row.overdue, name(row))),
-        "findings" => rows.sort_by_cached_key(|row| (row.findings, name(row))),
-        "updates" => rows.sort_by_cached_key(|row| (row.updates, name(row))),
-        "coverage" => rows.sort_by_cached_key(|row| (row.coverage, name(row))),
-        "seen" => rows.sort_by_cached_key(|row| (row.last_seen, name(row))),
-        "owner" => rows.sort_by_cached_key(|row| (row.owner.clone(), name(row))),
-        "name" => rows.sort_by_cached_key(name),
-        _ => rows.sort_by_cached_key(|row| (row.condition, row.due.is_none(), row.due, name(row))),
+impl<'a> Line<'a> {
+    fn of(managed: &'a Managed, groups: &'a BTreeMap<u32, Vec<String>>, clock: Clock) -> Self {
+        let due = managed.judged.as_ref().and_then(|judged| judged.findings.iter().filter_map(|open| open.due()).min());
+        let groups = groups.get(&managed.registration.number).map_or(&[][..], Vec::as_slice);
+        Self { managed, condition: condition(managed, clock), due, groups }
+    }
+
+    fn os(&self) -> Option<&'a str> {
+        self.managed.judged.as_deref().map(|judged| judged.system.as_str()).filter(|system| !system.is_empty())
+    }
+
+    /// What only the page itself can tell of it.
+    fn wanted(&self, query: &ListQuery, clock: Clock) -> bool {
+        let host = &self.managed.registration;
+        let is = match query.filter("is") {
+            "silent" => self.managed.standing(clock) == Standing::Silent,
+            "flagged" => host.flag.is_some(),
+            "reboot" => self.managed.judged.as_ref().and_then(|judged| judged.reboot) == Some(true),
+            _ => true,
+        };
+        let group = query.filter("group");
+        let in_group = group.is_empty() || self.groups.iter().any(|name| name == group);
+        let state = query.filter("state");
+        let in_state = if state.is_empty() { host.state != HostState::Retired } else { host.state.word() == state };
+        is && in_group
+            && in_state
+            && fits(query, "condition", Some(self.condition.word()))
+            && holds(query, &[&host.name, host.owner.as_deref().unwrap_or(""), self.os().unwrap_or("")])
+    }
+
+    fn compare(&self, other: &Self, sort: &str) -> Ordering {
+        let (a, b) = (&self.managed.counts, &other.managed.counts);
+        let (one, two) = (&self.managed.registration, &other.managed.registration);
+        let due = |line: &Self| (line.due.is_none(), line.due);
+        let coverage = |counts: &Counts| (u64::from(counts.evaluated) * 100).checked_div(u64::from(counts.components));
+        let overdue = |counts: &Counts| counts.findings.map(|_| counts.overdue);
+        let ordered = match sort {
+            "os" => self.os().cmp(&other.os()),
+            "due" => due(self).cmp(&due(other)),
+            "overdue" => overdue(a).cmp(&overdue(b)),
+            "findings" => a.findings.cmp(&b.findings),
+            "updates" => a.updates.cmp(&b.updates),
+            "coverage" => coverage(a).cmp(&coverage(b)),
+            "seen" => self.managed.last_seen().cmp(&other.managed.last_seen()),
+            "owner" => one.owner.cmp(&two.owner),
+            "name" => Ordering::Equal,
+            _ => (self.condition, due(self)).cmp(&(other.condition, due(other))),
+        };
+        ordered.then_with(|| one.name.cmp(&two.name)).then_with(|| one.id.cmp(&two.id))
     }
 }
 
-/// Every row of the list, for exports: of all that are seen, and those asked
-/// for in the order asked.
+/// Lines that a query asks for, in no order, and all of them.
+fn lines<'a>(fleet: &'a State, seen: &RoaringBitmap, groups: &'a BTreeMap<u32, Vec<String>>, query: &ListQuery, clock: Clock) -> (Vec<Line<'a>>, Vec<Line<'a>>) {
+    let filter = filter(query);
+    let line = |number| fleet.numbered(number).map(|managed| Line::of(managed, groups, clock));
+    let all: Vec<Line<'a>> = seen.iter().filter_map(line).collect();
+    let wanted = all.iter().filter(|line| filter.holds(line.managed, clock) == Some(true) && line.wanted(query, clock));
+    let wanted = wanted.map(|line| Line { ..*line }).collect();
+    (all, wanted)
+}
+
+/// The order that a query asks for.
+fn order(query: &ListQuery) -> impl Fn(&Line<'_>, &Line<'_>) -> Ordering + use<> {
+    let (sort, descending) = (query.sort.clone(), query.descending);
+    move |one, other| {
+        let ordered = one.compare(other, &sort);
+        if descending { ordered.reverse() } else { ordered }
+    }
+}
+
+/// Every row of the list that a query asks for, in the order asked, for
+/// exports.
 ///
 /// # Errors
 ///
 /// What the store meets.
-pub async fn hosts_rows(app: &Shared, seen: &RoaringBitmap, query: &ListQuery) -> Result<(Vec<HostRow>, Vec<HostRow>), Refusal> {
+pub async fn hosts_rows(app: &Shared, seen: &RoaringBitmap, query: &ListQuery) -> Result<Vec<HostRow>, Refusal> {
     let (_, groups) = memberships(app).await?;
     let clock = app.clock();
-    let filter = filter(query);
-    let all: Vec<(HostRow, bool)> = {
-        let fleet = app.fleet.read();
-        let seen = seen.iter().filter_map(|number| fleet.numbered(number));
-        seen.map(|managed| (row(managed, &groups, clock), filter.holds(managed, clock) == Some(true))).collect()
-    };
-    let mut rows: Vec<HostRow> = all.iter().filter(|(row, fits)| *fits && wanted(query, row)).map(|(row, _)| row.clone()).collect();
-    let all = all.into_iter().map(|(row, _)| row).collect();
-    order(query, &mut rows);
-    Ok((all, turned(query, rows)))
+    let fleet = app.fleet.read();
+    let (_, mut wanted) = lines(&fleet, seen, &groups, query, clock);
+    wanted.sort_by(order(query));
+    Ok(wanted.into_iter().map(|line| row(line.managed, &groups, clock)).collect())
 }
 
 /// Fills the list of hosts.
@@ -145,41 +186,45 @@ pub async fn hosts_rows(app: &Shared, seen: &RoaringBitmap, query: &ListQuery) -
 ///
 /// What the store meets.
 pub async fn hosts(app: &Shared, seen: &RoaringBitmap, query: ListQuery) -> Result<HostsPage, Refusal> {
-    let (all, rows) = hosts_rows(app, seen, &query).await?;
+    let (_, groups) = memberships(app).await?;
+    let clock = app.clock();
+    let fleet = app.fleet.read();
+    let (all, wanted) = lines(&fleet, seen, &groups, &query, clock);
     let facets = vec![
-        facet("group", all.iter().flat_map(|row| row.groups.iter().map(|name| Some(name.as_str())))),
-        facet("os", all.iter().map(|row| row.os.as_deref())),
-        facet("environment", all.iter().map(|row| row.environment.as_deref())),
-        facet("tier", all.iter().map(|row| row.tier.as_deref())),
-        facet("owner", all.iter().map(|row| row.owner.as_deref())),
+        facet("group", all.iter().flat_map(|line| line.groups.iter().map(|name| Some(name.as_str())))),
+        facet("os", all.iter().map(Line::os)),
+        facet("environment", all.iter().map(|line| line.managed.registration.environment.as_deref())),
+        facet("tier", all.iter().map(|line| line.managed.registration.tier.as_deref())),
+        facet("owner", all.iter().map(|line| line.managed.registration.owner.as_deref())),
     ];
-    let hosts = all.iter().filter(|row| row.state != HostState::Retired).count() as u64;
-    let tally = query.by.map(|by| tally(by, &rows));
-    Ok(HostsPage { list: page(query, rows, facets), tally, hosts })
+    let hosts = all.iter().filter(|line| line.managed.registration.state != HostState::Retired).count() as u64;
+    let tally = query.by.map(|by| tally(by, &wanted));
+    let order = order(&query);
+    let list = cut(query, wanted, facets, order, |line| row(line.managed, &groups, clock));
+    Ok(HostsPage { list, tally, hosts })
 }
 
-fn tally(by: &str, rows: &[HostRow]) -> Vec<TallyRow> {
-    let mut tallies: BTreeMap<String, TallyRow> = BTreeMap::new();
-    for row in rows {
-        let one = |value: &Option<String>| vec![value.clone().unwrap_or_default()];
-        let values = match by {
-            "group" if row.groups.is_empty() => vec![String::new()],
-            "group" => row.groups.clone(),
-            "os" => one(&row.os),
-            "environment" => one(&row.environment),
-            "tier" => one(&row.tier),
-            "exposure" => one(&row.exposure.map(|exposure| exposure.as_str().to_owned())),
-            _ => one(&row.owner),
+fn tally(by: &str, lines: &[Line<'_>]) -> Vec<TallyRow> {
+    let mut tallies: BTreeMap<&str, TallyRow> = BTreeMap::new();
+    for line in lines {
+        let host = &line.managed.registration;
+        let values: Vec<&str> = match by {
+            "group" if line.groups.is_empty() => vec![""],
+            "group" => line.groups.iter().map(String::as_str).collect(),
+            "os" => vec![line.os().unwrap_or_default()],
+            "environment" => vec![host.environment.as_deref().unwrap_or_default()],
+            "tier" => vec![host.tier.as_deref().unwrap_or_default()],
+            "exposure" => vec![host.exposure.map_or("", |exposure| exposure.as_str())],
+            _ => vec![host.owner.as_deref().unwrap_or_default()],
         };
         for value in values {
-            let tally = tallies
-                .entry(value.clone())
-                .or_insert_with(|| TallyRow { value, hosts: 0, overdue: 0, due_soon: 0, unknown: 0, findings: 0 });
+            let new = || TallyRow { value: value.to_owned(), hosts: 0, overdue: 0, due_soon: 0, unknown: 0, findings: 0 };
+            let tally = tallies.entry(value).or_insert_with(new);
             tally.hosts += 1;
-            tally.overdue += u64::from(row.condition == Condition::Overdue);
-            tally.due_soon += u64::from(row.condition == Condition::DueSoon);
-            tally.unknown += u64::from(row.condition == Condition::Unknown);
-            tally.findings += row.findings.unwrap_or(0);
+            tally.overdue += u64::from(line.condition == Condition::Overdue);
+            tally.due_soon += u64::from(line.condition == Condition::DueSoon);
+            tally.unknown += u64::from(line.condition == Condition::Unknown);
+            tally.findings += line.managed.counts.findings.map_or(0, u64::from);
         }
     }
     let mut rows: Vec<TallyRow> = tallies.into_values().collect();
@@ -205,6 +250,7 @@ pub async fn host(app: &Shared, allowed: &Allowed, registration: &Registration) 
     };
     let applications = crate::applications::on(app, registration.id, &stored(&allowed.scope)).await?;
     let mitigations = mitigations(app, allowed, registration).await?;
+    let scanners = scanners(app, registration).await?;
     let mut scan = explain(app, registration, false).await?;
     let machine = app.store.machine(registration.id).await?;
     let mut history = app.store.transitions(registration.id).await?;
@@ -233,6 +279,7 @@ pub async fn host(app: &Shared, allowed: &Allowed, registration: &Registration) 
         findings_total: total,
         exceptions,
         mitigations,
+        scanners,
         updates: scan.as_mut().and_then(|scan| {
             let held = std::mem::take(&mut scan.held_updates);
             scan.updates.take().map(|updates| updates.into_iter().chain(held).collect())
@@ -243,6 +290,19 @@ pub async fn host(app: &Shared, allowed: &Allowed, registration: &Registration) 
         applications: applications.into_iter().map(|one| (one.id.to_string(), one.name)).collect(),
         exposure: ExposurePicture::of(exposure::of_host(app, registration.id, exposure::SHOWN).await),
     })
+}
+
+/// The newest result of each outside scanner.
+async fn scanners(app: &Shared, registration: &Registration) -> Result<Vec<HostScanner>, Refusal> {
+    let readings = app.store.scanner_readings(registration.id).await?;
+    let shown = readings.into_iter().map(|(result, _)| HostScanner {
+        name: format!("{} {}", result.scanner.name(), result.version.unwrap_or_default()).trim_end().to_owned(),
+        moment: result.moment,
+        database: result.database,
+        there: result.there,
+        digest: result.digest,
+    });
+    Ok(shown.collect())
 }
 
 /// Mitigations in place on a host.
@@ -407,21 +467,25 @@ pub fn group_hosts(app: &App, group: GroupId, seen: &RoaringBitmap) -> RoaringBi
 /// What the store meets.
 pub async fn group(app: &Shared, allowed: &Allowed, seen: &RoaringBitmap, group: Group, query: ListQuery) -> Result<GroupPage, Refusal> {
     let members = group_hosts(app, group.id, seen);
-    let (all, rows) = hosts_rows(app, &members, &query).await?;
+    let listed = hosts(app, &members, query).await?.list;
     let edit = allowed.principal.scope(Permission::EditGroups);
     let client = match group.client {
         Some(client) => Some(app.store.client(client).await?.name),
         None => None,
     };
-    let mut names: Vec<&str> = all.iter().map(|row| row.name.as_str()).collect();
-    names.sort_unstable();
+    let names = || {
+        let fleet = app.fleet.read();
+        let mut names: Vec<&str> = members.iter().filter_map(|number| fleet.numbered(number)).map(|managed| managed.registration.name.as_str()).collect();
+        names.sort_unstable();
+        names.join("\n")
+    };
     Ok(GroupPage {
         changes: group.client.map_or(edit == Scope::Everything, |client| edit.holds(client)),
-        named: group.query.is_empty().then(|| names.join("\n")),
+        named: group.query.is_empty().then(names),
         client,
         note: group.note,
         row: group_row(app, seen, group.id, group.name, group.query, app.clock()),
-        hosts: page(query, rows, Vec::new()),
+        hosts: Listing { facets: Vec::new(), ..listed },
     })
 }
 

@@ -7,7 +7,7 @@ use crate::app::Shared;
 use crate::http::gate::Allowed;
 use crate::http::problem::Refusal;
 use crate::identity::role::Permission;
-use crate::mitigations::closed;
+use crate::mitigations::{closed, remove_by};
 use plimsoll_core::model::identifier::{ClientId, HostId};
 use plimsoll_core::model::mitigation::{Mitigation, MitigationStanding};
 use plimsoll_core::model::policy::governance::Measure;
@@ -39,15 +39,15 @@ pub async fn mitigations(app: &Shared, allowed: &Allowed, with: (String, String)
     let total = found.len() as u64;
     let edit = allowed.principal.scope(Permission::EditExceptions);
     let names: BTreeMap<ClientId, String> = clients(app, &allowed.principal).into_iter().collect();
-    let rows = found
-        .into_iter()
-        .take(ROWS)
-        .map(|(standing, closed, mitigation)| MitigationItem {
+    let mut rows = Vec::new();
+    for (standing, closed, mitigation) in found.into_iter().take(ROWS) {
+        rows.push(MitigationItem {
             client: names.get(&mitigation.client).filter(|_| names.len() > 1).cloned(),
             may_edit: edit.holds(mitigation.client) && standing != MitigationStanding::Removed,
+            remove_by: remove_by(app, &mitigation, now).await?,
             ..item(app, standing, &closed, mitigation)
-        })
-        .collect();
+        });
+    }
     let may = allowed.principal.may(Permission::EditExceptions);
     let groups = if may { app.store.groups(&stored(&allowed.principal.scope(Permission::ReadFleet))).await? } else { Vec::new() };
     let choice = |value: String, text: String| Choice { value, text, count: None };
@@ -89,6 +89,7 @@ fn item(app: &Shared, standing: MitigationStanding, closed: &BTreeSet<HostId>, m
         applied: mitigation.applied,
         by: mitigation.by,
         verified: mitigation.verified.map(|seen| (seen.at, seen.by)),
+        remove_by: None,
         may_edit: false,
     }
 }

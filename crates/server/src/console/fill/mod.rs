@@ -33,9 +33,10 @@ pub use today::today;
 use super::query::ListQuery;
 use super::views::{Choice, Condition, Facet, Listing};
 use crate::fleet::Managed;
-use crate::fleet::question::{Clock, Standing};
+use crate::fleet::question::{Clock, Standing, window};
 use jiff::Timestamp;
 use plimsoll_core::model::obligation::Verdict;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 /// Rows on one page: two screens, and a table that a reader can hold in view.
@@ -68,7 +69,25 @@ fn condition(managed: &Managed, clock: Clock) -> Condition {
 
 /// Cuts one page out of all rows; cursors are places in the list.
 fn page<Row>(query: ListQuery, rows: Vec<Row>, facets: Vec<Facet>) -> Listing<Row> {
-    let total = rows.len();
+    let (window, listing) = placed(query, rows.len(), facets);
+    Listing { rows: rows.into_iter().skip(window.0).take(window.1).collect(), ..listing }
+}
+
+/// The same out of lines in no order, of which only the page's are sorted and
+/// written.
+fn cut<Line, Row>(
+    query: ListQuery,
+    lines: Vec<Line>,
+    facets: Vec<Facet>,
+    order: impl Fn(&Line, &Line) -> Ordering,
+    row: impl Fn(Line) -> Row,
+) -> Listing<Row> {
+    let (place, listing) = placed(query, lines.len(), facets);
+    Listing { rows: window(lines, place, order).into_iter().map(row).collect(), ..listing }
+}
+
+/// Where a page begins and how long it is at most, and the page without rows.
+fn placed<Row>(query: ListQuery, total: usize, facets: Vec<Facet>) -> ((usize, usize), Listing<Row>) {
     let place = |cursor: &Option<String>| cursor.as_deref().and_then(|text| text.parse::<usize>().ok());
     let start = match (place(&query.after), place(&query.before)) {
         (Some(after), _) => after.min(total),
@@ -76,14 +95,15 @@ fn page<Row>(query: ListQuery, rows: Vec<Row>, facets: Vec<Facet>) -> Listing<Ro
         (None, None) => 0,
     };
     let end = (start + ROWS).min(total);
-    Listing {
+    let listing = Listing {
         query,
-        rows: rows.into_iter().skip(start).take(ROWS).collect(),
+        rows: Vec::new(),
         total: Some(total as u64),
         before: (start > 0).then(|| start.to_string()),
         after: (end < total).then(|| end.to_string()),
         facets,
-    }
+    };
+    ((start, ROWS), listing)
 }
 
 /// Values of a filter with the number of rows of each, most frequent first.

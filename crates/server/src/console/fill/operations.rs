@@ -144,6 +144,7 @@ pub fn policy(app: &App, allowed: &Allowed, versions: Vec<VersionAnswer>) -> Pol
         versions,
         reviewed: told.reviewed,
         review_due: told.review_due,
+        cycles: told.cycles,
         may_review: allowed.principal.may(Permission::EditPolicy),
     }
 }
@@ -293,16 +294,14 @@ pub fn search(app: &App, seen: &RoaringBitmap, text: &str, applications: &[Appli
             name: package.name,
         })
         .collect();
+    // Adding up what stands under each is for when there is one to show.
+    let is = |text: &str| text.to_lowercase().contains(&wanted);
+    let some = fleet.advisories().any(|(name, hosts)| is(fleet.names.text(name)) && !hosts.is_disjoint(seen));
+    let found = some.then(|| fleet.list_advisories(seen, |row| is(&row.advisory), (0, HITS), clock.now));
     drop(fleet);
-    let found = app.fleet.read().list_advisories(
-        seen,
-        |row| row.advisory.to_lowercase().contains(&wanted),
-        (0, HITS),
-        clock.now,
-    );
     out.advisories = found
-        .rows
         .into_iter()
+        .flat_map(|found| found.rows)
         .map(|row| SearchHit {
             link: format!("/console/advisories/{}", segment(&row.advisory)),
             note: format!("{} · {} hosts", row.severity.as_str(), row.hosts),

@@ -11,27 +11,32 @@ use crate::fleet::Managed;
 use crate::http::problem::Refusal;
 use plimsoll_core::model::stream::Stream;
 use roaring::RoaringBitmap;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 #[derive(Default)]
-struct Waiting {
+struct Waiting<'a> {
     hosts: u64,
     held: u64,
     security: bool,
     reboot: bool,
     origin: Option<Name>,
     advisories: BTreeSet<Name>,
+    /// Those of the update before: hosts wait for the same ones.
+    last: &'a [Name],
     due: Option<i64>,
 }
 
-impl Waiting {
-    fn add(&mut self, update: &Pending) {
+impl<'a> Waiting<'a> {
+    fn add(&mut self, update: &'a Pending) {
         self.hosts += 1;
         self.held += u64::from(update.held);
         self.security |= update.security;
         self.reboot |= update.reboot;
         self.origin = Some(update.origin);
-        self.advisories.extend(update.advisories.iter().copied());
+        if *self.last != *update.advisories {
+            self.last = &update.advisories;
+            self.advisories.extend(self.last);
+        }
         self.due = match (self.due, update.due) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
@@ -40,21 +45,20 @@ impl Waiting {
 }
 
 /// Updates that visible hosts wait for, by stream, package and candidate.
-fn waiting(hosts: &[&Managed]) -> BTreeMap<(String, Name, Name), Waiting> {
-    let mut out: BTreeMap<(String, Name, Name), Waiting> = BTreeMap::new();
-    for managed in hosts {
-        let Some(judged) = &managed.judged else { continue };
+fn waiting<'a>(hosts: impl Iterator<Item = &'a Managed>) -> BTreeMap<(&'a str, Name, Name), Waiting<'a>> {
+    let mut out: HashMap<&str, HashMap<(Name, Name), Waiting<'a>>> = HashMap::new();
+    for judged in hosts.filter_map(|managed| managed.judged.as_deref()) {
+        let of = out.entry(&judged.stream).or_default();
         for update in judged.updates.iter().flatten() {
-            out.entry((judged.stream.clone(), update.package, update.candidate)).or_default().add(update);
+            of.entry((update.package, update.candidate)).or_default().add(update);
         }
     }
-    out
+    out.into_iter().flat_map(|(stream, of)| of.into_iter().map(move |((package, candidate), one)| ((stream, package, candidate), one))).collect()
 }
 
 /// Every row of the list, with the unfiltered ones.
 pub fn packages_rows(app: &App, seen: &RoaringBitmap, query: &ListQuery) -> (Vec<PackageRow>, Vec<PackageRow>) {
     let fleet = app.fleet.read();
-    let hosts: Vec<&Managed> = seen.iter().filter_map(|number| fleet.numbered(number)).collect();
     let text = |name: Name| fleet.names.text(name).to_owned();
     let all: Vec<PackageRow> = if query.filter("kind") == "all" {
         let found = fleet.index.search(&query.text, seen, None, 5000);
@@ -75,13 +79,13 @@ pub fn packages_rows(app: &App, seen: &RoaringBitmap, query: &ListQuery) -> (Vec
             })
             .collect()
     } else {
-        waiting(&hosts)
+        waiting(seen.iter().filter_map(|number| fleet.numbered(number)))
             .into_iter()
             .map(|((stream, package, candidate), one)| {
-                let place = Stream::language(&stream);
+                let place = Stream::language(stream);
                 let versions = fleet.index.versions(&place, &place.normalise_name(fleet.names.text(package)), seen).len() as u64;
                 PackageRow {
-                    stream,
+                    stream: stream.to_owned(),
                     name: text(package),
                     candidate: Some(text(candidate)),
                     origin: one.origin.map(text),

@@ -5,12 +5,12 @@ use super::super::views::{
     WorkItem,
 };
 use super::alerts::newest;
-use super::{condition, instant, verdict};
+use super::{condition, instant};
 use crate::api::stored;
 use crate::app::Shared;
-use crate::fleet::judged::Open;
+use crate::fleet::judged::{Open, verdict};
 use crate::fleet::names::Name;
-use crate::fleet::question::{Clock, Standing};
+use crate::fleet::question::{Clock, Standing, window};
 use crate::fleet::{Managed, State};
 use crate::http::gate::Allowed;
 use crate::http::problem::Refusal;
@@ -20,7 +20,7 @@ use plimsoll_core::model::advisory::Rating;
 use plimsoll_core::model::obligation::Verdict;
 use plimsoll_store::transitions::Transition;
 use roaring::RoaringBitmap;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Items of each list; the rest is a click away.
 const ITEMS: usize = 8;
@@ -78,7 +78,7 @@ pub async fn today(app: &Shared, allowed: &Allowed, seen: &RoaringBitmap, clock:
         alerts,
         reboots: hosts.iter().filter(|managed| managed.judged.as_ref().and_then(|judged| judged.reboot) == Some(true)).count() as u64,
         excepted: hosts.iter().map(|managed| u64::from(managed.counts.excepted)).sum(),
-        deadlines: deadlines(&fleet, &hosts, clock),
+        deadlines: work.deadlines(),
         fleet: strip(&hosts, clock),
         exposure,
     })
@@ -148,9 +148,11 @@ fn silent_host(managed: &Managed) -> SilentHost {
 
 /// Open findings by verdict, advisory and package.
 struct Works {
-    by: BTreeMap<(Verdict, Name, Name), Piece>,
+    by: HashMap<(Verdict, Name, Name), Piece>,
     hosts: BTreeMap<Verdict, u64>,
     findings: BTreeMap<Verdict, u64>,
+    /// Findings within time, approaching and exceeded, by rating.
+    bars: BTreeMap<Rating, (u64, u64, u64)>,
 }
 
 #[derive(Default)]
@@ -165,23 +167,39 @@ struct Piece {
 
 impl Works {
     fn of(fleet: &State, hosts: &[&Managed], clock: Clock) -> Self {
-        let mut works = Self { by: BTreeMap::new(), hosts: BTreeMap::new(), findings: BTreeMap::new() };
+        let mut works = Self { by: HashMap::new(), hosts: BTreeMap::new(), findings: BTreeMap::new(), bars: BTreeMap::new() };
         for managed in hosts {
             let Some(judged) = &managed.judged else { continue };
-            let mut met = std::collections::BTreeSet::new();
+            let (mut overdue, mut soon) = (false, false);
             for open in judged.findings.iter().filter(|open| fleet.exception(managed, open, clock.now).is_none()) {
-                let kind = verdict(open.due().and_then(instant), clock);
+                let bar = works.bars.entry(open.rating).or_default();
+                let kind = verdict(open.due(), clock.now);
+                match kind {
+                    Verdict::Overdue => (bar.2, overdue) = (bar.2 + 1, true),
+                    Verdict::DueSoon => (bar.1, soon) = (bar.1 + 1, true),
+                    Verdict::OpenInTime => bar.0 += 1,
+                    _ => {}
+                }
                 if matches!(kind, Verdict::Overdue | Verdict::DueSoon) {
                     *works.findings.entry(kind).or_default() += 1;
-                    met.insert(kind);
                     works.add(kind, open);
                 }
             }
-            for kind in met {
-                *works.hosts.entry(kind).or_default() += 1;
+            for (kind, is) in [(Verdict::Overdue, overdue), (Verdict::DueSoon, soon)] {
+                *works.hosts.entry(kind).or_default() += u64::from(is);
             }
         }
         works
+    }
+
+    /// What the picture of deadlines shows.
+    fn deadlines(&self) -> Vec<DeadlineBar> {
+        const SHOWN: [Rating; 5] = [Rating::Critical, Rating::High, Rating::Medium, Rating::Low, Rating::Unknown];
+        let bar = |rating: Rating| {
+            let (within, approaching, exceeded) = *self.bars.get(&rating)?;
+            Some(DeadlineBar { priority: rating.as_str().to_owned(), within, approaching, exceeded })
+        };
+        SHOWN.into_iter().filter_map(bar).collect()
     }
 
     fn add(&mut self, kind: Verdict, open: &Open) {
@@ -228,46 +246,12 @@ impl Works {
     }
 }
 
-fn deadlines(fleet: &State, hosts: &[&Managed], clock: Clock) -> Vec<DeadlineBar> {
-    const SHOWN: [Rating; 5] = [Rating::Critical, Rating::High, Rating::Medium, Rating::Low, Rating::Unknown];
-    let mut bars: BTreeMap<Rating, (u64, u64, u64)> = BTreeMap::new();
-    let counted = hosts
-        .iter()
-        .filter_map(|managed| Some((managed, managed.judged.as_ref()?)))
-        .flat_map(|(managed, judged)| judged.findings.iter().filter(|open| fleet.exception(managed, open, clock.now).is_none()));
-    for open in counted {
-        let bar = bars.entry(open.rating).or_default();
-        match verdict(open.due().and_then(instant), clock) {
-            Verdict::Overdue => bar.2 += 1,
-            Verdict::DueSoon => bar.1 += 1,
-            Verdict::OpenInTime => bar.0 += 1,
-            _ => {}
-        }
-    }
-    SHOWN
-        .into_iter()
-        .filter_map(|rating| {
-            let (within, approaching, exceeded) = *bars.get(&rating)?;
-            Some(DeadlineBar { priority: rating.as_str().to_owned(), within, approaching, exceeded })
-        })
-        .collect()
-}
-
 fn strip(hosts: &[&Managed], clock: Clock) -> FleetStrip {
-    let mut cells: Vec<FleetCell> = hosts
-        .iter()
-        .filter(|managed| !matches!(managed.standing(clock), Standing::Retired | Standing::Pending))
-        .map(|managed| FleetCell {
-            id: managed.registration.id.to_string(),
-            name: managed.registration.name.clone(),
-            condition: condition(managed, clock),
-        })
-        .collect();
-    let counts: Vec<(Condition, u64)> = Condition::ALL
-        .into_iter()
-        .map(|one| (one, cells.iter().filter(|cell| cell.condition == one).count() as u64))
-        .collect();
-    cells.sort_by(|a, b| a.condition.cmp(&b.condition).then_with(|| a.name.cmp(&b.name)));
-    cells.truncate(FleetStrip::LIMIT);
-    FleetStrip { cells, counts }
+    let counted = hosts.iter().filter(|managed| !matches!(managed.standing(clock), Standing::Retired | Standing::Pending));
+    let cells: Vec<(Condition, &Managed)> = counted.map(|managed| (condition(managed, clock), *managed)).collect();
+    let counts = Condition::ALL.into_iter().map(|one| (one, cells.iter().filter(|(condition, _)| *condition == one).count() as u64)).collect();
+    let order = |a: &(Condition, &Managed), b: &(Condition, &Managed)| a.0.cmp(&b.0).then_with(|| a.1.registration.name.cmp(&b.1.registration.name));
+    let shown = window(cells, (0, FleetStrip::LIMIT), order);
+    let cell = |(condition, managed): (Condition, &Managed)| FleetCell { id: managed.registration.id.to_string(), name: managed.registration.name.clone(), condition };
+    FleetStrip { cells: shown.into_iter().map(cell).collect(), counts }
 }

@@ -103,6 +103,8 @@ fn exception(words: &Words, place: usize) -> ExceptionItem {
         approvals: (1, 2),
         ended: (place == 3).then(|| words.say("by ingrid: too much depends on it")),
         renewals: place as u64,
+        review_due: (place == 1).then(|| ago(9)),
+        may_review: place == 1,
         may_approve: place == 0,
         may_refuse: place == 0,
         may_withdraw: place < 2,
@@ -143,6 +145,7 @@ pub(in crate::console) fn mitigations(words: &Words) -> Mitigations {
         next_check: if place == 1 { ago(3) } else { ahead(24 * 5) },
         in_place: words.figure(12),
         to_remove: if place == 0 { words.all(&["web-1.nordwerft.example", "web-2.nordwerft.example"]) } else { vec![] },
+        remove_by: (place == 0).then(|| ahead(24 * 3)),
         removed: place as u64,
         may_edit: place < 3,
     };

@@ -332,6 +332,10 @@ pub(in crate::console) fn host(words: &Words) -> HostPage {
         problems: vec![words.problem()],
         story: story(words),
         story_goes_on: true,
+        scanners: vec![
+            HostScanner { name: words.say("Trivy 0.74.0"), moment: ago(20), database: Some(ago(30)), there: words.figure(12), digest: words.say("6f1e2b9077aa41cd0be493f25d6018c7") },
+            HostScanner { name: words.say("OSV-Scanner"), moment: ago(24 * 9), database: None, there: 0, digest: words.say("9f2b0c5a6d7e8f90112233445566778899") },
+        ],
         mitigations: vec![HostMitigation { id: words.say("01kmitigation"), advisories: words.all(&["DSA-6060-1"]), done: words.say("The port is closed."), to_remove: true }],
         exceptions: vec![HostException {
             advisory: words.say("DSA-6060-1"),
@@ -362,6 +366,7 @@ pub(in crate::console) fn fresh_host(words: &Words) -> HostPage {
         story: vec![],
         story_goes_on: false,
         exceptions: vec![],
+        scanners: vec![],
         mitigations: vec![],
         labels: Default::default(),
         applications: vec![],

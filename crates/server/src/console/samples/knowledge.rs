@@ -1,7 +1,7 @@
 use super::*;
 use crate::console::lists;
 use crate::policy::versions::{May, VersionAnswer, Word};
-use crate::policy::{PolicyChange, PolicyCheck, PolicyPreview};
+use crate::policy::{PolicyChange, PolicyCheck, PolicyCycle, PolicyPreview};
 use plimsoll_core::model::source::{Source, SourceTrouble, SourceWarning};
 
 fn source(words: &Words, name: &str, standing: SourceStanding) -> SourceRow {
@@ -68,6 +68,7 @@ pub(in crate::console) fn policy(words: &Words) -> PolicyPage {
         versions: vec![version(words, 3, "outlined"), version(words, 2, "in-force"), version(words, 1, "past")],
         reviewed: Some(ago(2_000)),
         review_due: Some(ago(20)),
+        cycles: vec![PolicyCycle { cycle: words.say("patch-tuesday + 2 days"), days: [12, 1].map(|month| jiff::civil::date(if month == 1 { 2027 } else { 2026 }, month, 10)).into() }],
         may_review: true,
         presets: [("samm", true), ("bsi", false), ("cisa-bod", false)].map(|(id, in_force)| Preset { id: words.say(id), title: words.say("Deadlines by severity and exploitation"), source: words.say("CISA BOD 26-04"), as_of: words.say("2026-11-01"), in_force }).into(),
     }

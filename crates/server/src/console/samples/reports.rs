@@ -1,6 +1,7 @@
 use super::*;
 use plimsoll_core::measures::cost::steps::Step;
 use plimsoll_core::measures::cost::{self, CostReport, InForce, Terms};
+use plimsoll_core::measures::cycles::Round;
 use plimsoll_core::measures::samm::{Assessment, Evidence, assess};
 use plimsoll_core::measures::targets::{Coverage, Measured, Target, held};
 use plimsoll_core::measures::{Audience, Collector, HostStory, Measures, Regulator, Report, Window, duties};
@@ -50,8 +51,16 @@ fn counted(words: &Words, audience: Audience) -> Report {
         collector.host(&HostStory { host: id, name: &name, enrolled: ago(24 * 120), retired: None, transitions: &transitions });
     }
     let measures = collector.finish();
+    let round = |month: i8, missed| Round {
+        cycle: words.say("patch-tuesday + 2 days"),
+        day: jiff::civil::date(2026, month, 12),
+        next: jiff::civil::date(2026, month + 1, 10),
+        began: (missed == Some(false)).then(|| ago(24 * 40)),
+        missed,
+    };
+    let cycles = vec![round(9, Some(false)), round(10, Some(true)), round(11, None)];
     let targets = if audience == Audience::Management { targets(&measures) } else { vec![] };
-    Report { schema: Report::SCHEMA, report: audience, client: words.some("Nordwerft"), measures, targets }
+    Report { schema: Report::SCHEMA, report: audience, client: words.some("Nordwerft"), measures, targets, cycles }
 }
 
 /// Targets that are met, not met and unknown.
@@ -62,7 +71,7 @@ fn targets(measures: &Measures) -> Vec<Target> {
         evidence_fresh_pct: Some(Percent(95)),
         ..Targets::default()
     };
-    let looked = |fresh| Some(Coverage { hosts: 57, judged: 57, fresh });
+    let looked = |fresh| Some(Coverage { hosts: 57, judged: 57, fresh, findings: Some(640), excepted: 12 });
     held(&wanted, &Measured { measures, coverage: looked(50) }, &Measured { measures, coverage: looked(55) })
 }
 
@@ -101,7 +110,7 @@ fn answers(words: &Words) -> Assessment {
     let text = plimsoll_formats::policy::preset("samm").unwrap();
     let policy = plimsoll_formats::policy::load("samm", text, &|_| None).unwrap();
     let measures = counted(words, Audience::Auditor).measures;
-    let coverage = Some(Coverage { hosts: 57, judged: 57, fresh: 50 });
+    let coverage = Some(Coverage { hosts: 57, judged: 57, fresh: 50, findings: Some(640), excepted: 12 });
     assess(&Evidence { as_of: now(), client: words.some("Nordwerft"), teams: &teams, policy: &policy, policy_since: None, reviewed: Some(ago(24 * 100)), measures: &measures, coverage })
 }
 

@@ -45,6 +45,7 @@ fn ring(words: &Words, name: &str, counts: [u64; 6], opened: Option<i64>) -> Rin
         succeeded_since: opened.filter(|_| at_work + waiting + failed + silent == 0).map(|hours| ago(hours - 1)),
         succeeded,
         at_work,
+        pending: u64::from(succeeded > 0),
         waiting,
         away,
         failed,
@@ -64,11 +65,15 @@ fn host(words: &Words, place: usize, phase: &str, outcome: Option<&str>, confirm
         outcome: outcome.map(str::to_owned),
         observed: outcome.map(|_| ago(2)),
         confirmed: confirmed.map(str::to_owned),
+        because: (confirmed == Some("disputed")).then(|| words.say("Trivy 0.74.0 of 2026-11-22T10:00:00Z saw openssl 3.0.16-1, the host reports 3.0.17-1")),
         cause: match phase {
             "failed" => Some((words.say("a check did not hold"), words.say("the former versions are there again; find out what the new ones break before anything else"))),
             "silent" => Some((words.say("silent"), words.say("look at the host and its network; nothing is known of what it did"))),
             _ => None,
         },
+        reboot: (phase == "pending").then(|| {
+            words.say("its reboot is pending since 2026-11-22T02:10:00Z; under policy nordwerft 2026.11 it does not count as done (reboot.pending_counts_as), overdue from 2026-11-25T22:59:59Z on (reboot.max_pending)")
+        }),
     }
 }
 
@@ -79,8 +84,9 @@ pub(in crate::console) fn rollout(words: &Words) -> RolloutPage {
         rings: vec![ring(words, "canary", [5, 0, 0, 0, 0, 0], Some(3)), ring(words, "broad", [0, 0, 83, 4, 0, 0], None)],
         confirmed: vec![("installed".to_owned(), 4), ("installed-pending-reboot".to_owned(), 1), ("unknown".to_owned(), 87)],
         hosts: vec![
-            host(words, 0, "succeeded", Some("succeeded"), Some("installed")),
+            host(words, 0, "succeeded", Some("succeeded"), Some("disputed")),
             host(words, 1, "at-work", Some("executing"), None),
+            host(words, 1, "pending", Some("succeeded"), Some("installed-pending-reboot")),
             host(words, 2, "waits", Some("staged"), None),
             host(words, 3, "away", None, None),
         ],

@@ -71,6 +71,10 @@ pub struct ExceptionItem {
     pub ended: Option<String>,
     /// How often it was renewed before this.
     pub renewals: u64,
+    /// By when it is to be looked at again.
+    pub review_due: Option<Timestamp>,
+    /// Whether the reader may note that.
+    pub may_review: bool,
     /// Whether the reader may approve it.
     pub may_approve: bool,
     /// Whether the reader may refuse it.

@@ -168,6 +168,8 @@ pub struct HostPage {
     pub exceptions: Vec<HostException>,
     /// Mitigations in place on it.
     pub mitigations: Vec<HostMitigation>,
+    /// Newest results of outside scanners.
+    pub scanners: Vec<HostScanner>,
     /// Pending updates, most urgent first; none when they cannot be told.
     pub updates: Option<Vec<Update>>,
     /// What limits the answer about this host.
@@ -180,6 +182,21 @@ pub struct HostPage {
     pub applications: Vec<(String, String)>,
     /// What was open on it day by day.
     pub exposure: super::today::ExposurePicture,
+}
+
+/// What an outside scanner said of a host.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HostScanner {
+    /// Its name and version.
+    pub name: String,
+    /// When it looked.
+    pub moment: Timestamp,
+    /// When its vulnerability data was made.
+    pub database: Option<Timestamp>,
+    /// Vulnerabilities that it says are there.
+    pub there: u64,
+    /// SHA-256 of the file.
+    pub digest: String,
 }
 
 /// A finding of a host that is under an exception.

@@ -63,6 +63,8 @@ pub struct MitigationItem {
     pub in_place: u64,
     /// Names of hosts where it is to be removed, the first few.
     pub to_remove: Vec<String>,
+    /// By when it is to be removed there, where the policy says.
+    pub remove_by: Option<Timestamp>,
     /// Hosts it was removed from.
     pub removed: u64,
     /// Whether the reader may say that it was seen to work, or removed.

@@ -1,6 +1,6 @@
 //! **Sources**, **policy** and **activity**.
 
-use crate::policy::PolicyCheck;
+use crate::policy::{PolicyCheck, PolicyCycle};
 use crate::policy::versions::{May, VersionAnswer};
 use super::shell::DatabaseAge;
 use jiff::{SignedDuration, Timestamp};
@@ -85,6 +85,8 @@ pub struct PolicyPage {
     pub reviewed: Option<Timestamp>,
     /// Until when it is to be looked at anew.
     pub review_due: Option<Timestamp>,
+    /// The next days of its cycles of routine patching.
+    pub cycles: Vec<PolicyCycle>,
     /// Whether the reader may note a review.
     pub may_review: bool,
 }

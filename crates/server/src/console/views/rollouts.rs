@@ -112,6 +112,8 @@ pub struct RingItem {
     pub succeeded: u64,
     /// At work.
     pub at_work: u64,
+    /// That do not count as done until they have rebooted.
+    pub pending: u64,
     /// That wait.
     pub waiting: u64,
     /// That have not been heard of before they could take it.
@@ -145,8 +147,12 @@ pub struct RolloutHostItem {
     pub observed: Option<Timestamp>,
     /// How the change stands by what was seen later.
     pub confirmed: Option<String>,
+    /// Why it stands so, where it is not simply in effect.
+    pub because: Option<String>,
     /// Why it did not come to its end, and what to do next.
     pub cause: Option<(String, String)>,
+    /// What it counts as while its reboot is pending.
+    pub reboot: Option<String>,
 }
 
 impl RolloutHostItem {
@@ -154,7 +160,7 @@ impl RolloutHostItem {
     pub fn tone(&self) -> &'static str {
         match self.phase.as_str() {
             "failed" | "silent" => "overdue",
-            "at-work" => "due-soon",
+            "at-work" | "pending" => "due-soon",
             "succeeded" => "in-time",
             _ => "unknown",
         }

@@ -130,8 +130,10 @@ fn exception(number: usize, (client, hosts, advisory, package, end, state): Draw
         approvals: vec![Approval { person: PersonId::from_bits(1), name: "ada".to_owned(), at: now() - days(400) }],
         state,
         decided: Some(Decided { at: now() - days(400), by: "ada".to_owned(), why: String::new() }),
+        since: None,
         renews: None,
         renewals: 0,
+        reviewed: None,
         replaced_by: None,
     }
 }

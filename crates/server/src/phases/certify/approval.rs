@@ -20,7 +20,7 @@ use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::model::authorisation::{Authorised, Remark, RemarkKind};
 use plimsoll_core::model::deployment_package::{ChangeType, DeploymentPackage};
 use plimsoll_core::model::identifier::ClientId;
-use plimsoll_core::model::policy::governance::AutoIf;
+use plimsoll_core::model::policy::governance::{AutoIf, Governance};
 use plimsoll_core::phases::certify::{Course, Question, authority, may_approve};
 use plimsoll_core::phases::deploy::Wanted;
 use plimsoll_formats::trust::SignedPackage;
@@ -75,8 +75,8 @@ impl Facts {
             people: root.map(|root| signed.signed_by(root).into_values().collect()).unwrap_or_default(),
             evaluation: root.is_some_and(plimsoll_formats::trust::Root::is_evaluation),
             course: rollout.as_ref().map(course),
+            remarks: as_named(app, &held.set.governance, remarks).await?,
             held,
-            remarks,
             recent,
         })
     }
@@ -98,6 +98,18 @@ impl Facts {
             course: self.course,
         }
     }
+}
+
+/// Approvals under the policy's own name for whoever gave them, where their
+/// address tells it: a signature bears that name, and nobody counts twice.
+async fn as_named(app: &App, governance: &Governance, mut remarks: Vec<Remark>) -> Result<Vec<Remark>, StoreError> {
+    for remark in remarks.iter_mut().filter(|remark| remark.kind == RemarkKind::Approve) {
+        let mail = app.store.person_by_account(&remark.who).await?.and_then(|person| person.email);
+        if let Some(mail) = mail.filter(|mail| governance.person_of(mail) != mail) {
+            remark.who = governance.person_of(&mail).to_owned();
+        }
+    }
+    Ok(remarks)
 }
 
 fn course(rollout: &Rollout) -> Course {

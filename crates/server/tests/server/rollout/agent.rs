@@ -29,6 +29,8 @@ pub struct Agent {
     pub effects: u32,
     /// What its next attempt comes to.
     pub fate: State,
+    /// Whether it waits for a reboot once it has changed.
+    pub reboot: bool,
     /// Whether it says nothing any more.
     pub dark: bool,
     /// What it remembers of the evidence log.
@@ -70,6 +72,7 @@ impl Agent {
             assigned: Vec::new(),
             effects: 0,
             fate: State::Succeeded,
+            reboot: false,
             dark: false,
             remembered: None,
             floor: (0, 0, 0),
@@ -109,7 +112,7 @@ impl Agent {
         let report = Report {
             schema: Report::SCHEMA.to_owned(),
             agent: "agent test".to_owned(),
-            host: Host { name: self.name.clone(), os: Some(system), reboot: Some(plimsoll_core::model::host::RebootPending { pending: Some(false), ..Default::default() }), ..Host::default() },
+            host: Host { name: self.name.clone(), os: Some(system), reboot: Some(plimsoll_core::model::host::RebootPending { pending: Some(self.reboot && self.effects > 0), ..Default::default() }), ..Host::default() },
             components: vec![component],
             updates: Some(if self.version == OLD { vec![update] } else { Vec::new() }),
             held_updates: Vec::new(),
@@ -120,6 +123,12 @@ impl Agent {
         let (status, body) = self.ask(protocol::REPORT, &protocol::compress("report", &report.bytes).unwrap());
         assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
         self.report = Some(report.digest);
+    }
+
+    /// It reboots and says so.
+    pub fn boots(&mut self) {
+        self.reboot = false;
+        self.report();
     }
 
     /// The server has another address.
@@ -227,7 +236,7 @@ impl Agent {
             checks: Vec::new(),
             restarted: Vec::new(),
             stale_processes: Vec::new(),
-            reboot_pending: false,
+            reboot_pending: self.reboot,
             effects: self.effects,
             log: String::new(),
             problem: None,

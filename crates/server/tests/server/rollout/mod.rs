@@ -3,8 +3,10 @@
 
 mod agent;
 mod notices;
+mod practice;
 mod questions;
 mod record;
+mod scanners;
 
 use crate::stage::Stage;
 use agent::{Agent, NEW, OLD};

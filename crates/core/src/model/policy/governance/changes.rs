@@ -39,6 +39,16 @@ pub enum VendorCalendar {
 }
 
 impl VendorCalendar {
+    /// The policy's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::PatchTuesday => "patch-tuesday",
+            Self::SapPatchDay => "sap-patch-day",
+            Self::OracleCpu => "oracle-cpu",
+            Self::CiscoIos => "cisco-ios",
+        }
+    }
+
     /// Its days.
     pub fn rule(self) -> &'static str {
         match self {
@@ -59,7 +69,24 @@ impl VendorCalendar {
     }
 }
 
+/// The Monday from which the weeks, days and months of an `INTERVAL` count: a
+/// cycle names no beginning, and its days must not hang on who asks when.
+const ANCHOR: Date = jiff::civil::date(2024, 1, 1);
+
 impl Cycle {
+    /// Its name; where it has none, its rule or the vendor's calendar.
+    pub fn name(&self) -> String {
+        match (&self.id, &self.rule, self.after) {
+            (Some(id), ..) => id.clone(),
+            (None, Some(rule), _) => rule.as_str().to_owned(),
+            (None, None, Some(after)) => {
+                let offset = self.offset.as_ref().filter(|offset| offset.nominal_seconds() > 0);
+                offset.map_or_else(|| after.as_str().to_owned(), |offset| format!("{} + {}", after.as_str(), offset.words()))
+            }
+            (None, None, None) => String::new(),
+        }
+    }
+
     /// Its days from one day on, at most `most` and within some twenty years.
     pub fn days(&self, from: Date, most: usize) -> Vec<Date> {
         let vendor = self.after.and_then(|after| Recurrence::parse(after.rule()).ok());
@@ -68,7 +95,7 @@ impl Cycle {
         let early = from.saturating_sub((offset + 62).days());
         let until = from.saturating_add(7_000.days()).to_zoned(TimeZone::UTC).map_or(Timestamp::MAX, |end| end.timestamp());
         let begins = early.to_zoned(TimeZone::UTC).map_or(Timestamp::MIN, |begin| begin.timestamp());
-        let found = rule.beginnings(early.at(0, 0, 0, 0), &TimeZone::UTC, begins, until);
+        let found = rule.beginnings(early.min(ANCHOR).at(0, 0, 0, 0), &TimeZone::UTC, begins, until);
         found.iter().map(|day| day.date().saturating_add(offset.days())).filter(|day| *day >= from).take(most).collect()
     }
 
@@ -311,4 +338,6 @@ pub enum PendingCountsAs {
     Open,
     /// Installed, and not in effect.
     Installed,
+    /// Installed while it may be put off, then not fixed.
+    InstalledWithinGrace,
 }

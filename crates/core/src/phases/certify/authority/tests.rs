@@ -76,6 +76,22 @@ impl Scene {
     }
 }
 
+#[test]
+fn somebody_known_by_name_and_by_address_is_one_person() {
+    let mut scene = Scene::new(ChangeType::Normal, by(&["carla", "dora"]));
+    scene.rules.approve.quorum.insert(ChangeType::Normal, 2);
+    // A signature under the name in the root document, an approval by the account.
+    scene.signed.insert("dora".to_owned());
+    scene.say(RemarkKind::Approve, "Dora@example.org", 1);
+    let authority = scene.look(2);
+    assert_eq!((authority.standing, authority.given.len()), (Authorised::Asked, 1), "{authority:?}");
+    scene.say(RemarkKind::Approve, "carla", 1);
+    assert_eq!(scene.look(2).standing, Authorised::Given);
+    // Who drafted it under the one does not count under the other.
+    scene.package.author = "dora@example.org".to_owned();
+    assert_eq!(scene.look(2).given, ["carla"]);
+}
+
 fn by(names: &[&str]) -> ApprovePractice {
     ApprovePractice { by: names.iter().map(|name| (*name).to_owned()).collect(), ..ApprovePractice::default() }
 }

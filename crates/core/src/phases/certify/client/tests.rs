@@ -3,7 +3,7 @@ use crate::model::deployment_package::{HostList, PolicyNamed, StreamPlan, Target
 use crate::model::exception::Decided;
 use crate::model::identifier::{ClientId, QuestionId};
 use crate::model::policy::{FeedAge, Governance, RolloutRules};
-use crate::model::policy::governance::{Clauses, ClientModel};
+use crate::model::policy::governance::{Clauses, ClientModel, Emergency};
 use crate::model::question::Shown;
 use std::collections::BTreeMap;
 
@@ -97,6 +97,20 @@ fn in_state(mut question: Question, state: QuestionState) -> Question {
 
 fn code(result: Result<QuestionState, Problem>) -> String {
     result.unwrap_err().code
+}
+
+#[test]
+fn an_emergency_goes_without_the_clients_answer_where_the_policy_lets_it() {
+    let mut set = policy(Some(Client { emergency: Some(Involvement::Consent), ..managed() }));
+    let urgent = package(ChangeType::Emergency, &["openssl"]);
+    assert_eq!(decide(&set, &urgent, at(0)).decision.involvement, Involvement::Consent);
+    set.governance.emergency = Some(Emergency { may_skip: vec![MaySkip::Client], ..Emergency::default() });
+    let told = decide(&set, &urgent, at(0));
+    assert_eq!((told.decision.involvement, told.decision.answer_by), (Involvement::Inform, at(0)));
+    assert!(told.because[0].text.contains("emergency.may_skip"), "{:?}", told.because);
+    let routine = package(ChangeType::Normal, &["openssl"]);
+    set.governance.client.as_mut().unwrap().routine = Some(Involvement::Consent);
+    assert_eq!(decide(&set, &routine, at(0)).decision.involvement, Involvement::Consent, "an emergency alone");
 }
 
 #[test]

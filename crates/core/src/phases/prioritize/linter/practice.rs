@@ -1,6 +1,7 @@
 //! What a policy says of people and practice, held against its rules.
 
-use crate::model::policy::governance::{Client, ClientModel, Governance, Involvement, OnSilence};
+use crate::model::deployment_package::RebootRule;
+use crate::model::policy::governance::{Client, ClientModel, Governance, Involvement, OnSilence, PendingCountsAs};
 use crate::model::policy::{ChangeType, Condition, Done, Field, Length, Number, Policy, PolicySet, Rule, WaiverKind, Within};
 use crate::model::problem::Problem;
 use super::super::cells::{fed_by, field_of, meaning};
@@ -22,6 +23,7 @@ pub(super) fn lint(set: &PolicySet, problems: &mut Vec<Problem>) {
     }
     said.quorums();
     said.cycles();
+    said.reboots();
     said.waiver();
     said.proof();
     said.silence();
@@ -158,6 +160,28 @@ impl<'a> Said<'a> {
                 "cycle",
                 format!("cycles lie up to {gap} days apart, and standard changes of these rules may not wait so long: {}", names.join(", ")),
                 "expect some of them between cycles, or add a cycle",
+            );
+        }
+    }
+
+    /// Reboots that count as something the other keys do not say.
+    fn reboots(&mut self) {
+        let practice = &self.governance.reboot;
+        if practice.pending_counts_as == Some(PendingCountsAs::InstalledWithinGrace) && practice.grace.is_none() {
+            self.say("W-POLICY-REBOOT", "reboot.pending_counts_as", "a pending reboot counts as done within a grace, and no grace says how long".to_owned(), "add grace = \"PT8H\"");
+        }
+        if let (Some(grace), Some(limit)) = (&practice.grace, &practice.max_pending)
+            && grace.nominal_seconds() > limit.nominal_seconds()
+        {
+            let text = format!("people may put a reboot off for {}, and it is overdue after {}", grace.words(), limit.words());
+            self.say("W-POLICY-REBOOT", "reboot.grace", text, "make the grace the shorter of the two");
+        }
+        if self.set.rollout.reboot == RebootRule::Never && practice.max_pending.is_some() {
+            self.say(
+                "N-POLICY-REBOOT",
+                "reboot.max_pending",
+                "Plimsoll reboots no host under rule = \"never\", and a reboot that stays pending for too long counts as a failure of its ring".to_owned(),
+                "see that somebody else reboots them in time",
             );
         }
     }

@@ -1,10 +1,10 @@
 //! Approvals beside signatures, against a whole server.
 
-use super::{LATE, tell};
+use super::{Facts, LATE, authority, tell};
 use crate::exceptions::tests::{Ground, ground};
 use crate::trial::Said;
 use jiff::{SignedDuration, Timestamp};
-use plimsoll_core::model::authorisation::RemarkKind;
+use plimsoll_core::model::authorisation::{Authorised, RemarkKind};
 use plimsoll_core::model::deployment_package::{ChangeType, ConfigurationFiles, DeploymentPackage, HostList, PolicyNamed, RebootRule};
 use plimsoll_core::phases::deploy::{Gate, Wanted};
 use plimsoll_formats::trust::SignedPackage;
@@ -147,4 +147,31 @@ async fn an_emergency_is_approved_and_reviewed_afterwards_by_those_whom_the_poli
     tell(app, now + SignedDuration::from_hours(2)).await.unwrap();
     assert_eq!(app.store.deployment_package(&own.digest).await.unwrap().state, PackageState::Withdrawn);
     assert_eq!(kinds(&ground, &own).await, [RemarkKind::Rejected]);
+}
+
+/// A signature bears the name of the root document and the policy, an approval
+/// the account: the address says that it is one person.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_signed_and_approved_under_two_names_counts_once() {
+    let mut ground = ground(&["web"]).await;
+    let two = "\n[people]\ncarla = {}\ndora = { mail = \"dora@example.org\" }\n[approve]\nnormal = { by = [\"carla\", \"dora\"], quorum = 2 }\n";
+    let text = ground.trial.get(&ground.owner, "/api/v1/policy/file").await.json()["text"].as_str().unwrap().to_owned();
+    let set = ground.trial.send(&ground.owner, "PUT", "/api/v1/policy/file", &json!({ "text": format!("{text}{two}"), "reason": "two approve" })).await;
+    assert_eq!(set.status.as_u16(), 200, "{set:?}");
+    let fields = [("account", "d.keller"), ("name", "Dora"), ("mail", "Dora@example.org"), ("role", "approver"), ("place", "")];
+    let made = ground.trial.post(&mut ground.owner, "/console/people", &fields).await;
+    let link = made.element("invitation-link").rsplit('/').next().unwrap().to_owned();
+    let mut dora = crate::trial::Asker::default();
+    ground.trial.post(&mut dora, "/console/sign-in/link", &[("token", &link)]).await;
+    let row = package(&ground, 1, "olga", ChangeType::Normal, Timestamp::now()).await;
+    let page = format!("/console/deployment-packages/{}", row.digest);
+    let said = ground.trial.post(&mut dora, &format!("{page}/approve"), &[("reason", "fine")]).await;
+    assert_eq!(said.location, page, "{said:?}");
+
+    let app = ground.trial.app();
+    let signed = crate::rollouts::signed(app, &row.digest).await.unwrap();
+    let mut facts = Facts::gather(app, &signed, app.store.remarks(&row.digest).await.unwrap()).await.unwrap();
+    facts.people.insert("dora".to_owned());
+    let authority = authority(&facts.question(signed.package(), Timestamp::now()));
+    assert_eq!((authority.standing, authority.given), (Authorised::Asked, vec!["dora".to_owned()]));
 }
