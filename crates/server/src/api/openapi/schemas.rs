@@ -38,7 +38,7 @@ use crate::identity::token::{NewToken, TokenView};
 use crate::mitigations::{CheckWish, MitigationWish, RemovalWish};
 use crate::work::{WorkCorrection, WorkLog, WorkLogTaken, WorkStart, WorkStop, WorkWish};
 use crate::notices::acts::{DeliveryRow, WebhookEdit, WebhookMade, WebhookRow, WebhookWish};
-use crate::policy::{PolicyChange, PolicyCheck, PolicyDraft, PolicyFile, PolicyPreview, PolicyWish, SimulationWish};
+use crate::policy::{PolicyChange, PolicyCheck, PolicyCycle, PolicyDraft, PolicyFile, PolicyPreview, PolicyWish, SimulationWish};
 use crate::policy::review::Reviewing;
 use crate::policy::versions::{Proposal, Remark, SignOff, VersionAnswer, Word};
 use crate::questions::AnswerWish;
@@ -100,7 +100,7 @@ fn own() -> Map<String, Value> {
         AdvisoryAnswer, AdvisoryRow, AlertRow, Answered, ApplicationAnswer, ApplicationFindings,
         ApplicationWish, Credentials, DeliveryRow, Departure, Disabled, Edit, Entry, FactorView, FindingRow,
         Exposure, Grant, Grants, ClientAnswer, ClientEdit, NewClient, GroupAnswer, GroupEdit, HostAnswer, HostRow, Labelled, Link, ManualHost, Moment,
-        NamedHosts, NewApp, NewGroup, PolicyChange, PolicyCheck, PolicyDraft, PolicyFile, PolicyPreview, PolicyWish, SimulationWish, Proposal, Remark, Reviewing, SignOff, VersionAnswer, Word, NewPasskey, NewPerson, NewToken, PackageRow, PasskeyQuestion, Password,
+        NamedHosts, NewApp, NewGroup, PolicyChange, PolicyCheck, PolicyCycle, PolicyDraft, PolicyFile, PolicyPreview, PolicyWish, SimulationWish, Proposal, Remark, Reviewing, SignOff, VersionAnswer, Word, NewPasskey, NewPerson, NewToken, PackageRow, PasskeyQuestion, Password,
         PersonView, Proof, ProofsView, Proven, ProviderView, Question, Reason, Registered, SecretView,
         SessionView, SourcesAnswer, Standings, StepView, TokenMade, TokenView, TokenWish, VersionRow,
         AcquiredAnswer, AcquiredEntry, AcquiredList, Approval, DraftWish, PackageAnswer, PackageDetail, PackageDocument, PackageHost, RemarkAnswer, Saying, SignatureGiven,
