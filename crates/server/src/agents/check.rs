@@ -15,13 +15,6 @@ use plimsoll_core::model::registration::{HostState, Registration};
 use plimsoll_formats::protocol::{self, SignedRequest, code, headers};
 use std::sync::Arc;
 
-/// The refusal of a host that was retired. Its key stays refused, so that the
-/// machine comes back as a new host or not at all.
-pub(super) fn retired(name: &str) -> Problem {
-    let next = "remove the agent; to take the machine back, empty the agent's state folder, so that it makes a new key, and join with a new token";
-    Problem::new(code::RETIRED, name, "was retired here", next)
-}
-
 /// Checks hosts' signatures.
 pub struct Signatures(pub Shared);
 
@@ -129,7 +122,12 @@ impl Signatures {
                 "waits for a person to accept it: the name is taken by another host",
                 "accept it in the console or with `plimsoll hosts accept`",
             ))),
-            HostState::Retired => Err(refuse(retired(&registration.name))),
+            HostState::Retired => Err(refuse(Problem::new(
+                code::RETIRED,
+                &registration.name,
+                "was retired here",
+                "remove the agent, or join again with a new token",
+            ))),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Joining: a one-time token, a key of the host's own, and the root digest
 //! that the join command carried.
 
-use super::check::{Signed, retired};
+use super::check::Signed;
 use super::{actor, answer, read, refuse};
 use crate::app::{News, Shared};
 use crate::http::gate::Allowed;
@@ -41,9 +41,6 @@ async fn join(app: &Shared, allowed: &Allowed, parts: &Parts, body: &Bytes) -> R
     // The answer to the first try may have been lost; whoever has the key is
     // the host that the token let in.
     if let Some(known) = app.store.host_by_key(&wish.public_key).await? {
-        if known.state == HostState::Retired {
-            return Err(refuse(retired(&known.name)));
-        }
         return answer(&welcome(app, &known, now).await?);
     }
     let token = app.identity.enrolment(&wish.token, &allowed.caller).await?;
