@@ -33,7 +33,6 @@ pub async fn calendar(State(app): State<Shared>, allowed: Allowed, Path(digest):
     // What was over when it was aborted took place.
     let left = all.iter().filter(|one| !cancelled || one.to > rollout.changed).count();
     let short = digest.get(..32).unwrap_or(&digest);
-    let authority = app.url.split_once("://").map_or(app.url.as_str(), |(_, rest)| rest);
     let page = format!("{}/console/rollouts/{}", app.url, segment(&rollout.package));
     let description = format!(
         "{}\nHosts: {}\nBy: {}\nDowntime: {}\nA host starts in its own window, after its ring has opened.\n{page}",
@@ -46,7 +45,8 @@ pub async fn calendar(State(app): State<Shared>, allowed: Allowed, Path(digest):
         .into_iter()
         .filter(|one| !cancelled || left == 0 || one.to > rollout.changed)
         .map(|one| Event {
-            uid: format!("{short}-{}@{authority}", one.from.as_second()),
+            // Nothing of the server's address, which may change meanwhile.
+            uid: format!("{short}-{}@plimsoll", one.from.as_second()),
             from: one.from,
             to: one.to,
             summary: format!("{} ({})", package.title, client.name),
