@@ -9,6 +9,7 @@
 pub mod advisories;
 pub mod advisory_db;
 pub mod bounded;
+pub mod calendar;
 pub mod components;
 pub mod frozen_set;
 #[cfg(test)]

@@ -31,7 +31,7 @@ pub(crate) const TABLES: &[&str] = &[
     "counters", "settings", "leases", "evidence_leaves", "evidence_texts", "evidence_tiles", "evidence_log",
     "evidence_checkpoints", "clients", "host_groups", "hosts", "presence", "group_members", "reports",
     "transitions", "applications", "application_hosts", "people", "grants", "second_factors", "api_tokens",
-    "enrolment_tokens", "webhooks", "deliveries", "alerts", "notice_marks", "notices_told", "exposure_hosts", "exposure_clients",
+    "enrolment_tokens", "webhooks", "deliveries", "alerts", "notice_marks", "notices_told", "notices_once", "exposure_hosts", "exposure_clients",
     "acquired", "deployment_packages", "package_signatures", "rollouts", "assignments", "outcomes", "confirmations", "scanner_results",
     "exceptions", "exception_approvals", "mitigations", "mitigation_hosts", "mitigation_checks", "policy_versions", "team_facts", "coverage_days", "remarks", "questions", "work", "cost_terms", "made_reports",
 ];

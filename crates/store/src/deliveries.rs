@@ -93,8 +93,9 @@ pub struct Message {
 pub enum Take {
     /// Those whose time has come.
     Due,
-    /// All that wait, so that one letter holds them.
-    Waiting,
+    /// Those whose time comes by then, so that one letter holds them; what quiet
+    /// hours hold back longer stays.
+    Until(Timestamp),
 }
 
 /// What came of one try.
@@ -192,9 +193,10 @@ impl Store {
         };
         // The condition stands outside too: without it a PostgreSQL sender
         // that waited for a row would take what another has claimed.
-        let due = match take {
-            Take::Due => "target = $5 AND state = 'waiting' AND claimed_until <= $3 AND next_try <= $3",
-            Take::Waiting => "target = $5 AND state = 'waiting' AND claimed_until <= $3",
+        let due = "target = $5 AND state = 'waiting' AND claimed_until <= $3 AND next_try <= $6";
+        let by = match take {
+            Take::Due => now,
+            Take::Until(time) => time,
         };
         // And the inner one is materialized: run again for each row, as
         // PostgreSQL may, it would skip what it has locked itself and take
@@ -211,6 +213,7 @@ impl Store {
             .bind(now.as_microsecond())
             .bind(i64::from(limit))
             .bind(target.to_string())
+            .bind(by.as_microsecond())
             .fetch_all(&mut *transaction)
             .await?;
         self.commit(transaction).await?;

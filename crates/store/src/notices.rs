@@ -11,6 +11,9 @@ use jiff::Timestamp;
 use plimsoll_core::model::identifier::ClientId;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Rows of one statement, far below the values that SQLite takes.
+const ONCE: usize = 500;
+
 /// What is put in at once.
 #[derive(Clone, Debug, Default)]
 pub struct Issue {
@@ -20,6 +23,8 @@ pub struct Issue {
     pub marks: Vec<(&'static str, Option<String>)>,
     /// Advisories that clients are told of with it.
     pub told: Vec<(ClientId, String)>,
+    /// What is told once with it: of what, and which moment or step of it.
+    pub once: Vec<(String, String)>,
     /// Earlier tellings from before this time are forgotten.
     pub forget: Option<Timestamp>,
 }
@@ -55,6 +60,19 @@ impl Store {
         Ok(told)
     }
 
+    /// What was told once of everything whose name begins so, `rollout:`.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn told_once(&self, prefix: &str) -> Result<BTreeSet<(String, String)>> {
+        let rows = sqlx::query("SELECT subject, moment FROM notices_once WHERE subject >= $1 AND subject < $2")
+            .bind(prefix)
+            .bind(format!("{prefix}\u{10FFFF}"))
+            .fetch_all(&mut *self.reader().await?)
+            .await?;
+        rows.iter().map(|row| Ok((row.text("subject")?, row.text("moment")?))).collect()
+    }
+
     /// Puts messages into the outbox together with what they stand for:
     /// everything or nothing, so that a server killed here neither loses an
     /// event nor tells it twice.
@@ -87,6 +105,15 @@ impl Store {
                 .bind(now.as_microsecond())
                 .execute(&mut *transaction)
                 .await?;
+        }
+        for chunk in issue.once.chunks(ONCE) {
+            let rows: Vec<String> = (0..chunk.len()).map(|row| format!("(${}, ${}, $1)", 2 * row + 2, 2 * row + 3)).collect();
+            let sql = format!("INSERT INTO notices_once (subject, moment, at) VALUES {} ON CONFLICT (subject, moment) DO NOTHING", rows.join(", "));
+            let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(now.as_microsecond());
+            for (subject, moment) in chunk {
+                query = query.bind(subject.as_str()).bind(moment.as_str());
+            }
+            query.execute(&mut *transaction).await?;
         }
         if let Some(before) = issue.forget {
             sqlx::query("DELETE FROM notices_told WHERE at < $1").bind(before.as_microsecond()).execute(&mut *transaction).await?;

@@ -34,6 +34,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 15, name: "questions", sql: include_str!("migrations/0015_questions.sql") },
     Migration { number: 16, name: "work", sql: include_str!("migrations/0016_work.sql") },
     Migration { number: 18, name: "remarks", sql: include_str!("migrations/0018_remarks.sql") },
+    Migration { number: 19, name: "notices-once", sql: include_str!("migrations/0019_notices_once.sql") },
     Migration { number: 20, name: "scanners", sql: include_str!("migrations/0020_scanners.sql") },
     Migration { number: 21, name: "practice", sql: include_str!("migrations/0021_practice.sql") },
     Migration { number: 22, name: "exceptions-since", sql: include_str!("migrations/0022_since.sql") },

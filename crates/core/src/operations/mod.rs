@@ -1,6 +1,8 @@
 //! **Operations**: what stands around the ten phases.
 
 pub mod briefing;
+pub mod escalation;
 pub mod meeting;
 pub mod status;
 pub mod teams;
+pub mod telling;

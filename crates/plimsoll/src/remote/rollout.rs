@@ -39,6 +39,14 @@ pub enum Command {
         #[command(flatten)]
         written: Written,
     },
+    /// Write its windows as an iCalendar file; written again after an abort it takes them away
+    Calendar {
+        #[command(flatten)]
+        one: One,
+        /// Where to; standard output otherwise
+        #[arg(long)]
+        output: Option<std::path::PathBuf>,
+    },
     /// Let nothing more start until it is resumed; what runs ends
     Pause(Act),
     /// Let a paused rollout go on
@@ -109,6 +117,11 @@ pub fn run(command: &Command, printer: &Printer) -> Result<Outcome, Failure> {
             let query = given([("format", Some(written.format.word().to_owned())), ("notes", flag(written.notes))]);
             let bytes = client(&one.remote)?.bytes(&one.path("/record"), &query)?;
             printer.file(written.output.as_deref(), &bytes)?;
+            Ok(Outcome::Clean)
+        }
+        Command::Calendar { one, output } => {
+            let bytes = client(&one.remote)?.bytes(&one.path("/calendar"), &[])?;
+            printer.file(output.as_deref(), &bytes)?;
             Ok(Outcome::Clean)
         }
         Command::Pause(act) => act.post("/pause", printer),

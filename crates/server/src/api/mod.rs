@@ -3,6 +3,7 @@
 pub mod acts;
 pub mod alerts;
 pub mod applications;
+pub mod calendar;
 pub mod clients;
 pub mod deployment_packages;
 pub mod exceptions;

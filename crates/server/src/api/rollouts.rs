@@ -146,7 +146,7 @@ pub struct RolloutHost {
     pub reboot: Option<String>,
 }
 
-async fn seen_rollout(app: &Shared, scope: &Scope, digest: &str) -> Result<Rollout, Refusal> {
+pub(super) async fn seen_rollout(app: &Shared, scope: &Scope, digest: &str) -> Result<Rollout, Refusal> {
     let found = app.store.rollout(digest).await;
     found.ok().filter(|rollout| scope.holds(rollout.client)).ok_or_else(|| missing("rollout", digest))
 }

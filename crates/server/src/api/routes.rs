@@ -1,6 +1,6 @@
 //! Every route of the API with who may use it.
 
-use super::{acts, alerts, applications, clients, deployment_packages, exceptions, findings, groups, history, hosts, knowledge, mitigations, packages, questions, reports, rollouts, scanners, teams, webhooks, work};
+use super::{acts, alerts, applications, calendar, clients, deployment_packages, exceptions, findings, groups, history, hosts, knowledge, mitigations, packages, questions, reports, rollouts, scanners, teams, webhooks, work};
 use crate::app::Shared;
 use crate::http::json::Json;
 use crate::http::routes::{Access, Routes};
@@ -169,6 +169,7 @@ fn deploying() -> Routes<Shared> {
         .route(get.clone(), "/api/v1/rollouts/{package}", read, rollouts::show)
         .route(get.clone(), "/api/v1/rollouts/{package}/hosts", read, rollouts::hosts)
         .route(get.clone(), "/api/v1/rollouts/{package}/record", read, rollouts::record)
+        .route(get.clone(), "/api/v1/rollouts/{package}/calendar", read, calendar::calendar)
         .route(get.clone(), "/api/v1/reports/events", read, reports::told)
         .route(get.clone(), "/api/v1/reports/made", read, reports::made)
         .route(get.clone(), "/api/v1/reports/made/{report}", read, reports::made_one)

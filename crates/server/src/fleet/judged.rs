@@ -8,6 +8,7 @@ use plimsoll_core::assessment::is_end_of_support;
 use plimsoll_core::model::obligation::Verdict;
 use plimsoll_core::model::scan::Scan;
 use plimsoll_core::model::update::Update;
+use plimsoll_core::operations::escalation::Deadline;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -26,6 +27,9 @@ pub struct Open {
     /// Version that fixes it; the empty name where there is none.
     pub fixed: Name,
     due: i64,
+    /// Seconds from the start of its clock to that date; 0 where no start is
+    /// known.
+    time: u32,
     /// Severity.
     pub rating: Rating,
     /// State.
@@ -42,9 +46,14 @@ impl Open {
         (self.due != NEVER).then_some(self.due)
     }
 
-    /// The same, due at another time; [`NEVER`] for none.
-    pub(super) fn due_at(self, due: i64) -> Self {
-        Self { due, ..self }
+    /// Due date with its clock.
+    pub fn deadline(&self) -> Option<Deadline> {
+        Some(Deadline { due: self.due()?, length: self.time })
+    }
+
+    /// The same, due at another time, [`NEVER`] for none, by another clock.
+    pub(super) fn due_at(self, (due, time): (i64, u32)) -> Self {
+        Self { due, time, ..self }
     }
 
     /// Names in it.
@@ -303,6 +312,13 @@ fn pending(update: &Update, names: &mut Names) -> Pending {
     }
 }
 
+/// The time of the obligation that is due first, the longest where several are.
+fn clock(finding: &Finding) -> u32 {
+    let first = finding.obligations.iter().filter(|obligation| obligation.due.is_some() && obligation.due == finding.due);
+    let seconds = first.filter_map(|obligation| Some(obligation.due?.as_second() - obligation.clock_start?.as_second()));
+    seconds.max().map_or(0, |seconds| u32::try_from(seconds.max(0)).unwrap_or(u32::MAX))
+}
+
 fn open(finding: &Finding, names: &mut Names) -> Open {
     Open {
         advisory: names.keep(&finding.advisory),
@@ -310,6 +326,7 @@ fn open(finding: &Finding, names: &mut Names) -> Open {
         version: names.keep(&finding.component.version),
         fixed: names.keep(finding.fixed_version.as_deref().unwrap_or("")),
         due: finding.due.map_or(NEVER, Timestamp::as_second),
+        time: clock(finding),
         rating: finding.severity.rating,
         state: finding.state,
         fix: finding.fix.available,

@@ -47,7 +47,7 @@ struct Words {
 struct Part {
     opens: Vec<Open>,
     pendings: Vec<Pending>,
-    dues: Vec<i64>,
+    dues: Vec<(i64, u32)>,
     hosts: Vec<Row>,
 }
 
@@ -170,9 +170,9 @@ fn part(hosts: &[KeptHost], renamed: &impl Fn(Name) -> Option<Name>) -> Part {
     let mut rows = Vec::with_capacity(hosts.len());
     for KeptHost { id, number, basis, judged } in hosts {
         let Judged { stream, findings, known, updates, components, evaluated, system, kernel, reboot } = &**judged;
-        let finding = |open: &Open| (opens.number(open.due_at(NEVER)), dues.number(open.due().unwrap_or(NEVER)));
+        let finding = |open: &Open| (opens.number(open.due_at((NEVER, 0))), dues.number(open.deadline().map_or((NEVER, 0), |deadline| (deadline.due, deadline.length))));
         let findings = findings.iter().map(finding).collect();
-        let update = |pending: &Pending| (pendings.number(Pending { due: None, ..pending.clone() }), dues.number(pending.due.unwrap_or(NEVER)));
+        let update = |pending: &Pending| (pendings.number(Pending { due: None, ..pending.clone() }), dues.number((pending.due.unwrap_or(NEVER), 0)));
         let updates = updates.as_ref().map(|updates| updates.iter().map(update).collect());
         rows.push(Row {
             id: *id,
@@ -197,11 +197,11 @@ fn part(hosts: &[KeptHost], renamed: &impl Fn(Name) -> Option<Name>) -> Part {
     }
 }
 
-fn kept_host(row: Row, opens: &[Open], pendings: &[Pending], dues: &[i64]) -> Option<KeptHost> {
+fn kept_host(row: Row, opens: &[Open], pendings: &[Pending], dues: &[(i64, u32)]) -> Option<KeptHost> {
     let Row { id, number, basis, stream, findings, known, updates, components, evaluated, system, kernel, reboot } = row;
     let open = |(open, due): (u32, u32)| Some(opens.get(open as usize)?.due_at(*dues.get(due as usize)?));
     let pending = |(pending, due): (u32, u32)| {
-        let due = *dues.get(due as usize)?;
+        let (due, _) = *dues.get(due as usize)?;
         Some(Pending { due: (due != NEVER).then_some(due), ..pendings.get(pending as usize)?.clone() })
     };
     let findings = findings.into_iter().map(open).collect::<Option<Vec<Open>>>()?;

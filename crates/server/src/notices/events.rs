@@ -3,10 +3,13 @@
 //! An event stands for many hosts: an advisory that touches a fleet is one
 //! event with a count and the first of the hosts, whatever the fleet's size.
 
+use super::under_policy::{AdvisoryDue, DeadlinesEscalated, RolloutTold};
 use crate::console::query::segment;
 use cloudevents::{EventBuilder, EventBuilderV10};
 use jiff::Timestamp;
 use plimsoll_core::model::identifier::{ClientId, HostId};
+use plimsoll_core::model::policy::governance::Channel as Way;
+use plimsoll_store::webhooks::Channel;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::{PartialSchema, ToSchema};
@@ -77,6 +80,22 @@ kinds! {
     QuestionReminded "question.reminded" Client QuestionTold "a client that has not answered is reminded";
     /// A question was answered, or silence decided it.
     QuestionDecided "question.decided" Client QuestionTold "a client answered, or its silence decided";
+    /// A rollout is planned.
+    RolloutPlanned "rollout.planned" Client RolloutTold "a change of hosts is planned";
+    /// An emergency change comes.
+    RolloutEmergency "rollout.emergency" Client RolloutTold "an emergency change of hosts comes";
+    /// A planned rollout begins at another time than was told.
+    RolloutMoved "rollout.moved" Client RolloutTold "a change that was told begins at another time";
+    /// A rollout that was told was aborted.
+    RolloutCancelled "rollout.cancelled" Client RolloutTold "a change that was told was cancelled";
+    /// A rollout began.
+    RolloutStarted "rollout.started" Client RolloutTold "a change began on its first hosts";
+    /// A rollout was stopped by its failures.
+    RolloutFailed "rollout.failed" Client RolloutTold "a change was stopped, too much failed";
+    /// A rollout ended.
+    RolloutCompleted "rollout.completed" Client RolloutTold "a change ended";
+    /// A share of the time of deadlines is used up.
+    DeadlineEscalated "deadline.escalated" Client DeadlinesEscalated "a share of the time of deadlines is used up";
     /// A source of advisories is stale, failed or shrank.
     SourceTroubled "source.troubled" Server SourceTroubled "a source failed or is stale";
     /// A source is sound again.
@@ -99,6 +118,18 @@ impl Kind {
     /// Those that can be chosen; a test comes to whom it is sent.
     pub fn chosen() -> impl Iterator<Item = Self> {
         Self::ALL.iter().copied().filter(|kind| *kind != Self::Test)
+    }
+
+    /// Whether the policy asks for it, so that its quiet hours hold for every
+    /// way it goes and not for people's alone.
+    pub fn is_of_policy(self) -> bool {
+        use Kind::{DeadlineEscalated, RolloutCancelled, RolloutCompleted, RolloutEmergency, RolloutFailed, RolloutMoved, RolloutPlanned, RolloutStarted};
+        matches!(self, DeadlineEscalated | RolloutPlanned | RolloutEmergency | RolloutMoved | RolloutCancelled | RolloutStarted | RolloutFailed | RolloutCompleted)
+    }
+
+    /// Whether it is critical whatever it says.
+    fn is_critical(self) -> bool {
+        matches!(self, Self::HostFlagged | Self::AlertRaised | Self::RolloutEmergency | Self::RolloutFailed | Self::Test)
     }
 
     /// Reads the word.
@@ -354,13 +385,19 @@ pub struct Event {
     pub page: String,
     /// The rest.
     pub data: Value,
+    /// Ways that the policy names for it; all where it names none.
+    pub ways: Vec<Way>,
+    /// Whether it goes out in quiet hours.
+    pub critical: bool,
+    /// When what it announces begins: later it is of no use.
+    pub start: Option<Timestamp>,
 }
 
 impl Event {
     /// Puts one together.
     pub fn new(kind: Kind, client: Option<ClientNamed>, time: Timestamp, text: String, page: String, data: &impl Serialize) -> Self {
         let data = serde_json::to_value(data).unwrap_or_default();
-        Self { kind, client, time, subject: None, text, page, data }
+        Self { kind, client, time, subject: None, text, page, data, ways: Vec::new(), critical: kind.is_critical(), start: None }
     }
 
     /// Says what it is about.
@@ -375,6 +412,16 @@ impl Event {
     pub fn concerns(&self, client: Option<ClientId>, kinds: &[String]) -> bool {
         let whose = client.is_none_or(|client| self.client.as_ref().is_some_and(|own| own.id == client.to_string()));
         whose && (kinds.is_empty() || kinds.iter().any(|kind| kind == self.kind.word()))
+    }
+
+    /// Whether it goes a way.
+    pub fn goes(&self, channel: Channel) -> bool {
+        let way = match channel {
+            Channel::Webhook => Way::Webhook,
+            Channel::Slack | Channel::Teams | Channel::Matrix => Way::Chat,
+            Channel::Mail => Way::Mail,
+        };
+        self.ways.is_empty() || self.ways.contains(&way)
     }
 
     /// The event as it is sent: CloudEvents 1.0 in the structured JSON form.
@@ -466,6 +513,7 @@ pub fn schemas() -> Value {
         "oneOf": Kind::ALL.iter().map(one).collect::<Vec<_>>(),
         "$defs": {
             "AdvisoryChange": schema::<AdvisoryChange>(),
+            "AdvisoryDue": schema::<AdvisoryDue>(),
             "AdvisoryOverdue": schema::<AdvisoryOverdue>(),
             "ClientNamed": schema::<ClientNamed>(),
             "HostNamed": schema::<HostNamed>(),

@@ -12,6 +12,7 @@ mod lines;
 pub mod mail;
 pub mod publish;
 pub mod send;
+mod under_policy;
 pub mod webhook;
 
 use crate::outward::{Allowed, Outward};

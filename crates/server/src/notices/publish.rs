@@ -7,17 +7,23 @@
 //! last. How far it came commits with the messages, so that a server killed
 //! anywhere neither loses an event nor tells it twice.
 
+mod escalation;
 mod findings;
 mod questions;
+mod rollouts;
 mod states;
+
+pub use rollouts::downtime_of;
 
 use super::events::{AlertRaised, Changed, ClientNamed, Event, HostMarked, HostNamed, Kind, ReportMade, host_page};
 use crate::app::{App, Shared};
 use crate::phases::evaluate::{Cause, UPDATE};
 use data_encoding::HEXLOWER;
 use findings::{tell_findings, tell_overdue};
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::model::identifier::{ClientId, HostId};
+use plimsoll_core::operations::telling::leaves;
 use plimsoll_store::StoreError;
 use plimsoll_store::deliveries::Message;
 use plimsoll_store::evidence::reading::Entry;
@@ -96,13 +102,15 @@ pub(crate) struct Publisher {
     lease: Option<Lease>,
     gathered: Option<Gathered>,
     told: Told,
+    rollouts: rollouts::Rollouts,
+    escalation: escalation::Escalation,
     states: Option<Timestamp>,
     idle: bool,
 }
 
 impl Publisher {
     pub(crate) fn new(holder: String) -> Self {
-        Self { holder, started: Timestamp::now(), lease: None, gathered: None, told: Told::default(), states: None, idle: false }
+        Self { holder, started: Timestamp::now(), lease: None, gathered: None, told: Told::default(), rollouts: rollouts::Rollouts::default(), escalation: escalation::Escalation::default(), states: None, idle: false }
     }
 
     /// Forgets what was read: the store says how far it came.
@@ -126,7 +134,7 @@ impl Publisher {
         if self.idle {
             // Whoever comes first hears of what happens from then on.
             self.gathered = None;
-            let marks = ["position", "silent", "overdue", "sources", "policies"].map(|name| (name, None)).to_vec();
+            let marks = ["position", "silent", "overdue", "sources", "policies", "telling"].map(|name| (name, None)).to_vec();
             return app.store.issue(&lease, now, &Issue { marks, ..Issue::default() }).await;
         }
         let mut marks = Vec::new();
@@ -137,6 +145,7 @@ impl Publisher {
         read(app, &mut gathered, now).await?;
         let mut events = Vec::new();
         let mut told = Vec::new();
+        let mut once = Vec::new();
         if gathered.settled(app, now) {
             let position = gathered.next;
             let place_is_far = position - gathered.from >= KEEP_PLACE;
@@ -152,11 +161,17 @@ impl Publisher {
         if self.states.is_none_or(|last| now.duration_since(last) >= app.notices.pace.states) {
             self.states = Some(now);
             self.tell_states(app, now, &mut events, &mut marks).await?;
+            self.rollouts.tell(app, now, &mut events, &mut once).await?;
+            // While hosts are not judged their due dates are not known.
+            if !app.notices.judging.load(Ordering::Acquire) {
+                let since = self.rollouts.since.unwrap_or(now);
+                self.escalation.tell(app, since, now, &mut events, &mut once).await?;
+            }
         }
         let messages = addressed(app, &events, &targets, now)?;
-        if !messages.is_empty() || !marks.is_empty() || !told.is_empty() {
+        if !messages.is_empty() || !marks.is_empty() || !told.is_empty() || !once.is_empty() {
             let forget = now.checked_sub(app.notices.pace.once).ok();
-            app.store.issue(&lease, now, &Issue { messages, marks, told, forget }).await?;
+            app.store.issue(&lease, now, &Issue { messages, marks, told, once, forget }).await?;
             app.notices.wake.notify_one();
         }
         self.gathered = Some(gathered);
@@ -186,6 +201,13 @@ impl Publisher {
     async fn take_up(&mut self, app: &App, marks: &mut Vec<(&'static str, Option<String>)>) -> Result<Gathered, StoreError> {
         let kept = app.store.notice_marks().await?;
         self.states = None;
+        // Kept since telling of rollouts began here, be it with an upgrade.
+        let since = kept.get("telling").and_then(|text| text.parse().ok()).filter(|_| kept.contains_key("position"));
+        if since.is_none() {
+            marks.push(("telling", Some(Timestamp::now().to_string())));
+        }
+        self.escalation.forget();
+        self.rollouts = rollouts::Rollouts::kept(app, since.unwrap_or_else(Timestamp::now)).await?;
         let Some(position) = kept.get("position").and_then(|text| text.parse().ok()) else {
             let now = Timestamp::now();
             // What waits to be integrated happened before as well; counted in
@@ -390,9 +412,16 @@ async fn client_named(app: &App, id: ClientId) -> Result<ClientNamed, StoreError
     Ok(ClientNamed { id: id.to_string(), name: app.store.client(id).await?.name })
 }
 
+/// The zone of the policy in force.
+fn zone(app: &App) -> TimeZone {
+    app.policy().policies.first().map_or(TimeZone::UTC, |policy| policy.zone.clone())
+}
+
 /// Events as messages, one for each target that gets them.
 fn addressed(app: &App, events: &[Event], targets: &[Webhook], now: Timestamp) -> Result<Vec<Message>, StoreError> {
     let mut messages = Vec::new();
+    let (policy, zone) = (app.policy(), zone(app));
+    let quiet = policy.governance.notify.as_ref().and_then(|notify| notify.quiet_hours.as_ref());
     for event in events {
         let id = HostId::from_bits(fresh(now)?).to_string();
         let body = match event.written(&id, &app.url) {
@@ -402,10 +431,13 @@ fn addressed(app: &App, events: &[Event], targets: &[Webhook], now: Timestamp) -
                 continue;
             }
         };
-        for target in targets.iter().filter(|target| event.concerns(target.client, &target.events)) {
+        for target in targets.iter().filter(|target| event.concerns(target.client, &target.events) && event.goes(target.channel)) {
+            // Machines do not sleep: of what they asked for by themselves nothing is held back.
+            let quiet = quiet.filter(|_| target.channel != Channel::Webhook || event.kind.is_of_policy());
+            let leaves = leaves(quiet, &zone, event.critical, event.start, now);
             let due = match target.channel {
-                Channel::Webhook | Channel::Slack | Channel::Teams | Channel::Matrix => now,
-                Channel::Mail => now.checked_add(app.notices.pace.digest).unwrap_or(now),
+                Channel::Webhook | Channel::Slack | Channel::Teams | Channel::Matrix => leaves,
+                Channel::Mail => leaves.max(now.checked_add(app.notices.pace.digest).unwrap_or(now)),
             };
             messages.push(Message {
                 channel: target.channel.word().to_owned(),

@@ -133,7 +133,7 @@ impl Sender {
                 continue;
             }
             standing.rests_until = None;
-            let take = if mail { Take::Waiting } else { Take::Due };
+            let take = if mail { Take::Until(after(now, app.notices.pace.digest)) } else { Take::Due };
             let limit = if gathers { LETTER } else { u32::try_from(free).unwrap_or(1) };
             let until = after(now, app.notices.pace.claim);
             let claimed = app.store.claim_deliveries(&self.name, target, take, (now, until), limit).await?;

@@ -118,7 +118,12 @@ pub async fn signed(app: &App, digest: &str) -> Result<SignedPackage, StoreError
     Ok(signed)
 }
 
-async fn content(app: &App, digest: &str) -> Result<Content, StoreError> {
+/// Reads a package and its hosts.
+///
+/// # Errors
+///
+/// There is none, or it is not the one that was signed.
+pub async fn content(app: &App, digest: &str) -> Result<Content, StoreError> {
     let damaged = |text: String| StoreError::damaged(format!("package:{digest}"), text);
     let stored = app.store.package_content(digest).await?;
     let places: Vec<Place> = serde_json::from_slice(&stored.hosts).map_err(|error| damaged(error.to_string()))?;

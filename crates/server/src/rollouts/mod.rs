@@ -9,7 +9,7 @@ mod issue;
 mod load;
 
 pub use issue::{Issued, Signer};
-pub use load::{Notes, artefacts, refresh, signed};
+pub use load::{Notes, artefacts, content, refresh, signed};
 
 use crate::app::App;
 use crate::fleet::State as FleetState;

@@ -15,7 +15,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 /// What it begins with; the number is that of the form of its parts.
-const MARK: &[u8] = b"plimsoll kept 1\n";
+const MARK: &[u8] = b"plimsoll kept 2\n";
 /// Length of the checksum.
 const SUM: usize = 32;
 /// Greatest file: a million hosts stay below it.

@@ -79,10 +79,14 @@ fn a_target_s_record_and_its_end() {
             due: at(due),
         };
         let told = vec![(client, "TEST-1".to_owned())];
-        let issue = Issue { messages: vec![message(10), message(300)], marks: vec![("position", Some("7".into()))], told, forget: Some(at(0)) };
+        let issue = Issue { messages: vec![message(10), message(300)], marks: vec![("position", Some("7".into()))], told, once: vec![("rollout:a".into(), "planned".into()); 2], forget: Some(at(0)) };
         store.issue(&lease, at(0), &issue).await.unwrap();
         assert_eq!(store.notice_marks().await.unwrap().get("position").map(String::as_str), Some("7"));
         assert_eq!(store.told(client, &["TEST-1".into(), "TEST-2".into()]).await.unwrap(), BTreeSet::from(["TEST-1".to_owned()]));
+
+        let once = BTreeSet::from([("rollout:a".to_owned(), "planned".to_owned())]);
+        assert_eq!(store.told_once("rollout:").await.unwrap(), once);
+        assert!(store.told_once("rollout:b").await.unwrap().is_empty());
 
         // Whoever lost the lease writes nothing, neither message nor mark.
         let newer = store.take_lease("notices", "b", at(61), jiff::SignedDuration::from_secs(60)).await.unwrap().unwrap();
@@ -96,9 +100,11 @@ fn a_target_s_record_and_its_end() {
         // A letter takes along what is not due yet; nobody else claims either.
         assert_eq!(store.due_targets(at(9), 10).await.unwrap(), vec![]);
         assert_eq!(store.due_targets(at(10), 10).await.unwrap(), vec![(webhook.id, "mail".to_owned())]);
-        let taken = store.claim_deliveries("one", webhook.id, Take::Waiting, (at(10), at(70)), 10).await.unwrap();
+        let first = store.claim_deliveries("one", webhook.id, Take::Until(at(299)), (at(10), at(11)), 10).await.unwrap();
+        assert_eq!(first.len(), 1, "what is held back longer stays");
+        let taken = store.claim_deliveries("one", webhook.id, Take::Until(at(300)), (at(12), at(70)), 10).await.unwrap();
         assert_eq!(taken.len(), 2);
-        assert!(store.claim_deliveries("two", webhook.id, Take::Waiting, (at(69), at(99)), 10).await.unwrap().is_empty());
+        assert!(store.claim_deliveries("two", webhook.id, Take::Until(at(300)), (at(69), at(99)), 10).await.unwrap().is_empty());
         assert_eq!(store.due_targets(at(20), 10).await.unwrap(), vec![], "what is claimed is not due");
 
         assert_eq!(store.note_try(webhook.id, false, "503", at(11)).await.unwrap(), Some(at(11)));

@@ -75,6 +75,15 @@ impl Length {
         }
     }
 
+    /// The instant this long before one in a zone; days are those of its
+    /// calendar. None when it leaves the calendar.
+    pub fn before(&self, end: &Zoned) -> Option<Timestamp> {
+        match self.exact {
+            Some(exact) => end.timestamp().checked_sub(exact).ok(),
+            None => end.checked_sub(self.span).ok().map(|start| start.timestamp()),
+        }
+    }
+
     /// As written in the policy.
     pub fn as_str(&self) -> &str {
         &self.text

@@ -308,6 +308,7 @@ pub const OPERATIONS: &[Operation] = &[
     get("/api/v1/rollouts/{package}/hosts", "Hosts of a rollout", Page("RolloutHost")).asked(&[("phase", "only hosts in this phase: waits, at-work, succeeded, failed, silent, away, left-out"), SKIP, TAKE]),
     get("/api/v1/rollouts/{package}/record", "The record of a rollout, made of the evidence log alone: the same bytes as `plimsoll evidence record` makes of an exported folder", Any)
         .asked(&[("format", "json, html, pdf, markdown or docx; each comes as its own media type"), ("notes", "true: the short release notes")]),
+    get("/api/v1/rollouts/{package}/calendar", "The windows of a rollout as an iCalendar file (RFC 5545): identities stay, the sequence rises, an abort cancels", Any),
     get("/api/v1/reports/made", "Reports that were made when the policy said so, the newest first", List("MadeAnswer")),
     get("/api/v1/reports/made/{report}", "The file of one of them, as its own media type", Any),
     get("/api/v1/reports/{report}", "A report as of a moment: operator, weekly, management, client, auditor, cost, bod-26-04, fedramp-vdr, pci-6-3-3 or samm, and as of now an application's status page (application) or the agenda of its next meeting (agenda); the same moment gives the same bytes whenever it is asked for", Any).asked(&[

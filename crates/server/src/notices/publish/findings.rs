@@ -56,7 +56,7 @@ pub(super) async fn tell_findings(
     Ok(())
 }
 
-fn died(problem: Problem) -> StoreError {
+pub(super) fn died(problem: Problem) -> StoreError {
     StoreError::unavailable("E-JUDGE", problem.place, problem.text)
 }
 
@@ -111,7 +111,8 @@ fn affects(
     };
     let exploited = if data.exploited { ", known to be exploited" } else { "" };
     let text = format!("{advisory} ({}{exploited}) affects {}", data.severity, counted(data.hosts, "host", "hosts"));
-    let event = Event::new(Kind::AdvisoryAffects, Some(named.clone()), now, text, advisory_page(advisory), &data);
+    let mut event = Event::new(Kind::AdvisoryAffects, Some(named.clone()), now, text, advisory_page(advisory), &data);
+    event.critical = data.exploited || card.rating == Rating::Critical;
     (card.rating, event.about(advisory))
 }
 

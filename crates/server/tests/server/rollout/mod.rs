@@ -2,6 +2,7 @@
 //! with hosts that hold to what people signed.
 
 mod agent;
+mod notices;
 mod practice;
 mod questions;
 mod record;

@@ -2,6 +2,8 @@
 
 use super::Percent;
 use crate::model::policy::Length;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 /// Who is told what, and when.
@@ -127,6 +129,23 @@ pub struct QuietHours {
     pub from: jiff::civil::Time,
     /// To.
     pub to: jiff::civil::Time,
+}
+
+impl QuietHours {
+    /// The quiet hours that an instant lies in, from the first instant to the
+    /// first one after them; none outside, and none where both ends are one.
+    ///
+    /// Ends that a zone's change of clocks leaves out or has twice are taken
+    /// as the zone's usual clock would show them (RFC 5545, "compatible").
+    pub fn around(&self, now: Timestamp, zone: &TimeZone) -> Option<(Timestamp, Timestamp)> {
+        let today = now.to_zoned(zone.clone()).date();
+        [today.yesterday().ok(), Some(today)].into_iter().flatten().find_map(|day| {
+            let last = if self.to < self.from { day.tomorrow().ok()? } else { day };
+            let from = zone.to_ambiguous_zoned(day.to_datetime(self.from)).compatible().ok()?.timestamp();
+            let to = zone.to_ambiguous_zoned(last.to_datetime(self.to)).compatible().ok()?.timestamp();
+            (from <= now && now < to).then_some((from, to))
+        })
+    }
 }
 
 /// Who is called when a share of the time is used.
