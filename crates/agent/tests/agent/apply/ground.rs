@@ -207,16 +207,36 @@ impl Ground {
 
     /// Starts the real helper inside, shut in as it ships.
     pub fn start(&mut self, more: &[&str]) {
+        self.start_by(more, |mut command, log| command.stderr(log).spawn().unwrap());
+        assert!(self.serves(), "{}", self.log());
+    }
+
+    /// Starts it as the caller does; it may end before it serves.
+    pub fn start_by(&mut self, more: &[&str], spawn: impl FnOnce(Command, std::fs::File) -> Child) {
         let _ = std::fs::remove_file(self.path("helper.sock"));
         let mut command = self.command("/exchange/bin/plimsoll-helper");
         command.args(["serve", "--socket", "/exchange/helper.sock", "--agent-state", "/exchange/agent"]).args(more);
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.path("helper.log")).unwrap();
-        self.helper = Some(command.stderr(log).spawn().unwrap());
+        self.helper = Some(spawn(command, log));
+    }
+
+    /// Whether it comes to serve; it may end before.
+    pub fn serves(&self) -> bool {
         let start = Instant::now();
         while !self.path("helper.sock").exists() {
-            assert!(start.elapsed() < Duration::from_secs(60), "{}", self.log());
+            if start.elapsed() > Duration::from_secs(60) || self.helper_ended() {
+                return false;
+            }
             std::thread::sleep(Duration::from_millis(10));
         }
+        true
+    }
+
+    /// Asked of /proc: waiting would take the news of its stops from whoever traces it.
+    pub fn helper_ended(&self) -> bool {
+        let Some(helper) = &self.helper else { return true };
+        let state = std::fs::read_to_string(format!("/proc/{}/stat", helper.id())).unwrap_or_default();
+        state.rsplit(") ").next().is_none_or(|rest| !rest.starts_with(['R', 'S', 'D', 'T', 't']))
     }
 
     /// Kills the helper alone, as it stands; its launcher ends by itself.
@@ -243,11 +263,16 @@ impl Ground {
     /// Asks the helper, from inside: the kernel names a peer only to those who
     /// share its process numbers.
     pub fn ask(&self, request: &Value) -> Value {
+        self.answer(request).unwrap_or_else(|error| panic!("{error} to {}: {}", request["verb"], self.log()))
+    }
+
+    /// Its answer, unless it dies meanwhile.
+    pub fn answer(&self, request: &Value) -> serde_json::Result<Value> {
         let mut command = self.command("/usr/bin/python3");
         let mut client = command.args(["-c", CLIENT]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         client.stdin.take().unwrap().write_all(request.to_string().as_bytes()).unwrap();
         let answer = client.wait_with_output().unwrap().stdout;
-        serde_json::from_slice(&answer).unwrap_or_else(|error| panic!("{error} to {}: {}", request["verb"], self.log()))
+        serde_json::from_slice(&answer)
     }
 
     /// Lines of the journal.

@@ -10,3 +10,7 @@ mod killed;
 mod refused;
 mod strangers;
 mod systemd;
+#[cfg(target_arch = "x86_64")]
+mod tracer;
+#[cfg(target_arch = "x86_64")]
+mod walk;
