@@ -10,11 +10,12 @@ use plimsoll_core::model::outcome::State;
 use plimsoll_formats::protocol::{PackageAnswer, encode_hex};
 use plimsoll_formats::trust::SignedPackage;
 use sha2::{Digest, Sha256};
-use std::process::{Child, Stdio};
+use std::fs::File;
+use std::process::{Child, Command, Stdio};
 
 const TOOLS: [&str; 3] = ["apt-get", "dpkg", "dpkg-deb"];
 
-struct Running(Child);
+pub struct Running(pub Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -60,7 +61,7 @@ pub fn logged_after(first: &SignedPackage, package: &SignedPackage) -> PackageAn
 }
 
 /// A joined agent beside a joined helper, and version 1 of a package.
-fn stage(server: &Server) -> (Ground, StreamPlan) {
+pub fn stage(server: &Server) -> (Ground, StreamPlan) {
     let mut ground = Ground::new();
     let many = 300;
     let deb = |version| Deb { name: "alpha", version, many, ..Deb::default() }.build(&ground);
@@ -76,6 +77,12 @@ fn stage(server: &Server) -> (Ground, StreamPlan) {
 }
 
 fn agent(ground: &Ground, more: &[&str]) -> Child {
+    let (mut command, log) = agent_command(ground, more);
+    command.stderr(log).stdout(Stdio::null()).spawn().unwrap()
+}
+
+/// The agent's command line, and the file that it says its words to.
+pub fn agent_command(ground: &Ground, more: &[&str]) -> (Command, File) {
     std::fs::write(ground.path("agent.toml"), "languages = false\n").unwrap();
     let mut command = ground.command("/exchange/bin/plimsoll-agent");
     let log = std::fs::OpenOptions::new().create(true).append(true).open(ground.path("agent.log")).unwrap();
@@ -83,7 +90,7 @@ fn agent(ground: &Ground, more: &[&str]) -> Child {
     for name in ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_proxy", "all_proxy"] {
         command.env_remove(name);
     }
-    command.stderr(log).stdout(Stdio::null()).spawn().unwrap()
+    (command, log)
 }
 
 /// The hub's host is number 1 of client 2.

@@ -269,7 +269,8 @@ impl Ground {
     /// Its answer, unless it dies meanwhile.
     pub fn answer(&self, request: &Value) -> serde_json::Result<Value> {
         let mut command = self.command("/usr/bin/python3");
-        let mut client = command.args(["-c", CLIENT]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        // A helper that dies meanwhile is no news that python need tell.
+        let mut client = command.args(["-c", CLIENT]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         client.stdin.take().unwrap().write_all(request.to_string().as_bytes()).unwrap();
         let answer = client.wait_with_output().unwrap().stdout;
         serde_json::from_slice(&answer)

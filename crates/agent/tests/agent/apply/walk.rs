@@ -1,13 +1,15 @@
-//! The helper, its launcher, the runner and the package manager, each killed
-//! at its N-th write, fsync, rename or send, for N = 1, 2, 3 … until a run
+//! The agent, the helper, its launcher, the runner and the package manager,
+//! each killed at its N-th write, fsync, rename or send, for N = 1, 2, 3 … until a run
 //! ends unharmed.
 //!
 //! `PLIMSOLL_KILLS=all` walks every N; else so many of each (by default 3) are
 //! drawn, one from each of as many equal parts, by `PLIMSOLL_KILLS_SEED`.
 
+use super::carried::{Running, agent_command, here, logged, stage};
 use super::deal::*;
 use super::ground::{Ground, possible};
 use super::tracer::{self, Count, Role};
+use crate::hub::Server;
 use plimsoll_core::model::deployment_package::*;
 use plimsoll_core::model::outcome::{Outcome, State};
 use serde_json::json;
@@ -175,4 +177,79 @@ fn the_runner_may_die_at_every_call() {
 #[test]
 fn the_package_manager_may_die_at_every_call() {
     walked("package manager", is_manager, false);
+}
+
+/// An agent that carries a change through, and is started again when it dies;
+/// gives what it had told in the end.
+fn carried(at: u32) -> (Vec<Outcome>, Count) {
+    let server = Server::start();
+    let (ground, plan) = stage(&server);
+    let (signed, assignment) = here(package(debian(), plan));
+    {
+        let mut hub = server.hub();
+        hub.packages.insert(signed.digest(), logged(&signed));
+        hub.assignments = Some(vec![assignment.clone()]);
+        // Every answer with an artefact ends early: the agent goes on from there.
+        hub.cut_artefacts = Some(300_000);
+    }
+    let (command, log) = agent_command(&ground, &["run"]);
+    let (child, count) = tracer::start(&command, log.into(), |words| words.first().is_some_and(|program| program.ends_with("plimsoll-agent")), at);
+    let mut agent = Running(child);
+    let start = Instant::now();
+    let mut again = false;
+    let mut asked = false;
+    let digest = plimsoll_formats::protocol::digest(assignment.as_bytes());
+    loop {
+        if !again && count.killed().is_some() {
+            again = true;
+            let (mut command, log) = agent_command(&ground, &["run"]);
+            agent = Running(command.stderr(log).spawn().unwrap());
+        }
+        {
+            let mut hub = server.hub();
+            let over = hub.outcomes.iter().any(|outcome| outcome.state.is_terminal());
+            if !asked && over && hub.check_ins.last().is_some_and(|check_in| check_in.assigned == [digest.clone()]) {
+                asked = true;
+                hub.assignments = Some(Vec::new());
+            }
+            if asked && hub.check_ins.last().is_some_and(|check_in| check_in.assigned.is_empty()) && (again || count.killed().is_none()) {
+                break;
+            }
+        }
+        let said = || std::fs::read_to_string(ground.path("agent.log")).unwrap_or_default();
+        assert!(start.elapsed() < Duration::from_secs(180), "{:?}: {} {}", count.killed(), said(), ground.journal());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    drop(agent);
+    assert_eq!(ground.dpkg(), ["alpha 2 ii"], "killed at {:?}", count.killed());
+    let last: Vec<Outcome> = server.hub().outcomes.iter().filter(|outcome| outcome.state.is_terminal()).cloned().collect();
+    let alarms: Vec<String> = server.hub().check_ins.iter().flat_map(|check_in| check_in.alarms.iter().map(|alarm| alarm.code.clone())).collect();
+    assert_eq!(alarms, [""; 0], "killed at {:?}", count.killed());
+    let left = std::fs::read_dir(ground.path("agent")).unwrap().filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("package-")).count();
+    assert_eq!(left, 0, "killed at {:?}", count.killed());
+    (last, count)
+}
+
+#[test]
+fn the_agent_may_die_at_every_call() {
+    if !possible(&TOOLS) {
+        return;
+    }
+    let (_, count) = carried(0);
+    let calls = count.calls();
+    let mut killed = 0;
+    for at in drawn(calls) {
+        let (told, count) = carried(at);
+        let Some(call) = count.killed() else {
+            assert!(at > calls / 2, "agent: nobody was killed at call {at} of {calls}");
+            break;
+        };
+        killed += 1;
+        // Told again after a death, but always the same.
+        let words: Vec<_> = told.iter().map(|outcome| (outcome.state, outcome.effects)).collect();
+        assert!(!words.is_empty() && words.iter().all(|word| *word == (State::Succeeded, 1)), "agent at {at}, {call}: {told:?}");
+        eprintln!("agent killed at {at} of {calls}, {call}: told {} times", words.len());
+    }
+    eprintln!("agent: killed at {killed} of {calls} calls");
+    assert!(killed > 0, "the agent was never killed");
 }
