@@ -8,7 +8,7 @@ use plimsoll_core::model::problem::Problem;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use std::ffi::{OsStr, OsString};
 use std::io::{Read, Seek};
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -27,7 +27,7 @@ pub const TIMEOUT: Duration = Duration::from_secs(180);
 /// What a finished command left behind.
 #[derive(Debug)]
 pub struct Ran {
-    /// Exit code; none when a signal ended it.
+    /// Exit code; whatever a signal ended never gets here.
     pub code: Option<i32>,
     /// What it wrote to standard output.
     pub output: String,
@@ -42,20 +42,44 @@ pub fn find(program: &str) -> Option<PathBuf> {
     FOLDERS.iter().map(|folder| Path::new(folder).join(program)).find(|path| path.is_file())
 }
 
+/// Times that a command is run where signals end it.
+const RUNS: usize = 3;
+
 /// Runs a program to its end; an exit code other than 0 is not an error here.
+///
+/// One that a signal ended is run again: half of an answer would be taken for
+/// the whole of it, and asking twice changes nothing.
+///
+/// # Errors
+///
+/// `E-RUN`: it cannot be started, takes too long, writes too much, or was
+/// ended by a signal each time.
 pub fn run<I, S>(program: &Path, arguments: I, environment: &[(&str, OsString)], timeout: Duration) -> Result<Ran, Problem>
 where
     I: IntoIterator<Item = S>,
     S: AsRef<OsStr>,
 {
-    let failed = |what: &str, error: &dyn std::fmt::Display| {
-        Problem::new(
-            "E-RUN",
-            program.to_string_lossy(),
-            format!("{what}: {error}"),
-            "run the command by hand to see what is wrong",
-        )
-    };
+    let arguments: Vec<OsString> = arguments.into_iter().map(|word| word.as_ref().to_owned()).collect();
+    let mut ran = once(program, &arguments, environment, timeout)?;
+    for _ in 1..RUNS {
+        if ran.1.is_none() {
+            break;
+        }
+        ran = once(program, &arguments, environment, timeout)?;
+    }
+    match ran {
+        (ran, None) => Ok(ran),
+        (_, Some(signal)) => Err(failed(program, "was ended", &format!("by signal {signal}, {RUNS} times"))),
+    }
+}
+
+fn failed(program: &Path, what: &str, error: &dyn std::fmt::Display) -> Problem {
+    Problem::new("E-RUN", program.to_string_lossy(), format!("{what}: {error}"), "run the command by hand to see what is wrong")
+}
+
+/// Runs it once; gives the signal that ended it as well.
+fn once(program: &Path, arguments: &[OsString], environment: &[(&str, OsString)], timeout: Duration) -> Result<(Ran, Option<i32>), Problem> {
+    let failed = |what: &str, error: &dyn std::fmt::Display| failed(program, what, error);
     let mut output = tempfile::tempfile().map_err(|error| failed("no place for its output", &error))?;
     let mut errors = tempfile::tempfile().map_err(|error| failed("no place for its output", &error))?;
     let mut handles = (
@@ -89,12 +113,13 @@ where
     if let Err(reason) = ended {
         return Err(failed("was ended", &reason));
     }
-    Ok(Ran {
+    let ran = Ran {
         code: status.code(),
         output: take(&mut output).map_err(|error| failed("its output cannot be read", &error))?,
         errors: take(&mut errors).map_err(|error| failed("its output cannot be read", &error))?,
         cpu,
-    })
+    };
+    Ok((ran, status.signal()))
 }
 
 /// Waits until a child has ended, leaving it to be reaped.
@@ -160,5 +185,19 @@ mod tests {
         let problem = run(&shell, ["-c", "sleep 60"], &[], Duration::from_millis(50)).unwrap_err();
         assert_eq!(problem.code, "E-RUN");
         assert!(find("../bin/sh-absent").is_none());
+    }
+
+    #[test]
+    fn what_a_signal_ended_is_asked_again_and_half_an_answer_is_none() {
+        let shell = find("sh").unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let seen = folder.path().join("seen");
+        let script = format!("echo half; if [ ! -e {0} ]; then touch {0}; kill -9 $$; fi; echo whole", seen.display());
+        let ran = run(&shell, ["-c", &script], &[], TIMEOUT).unwrap();
+        assert_eq!((ran.code, ran.output.as_str()), (Some(0), "half\nwhole\n"));
+        let script = format!("echo again >> {}; kill -9 $$", seen.display());
+        let problem = run(&shell, ["-c", &script], &[], TIMEOUT).unwrap_err();
+        assert!(problem.code == "E-RUN" && problem.text.contains("signal 9, 3 times"), "{problem:?}");
+        assert_eq!(std::fs::read_to_string(&seen).unwrap().lines().count(), 3);
     }
 }

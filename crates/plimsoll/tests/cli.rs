@@ -68,3 +68,6 @@ mod tls;
 mod tokens;
 #[path = "cli/versions.rs"]
 mod versions;
+#[cfg(target_arch = "x86_64")]
+#[path = "cli/walk.rs"]
+mod walk;

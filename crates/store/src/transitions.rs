@@ -18,7 +18,7 @@ use crate::engine::{Engine, Store};
 use crate::error::{Result, StoreError};
 use crate::leases::to_number;
 use crate::scope::{Conditions, Scope};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::model::identifier::HostId;
 pub use plimsoll_core::model::transition::{Bound, FindingKey, Obliged, Transition};
 use row::{Reader, Row};
@@ -203,19 +203,25 @@ impl Store {
         Ok(first)
     }
 
-    /// Transitions of all hosts within a scope since a time, oldest first.
+    /// Transitions of all hosts within a scope since a time, newest first;
+    /// where `settled` is given, those alone that came so long after the host
+    /// joined.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub async fn transitions_since(&self, scope: &Scope, since: Timestamp, limit: u32) -> Result<Vec<Transition>> {
+    pub async fn transitions_since(&self, scope: &Scope, since: Timestamp, settled: Option<SignedDuration>, limit: u32) -> Result<Vec<Transition>> {
         let mut all = Conditions::default();
         all.hosts_within(scope);
         let mark = all.number(since.as_microsecond());
         all.and(format!("transitions.at >= {mark}"));
+        if let Some(settled) = settled {
+            let mark = all.number(settled.as_micros().try_into().unwrap_or(i64::MAX));
+            all.and(format!("transitions.at >= hosts.enrolled + {mark}"));
+        }
         let limit = all.number(i64::from(limit));
         let sql = format!(
             "SELECT transitions.host, transitions.serial, transitions.at, transitions.content FROM transitions JOIN hosts ON hosts.id = transitions.host{}
-             ORDER BY transitions.at, transitions.host, transitions.serial LIMIT {limit}",
+             ORDER BY transitions.at DESC, transitions.host, transitions.serial DESC LIMIT {limit}",
             all.sql()
         );
         read_all(&all.query(sql).fetch_all(&mut *self.reader().await?).await?)

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// A running server, killed with the test.
@@ -31,17 +31,26 @@ impl Evaluation {
     /// Starts one that keeps everything in `data`, with the advisory database
     /// `advisories`; what it says goes to `log`.
     pub fn start(data: &Path, advisories: &str, log: &Path) -> Self {
+        let spawned = |mut command: Command, said: File| command.stdout(Stdio::piped()).stderr(said).spawn().expect("up starts");
+        Self::start_by(data, advisories, log, spawned).unwrap_or_else(|| panic!("{}", std::fs::read_to_string(log).unwrap_or_default()))
+    }
+
+    /// Starts one as the caller does, with a pipe for what it says when it is
+    /// ready; none where it ends before.
+    pub fn start_by(data: &Path, advisories: &str, log: &Path, spawn: impl FnOnce(Command, File) -> Child) -> Option<Self> {
         let said = File::options().create(true).append(true).open(log).expect("a log");
         let mut command = command();
         command.args(["up", "--json", "--listen", "127.0.0.1:0", "--data", &text(data), "--db", advisories]);
-        let mut child = command.stdout(Stdio::piped()).stderr(said).spawn().expect("up starts");
+        let mut child = spawn(command, said);
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
-        let log = log.to_owned();
-        let ready: Value = serde_json::from_str(&line)
-            .unwrap_or_else(|error| panic!("{error}: {line:?}\n{}", std::fs::read_to_string(&log).unwrap_or_default()));
+        let Ok(ready) = serde_json::from_str::<Value>(&line) else {
+            let _ = child.kill();
+            let _ = child.wait();
+            return None;
+        };
         let word = |name: &str| ready[name].as_str().unwrap_or_else(|| panic!("no {name} in {line}")).to_owned();
-        Self { url: word("url"), token: word("token"), child, log }
+        Some(Self { url: word("url"), token: word("token"), child, log: log.to_owned() })
     }
 
     /// What speaks to it: a refusal is an answer.
@@ -71,12 +80,19 @@ impl Evaluation {
 
     /// Asks the API, and gives status and answer.
     pub fn ask(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
+        self.answer(method, path, body, None).expect("an answer")
+    }
+
+    /// The same with a key by which a wish that is repeated counts once; none
+    /// where nothing, or half of an answer, came back.
+    pub fn answer(&self, method: &str, path: &str, body: Option<Value>, key: Option<&str>) -> Option<(u16, Value)> {
         let request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.url));
         let request = request.header("authorization", format!("Bearer {}", self.token)).header("content-type", "application/json");
+        let request = key.into_iter().fold(request, |request, key| request.header("idempotency-key", key));
         let request = request.body(body.map(|body| body.to_string()).unwrap_or_default()).expect("a request");
-        let mut answer = Self::agent().run(request).expect("an answer");
-        let said = answer.body_mut().read_to_string().unwrap_or_default();
-        (answer.status().as_u16(), serde_json::from_str(&said).unwrap_or_default())
+        let mut answer = Self::agent().run(request).ok()?;
+        let said = answer.body_mut().read_to_string().ok()?;
+        Some((answer.status().as_u16(), serde_json::from_str(&said).unwrap_or_default()))
     }
 
     /// Status of an answer to a question.

@@ -443,6 +443,15 @@ mod tests {
     }
 
     #[test]
+    fn who_reported_was_heard_of_although_the_last_flush_is_lost() {
+        // Last words are stored once a minute; a report is stored with its time.
+        let reported = |source| Registration { source, report: Some("00".to_owned()), reported: Some(Timestamp::UNIX_EPOCH), ..registration(1, "a") };
+        assert_eq!(answers(reported(HostSource::Manual), "state = active"), Some(true));
+        assert_eq!(answers(reported(HostSource::Agent), "state = active"), Some(true));
+        assert_eq!(answers(Registration { report: None, ..reported(HostSource::Agent) }, "state = waiting"), Some(true));
+    }
+
+    #[test]
     fn refuses_with_the_column() {
         let long = "x".repeat(1_001);
         let many = "name = a,".repeat(21);

@@ -52,9 +52,10 @@ pub struct Managed {
 }
 
 impl Managed {
-    /// When it was last heard of.
+    /// When it was last heard of: what was not flushed before a kill is known
+    /// by the report that was stored.
     pub fn last_seen(&self) -> Option<Timestamp> {
-        self.presence.seen().or(self.registration.last_seen)
+        self.presence.seen().max(self.registration.last_seen).max(self.registration.reported)
     }
 }
 

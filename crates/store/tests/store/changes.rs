@@ -122,9 +122,12 @@ fn the_story_of_a_host_and_what_it_is_remembered_by() {
         assert_eq!(memory.length, 4);
         let second: Vec<Transition> = story.iter().filter(|transition| transition.at == at(20)).cloned().collect();
         assert_eq!(store.transitions_at(at(20), &[host.id]).await.unwrap(), second);
-        assert_eq!(store.transitions_since(&Scope::client(client), at(20), 10).await.unwrap().len(), 3);
+        assert_eq!(store.transitions_since(&Scope::client(client), at(20), None, 10).await.unwrap().len(), 3);
+        // It joined at 1; what it had when it joined is no news.
+        let settled = store.transitions_since(&Scope::client(client), at(0), Some(jiff::SignedDuration::from_secs(19)), 10).await.unwrap();
+        assert_eq!(settled.iter().map(|one| one.serial).collect::<Vec<_>>(), [3, 2, 1]);
         let nobody = Scope::Some { clients: Default::default(), groups: Default::default() };
-        assert_eq!(store.transitions_since(&nobody, at(0), 10).await.unwrap().len(), 0);
+        assert_eq!(store.transitions_since(&nobody, at(0), None, 10).await.unwrap().len(), 0);
     });
 }
 

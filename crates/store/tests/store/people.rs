@@ -112,7 +112,7 @@ fn sessions_end_without_use_at_their_end_and_with_the_rights_they_began_under() 
 }
 
 async fn hosts_seen(store: &Store, scope: &Scope) -> BTreeSet<plimsoll_core::model::identifier::HostId> {
-    store.transitions_since(scope, at(0), 10).await.unwrap().into_iter().map(|transition| transition.host).collect()
+    store.transitions_since(scope, at(0), None, 10).await.unwrap().into_iter().map(|transition| transition.host).collect()
 }
 
 #[test]

@@ -126,8 +126,8 @@ impl Tracer {
 }
 
 /// Starts the command with its N-th call of the role to be its last; `at` of 0
-/// counts and kills nobody.
-pub fn start(command: &Command, errors: Stdio, role: Role, at: u32) -> (Child, Count) {
+/// counts and kills nobody. What it says goes where `output` and `errors` say.
+pub fn start(command: &Command, output: Stdio, errors: Stdio, role: Role, at: u32) -> (Child, Count) {
     // It must be held before its first call: a shell waits for a line.
     let mut held = Command::new("/bin/sh");
     held.args(["-c", "read -r go; exec \"$@\" </dev/null", "held"]).arg(command.get_program()).args(command.get_args());
@@ -140,7 +140,7 @@ pub fn start(command: &Command, errors: Stdio, role: Role, at: u32) -> (Child, C
     let count = Count::default();
     let mut tracer = Tracer { role, at, count: count.clone(), counted: BTreeMap::new() };
     let (says, hears) = mpsc::channel();
-    held.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(errors);
+    held.stdin(Stdio::piped()).stdout(output).stderr(errors);
     let mut child = held.spawn().unwrap();
     let pid = Pid::from_raw(child.id() as i32);
     // Only the thread that traces may ask and wait.
@@ -155,4 +155,24 @@ pub fn start(command: &Command, errors: Stdio, role: Role, at: u32) -> (Child, C
     hears.recv().unwrap().unwrap();
     child.stdin.take().unwrap().write_all(b"go\n").unwrap();
     (child, count)
+}
+
+/// The numbers to be killed at, of so many calls.
+pub fn drawn(calls: u32) -> Vec<u32> {
+    let wish = std::env::var("PLIMSOLL_KILLS").unwrap_or_else(|_| "3".into());
+    if wish == "all" {
+        // A run with a death in it may come to a few calls more.
+        return (1..=calls + 20).collect();
+    }
+    let parts = wish.parse::<u32>().expect("PLIMSOLL_KILLS is a number or `all`").min(calls);
+    let seed = std::env::var("PLIMSOLL_KILLS_SEED").map_or_else(|_| std::process::id().into(), |seed| seed.parse().expect("PLIMSOLL_KILLS_SEED is a number"));
+    eprintln!("PLIMSOLL_KILLS={parts} PLIMSOLL_KILLS_SEED={seed} of {calls} calls");
+    (0..parts).map(|part| (u64::from(calls) * u64::from(part), u64::from(calls / parts).max(1))).zip(0..).map(|((from, wide), number)| (from / u64::from(parts)) as u32 + 1 + (scatter(seed, number) % wide) as u32).collect()
+}
+
+/// One number of a seed's own order.
+fn scatter(seed: u64, number: u64) -> u64 {
+    use sha2::{Digest, Sha256};
+    let digest = Sha256::new().chain_update(seed.to_be_bytes()).chain_update(number.to_be_bytes()).finalize();
+    u64::from_be_bytes(digest[..8].try_into().unwrap())
 }

@@ -8,12 +8,13 @@
 use super::carried::{Running, agent_command, here, logged, stage};
 use super::deal::*;
 use super::ground::{Ground, possible};
-use super::tracer::{self, Count, Role};
+use super::tracer::{self, Count, Role, drawn};
 use crate::hub::Server;
 use plimsoll_core::model::deployment_package::*;
 use plimsoll_core::model::outcome::{Outcome, State};
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 const TOOLS: [&str; 3] = ["apt-get", "dpkg", "dpkg-deb"];
@@ -56,7 +57,7 @@ impl Walk {
         let (role, at) = (self.role, self.at);
         let mut count = Count::default();
         ground.start_by(&[], |command, log| {
-            let (child, counted) = tracer::start(&command, log.into(), role, at);
+            let (child, counted) = tracer::start(&command, Stdio::null(), log.into(), role, at);
             count = counted;
             child
         });
@@ -105,26 +106,6 @@ fn step(ground: &mut Ground, deal: &Deal) -> Option<Outcome> {
     }
     let next = ground.answer(&json!({"verb": "proceed", "attempt": attempt})).ok()?;
     serde_json::from_value(next["outcome"].clone()).ok()
-}
-
-/// The numbers to be killed at, of so many calls.
-fn drawn(calls: u32) -> Vec<u32> {
-    let wish = std::env::var("PLIMSOLL_KILLS").unwrap_or_else(|_| "3".into());
-    if wish == "all" {
-        // A run with a death in it may come to a few calls more.
-        return (1..=calls + 20).collect();
-    }
-    let parts = wish.parse::<u32>().expect("PLIMSOLL_KILLS is a number or `all`").min(calls);
-    let seed = std::env::var("PLIMSOLL_KILLS_SEED").map_or_else(|_| std::process::id().into(), |seed| seed.parse().expect("PLIMSOLL_KILLS_SEED is a number"));
-    eprintln!("PLIMSOLL_KILLS={parts} PLIMSOLL_KILLS_SEED={seed} of {calls} calls");
-    (0..parts).map(|part| (u64::from(calls) * u64::from(part), u64::from(calls / parts).max(1))).zip(0..).map(|((from, wide), number)| (from / u64::from(parts)) as u32 + 1 + (scatter(seed, number) % wide) as u32).collect()
-}
-
-/// One number of a seed's own order.
-fn scatter(seed: u64, number: u64) -> u64 {
-    use sha2::{Digest, Sha256};
-    let digest = Sha256::new().chain_update(seed.to_be_bytes()).chain_update(number.to_be_bytes()).finalize();
-    u64::from_be_bytes(digest[..8].try_into().unwrap())
 }
 
 fn walked(name: &str, role: Role, restarted: bool) {
@@ -193,7 +174,7 @@ fn carried(at: u32) -> (Vec<Outcome>, Count) {
         hub.cut_artefacts = Some(300_000);
     }
     let (command, log) = agent_command(&ground, &["run"]);
-    let (child, count) = tracer::start(&command, log.into(), |words| words.first().is_some_and(|program| program.ends_with("plimsoll-agent")), at);
+    let (child, count) = tracer::start(&command, Stdio::null(), log.into(), |words| words.first().is_some_and(|program| program.ends_with("plimsoll-agent")), at);
     let mut agent = Running(child);
     let start = Instant::now();
     let mut again = false;

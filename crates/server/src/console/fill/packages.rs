@@ -46,14 +46,30 @@ impl<'a> Waiting<'a> {
 
 /// Updates that visible hosts wait for, by stream, package and candidate.
 fn waiting<'a>(hosts: impl Iterator<Item = &'a Managed>) -> BTreeMap<(&'a str, Name, Name), Waiting<'a>> {
-    let mut out: HashMap<&str, HashMap<(Name, Name), Waiting<'a>>> = HashMap::new();
+    // Millions of updates are added up: a package's place is an index, and it
+    // has few candidates.
+    let mut out: HashMap<&str, Vec<Vec<(Name, Waiting<'a>)>>> = HashMap::new();
     for judged in hosts.filter_map(|managed| managed.judged.as_deref()) {
         let of = out.entry(&judged.stream).or_default();
         for update in judged.updates.iter().flatten() {
-            of.entry((update.package, update.candidate)).or_default().add(update);
+            let place = update.package.place();
+            if of.len() <= place {
+                of.resize_with(place + 1, Vec::new);
+            }
+            let candidates = &mut of[place];
+            match candidates.iter_mut().find(|(candidate, _)| *candidate == update.candidate) {
+                Some((_, one)) => one.add(update),
+                None => {
+                    let mut one = Waiting::default();
+                    one.add(update);
+                    candidates.push((update.candidate, one));
+                }
+            }
         }
     }
-    out.into_iter().flat_map(|(stream, of)| of.into_iter().map(move |((package, candidate), one)| ((stream, package, candidate), one))).collect()
+    let named = |(place, of): (usize, Vec<(Name, Waiting<'a>)>)| of.into_iter().filter_map(move |(candidate, one)| Some((Name::at(place)?, candidate, one)));
+    let all = out.into_iter().flat_map(|(stream, of)| of.into_iter().enumerate().flat_map(named).map(move |(package, candidate, one)| ((stream, package, candidate), one)));
+    all.collect()
 }
 
 /// Every row of the list, with the unfiltered ones.

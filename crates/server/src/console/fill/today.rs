@@ -24,10 +24,13 @@ use std::collections::{BTreeMap, HashMap};
 
 /// Items of each list; the rest is a click away.
 const ITEMS: usize = 8;
-/// Changes looked at for news; a week of a busy fleet.
+/// Changes looked at for news, the newest of a week.
 const CHANGES: u32 = 5000;
 /// Within this time of joining, what a host has is where it starts from.
-const FIRST_REPORT_SECONDS: i64 = 3600;
+const FIRST_REPORT: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
+
+/// Priorities of the picture of deadlines, in its order.
+const SHOWN: [Rating; 5] = [Rating::Critical, Rating::High, Rating::Medium, Rating::Low, Rating::Unknown];
 
 /// Fills the first page.
 ///
@@ -36,7 +39,7 @@ const FIRST_REPORT_SECONDS: i64 = 3600;
 /// The store cannot be read.
 pub async fn today(app: &Shared, allowed: &Allowed, seen: &RoaringBitmap, clock: Clock) -> Result<Today, Refusal> {
     let week = clock.now.saturating_sub(jiff::SignedDuration::from_hours(7 * 24)).unwrap_or(Timestamp::MIN);
-    let changes = app.store.transitions_since(&stored(&allowed.scope), week, CHANGES).await?;
+    let changes = app.store.transitions_since(&stored(&allowed.scope), week, Some(FIRST_REPORT), CHANGES).await?;
     let limit = app.policy().max_feed_age.seconds();
     let exposure = ExposurePicture::of(crate::exposure::over_time(app, &allowed.scope, crate::exposure::SHOWN).await);
     let stale = app.advisories.held().map_or_else(Vec::new, |held| held.sources(clock.now, limit));
@@ -91,14 +94,14 @@ fn new_findings(fleet: &State, seen: &RoaringBitmap, changes: &[Transition]) -> 
     let mut found: BTreeMap<&str, (Timestamp, RoaringBitmap)> = BTreeMap::new();
     for change in changes {
         let Some(managed) = fleet.host(change.host) else { continue };
-        let host = &managed.registration;
-        let first_report = change.at.as_second() - host.enrolled.as_second() < FIRST_REPORT_SECONDS;
-        if first_report || !seen.contains(host.number) {
+        let host = managed.registration.number;
+        if !seen.contains(host) {
             continue;
         }
         for key in &change.opened {
-            let one = found.entry(&key.advisory).or_insert_with(|| (change.at, RoaringBitmap::new()));
-            one.1.insert(host.number);
+            let (first, hosts) = found.entry(&key.advisory).or_insert_with(|| (change.at, RoaringBitmap::new()));
+            *first = change.at.min(*first);
+            hosts.insert(host);
         }
     }
     let mut rows: Vec<NewFinding> = found
@@ -152,7 +155,7 @@ struct Works {
     hosts: BTreeMap<Verdict, u64>,
     findings: BTreeMap<Verdict, u64>,
     /// Findings within time, approaching and exceeded, by rating.
-    bars: BTreeMap<Rating, (u64, u64, u64)>,
+    bars: [(u64, u64, u64); SHOWN.len()],
 }
 
 #[derive(Default)]
@@ -167,12 +170,15 @@ struct Piece {
 
 impl Works {
     fn of(fleet: &State, hosts: &[&Managed], clock: Clock) -> Self {
-        let mut works = Self { by: HashMap::new(), hosts: BTreeMap::new(), findings: BTreeMap::new(), bars: BTreeMap::new() };
+        let mut works = Self { by: HashMap::new(), hosts: BTreeMap::new(), findings: BTreeMap::new(), bars: Default::default() };
         for managed in hosts {
             let Some(judged) = &managed.judged else { continue };
             let (mut overdue, mut soon) = (false, false);
-            for open in judged.findings.iter().filter(|open| fleet.exception(managed, open, clock.now).is_none()) {
-                let bar = works.bars.entry(open.rating).or_default();
+            let excepted = |open: &Open| managed.counts.excepted > 0 && fleet.exception(managed, open, clock.now).is_some();
+            for open in judged.findings.iter().filter(|open| !excepted(open)) {
+                let place = SHOWN.iter().position(|rating| *rating == open.rating);
+                let mut unshown = (0, 0, 0);
+                let bar = place.and_then(|place| works.bars.get_mut(place)).unwrap_or(&mut unshown);
                 let kind = verdict(open.due(), clock.now);
                 match kind {
                     Verdict::Overdue => (bar.2, overdue) = (bar.2 + 1, true),
@@ -194,12 +200,8 @@ impl Works {
 
     /// What the picture of deadlines shows.
     fn deadlines(&self) -> Vec<DeadlineBar> {
-        const SHOWN: [Rating; 5] = [Rating::Critical, Rating::High, Rating::Medium, Rating::Low, Rating::Unknown];
-        let bar = |rating: Rating| {
-            let (within, approaching, exceeded) = *self.bars.get(&rating)?;
-            Some(DeadlineBar { priority: rating.as_str().to_owned(), within, approaching, exceeded })
-        };
-        SHOWN.into_iter().filter_map(bar).collect()
+        let bars = SHOWN.iter().zip(self.bars).filter(|(_, counts)| *counts != (0, 0, 0));
+        bars.map(|(rating, (within, approaching, exceeded))| DeadlineBar { priority: rating.as_str().to_owned(), within, approaching, exceeded }).collect()
     }
 
     fn add(&mut self, kind: Verdict, open: &Open) {
