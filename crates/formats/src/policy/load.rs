@@ -303,14 +303,23 @@ fn zone_of(head: &Head, from: &Inherited, ledger: &mut Ledger<'_>) -> (String, T
     }
 }
 
+/// Years that a policy may name.
+const YEARS: std::ops::RangeInclusive<i16> = 2000..=2999;
+
 fn date(day: &toml::Spanned<toml::value::Datetime>, what: &str, ledger: &mut Ledger<'_>) -> Option<jiff::civil::Date> {
     let written = day.get_ref().date.and_then(|date| {
         jiff::civil::Date::new(i16::try_from(date.year).ok()?, i8::try_from(date.month).ok()?, i8::try_from(date.day).ok()?).ok()
     });
-    if written.is_none() {
+    let Some(written) = written else {
         ledger.error(&day.span(), format!("{what} is not a day"), "write it as 2026-12-01");
+        return None;
+    };
+    // The last days of the calendar have no moment in every zone.
+    if !YEARS.contains(&written.year()) {
+        ledger.error(&day.span(), format!("{what} is in the year {}, outside {} to {}", written.year(), YEARS.start(), YEARS.end()), "write the day that is meant, as 2026-12-01");
+        return None;
     }
-    written
+    Some(written)
 }
 
 pub(super) fn length(text: &Text, what: &str, ledger: &mut Ledger<'_>) -> Option<Length> {

@@ -61,26 +61,10 @@ impl Walk {
             count = counted;
             child
         });
-        let start = Instant::now();
         let mut mended = false;
-        let outcome = loop {
-            if !mended && (count.killed().is_some() && self.restarted || ground.helper_ended()) {
-                mended = true;
-                ground.kill_helper();
-                ground.start(&[]);
-            }
-            assert!(start.elapsed() < Duration::from_secs(180), "{:?}: {} {}", count.killed(), ground.log(), ground.journal());
-            if let Some(outcome) = step(&mut ground, &deal).filter(|outcome| outcome.state.is_terminal()) {
-                break outcome;
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        };
-        // Said once more, it says the same and does nothing.
-        if ground.helper_ended() || count.killed().is_some() && self.restarted && !mended {
-            ground.kill_helper();
-            ground.start(&[]);
-        }
-        let again = step(&mut ground, &deal).expect("a helper that answers");
+        let outcome = self.last(&mut ground, &deal, &count, &mut mended);
+        // Asked once more, it says the same and does nothing.
+        let again = self.last(&mut ground, &deal, &count, &mut mended);
         let what = format!("killed at {:?}: {outcome:?}", count.killed());
         assert_eq!((again.state, again.effects), (outcome.state, outcome.effects), "{what}, then {again:?}");
         assert_eq!(ground.dpkg(), ["alpha 2 ii", "beta 2 ii"], "{what}");
@@ -89,6 +73,23 @@ impl Walk {
         assert!(!ground.log().contains("E-JOURNAL"), "{what}: {}", ground.log());
         let runs = std::fs::read_to_string(ground.path("runs")).unwrap_or_default().lines().count();
         End { outcome, count, runs }
+    }
+
+    /// Asks for the next step until the last word, and starts again whoever died.
+    fn last(&self, ground: &mut Ground, deal: &Deal, count: &Count, mended: &mut bool) -> Outcome {
+        let start = Instant::now();
+        loop {
+            if !*mended && (count.killed().is_some() && self.restarted || ground.helper_ended()) {
+                *mended = true;
+                ground.kill_helper();
+                ground.start(&[]);
+            }
+            assert!(start.elapsed() < Duration::from_secs(180), "{:?}: {} {}", count.killed(), ground.log(), ground.journal());
+            if let Some(outcome) = step(ground, deal).filter(|outcome| outcome.state.is_terminal()) {
+                return outcome;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 }
 

@@ -20,6 +20,7 @@ fn one_clear_problem_for_each_mistake() {
         "timezone = \"../../etc/passwd\"\n",
         "status = \"dreamt\"\n",
         "as_of = 12:00:00\n",
+        "effective = 9999-12-31\n",
         "[colour]\n",
         "[[deadline]]\nid = \"a\"\nwhen = {}\nwithin = \"P1D\"\n",
         "[[deadline]]\nid = \"a\"\nwhen = { severity = [] }\nwithin = \"P1D\"\n",
@@ -49,6 +50,7 @@ fn one_clear_problem_for_each_mistake() {
     E-POLICY policy.toml:5: there is no time zone `../../etc/passwd`
     E-POLICY policy.toml:5: unknown variant `dreamt`, expected one of `in-force`, `legacy`, `proposed`
     E-POLICY policy.toml:5: as_of is not a day
+    E-POLICY policy.toml:5: effective is in the year 9999, outside 2000 to 2999
     E-POLICY policy.toml:5: unknown field `colour`, expected one of `schema`, `extends`, `combine`, `policy`, `monitor`, `classify`, `priority`, `deadline`, `host`, `tier`, `waiver`, `window`, `freeze`, `ring`, `test`, `approve`…
     E-POLICY policy.toml:7: `when` is empty
     E-POLICY policy.toml:7: `severity` allows no value
