@@ -24,6 +24,7 @@ pub mod membership;
 pub mod metrics;
 pub mod mitigations;
 pub mod notices;
+pub mod outside_alerts;
 pub mod outward;
 pub mod phases;
 pub mod policy;

@@ -8,6 +8,9 @@
 
 mod gate;
 mod gives;
+mod outside;
+
+pub use outside::{Heard, OutsideAlert, Said, Sign, Trouble, Watched};
 
 use crate::model::assignment::Go;
 use crate::model::authorisation::Rest;
@@ -40,6 +43,8 @@ pub struct Input<'a> {
     /// Why its hosts wait although nothing is wrong: a client that has not
     /// answered yet. Nothing starts meanwhile, and no ring opens.
     pub waits: &'a [String],
+    /// What outside monitoring was heard to say of its rings.
+    pub watched: &'a [Watched],
     /// Hosts of which never two may be at work at a time, by their places in
     /// the list.
     pub apart: &'a [Vec<usize>],
@@ -273,6 +278,9 @@ pub struct RingStanding {
     pub against: Vec<HostId>,
     /// Why it waits; empty where it is open.
     pub waits: Vec<String>,
+    /// How its gates on outside alerts stood.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outside: Vec<OutsideAlert>,
 }
 
 /// Hosts that a ring names; it counts all.
@@ -292,7 +300,8 @@ impl RingStanding {
 
 /// Decides what every host of a rollout may do now.
 pub fn decide(input: &Input<'_>) -> Explained<Decision> {
-    let standings = gate::count(input);
+    let mut standings = gate::count(input);
+    outside::note(input, &mut standings);
     let decided = gate::judge(input, standings);
     let changes = gives::changes(input, &decided);
     let because = explain(input, &decided);

@@ -114,6 +114,7 @@ pub(super) fn rings(paper: &mut Paper, set: &PolicySet) {
         };
         let failed = format!("more than {} % fail or go silent", f64::from(ring.failed_per_mille) / 10.0);
         let stops = ring.health_failed.map_or_else(|| failed.clone(), |count| format!("{failed}, or {count} {} an unhealthy check", if count == 1 { "host has" } else { "hosts have" }));
+        let stops = ring.alerts.iter().fold(stops, |stops, gate| format!("{stops}; an outside alert fires or is not known: {} (no older than {})", gate.words(), gate.max_age.words()));
         let soak = if ring.soak.nominal_seconds() == 0 { "–".to_owned() } else { ring.soak.words() };
         vec![strong(&ring.id), Text::from(who), Text::from(soak), Text::from(stops)]
     });

@@ -49,7 +49,8 @@ pub use packages::{PackageHost, PackagePage, PackageRow, PackageUpdate, PackageV
 pub use questions::{Portal, PortalReport, QuestionItem, QuestionPage, QuestionSaid, Questions, SlaBoard};
 pub use reports::{MadeItem, ReportAsked, ReportShown, ReportsPage};
 pub use rollouts::{
-    ApprovalPanel, DeploymentPage, PackageItem, PackageRing, RingItem, RolloutHostItem, RolloutItem, RolloutPage, Rollouts, StreamItem, TargetItem,
+    ApprovalPanel, DeploymentPage, OutsideItem, PackageItem, PackageRing, RingItem, RolloutHostItem, RolloutItem, RolloutPage, Rollouts, StreamItem,
+    TargetItem,
 };
 pub use shell::{Abilities, Answer, Choice, DatabaseAge, Facet, Listing, Notice, Reader, Shell};
 pub use sign_in::{OidcProvider, Search, SearchHit, SignIn, SignInStep, Trouble};

@@ -1,6 +1,6 @@
 //! Which rings are open, and why the next one is not.
 
-use super::{Gate, Input, NAMED, Phase, Progress, RingStanding, Wanted};
+use super::{Gate, Input, NAMED, OutsideAlert, Phase, Progress, RingStanding, Wanted, outside};
 use crate::model::authorisation::Rest;
 use crate::model::deployment_package::Ring;
 use crate::phases::confirm::reboot::Counts;
@@ -57,15 +57,19 @@ pub(super) fn judge(input: &Input<'_>, mut standings: Vec<RingStanding>) -> Judg
     let mut rings = input.rings.to_vec();
     rings.resize(standings.len(), Progress::default());
     for ((progress, ring), standing) in rings.iter_mut().zip(&input.package.rings).zip(&standings) {
-        progress.succeeded = match is_enough(ring, standing) && progress.opened.is_some() {
+        progress.succeeded = match is_enough(ring, standing) && progress.opened.is_some() && !outside::fires(standing) {
             true => progress.succeeded.or(Some(input.now)),
             false => None,
         };
     }
     let mut reasons = refusals(input, &standings);
-    let shut = !reasons.is_empty();
+    let (alerts, asked) = outside::against(input, &rings, &standings);
     let over = ended(input, &standings);
-    let waits = !input.waits.is_empty() && !over;
+    if !over {
+        reasons.extend(alerts);
+    }
+    let shut = !reasons.is_empty();
+    let waits = !over && (!input.waits.is_empty() || !asked.is_empty());
     if !shut && !over && !waits && input.wanted == Wanted::Running {
         open(input, &mut rings, &mut standings);
     }
@@ -79,7 +83,7 @@ pub(super) fn judge(input: &Input<'_>, mut standings: Vec<RingStanding>) -> Judg
         Wanted::Running => Gate::Waiting,
     };
     if waits && input.wanted == Wanted::Running {
-        reasons.extend(input.waits.iter().cloned());
+        reasons.extend(input.waits.iter().cloned().chain(asked));
     }
     match input.wanted {
         Wanted::Paused => reasons.push("somebody paused it".to_owned()),
@@ -122,6 +126,7 @@ fn open(input: &Input<'_>, rings: &mut [Progress], standings: &mut [RingStanding
         if progress.opened.is_none() {
             standing.waits = waits(input, ring, before);
             standing.waits.extend(unapproved.clone().filter(|_| before.is_some()));
+            standing.waits.extend(standing.outside.iter().filter_map(OutsideAlert::reason));
             if standing.waits.is_empty() {
                 progress.opened = Some(input.now);
                 if is_enough(ring, standing) {

@@ -142,5 +142,9 @@ fn standing(ring: &RingCount) -> String {
             parts.push(format!("{number} {word}"));
         }
     }
+    parts.extend(ring.outside.iter().map(|alert| {
+        let of = alert.at.map_or_else(|| "no answer".to_owned(), |at| format!("answer of {at}"));
+        format!("{} {} ({of})", alert.gate, alert.sign.word())
+    }));
     format!("{}: {}", ring.ring, parts.join(", "))
 }

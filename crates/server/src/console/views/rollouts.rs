@@ -126,6 +126,33 @@ pub struct RingItem {
     pub against: Vec<String>,
     /// Why it waits.
     pub waits: Vec<String>,
+    /// Its gates on outside alerts: what is asked, what it comes to, why, and
+    /// of when the answer is.
+    pub outside: Vec<OutsideItem>,
+}
+
+/// A gate on outside alerts.
+#[derive(Clone, Debug)]
+pub struct OutsideItem {
+    /// What is asked of whom.
+    pub gate: String,
+    /// `quiet`, `not-asked`, `unknown` or `firing`.
+    pub sign: &'static str,
+    /// Why; empty where it is quiet.
+    pub why: String,
+    /// The instant that the newest answer is about.
+    pub at: Option<Timestamp>,
+}
+
+impl OutsideItem {
+    /// How it is drawn.
+    pub fn tone(&self) -> &'static str {
+        match self.sign {
+            "firing" => "failed",
+            "quiet" => "fresh",
+            _ => "stale",
+        }
+    }
 }
 
 /// One host of a rollout.

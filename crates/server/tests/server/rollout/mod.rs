@@ -3,6 +3,7 @@
 
 mod agent;
 mod notices;
+mod outside_alerts;
 mod practice;
 mod questions;
 mod record;
