@@ -111,6 +111,7 @@ impl Scene {
             steps: Vec::new(),
             configuration_files: ConfigurationFiles::Keep,
             at_once: 0,
+            drain: None,
         };
         let candidate = |(number, facts): (usize, &HostFacts)| Candidate { id: host(number as u128), facts: facts.clone(), stream: Some(&self.stream), pending: Some(number % self.pending.len()), has_agent: true, silent: false };
         let hosts: Vec<Candidate<'_>> = self.facts.iter().enumerate().map(candidate).collect();

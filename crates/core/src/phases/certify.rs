@@ -145,6 +145,7 @@ mod tests {
             reboot: RebootRule::IfNeeded,
             configuration_files: ConfigurationFiles::Keep,
             at_once: 0,
+            drain: None,
         }
     }
 

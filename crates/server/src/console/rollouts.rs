@@ -197,6 +197,7 @@ async fn deployment(app: &Shared, allowed: &Allowed, digest: &str) -> Result<Dep
         reboot: package.reboot.to_string(),
         configuration_files: package.configuration_files.to_string(),
         at_once: package.at_once,
+        drain: package.drain.as_ref().map(ToString::to_string),
         signed_by: detail.signed_by,
         needed: certification.as_ref().map(|found| found.needed),
         missing: certification.map(|found| found.missing).unwrap_or_default(),

@@ -60,6 +60,7 @@ impl Scene {
             reboot: RebootRule::IfNeeded,
             configuration_files: ConfigurationFiles::Keep,
             at_once: 0,
+            drain: None,
         };
         let standings = vec![Standing { seen: Some(at(0)), ..Standing::default() }; places.len()];
         Self { package, places, standings, rings: Vec::new(), wanted: Wanted::Running, holds: Vec::new(), waits: Vec::new(), watched: Vec::new(), apart: Vec::new(), rest: Rest::Free }

@@ -18,6 +18,7 @@ pub fn in_force(record: &Record, document: &mut Document) {
         ("Policy", Text::from(format!("{} {}", package.policy.id, package.policy.version))),
         ("Its SHA-256", Text::code(&package.policy.sha256)),
         ("Hosts at a time", at_once.into()),
+        ("Out of service meanwhile", package.drain.as_ref().map_or_else(|| "no".to_owned(), ToString::to_string).into()),
         ("Reboot", reboot(package.reboot).into()),
         ("Changed configuration", configuration(package.configuration_files).into()),
     ]));

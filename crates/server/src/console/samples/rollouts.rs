@@ -159,6 +159,7 @@ pub(in crate::console) fn deployment(words: &Words) -> DeploymentPage {
         reboot: RebootRule::IfNeeded.to_string(),
         configuration_files: ConfigurationFiles::Keep.to_string(),
         at_once: 10,
+        drain: Some(words.say("the host's own /etc/plimsoll/drain.d/balancer before and undrain.d/balancer after, within 300 s each; where the first fails, nothing begins")),
         signed_by: words.all(&["ben"]),
         needed: Some(2),
         missing: words.all(&["1 of 2 people signed"]),
@@ -192,6 +193,7 @@ pub(in crate::console) fn accepted_deployment(words: &Words) -> DeploymentPage {
         windows: vec![],
         left_out: vec![],
         at_once: 0,
+        drain: None,
         ..whole
     }
 }

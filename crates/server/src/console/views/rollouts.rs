@@ -221,6 +221,8 @@ pub struct DeploymentPage {
     pub configuration_files: String,
     /// Most hosts of a ring at work at a time; 0 sets no limit.
     pub at_once: u32,
+    /// What takes hosts out of service meanwhile, in words.
+    pub drain: Option<String>,
     /// Who signed it.
     pub signed_by: Vec<String>,
     /// How many must; none without a root document.
