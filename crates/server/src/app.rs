@@ -50,6 +50,8 @@ pub struct App {
     pub root: Option<SignedRoot>,
     /// Deployment packages under way.
     pub rollouts: Rollouts,
+    /// What authorities signed off.
+    pub accreditations: crate::accreditations::Known,
     /// What outside monitoring said for their gates.
     pub outside_alerts: OutsideAlerts,
     /// Package files by their SHA-256.

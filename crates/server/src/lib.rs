@@ -7,6 +7,7 @@
 // The document of the API is one `json!`.
 #![recursion_limit = "512"]
 
+pub mod accreditations;
 pub mod agents;
 pub mod api;
 pub mod app;

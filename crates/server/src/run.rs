@@ -105,6 +105,7 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
         root_digest: root.as_ref().map(SignedRoot::digest),
         root,
         rollouts: Rollouts::new(signer),
+        accreditations: Default::default(),
         outside_alerts: OutsideAlerts::new(configuration.outside_alerts.clone())?,
         artefacts: Artefacts::in_folder(&configuration.artefacts.clone().unwrap_or_else(|| configuration.data.join("artefacts"))).map_err(|error| *error.problem)?,
         metrics: Metrics::new(),

@@ -45,6 +45,9 @@ pub struct Input<'a> {
     pub waits: &'a [String],
     /// What outside monitoring was heard to say of its rings.
     pub watched: &'a [Watched],
+    /// Rings with a host that needs an accreditation and has none, by their
+    /// places, and why in words; none of their hosts begins.
+    pub unaccredited: &'a [(usize, String)],
     /// Hosts of which never two may be at work at a time, by their places in
     /// the list.
     pub apart: &'a [Vec<usize>],
@@ -198,11 +201,11 @@ impl Standing {
     /// then to stop may have gone before it heard of the second.
     fn may_be_at_work(&self) -> bool {
         let ended = matches!(self.phase(), Phase::Succeeded | Phase::Pending | Phase::Failed | Phase::LeftOut);
-        !ended && (self.took() || self.began() || self.given == Some(Go::Apply) && !self.silent)
+        !ended && (self.took() || self.has_begun() || self.given == Some(Go::Apply) && !self.silent)
     }
 
     /// Whether a transaction may be under way, which nothing interrupts.
-    fn began(&self) -> bool {
+    pub fn has_begun(&self) -> bool {
         matches!(self.outcome, Some(State::Executing | State::Rebooting))
     }
 }

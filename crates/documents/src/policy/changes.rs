@@ -119,6 +119,14 @@ pub(super) fn rings(paper: &mut Paper, set: &PolicySet) {
         vec![strong(&ring.id), Text::from(who), Text::from(soak), Text::from(stops)]
     });
     paper.table(&[("Ring", 2), ("Hosts", 4), ("Watched", 2), ("Stops when", 4)], rows.collect());
+    if let Some(rule) = &set.governance.accreditation {
+        let changes = if rule.change.is_empty() { "every change".to_owned() } else { format!("changes that are {}", rule.change.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(" or ")) };
+        let on = if rule.select.is_empty() { "every host".to_owned() } else { hosts(&rule.select) };
+        paper.facts([
+            ("Accreditation needed", Some(format!("for {changes} on {on}; without one in force nothing begins there"))),
+            ("Given by", Some(if rule.by.is_empty() { "every approver".to_owned() } else { rule.by.join(", ") })),
+        ]);
+    }
     if let Some(post) = &set.governance.test.post_deploy {
         paper.facts([
             ("Checked afterwards", (!post.checks.is_empty()).then(|| post.checks.join(", "))),

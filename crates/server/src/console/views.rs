@@ -15,6 +15,7 @@ mod applications;
 mod exceptions;
 mod findings;
 mod hosts;
+mod accreditations;
 mod mitigations;
 mod work;
 mod operations;
@@ -40,6 +41,7 @@ pub use hosts::{
     Compare, Condition, Difference, GroupPage, GroupRow, Groups, HostBrief, HostException, HostMitigation, HostPage, HostRow, HostScanner, HostsPage, Newer, PendingHost,
     StoryEvent, StoryKind, TallyRow,
 };
+pub use accreditations::{AccreditationItem, Accreditations};
 pub use mitigations::{MitigationForm, MitigationItem, Mitigations};
 pub use work::{WorkForm, WorkPage, WorkedItem};
 pub use operations::{

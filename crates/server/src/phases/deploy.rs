@@ -6,6 +6,7 @@
 
 use super::certify::approval;
 use super::confirm;
+use crate::accreditations;
 use crate::app::{App, News, Shared};
 use crate::outside_alerts;
 use crate::rollouts::{self, Live};
@@ -69,6 +70,7 @@ pub async fn run(app: Shared, mut stopped: watch::Receiver<bool>) {
 
 async fn look(app: &Shared, holder: &str, lease: &mut Option<Lease>) -> Result<(), StoreError> {
     rollouts::refresh(app).await?;
+    accreditations::refresh(app).await?;
     if app.rollouts.read().is_empty() {
         return Ok(());
     }
@@ -150,6 +152,7 @@ pub fn decision(app: &App, live: &std::collections::BTreeMap<String, Live>, own:
         Bearing::Goes => (Vec::new(), None),
     };
     let watched = app.outside_alerts.watched(&own.content.package, &outside_alerts::gates(&set.rollout));
+    let unaccredited = accreditations::missing_for(app, &set, own, &standings, clock.now);
     let mut explained = decide(&Input {
         now: clock.now,
         package: &own.content.package,
@@ -160,6 +163,7 @@ pub fn decision(app: &App, live: &std::collections::BTreeMap<String, Live>, own:
         holds,
         waits: &waits,
         watched: &watched,
+        unaccredited: &unaccredited,
         apart: &own.content.apart,
         rest: own.authority.as_ref().map_or(&Rest::Free, |authority| &authority.rest),
     });

@@ -63,7 +63,8 @@ pub(super) fn judge(input: &Input<'_>, mut standings: Vec<RingStanding>) -> Judg
         };
     }
     let mut reasons = refusals(input, &standings);
-    let (alerts, asked) = outside::against(input, &rings, &standings);
+    let (alerts, mut asked) = outside::against(input, &rings, &standings);
+    asked.extend(unaccredited(input, &rings));
     let over = ended(input, &standings);
     if !over {
         reasons.extend(alerts);
@@ -118,13 +119,21 @@ fn refusals(input: &Input<'_>, standings: &[RingStanding]) -> Vec<String> {
     reasons
 }
 
+/// Why open rings wait for an authority.
+fn unaccredited(input: &Input<'_>, rings: &[Progress]) -> Vec<String> {
+    let open = |place: usize| rings.get(place).is_some_and(|progress| progress.opened.is_some());
+    let named = |place: usize| input.package.rings.get(place).map_or("", |ring| ring.name.as_str());
+    input.unaccredited.iter().filter(|(place, _)| open(*place)).map(|(place, why)| format!("ring {}: {why}", named(*place))).collect()
+}
+
 /// Opens the next ring, and the one after it, as far as they may.
 fn open(input: &Input<'_>, rings: &mut [Progress], standings: &mut [RingStanding]) {
     let unapproved = unapproved(input, standings);
     let mut before: Option<(&Ring, Progress, bool, u64)> = None;
-    for ((progress, ring), standing) in rings.iter_mut().zip(&input.package.rings).zip(standings.iter_mut()) {
+    for (place, ((progress, ring), standing)) in rings.iter_mut().zip(&input.package.rings).zip(standings.iter_mut()).enumerate() {
         if progress.opened.is_none() {
             standing.waits = waits(input, ring, before);
+            standing.waits.extend(input.unaccredited.iter().filter(|(ring, _)| *ring == place).map(|(_, why)| why.clone()));
             standing.waits.extend(unapproved.clone().filter(|_| before.is_some()));
             standing.waits.extend(standing.outside.iter().filter_map(OutsideAlert::reason));
             if standing.waits.is_empty() {

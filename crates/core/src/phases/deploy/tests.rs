@@ -21,6 +21,7 @@ pub(super) struct Scene {
     holds: Vec<String>,
     waits: Vec<String>,
     pub(super) watched: Vec<Watched>,
+    unaccredited: Vec<(usize, String)>,
     pub(super) apart: Vec<Vec<usize>>,
     pub(super) rest: Rest,
 }
@@ -63,7 +64,7 @@ impl Scene {
             drain: None,
         };
         let standings = vec![Standing { seen: Some(at(0)), ..Standing::default() }; places.len()];
-        Self { package, places, standings, rings: Vec::new(), wanted: Wanted::Running, holds: Vec::new(), waits: Vec::new(), watched: Vec::new(), apart: Vec::new(), rest: Rest::Free }
+        Self { package, places, standings, rings: Vec::new(), wanted: Wanted::Running, holds: Vec::new(), waits: Vec::new(), watched: Vec::new(), unaccredited: Vec::new(), apart: Vec::new(), rest: Rest::Free }
     }
 
     pub(super) fn look(&self, minutes: i64) -> Explained<Decision> {
@@ -77,6 +78,7 @@ impl Scene {
             holds: &self.holds,
             waits: &self.waits,
             watched: &self.watched,
+            unaccredited: &self.unaccredited,
             apart: &self.apart,
             rest: &self.rest,
         })
@@ -156,6 +158,28 @@ fn a_pending_reboot_holds_the_next_ring_and_shuts_the_gate_when_it_is_overdue() 
         scene.step(10);
         assert_eq!(scene.given(Go::Apply), 4);
     }
+}
+
+#[test]
+fn a_ring_without_its_accreditation_waits_and_what_began_ends() {
+    let mut scene = Scene::new(&[2, 2]);
+    scene.package.rings[0].soak_seconds = 0;
+    scene.package.rings[1].opens = at(0);
+    scene.unaccredited = vec![(1, "no accreditation covers it".to_owned())];
+    assert_eq!((scene.step(0).gate, scene.given(Go::Apply)), (Gate::Open, 2));
+    scene.say(0, 1, State::Succeeded);
+    scene.step(2);
+    assert_eq!((scene.step(3).gate, scene.given(Go::Apply), texts(&scene.look(3)).as_str()), (Gate::Open, 2, "ring second: no accreditation covers it\n"));
+    scene.unaccredited.clear();
+    scene.step(4);
+    assert_eq!(scene.given(Go::Apply), 4);
+    scene.standings[2].outcome = Some(State::Executing);
+    // It ends while the ring is open: who has not begun is stopped, nothing is wrong.
+    scene.unaccredited = vec![(1, "no accreditation covers it".to_owned())];
+    assert_eq!((scene.step(5).gate, scene.standings[2].given, scene.standings[3].given), (Gate::Waiting, Some(Go::Apply), Some(Go::Stop)));
+    scene.unaccredited.clear();
+    scene.step(6);
+    assert_eq!(scene.standings[3].given, Some(Go::Apply));
 }
 
 fn watched(ring: usize, heard: Heard) -> Watched {

@@ -51,6 +51,15 @@ fn rings_name_the_outside_alerts_that_hold_them() {
 }
 
 #[test]
+fn says_where_an_accreditation_is_needed() {
+    let rules = read(&format!("{HEAD}[accreditation]\nselect = {{ environment = [\"prod\"] }}\nchange = [\"normal\"]\nby = [\"ciso\"]\n")).expect("policy").governance;
+    let rule = rules.accreditation.expect("a rule");
+    assert_eq!((rule.select.words().as_str(), rule.change.as_slice(), rule.by.as_slice()), ("environment is prod", &[ChangeType::Normal][..], &["ciso".to_owned()][..]));
+    assert!(refused("[accreditation]\nchange = [\"usual\"]\n").contains("unknown variant `usual`"));
+    assert!(refused("[accreditation]\nuntil = \"P1Y\"\n").contains("unknown field `until`"));
+}
+
+#[test]
 fn a_silent_file_has_the_rules_of_its_own_program() {
     assert_eq!(read(HEAD).expect("policy").rollout, RolloutRules::default());
     let set = read(&format!("{HEAD}[reboot]\nrule = \"never\"\n[approve]\nseparation_of_duties = false\n")).expect("policy");

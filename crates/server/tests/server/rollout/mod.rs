@@ -1,6 +1,7 @@
 //! A package carried from draft to every host confirmed, over the real sockets,
 //! with hosts that hold to what people signed.
 
+mod accreditations;
 mod agent;
 mod notices;
 mod outside_alerts;
