@@ -63,7 +63,7 @@ pub struct Wish {
 pub fn run(command: &Command, printer: &Printer) -> Result<Outcome, Failure> {
     match command {
         Command::List { remote, rows } => {
-            let found = all(&client(remote)?, PATH, &[], rows.limit)?;
+            let found = all(&client(remote)?, PATH, &Vec::new(), rows.limit)?;
             let columns = [("accreditation", "/id", Text), ("stands", "/state", Text), ("environments", "/environments", List), ("groups", "/groups", List), ("products", "/products", List), ("until", "/until", Time), ("by", "/by", Text), ("statement", "/statement", Text)];
             shown(printer, rows, &found, &columns)
         }
