@@ -89,7 +89,7 @@ try {
   await page.waitForFunction(() => document.querySelectorAll(".legend strong").length > 0 && [...document.querySelectorAll(".legend strong")].some((figure) => figure.textContent !== "0"), null, { timeout: 120_000 }).catch(() => {});
   check((await page.locator(".strip .cell").count()) >= 1, "the first host appears on Today without a reload");
 
-  for (const section of ["", "/hosts", "/compare", "/findings", "/advisories", "/packages", "/applications", "/exceptions", "/mitigations", "/groups", "/sources", "/policy", "/reports", "/reports?report=auditor", "/activity", "/enrolment", "/people", "/tokens", "/webhooks", "/account"]) {
+  for (const section of ["", "/hosts", "/compare", "/findings", "/advisories", "/packages", "/applications", "/exceptions", "/accreditations", "/mitigations", "/groups", "/sources", "/policy", "/reports", "/reports?report=auditor", "/activity", "/enrolment", "/people", "/tokens", "/webhooks", "/account"]) {
     const opened = await page.goto(`${base}/console${section}`);
     check(opened.status() === 200, `${section || "/"}: opens`);
     await hold(section.slice(1).replace("?", "-") || "today");
@@ -129,7 +129,7 @@ try {
   await hold("trouble");
 
   await page.setViewportSize({ width: 390, height: 844 });
-  for (const section of ["", "/hosts", "/findings", "/packages", "/exceptions", "/sources"]) {
+  for (const section of ["", "/hosts", "/findings", "/packages", "/exceptions", "/accreditations", "/sources"]) {
     await page.goto(`${base}/console${section}`);
     await hold(`phone-${section.slice(1) || "today"}`);
   }

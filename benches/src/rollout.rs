@@ -111,6 +111,7 @@ impl Scene {
             steps: Vec::new(),
             configuration_files: ConfigurationFiles::Keep,
             at_once: 0,
+            drain: None,
         };
         let candidate = |(number, facts): (usize, &HostFacts)| Candidate { id: host(number as u128), facts: facts.clone(), stream: Some(&self.stream), pending: Some(number % self.pending.len()), has_agent: true, silent: false };
         let hosts: Vec<Candidate<'_>> = self.facts.iter().enumerate().map(candidate).collect();
@@ -165,7 +166,7 @@ fn schedule() -> Result<Row, String> {
     let rings = vec![deploy::Progress::default(); package.rings.len()];
     let apart: Vec<Vec<usize>> = (0..1_000).map(|number| (number * 3..number * 3 + 3).collect()).collect();
     let start = Instant::now();
-    let decided = deploy::decide(&deploy::Input { now, package: &package, places: &places, standings: &standings, wanted: Wanted::Running, rings: &rings, holds: &[], waits: &[], apart: &apart, rest: &Rest::Free });
+    let decided = deploy::decide(&deploy::Input { now, package: &package, places: &places, standings: &standings, wanted: Wanted::Running, rings: &rings, holds: &[], waits: &[], watched: &[], unaccredited: &[], apart: &apart, rest: &Rest::Free });
     let scheduled = row("decide what 10,000 hosts may do next", start, 2_000.0);
     Ok(Row { note: format!("{} assignments change", decided.decision.changes.len()), ..scheduled })
 }

@@ -18,6 +18,7 @@ mod lenient;
 pub mod measures;
 #[cfg(feature = "openpgp")]
 pub mod openpgp;
+pub mod outside_alerts;
 pub mod packages;
 pub mod policy;
 pub mod protocol;

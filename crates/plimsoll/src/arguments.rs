@@ -92,6 +92,9 @@ pub enum Command {
     /// Exceptions: findings that somebody accepts for a time
     #[command(subcommand)]
     Exceptions(remote::exceptions::Command),
+    /// Accreditations: what authorities signed off for changes
+    #[command(subcommand)]
+    Accreditations(remote::accreditations::Command),
     /// Mitigations: what was done in place of a patch
     #[command(subcommand)]
     Mitigations(remote::mitigations::Command),

@@ -10,6 +10,7 @@ use crate::identity::api::Doors;
 use crate::metrics::Metrics;
 use crate::notices::Notices;
 use crate::phases::monitor::Advisories;
+use crate::outside_alerts::OutsideAlerts;
 use crate::policy::Policies;
 use crate::rollouts::Rollouts;
 use crate::snapshot::Snapshots;
@@ -49,6 +50,10 @@ pub struct App {
     pub root: Option<SignedRoot>,
     /// Deployment packages under way.
     pub rollouts: Rollouts,
+    /// What authorities signed off.
+    pub accreditations: crate::accreditations::Known,
+    /// What outside monitoring said for their gates.
+    pub outside_alerts: OutsideAlerts,
     /// Package files by their SHA-256.
     pub artefacts: Artefacts,
     /// SHA-256 of the root document, hex; every join command carries it.

@@ -3,6 +3,7 @@
 use crate::http::tls;
 use crate::identity::oidc::SignIn;
 use crate::notices;
+use crate::outside_alerts;
 use crate::policy::Given;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -51,6 +52,8 @@ pub struct Configuration {
     pub tls: Option<tls::Files>,
     /// Identity providers that people may sign in by.
     pub sign_in: SignIn,
+    /// Monitoring that the gates of rollouts ask.
+    pub outside_alerts: outside_alerts::Settings,
 }
 
 /// A private key on its way in; it shows nothing of itself.

@@ -7,6 +7,7 @@
 // The document of the API is one `json!`.
 #![recursion_limit = "512"]
 
+pub mod accreditations;
 pub mod agents;
 pub mod api;
 pub mod app;
@@ -24,6 +25,7 @@ pub mod membership;
 pub mod metrics;
 pub mod mitigations;
 pub mod notices;
+pub mod outside_alerts;
 pub mod outward;
 pub mod phases;
 pub mod policy;

@@ -6,6 +6,7 @@ use crate::evidence::Witnessed;
 use crate::fleet::{Fleet, Managed};
 use crate::fleet::basis::{self, Swap};
 use crate::metrics::Metrics;
+use crate::outside_alerts::OutsideAlerts;
 use crate::outward::Outward;
 use crate::notices::{self, Notices};
 use crate::phases::monitor::{Advisories, Look};
@@ -104,6 +105,8 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
         root_digest: root.as_ref().map(SignedRoot::digest),
         root,
         rollouts: Rollouts::new(signer),
+        accreditations: Default::default(),
+        outside_alerts: OutsideAlerts::new(configuration.outside_alerts.clone())?,
         artefacts: Artefacts::in_folder(&configuration.artefacts.clone().unwrap_or_else(|| configuration.data.join("artefacts"))).map_err(|error| *error.problem)?,
         metrics: Metrics::new(),
         judging: Semaphore::new(cores),
@@ -147,6 +150,7 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
         tasks.spawn(follow::follow(Arc::clone(&app), position, stopped.clone()));
     }
     tasks.spawn(keep_evidence(Arc::clone(&app), stopped.clone()));
+    tasks.spawn(crate::outside_alerts::run(Arc::clone(&app), stopped.clone()));
     tasks.spawn(phases::deploy::run(Arc::clone(&app), stopped.clone()));
     tasks.spawn(crate::exposure::run(Arc::clone(&app), stopped.clone()));
     tasks.spawn(crate::reports::due::run(Arc::clone(&app), stopped.clone()));
@@ -585,6 +589,7 @@ mod tests {
             notices: Default::default(),
             tls: None,
             sign_in: Default::default(),
+            outside_alerts: Default::default(),
         }
     }
 

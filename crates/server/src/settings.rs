@@ -5,6 +5,8 @@
 //! No secret stands in it: it names the file or the environment variable that
 //! holds one. Paths are taken from the file's own folder.
 
+mod outside_alerts;
+
 use crate::identity::oidc::{ClientSecret, GroupGrant, Provider, SignIn, check};
 use crate::identity::role::Role;
 use crate::outward::{Allowed, Outward, host_and_port};
@@ -27,6 +29,8 @@ const SECRET_LIMIT: u64 = 64 << 10;
 pub struct Settings {
     /// Identity providers, and how they are reached.
     pub sign_in: SignIn,
+    /// Monitoring that the gates of rollouts ask, and how it is reached.
+    pub outside_alerts: crate::outside_alerts::Settings,
 }
 
 #[derive(Deserialize, Default)]
@@ -34,6 +38,8 @@ pub struct Settings {
 struct File {
     #[serde(default)]
     sign_in: SignInTable,
+    #[serde(default)]
+    outside_alerts: outside_alerts::Table,
 }
 
 #[derive(Deserialize, Default)]
@@ -107,9 +113,9 @@ pub fn read(file: &Path, environment: Environment<'_>) -> Result<Settings, Probl
     let reading = Reading { shown: &shown, text: &text, folder: file.parent().unwrap_or(Path::new("")), environment };
     let parsed: File = toml::from_str(&text).map_err(|error| {
         let at = error.span().unwrap_or(0..0);
-        reading.problem(&at, error.message().trim_end().replace('\n', "; "), "correct the file; docs/guide/sign-in.md lists every setting")
+        reading.problem(&at, error.message().trim_end().replace('\n', "; "), "correct the file; docs/guide/sign-in.md and docs/guide/outside-alerts.md list every setting")
     })?;
-    Ok(Settings { sign_in: reading.sign_in(parsed.sign_in)? })
+    Ok(Settings { sign_in: reading.sign_in(parsed.sign_in)?, outside_alerts: reading.outside_alerts(parsed.outside_alerts)? })
 }
 
 struct Reading<'a> {
@@ -132,24 +138,30 @@ impl Reading<'_> {
         Problem::new("E-SETTINGS", self.place(at), text, next)
     }
 
-    fn sign_in(&self, table: SignInTable) -> Result<SignIn, Problem> {
+    /// How a section's servers are reached.
+    fn allowed(&self, authority: Option<&Spanned<PathBuf>>, proxy: Option<&Spanned<String>>, inward: &[Spanned<String>]) -> Result<(Allowed, Outward), Problem> {
         let mut allowed = Allowed::default();
-        for text in &table.allow_inward {
+        for text in inward {
             let pair = host_and_port(text.get_ref());
             allowed.inward.insert(pair.ok_or_else(|| {
                 self.problem(&text.span(), "allow_inward: this is no host and port", "write HOST:PORT, as in the address: idp.corp.example:443")
             })?);
         }
-        if let Some(file) = &table.ca_file {
+        if let Some(file) = authority {
             allowed.authorities.push(self.folder.join(file.get_ref()));
             Outward::new(allowed.clone()).map_err(|why| self.problem(&file.span(), format!("ca_file: {why}"), "name a PEM file with the certificate of your authority"))?;
         }
-        if let Some(proxy) = &table.proxy {
+        if let Some(proxy) = proxy {
             allowed.proxy = Some(proxy.get_ref().clone());
         }
-        let proxy = table.proxy.as_ref().map_or(0..0, Spanned::span);
+        let proxy = proxy.map_or(0..0, Spanned::span);
         // The address may carry a password, so it is not shown.
         let outward = Outward::new(allowed.clone()).map_err(|_| self.problem(&proxy, "proxy: this is not the address of an http or https proxy", "write http://HOST:PORT"))?;
+        Ok((allowed, outward))
+    }
+
+    fn sign_in(&self, table: SignInTable) -> Result<SignIn, Problem> {
+        let (allowed, outward) = self.allowed(table.ca_file.as_ref(), table.proxy.as_ref(), &table.allow_inward)?;
         let mut providers = Vec::<Provider>::new();
         for entry in table.provider {
             let at = entry.span();
@@ -163,14 +175,7 @@ impl Reading<'_> {
     }
 
     fn provider(&self, table: ProviderTable, at: &Range<usize>) -> Result<Provider, Problem> {
-        let client_secret = match (&table.client_secret_file, &table.client_secret_variable) {
-            (None, None) => None,
-            (Some(file), None) => Some(self.secret_file(file)?),
-            (None, Some(name)) => Some(self.secret_variable(name)?),
-            (Some(_), Some(second)) => {
-                return Err(self.problem(&second.span(), "the client secret is given twice", "keep client_secret_file or client_secret_variable"));
-            }
-        };
+        let client_secret = self.secret("client_secret", table.client_secret_file.as_ref(), table.client_secret_variable.as_ref())?;
         let mut groups = Vec::new();
         for entry in table.group {
             if let (None, Some(group)) = (&entry.client, &entry.host_group) {
@@ -195,9 +200,21 @@ impl Reading<'_> {
         })
     }
 
-    fn secret_file(&self, file: &Spanned<PathBuf>) -> Result<ClientSecret, Problem> {
+    /// A secret that the keys `NAME_file` or `NAME_variable` say where to find.
+    fn secret(&self, name: &str, file: Option<&Spanned<PathBuf>>, variable: Option<&Spanned<String>>) -> Result<Option<ClientSecret>, Problem> {
+        match (file, variable) {
+            (None, None) => Ok(None),
+            (Some(file), None) => self.secret_file(name, file).map(Some),
+            (None, Some(variable)) => self.secret_variable(name, variable).map(Some),
+            (Some(_), Some(second)) => {
+                Err(self.problem(&second.span(), format!("{} is given twice", name.replace('_', " ")), &format!("keep {name}_file or {name}_variable")))
+            }
+        }
+    }
+
+    fn secret_file(&self, name: &str, file: &Spanned<PathBuf>) -> Result<ClientSecret, Problem> {
         let path = self.folder.join(file.get_ref());
-        let bad = |why: String| self.problem(&file.span(), format!("client_secret_file {}: {why}", path.display()), "name a file that holds the secret and nothing else");
+        let bad = |why: String| self.problem(&file.span(), format!("{name}_file {}: {why}", path.display()), "name a file that holds the secret and nothing else");
         let text = read_text(&path, SECRET_LIMIT).map_err(bad)?;
         let secret = text.trim_end_matches(['\r', '\n']);
         if secret.is_empty() || secret.chars().any(char::is_control) {
@@ -206,11 +223,11 @@ impl Reading<'_> {
         Ok(ClientSecret::new(secret.to_owned()))
     }
 
-    fn secret_variable(&self, name: &Spanned<String>) -> Result<ClientSecret, Problem> {
+    fn secret_variable(&self, key: &str, name: &Spanned<String>) -> Result<ClientSecret, Problem> {
         let found = (self.environment)(name.get_ref()).filter(|secret| !secret.is_empty());
         found.map(ClientSecret::new).ok_or_else(|| {
-            let text = format!("client_secret_variable: the environment has no {}", name.get_ref());
-            self.problem(&name.span(), text, "set the variable where the server starts, or name a file with client_secret_file")
+            let text = format!("{key}_variable: the environment has no {}", name.get_ref());
+            self.problem(&name.span(), text, &format!("set the variable where the server starts, or name a file with {key}_file"))
         })
     }
 }

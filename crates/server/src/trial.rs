@@ -103,6 +103,7 @@ impl Trial {
             notices: Default::default(),
             tls: None,
             sign_in: Default::default(),
+            outside_alerts: Default::default(),
         };
         let running = start(configuration).await.unwrap_or_else(|problem| panic!("{problem:?}"));
         let app = &running.app;

@@ -11,6 +11,7 @@
 //! Times and actors are passed in; the store reads no clock for what it
 //! stores.
 
+pub mod accreditations;
 pub mod acquired;
 pub mod alerts;
 pub mod answers;

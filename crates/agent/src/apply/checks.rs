@@ -1,6 +1,7 @@
 //! Checks before the first effect and after the last. Addresses are the host's
 //! own.
 
+use super::programs;
 use jiff::Timestamp;
 use plimsoll_core::model::deployment_package::{Check, LooksAt};
 use plimsoll_core::model::outcome::CheckResult;
@@ -11,8 +12,6 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme};
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -156,41 +155,9 @@ fn tls(port: u16, days: u32, left: Duration) -> Result<String, String> {
     if left >= i64::from(days) { Ok(format!("the certificate is valid for {left} days more")) } else { Err(format!("the certificate ends at {ends}, {days} days are wanted")) }
 }
 
-/// Runs a program that the host's owner put there; one that somebody else could
-/// have put there is not run.
+/// Runs a program that the host's owner put there.
 fn command(name: &str, left: Duration) -> Result<String, String> {
-    let plain = !name.is_empty() && !name.starts_with(['.', '-']) && !name.contains(['/', '\0']);
-    let path = Path::new(PROGRAMS).join(name);
-    let owned = ["/etc", "/etc/plimsoll", PROGRAMS].map(Path::new).into_iter().chain([path.as_path()]).all(|path| {
-        path.symlink_metadata().is_ok_and(|metadata| !metadata.is_symlink() && metadata.uid() == 0 && metadata.mode() & 0o022 == 0)
-    });
-    if !plain || !owned {
-        return Err(format!("E-PATH-OWNER: {} is missing, a link, or not root's alone", path.display()));
-    }
-    let spawned = Command::new(&path)
-        .env_clear()
-        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-        .env("LC_ALL", "C.UTF-8")
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn();
-    let mut child = spawned.map_err(|error| format!("cannot be started: {error}"))?;
-    let deadline = Instant::now() + left;
-    loop {
-        match child.try_wait() {
-            Ok(Some(status)) if status.success() => return Ok("ended with 0".to_owned()),
-            Ok(Some(status)) => return Err(format!("ended with {status}")),
-            Ok(None) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(50)),
-            Ok(None) => {
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(format!("took longer than {} s, which is the limit", left.as_secs()));
-            }
-            Err(error) => return Err(format!("cannot be waited for: {error}")),
-        }
-    }
+    programs::run(&programs::find(PROGRAMS, name)?, left, &mut |_| {})
 }
 
 #[cfg(test)]

@@ -91,6 +91,14 @@ pub(crate) enum Event {
     Late { problem: Problem },
     /// A file was kept for the way back before it was changed.
     Kept { path: String, copy: Option<String> },
+    /// The host is about to be taken out of service.
+    Drains,
+    /// It is, or why not.
+    Drained { problem: Option<Problem> },
+    /// The host is about to be taken back into service.
+    Undrains,
+    /// It is, or why not.
+    Undrained { problem: Option<Problem> },
     /// A reboot is about to be asked for.
     Reboots { boot_id: String },
     /// How it stands by observation.

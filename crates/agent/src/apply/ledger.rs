@@ -50,6 +50,12 @@ pub(crate) struct Attempt {
     pub(crate) late: Option<Problem>,
     /// Files kept for the way back: path and copy, none where there was none.
     pub(crate) kept: Vec<(String, Option<String>)>,
+    /// Whether the host may be out of service because of it.
+    pub(crate) drained: bool,
+    /// How often it was taken out.
+    pub(crate) drains: u32,
+    /// Since when a program of its owner is at work on that.
+    pub(crate) hook: Option<Timestamp>,
     /// The boot during which a reboot was asked for.
     pub(crate) reboots: Option<String>,
     pub(crate) outcome: Option<Outcome>,
@@ -105,6 +111,13 @@ impl Attempt {
             Event::Ended { code } => (self.ended, self.late) = (Some(code), None),
             Event::Late { problem } => self.late = Some(problem),
             Event::Kept { path, copy } => self.kept.push((path, copy)),
+            Event::Drains => {
+                (self.drained, self.hook, self.process) = (true, Some(record.at), None);
+                self.drains += 1;
+            }
+            Event::Undrains => (self.hook, self.process) = (Some(record.at), None),
+            Event::Drained { .. } => (self.hook, self.process) = (None, None),
+            Event::Undrained { problem } => (self.drained, self.hook, self.process) = (problem.is_some(), None, None),
             Event::Reboots { boot_id } => self.reboots = Some(boot_id),
             Event::Observed { outcome } => {
                 if outcome.state.is_terminal() {
@@ -119,7 +132,7 @@ impl Attempt {
 
     /// Whether it may have changed the host: it is ended, not begun.
     pub(crate) fn is_started(&self) -> bool {
-        self.effects > 0
+        self.effects > 0 || self.drained
     }
 
     /// Whether its runner, or the package manager that it started, is alive.

@@ -18,6 +18,7 @@ mod gate;
 mod journal;
 mod launcher;
 mod ledger;
+mod programs;
 mod runner;
 mod stage;
 mod steps;

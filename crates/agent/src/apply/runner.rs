@@ -6,6 +6,7 @@
 //! adopts what still runs and repairs what was cut off.
 
 mod conclude;
+mod drain;
 mod own;
 mod prepare;
 mod watch;
@@ -88,8 +89,8 @@ fn alone(store: &Store) -> Result<Option<File>, Problem> {
 
 fn carry_out(store: &Store, options: &RunnerOptions, attempt: &Attempt) -> Result<(), Problem> {
     // What a runner before this one started may run on without it.
-    let adopted = attempt.process.filter(|_| attempt.ended.is_none()).is_some_and(Identity::runs);
-    while attempt.process.is_some_and(Identity::runs) {
+    let adopted = attempt.process.filter(|_| attempt.ended.is_none() && attempt.hook.is_none()).is_some_and(Identity::runs);
+    while attempt.hook.is_none() && attempt.process.is_some_and(Identity::runs) {
         std::thread::sleep(Duration::from_millis(200));
     }
     let id = &options.attempt;
@@ -109,6 +110,7 @@ fn carry_out(store: &Store, options: &RunnerOptions, attempt: &Attempt) -> Resul
         work,
     };
     std::fs::create_dir_all(&run.work_folder).map_err(|error| broken(&run.work_folder, "cannot be made", &error))?;
+    run.outlast_hook();
     let outcome = if let Some(doubt) = attempt.doubtful.clone() {
         run.observe_only(doubt)?
     } else if attempt.reboots.is_some() {
@@ -118,14 +120,24 @@ fn carry_out(store: &Store, options: &RunnerOptions, attempt: &Attempt) -> Resul
             return run.journal.append(id, Event::Deferred { problem: locked(&holder) });
         }
         run.resume(adopted)?
+    } else if attempt.drained {
+        match run.undrain()? {
+            Some(problem) => run.outcome(State::NeedsOperator, None, Some(problem)),
+            // Begun anew, everything is verified again: much may have changed.
+            None => return run.journal.append(id, Event::Deferred { problem: drain::cut_off() }),
+        }
     } else {
         match run.prepare()? {
-            Prepared::Ready(before, simulated) => run.transact(*before, &simulated)?,
+            Prepared::Ready(before, simulated) => match run.drain()? {
+                None => run.transact(*before, &simulated)?,
+                Some(problem) => run.outcome(State::FailedClean, Some(&before), Some(problem)),
+            },
             Prepared::Done(outcome) => *outcome,
             Prepared::Later(problem) => return run.journal.append(id, Event::Deferred { problem }),
             Prepared::Rehearsed => return run.journal.append(id, Event::Rehearsed),
         }
     };
+    let outcome = run.back_in_service(outcome)?;
     run.journal.append(id, Event::Observed { outcome: Box::new(outcome.clone()) })?;
     if outcome.state == State::Rebooting { run.reboot(outcome) } else { Ok(()) }
 }

@@ -59,6 +59,10 @@ pub struct DeploymentPackage {
     pub configuration_files: ConfigurationFiles,
     /// Most hosts of one ring that may be at work at a time; 0 sets no limit.
     pub at_once: u32,
+    /// What takes a host out of service before the first effect and back in
+    /// after the last; none where nothing has to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drain: Option<Drain>,
 }
 
 impl DeploymentPackage {
@@ -397,6 +401,29 @@ pub enum LooksAt {
         #[serde(rename = "program")]
         name: String,
     },
+}
+
+/// Programs of one name that the host's owner put into `/etc/plimsoll/drain.d`
+/// and `/etc/plimsoll/undrain.d`. Each may run more than once in a row.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Drain {
+    /// File name, without any slash.
+    pub program: String,
+    /// Longest each may take, in seconds.
+    pub timeout_seconds: u32,
+}
+
+impl Drain {
+    /// Longest that may be asked for, in seconds.
+    pub const LONGEST: u32 = 3600;
+
+    /// Whether it names files of those folders and nothing else, and a time.
+    pub fn is_plain(&self) -> bool {
+        let plain = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
+        let name = !self.program.is_empty() && self.program.len() <= 64 && !self.program.starts_with(['.', '-']) && self.program.chars().all(plain);
+        name && (1..=Self::LONGEST).contains(&self.timeout_seconds)
+    }
 }
 
 /// What is done where a new kernel or library asks for a reboot.

@@ -113,6 +113,8 @@ identifiers! {
     ExceptionId;
     /// Names a mitigation.
     MitigationId;
+    /// Names an accreditation.
+    AccreditationId;
     /// Names a question to a client.
     QuestionId;
     /// Names a record of work.

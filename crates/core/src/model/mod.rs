@@ -5,6 +5,7 @@
 //! part of the published contract (`docs/schema/`), so a rename is a breaking
 //! change.
 
+pub mod accreditation;
 pub mod advisory;
 pub mod artefact;
 pub mod assignment;

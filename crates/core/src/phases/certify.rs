@@ -7,6 +7,7 @@
 //! not among them) is checked by the hosts again; a policy can ask for more and
 //! never for less.
 
+pub mod accreditation;
 mod authority;
 pub mod client;
 
@@ -145,6 +146,7 @@ mod tests {
             reboot: RebootRule::IfNeeded,
             configuration_files: ConfigurationFiles::Keep,
             at_once: 0,
+            drain: None,
         }
     }
 

@@ -8,6 +8,9 @@
 
 mod gate;
 mod gives;
+mod outside;
+
+pub use outside::{Heard, OutsideAlert, Said, Sign, Trouble, Watched};
 
 use crate::model::assignment::Go;
 use crate::model::authorisation::Rest;
@@ -40,6 +43,11 @@ pub struct Input<'a> {
     /// Why its hosts wait although nothing is wrong: a client that has not
     /// answered yet. Nothing starts meanwhile, and no ring opens.
     pub waits: &'a [String],
+    /// What outside monitoring was heard to say of its rings.
+    pub watched: &'a [Watched],
+    /// Rings with a host that needs an accreditation and has none, by their
+    /// places, and why in words; none of their hosts begins.
+    pub unaccredited: &'a [(usize, String)],
     /// Hosts of which never two may be at work at a time, by their places in
     /// the list.
     pub apart: &'a [Vec<usize>],
@@ -193,11 +201,11 @@ impl Standing {
     /// then to stop may have gone before it heard of the second.
     fn may_be_at_work(&self) -> bool {
         let ended = matches!(self.phase(), Phase::Succeeded | Phase::Pending | Phase::Failed | Phase::LeftOut);
-        !ended && (self.took() || self.began() || self.given == Some(Go::Apply) && !self.silent)
+        !ended && (self.took() || self.has_begun() || self.given == Some(Go::Apply) && !self.silent)
     }
 
     /// Whether a transaction may be under way, which nothing interrupts.
-    fn began(&self) -> bool {
+    pub fn has_begun(&self) -> bool {
         matches!(self.outcome, Some(State::Executing | State::Rebooting))
     }
 }
@@ -273,6 +281,9 @@ pub struct RingStanding {
     pub against: Vec<HostId>,
     /// Why it waits; empty where it is open.
     pub waits: Vec<String>,
+    /// How its gates on outside alerts stood.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outside: Vec<OutsideAlert>,
 }
 
 /// Hosts that a ring names; it counts all.
@@ -292,7 +303,8 @@ impl RingStanding {
 
 /// Decides what every host of a rollout may do now.
 pub fn decide(input: &Input<'_>) -> Explained<Decision> {
-    let standings = gate::count(input);
+    let mut standings = gate::count(input);
+    outside::note(input, &mut standings);
     let decided = gate::judge(input, standings);
     let changes = gives::changes(input, &decided);
     let because = explain(input, &decided);

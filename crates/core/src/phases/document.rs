@@ -363,6 +363,7 @@ fn counted(started: &Started, standings: &[RingStanding]) -> Vec<RingCount> {
         at_work: standing.at_work,
         waiting: standing.waiting + standing.away,
         left_out: standing.left_out,
+        outside: standing.outside.clone(),
     };
     started.package.rings.iter().zip(standings).map(count).collect()
 }

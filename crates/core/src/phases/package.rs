@@ -13,7 +13,7 @@ pub use rings::Why;
 
 use crate::model::because::{Because, BecauseKind, Explained};
 use crate::model::deployment_package::{
-    ChangeType, Check, ConfigurationFiles, DeploymentPackage, HostList, Place, PolicyNamed, RebootRule, Ring, Step,
+    ChangeType, Check, ConfigurationFiles, DeploymentPackage, Drain, HostList, Place, PolicyNamed, RebootRule, Ring, Step,
 };
 use crate::model::identifier::{ClientId, HostId};
 use crate::model::policy::RolloutRules;
@@ -79,6 +79,8 @@ pub struct Wish {
     pub configuration_files: ConfigurationFiles,
     /// Most hosts of a ring at work at a time; 0 sets no limit.
     pub at_once: u32,
+    /// What takes hosts out of service meanwhile.
+    pub drain: Option<Drain>,
 }
 
 /// Which pending updates.
@@ -242,6 +244,7 @@ pub fn decide(input: &Input<'_>) -> Explained<Decision> {
         reboot: input.rules.reboot,
         configuration_files: input.wish.configuration_files,
         at_once: input.wish.at_once,
+        drain: input.wish.drain.clone(),
     };
     explain(input, &package, &left_out, &mut because);
     let apart = rings.apart;

@@ -114,10 +114,19 @@ pub(super) fn rings(paper: &mut Paper, set: &PolicySet) {
         };
         let failed = format!("more than {} % fail or go silent", f64::from(ring.failed_per_mille) / 10.0);
         let stops = ring.health_failed.map_or_else(|| failed.clone(), |count| format!("{failed}, or {count} {} an unhealthy check", if count == 1 { "host has" } else { "hosts have" }));
+        let stops = ring.alerts.iter().fold(stops, |stops, gate| format!("{stops}; an outside alert fires or is not known: {} (no older than {})", gate.words(), gate.max_age.words()));
         let soak = if ring.soak.nominal_seconds() == 0 { "–".to_owned() } else { ring.soak.words() };
         vec![strong(&ring.id), Text::from(who), Text::from(soak), Text::from(stops)]
     });
     paper.table(&[("Ring", 2), ("Hosts", 4), ("Watched", 2), ("Stops when", 4)], rows.collect());
+    if let Some(rule) = &set.governance.accreditation {
+        let changes = if rule.change.is_empty() { "every change".to_owned() } else { format!("changes that are {}", rule.change.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(" or ")) };
+        let on = if rule.select.is_empty() { "every host".to_owned() } else { hosts(&rule.select) };
+        paper.facts([
+            ("Accreditation needed", Some(format!("for {changes} on {on}; without one in force nothing begins there"))),
+            ("Given by", Some(if rule.by.is_empty() { "every approver".to_owned() } else { rule.by.join(", ") })),
+        ]);
+    }
     if let Some(post) = &set.governance.test.post_deploy {
         paper.facts([
             ("Checked afterwards", (!post.checks.is_empty()).then(|| post.checks.join(", "))),

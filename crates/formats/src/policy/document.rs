@@ -4,7 +4,7 @@
 //! yet are named by [`Document::not_enforced`], so that nobody takes their
 //! presence for effect.
 
-use super::governance::{AssetClassSection, OneOrMany, ScopeSection};
+use super::governance::{AccreditationSection, AssetClassSection, OneOrMany, ScopeSection};
 use super::rollout::{ApproveSection, FreezeSection, RebootSection, RingSection, Sections, TestSection, WindowSection};
 use plimsoll_core::model::advisory::Rating;
 use plimsoll_core::model::policy::governance::{
@@ -49,6 +49,7 @@ pub(super) struct Document {
     pub test: Option<TestSection>,
     pub approve: Option<ApproveSection>,
     pub reboot: Option<RebootSection>,
+    pub accreditation: Option<AccreditationSection>,
     pub scope: Option<ScopeSection>,
     #[serde(default)]
     pub asset_class: Vec<AssetClassSection>,
@@ -117,6 +118,7 @@ impl Document {
             ("test", self.test.is_some()),
             ("approve", self.approve.is_some()),
             ("reboot", self.reboot.is_some()),
+            ("accreditation", self.accreditation.is_some()),
             ("waiver", self.waiver.is_some()),
             ("roles", self.roles.is_some()),
             ("cycle", self.cycle.is_some()),

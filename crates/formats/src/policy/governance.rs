@@ -8,8 +8,8 @@ use super::suggest::{nearest, suggestion};
 use super::Ledger;
 use plimsoll_core::measures::Named;
 use plimsoll_core::measures::cost::steps::Step;
-use plimsoll_core::model::policy::governance::{AUDIENCES, AssetClass, Cost, Monitor, Report, Scope};
-use plimsoll_core::model::policy::{Governance, Policy};
+use plimsoll_core::model::policy::governance::{AUDIENCES, AccreditationPractice, AssetClass, Cost, Monitor, Report, Scope};
+use plimsoll_core::model::policy::{ChangeType, Governance, Policy};
 use plimsoll_core::model::problem::printable;
 use plimsoll_core::model::work::is_word;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
@@ -63,6 +63,17 @@ pub(super) struct AssetClassSection {
     select: Words,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AccreditationSection {
+    #[serde(default)]
+    select: Words,
+    #[serde(default)]
+    change: Vec<ChangeType>,
+    #[serde(default)]
+    by: Vec<String>,
+}
+
 /// Takes the sections out of a document that was read.
 pub(super) fn read(document: &Document, ledger: &mut Ledger<'_>) -> Governance {
     let (test, approve, reboot) = document.rollout().practice();
@@ -95,6 +106,11 @@ pub(super) fn read(document: &Document, ledger: &mut Ledger<'_>) -> Governance {
         unpatchable: document.unpatchable.clone(),
         test,
         approve,
+        accreditation: document.accreditation.as_ref().map(|section| AccreditationPractice {
+            select: select(&section.select, ledger),
+            change: section.change.clone(),
+            by: section.by.clone(),
+        }),
         client: document.client.clone(),
         reboot,
         verify: document.verify.clone(),

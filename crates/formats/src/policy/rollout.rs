@@ -1,5 +1,7 @@
 //! Rings, windows, freezes, tests, approvals and reboots of a policy file.
 
+mod alerts;
+
 use super::document::Text;
 use super::{Ledger, matchers};
 use super::load::{length, unknown_zone, zone};
@@ -36,6 +38,8 @@ pub(super) struct RingSection {
     soak: Option<Text>,
     #[serde(default)]
     abort_if: AbortSection,
+    #[serde(default)]
+    alerts: Vec<Spanned<alerts::AlertSection>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -297,6 +301,7 @@ impl Reading<'_, '_> {
             // Thousandths are what is signed; a part of one counts as none.
             failed_per_mille: (failed * 10.0).floor() as u32,
             health_failed: health.and_then(|number| u32::try_from(number).ok()),
+            alerts: alerts::read(&section.alerts, self.ledger),
         }
     }
 

@@ -128,6 +128,7 @@ fn folder(told: Option<&Path>) -> Result<PathBuf, Failure> {
 }
 
 fn configuration(arguments: &Serve, data: &Path, root: Option<Vec<u8>>, evaluation: bool) -> Result<Configuration, Failure> {
+    let settings = plimsoll_server::settings::find(arguments.settings.as_deref(), data).map_err(Failure::input)?;
     Ok(Configuration {
         tool: super::scan::TOOL.to_owned(),
         data: data.to_owned(),
@@ -157,7 +158,8 @@ fn configuration(arguments: &Serve, data: &Path, root: Option<Vec<u8>>, evaluati
             }
             _ => None,
         },
-        sign_in: plimsoll_server::settings::find(arguments.settings.as_deref(), data).map_err(Failure::input)?.sign_in,
+        sign_in: settings.sign_in,
+        outside_alerts: settings.outside_alerts,
     })
 }
 

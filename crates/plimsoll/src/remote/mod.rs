@@ -11,6 +11,7 @@ pub mod findings;
 pub mod groups;
 pub mod hosts;
 pub mod meetings;
+pub mod accreditations;
 pub mod mitigations;
 pub mod package;
 pub mod packages;

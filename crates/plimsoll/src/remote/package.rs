@@ -189,6 +189,12 @@ pub struct Wish {
     /// Replace configuration files that their owner changed
     #[arg(long)]
     replace_configuration_files: bool,
+    /// Program of this name in the hosts' /etc/plimsoll/drain.d before the change, and in undrain.d after it
+    #[arg(long, value_name = "NAME")]
+    drain: Option<String>,
+    /// Most seconds that each of the two may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    drain_within: u32,
     /// Client; may be left out where there is one
     #[arg(long)]
     client: Option<String>,
@@ -220,6 +226,7 @@ impl Wish {
             ("apart_applications", several(&self.apart_application)),
             ("at_once", self.at_once.map(Value::from)),
             ("replace_configuration_files", self.replace_configuration_files.then(|| true.into())),
+            ("drain", self.drain.as_ref().map(|program| serde_json::json!({ "program": program, "timeout_seconds": self.drain_within }))),
             ("client", text(&self.client)),
         ]))
     }

@@ -43,6 +43,7 @@ pub fn package(client: ClientId, places: &[Place], now: Timestamp) -> Deployment
         reboot: RebootRule::IfNeeded,
         configuration_files: ConfigurationFiles::Keep,
         at_once: 0,
+        drain: None,
     }
 }
 

@@ -21,7 +21,7 @@ use axum::http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::model::authorisation::{Remark, RemarkKind};
 use plimsoll_core::model::because::Because;
-use plimsoll_core::model::deployment_package::{ChangeType, Check, ConfigurationFiles, Place, Step};
+use plimsoll_core::model::deployment_package::{ChangeType, Check, ConfigurationFiles, Drain, Place, Step};
 use plimsoll_core::model::identifier::{ApplicationId, ClientId, GroupId, HostId};
 use plimsoll_core::model::stream::Stream;
 use plimsoll_core::phases::certify::Decision as Certification;
@@ -218,6 +218,10 @@ pub struct DraftWish {
     /// Whether configuration files that their owner changed are replaced.
     #[serde(default)]
     pub replace_configuration_files: bool,
+    /// Programs of the hosts' owners that take a host out of service before
+    /// the change and back in afterwards: `program`, `timeout_seconds`.
+    #[schema(value_type = Option<Object>)]
+    pub drain: Option<Drain>,
 }
 
 fn normal() -> String {
@@ -412,6 +416,10 @@ fn checked(client: ClientId, wish: DraftWish) -> Result<Wish, Refusal> {
     let not_before = wish.not_before.unwrap_or(now).max(now);
     let expires = not_before.checked_add(SignedDuration::from_hours(i64::from(wish.days) * 24)).unwrap_or(Timestamp::MAX);
     let configuration_files = if wish.replace_configuration_files { ConfigurationFiles::Replace } else { ConfigurationFiles::Keep };
+    if let Some(drain) = wish.drain.as_ref().filter(|drain| !drain.is_plain()) {
+        let text = format!("{:?} with {} s names no program, or no time", drain.program, drain.timeout_seconds);
+        return Err(parameter("drain", text, "give a file name of letters, digits, dots, hyphens and underscores, and 1 to 3600 seconds"));
+    }
     Ok(Wish {
         client,
         name,
@@ -425,6 +433,7 @@ fn checked(client: ClientId, wish: DraftWish) -> Result<Wish, Refusal> {
         steps: wish.steps,
         configuration_files,
         at_once: wish.at_once,
+        drain: wish.drain,
     })
 }
 

@@ -1,6 +1,7 @@
 //! The **API**: the same questions and acts as the console's, as JSON.
 
 pub mod acts;
+pub mod accreditations;
 pub mod alerts;
 pub mod applications;
 pub mod calendar;

@@ -1,6 +1,6 @@
 //! Every route of the API with who may use it.
 
-use super::{acts, alerts, applications, calendar, clients, deployment_packages, exceptions, findings, groups, history, hosts, knowledge, mitigations, packages, questions, reports, rollouts, scanners, teams, webhooks, work};
+use super::{accreditations, acts, alerts, applications, calendar, clients, deployment_packages, exceptions, findings, groups, history, hosts, knowledge, mitigations, packages, questions, reports, rollouts, scanners, teams, webhooks, work};
 use crate::app::Shared;
 use crate::http::json::Json;
 use crate::http::routes::{Access, Routes};
@@ -125,6 +125,9 @@ fn accepting() -> Routes<Shared> {
         .route(post.clone(), "/api/v1/exceptions/{exception}/withdraw", edit, exceptions::withdraw)
         .route(post.clone(), "/api/v1/exceptions/{exception}/approve", Needs(Permission::Approve), exceptions::approve)
         .route(post.clone(), "/api/v1/exceptions/{exception}/refuse", Needs(Permission::RefuseExceptions), exceptions::refuse)
+        .route(get.clone(), "/api/v1/accreditations", Needs(Permission::ReadFleet), accreditations::list)
+        .route(post.clone(), "/api/v1/accreditations", Needs(Permission::Approve), accreditations::give)
+        .route(post.clone(), "/api/v1/accreditations/{accreditation}/withdraw", Needs(Permission::StopRollouts), accreditations::withdraw)
         .route(get.clone(), "/api/v1/mitigations", Needs(Permission::ReadFleet), mitigations::list)
         .route(post.clone(), "/api/v1/mitigations", edit, mitigations::add)
         .route(get, "/api/v1/mitigations/{mitigation}", Needs(Permission::ReadFleet), mitigations::show)

@@ -73,7 +73,7 @@ struct ExceptionRequest {
 }
 
 /// The last second of a day in the policy's zone.
-fn end_of(app: &Shared, day: &str) -> Result<Timestamp, Refusal> {
+pub(super) fn end_of(app: &Shared, day: &str) -> Result<Timestamp, Refusal> {
     let wrong = || parameter("until", format!("{day:?} is no day"), "write it as 2026-12-24");
     let day: Date = day.trim().parse().map_err(|_| wrong())?;
     let zone = app.policy().policies.first().map_or(TimeZone::UTC, |own| own.zone.clone());

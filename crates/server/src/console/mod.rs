@@ -16,6 +16,7 @@
 //! while somebody reads or types in that part.
 
 mod account;
+mod accreditations;
 mod alerts;
 mod applications;
 pub mod assets;
@@ -47,6 +48,7 @@ pub fn routes() -> crate::http::routes::Routes<crate::app::Shared> {
     handlers::routes()
         .merge(entrance::routes())
         .merge(account::routes())
+        .merge(accreditations::routes())
         .merge(alerts::routes())
         .merge(applications::routes())
         .merge(clients::routes())

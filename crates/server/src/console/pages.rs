@@ -19,6 +19,7 @@ pub const SECTIONS: &[(&str, &str, &str)] = &[
     ("teams", "/console/teams", "Teams"),
     ("questions", "/console/questions", "Questions"),
     ("exceptions", "/console/exceptions", "Exceptions"),
+    ("accreditations", "/console/accreditations", "Accreditations"),
     ("mitigations", "/console/mitigations", "Mitigations"),
     ("groups", "/console/groups", "Groups"),
     ("sources", "/console/sources", "Sources"),
@@ -116,6 +117,8 @@ pages! {
     question, QuestionTemplate, "question.html", "questions", QuestionPage, lists::HOSTS;
     /// Draws what a client sees first.
     portal, PortalTemplate, "portal.html", "portal", Portal, lists::HOSTS;
+    /// Draws what authorities signed off.
+    accreditations, AccreditationsTemplate, "accreditations.html", "accreditations", Accreditations, lists::HOSTS;
     /// Draws what was done in place of patches.
     mitigations, MitigationsTemplate, "mitigations.html", "mitigations", Mitigations, lists::HOSTS;
     /// Draws the clients.

@@ -6,7 +6,7 @@
 use super::handlers::{Page, Visit, filled, written};
 use super::pages;
 use super::views::{
-    ApprovalPanel, DeploymentPage, PackageItem, PackageRing, RingItem, RolloutHostItem, RolloutItem, RolloutPage, Rollouts, StreamItem, TargetItem,
+    ApprovalPanel, DeploymentPage, OutsideItem, PackageItem, PackageRing, RingItem, RolloutHostItem, RolloutItem, RolloutPage, Rollouts, StreamItem, TargetItem,
 };
 use crate::api::acts::Reason;
 use crate::api::deployment_packages::{self, Approval, PackageAnswer, RemarkAnswer, Saying, seen};
@@ -139,6 +139,7 @@ fn ring_item(ring: RingAnswer) -> RingItem {
         silent: hosts.silent,
         against,
         waits: hosts.waits,
+        outside: hosts.outside.into_iter().map(|alert| OutsideItem { sign: alert.sign.word(), gate: alert.gate, why: alert.why, at: alert.at }).collect(),
     }
 }
 
@@ -196,6 +197,7 @@ async fn deployment(app: &Shared, allowed: &Allowed, digest: &str) -> Result<Dep
         reboot: package.reboot.to_string(),
         configuration_files: package.configuration_files.to_string(),
         at_once: package.at_once,
+        drain: package.drain.as_ref().map(ToString::to_string),
         signed_by: detail.signed_by,
         needed: certification.as_ref().map(|found| found.needed),
         missing: certification.map(|found| found.missing).unwrap_or_default(),

@@ -15,6 +15,7 @@ mod applications;
 mod exceptions;
 mod findings;
 mod hosts;
+mod accreditations;
 mod mitigations;
 mod work;
 mod operations;
@@ -40,6 +41,7 @@ pub use hosts::{
     Compare, Condition, Difference, GroupPage, GroupRow, Groups, HostBrief, HostException, HostMitigation, HostPage, HostRow, HostScanner, HostsPage, Newer, PendingHost,
     StoryEvent, StoryKind, TallyRow,
 };
+pub use accreditations::{AccreditationItem, Accreditations};
 pub use mitigations::{MitigationForm, MitigationItem, Mitigations};
 pub use work::{WorkForm, WorkPage, WorkedItem};
 pub use operations::{
@@ -49,7 +51,8 @@ pub use packages::{PackageHost, PackagePage, PackageRow, PackageUpdate, PackageV
 pub use questions::{Portal, PortalReport, QuestionItem, QuestionPage, QuestionSaid, Questions, SlaBoard};
 pub use reports::{MadeItem, ReportAsked, ReportShown, ReportsPage};
 pub use rollouts::{
-    ApprovalPanel, DeploymentPage, PackageItem, PackageRing, RingItem, RolloutHostItem, RolloutItem, RolloutPage, Rollouts, StreamItem, TargetItem,
+    ApprovalPanel, DeploymentPage, OutsideItem, PackageItem, PackageRing, RingItem, RolloutHostItem, RolloutItem, RolloutPage, Rollouts, StreamItem,
+    TargetItem,
 };
 pub use shell::{Abilities, Answer, Choice, DatabaseAge, Facet, Listing, Notice, Reader, Shell};
 pub use sign_in::{OidcProvider, Search, SearchHit, SignIn, SignInStep, Trouble};

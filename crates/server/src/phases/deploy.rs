@@ -6,7 +6,9 @@
 
 use super::certify::approval;
 use super::confirm;
+use crate::accreditations;
 use crate::app::{App, News, Shared};
+use crate::outside_alerts;
 use crate::rollouts::{self, Live};
 use data_encoding::HEXLOWER;
 use jiff::{SignedDuration, Timestamp};
@@ -45,6 +47,8 @@ pub async fn run(app: Shared, mut stopped: watch::Receiver<bool>) {
     };
     let holder = format!("{}:{}", app.url, HEXLOWER.encode(&name));
     let mut lease = None;
+    // So that a start stops nobody whose gate is quiet.
+    outside_alerts::look(&app).await;
     loop {
         if let Err(error) = look(&app, &holder, &mut lease).await {
             tracing::warn!(code = error.problem.code, "rollouts are not moved on and will be looked at again: {}", error.problem.text);
@@ -66,6 +70,7 @@ pub async fn run(app: Shared, mut stopped: watch::Receiver<bool>) {
 
 async fn look(app: &Shared, holder: &str, lease: &mut Option<Lease>) -> Result<(), StoreError> {
     rollouts::refresh(app).await?;
+    accreditations::refresh(app).await?;
     if app.rollouts.read().is_empty() {
         return Ok(());
     }
@@ -139,13 +144,15 @@ fn judged(app: &App, digest: &str) -> Option<(Rollout, Explained<Decision>)> {
 
 /// Asks the core about one rollout.
 pub fn decision(app: &App, live: &std::collections::BTreeMap<String, Live>, own: &Live, holds: &[String]) -> Explained<Decision> {
-    let clock = app.clock();
-    let standings = rollouts::standings(live, &own.content.digest, &app.policies.in_force().set, &app.fleet.read(), clock);
+    let (clock, set) = (app.clock(), app.policy());
+    let standings = rollouts::standings(live, &own.content.digest, &set, &app.fleet.read(), clock);
     let (waits, left_out) = match own.bearing(clock.now) {
         Bearing::Waits(why) => (vec![why], None),
         Bearing::LeftOut(why) => (Vec::new(), Some(why)),
         Bearing::Goes => (Vec::new(), None),
     };
+    let watched = app.outside_alerts.watched(&own.content.package, &outside_alerts::gates(&set.rollout));
+    let unaccredited = accreditations::missing_for(app, &set, own, &standings, clock.now);
     let mut explained = decide(&Input {
         now: clock.now,
         package: &own.content.package,
@@ -155,6 +162,8 @@ pub fn decision(app: &App, live: &std::collections::BTreeMap<String, Live>, own:
         rings: &own.rollout.rings,
         holds,
         waits: &waits,
+        watched: &watched,
+        unaccredited: &unaccredited,
         apart: &own.content.apart,
         rest: own.authority.as_ref().map_or(&Rest::Free, |authority| &authority.rest),
     });

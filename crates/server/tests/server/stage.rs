@@ -45,6 +45,8 @@ pub struct Stage {
     pub root: Option<(Vec<u8>, String)>,
     /// Seconds without a word after which a host is silent.
     pub silence: u32,
+    /// Monitoring that gates ask, from the next start on.
+    pub outside: plimsoll_server::outside_alerts::Settings,
 }
 
 impl Stage {
@@ -72,7 +74,7 @@ impl Stage {
         std::fs::create_dir_all(folder.join("sources/advisories")).unwrap();
         let inward = ports.iter().map(|port| ("127.0.0.1".to_owned(), *port)).collect();
         let settings = Settings { allowed: Allowed { inward, authorities, ..Allowed::default() }, smtp, pace };
-        let mut stage = Self { folder, kept: Some(kept), runtime: None, running: None, token: String::new(), settings, database, root: None, silence: 660 };
+        let mut stage = Self { folder, kept: Some(kept), runtime: None, running: None, token: String::new(), settings, database, root: None, silence: 660, outside: Default::default() };
         stage.advisory("before", "TEST-2025-1", "unrelated", "low", "9");
         stage.build();
         stage.start();
@@ -100,6 +102,7 @@ impl Stage {
             notices: self.settings.clone(),
             tls: None,
             sign_in: Default::default(),
+            outside_alerts: self.outside.clone(),
         };
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let running = runtime.block_on(plimsoll_server::start(configuration)).unwrap_or_else(|problem| panic!("{problem:?}"));

@@ -40,6 +40,7 @@ fn package(client: ClientId) -> DeploymentPackage {
         reboot: RebootRule::IfNeeded,
         configuration_files: ConfigurationFiles::Keep,
         at_once: 0,
+        drain: None,
     }
 }
 

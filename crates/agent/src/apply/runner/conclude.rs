@@ -170,14 +170,15 @@ impl Run<'_> {
     }
 
     /// Asks for a reboot; where none comes of it, the host stays pending.
-    pub(super) fn reboot(&self, outcome: Outcome) -> Result<(), Problem> {
+    pub(super) fn reboot(&mut self, outcome: Outcome) -> Result<(), Problem> {
         self.journal.append(self.id, Event::Reboots { boot_id: identity::boot_id() })?;
         let asked = Command::new("/usr/bin/systemctl").arg("reboot").env_clear().stdin(Stdio::null()).stdout(Stdio::null()).status();
         if asked.is_ok_and(|status| status.success()) {
             return Ok(());
         }
         let problem = Problem::new("W-REBOOT", "systemctl reboot", "could not be asked for a reboot", "reboot the host by hand");
-        let outcome = Outcome { state: State::Succeeded, observed: Timestamp::now(), problem: Some(problem), ..outcome };
+        let outcome = Outcome { state: State::Succeeded, problem: Some(problem), ..outcome };
+        let outcome = Outcome { observed: Timestamp::now(), ..self.back_in_service(outcome)? };
         self.journal.append(self.id, Event::Observed { outcome: Box::new(outcome) })
     }
 

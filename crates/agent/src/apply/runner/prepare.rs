@@ -48,6 +48,9 @@ impl Run<'_> {
             let problem = Problem::new("E-HOST-STATE", "package database", text, "mend it by hand: dpkg --configure -a, apt-get -f install, rpm -V");
             return Ok(self.done(State::NeedsOperator, Some(&before), Some(problem)));
         }
+        if let Err(problem) = self.can_drain() {
+            return Ok(self.done(State::NeedsOperator, Some(&before), Some(problem)));
+        }
         if wait.is_some() {
             return self.rehearse(&installed, &needed, &before);
         }

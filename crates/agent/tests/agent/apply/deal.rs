@@ -168,6 +168,7 @@ pub fn package(stream: Stream, plan: StreamPlan) -> DeploymentPackage {
         reboot: RebootRule::Never,
         configuration_files: ConfigurationFiles::Keep,
         at_once: 0,
+        drain: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The same on an rpm host: dnf where it is there.
 
 use super::deal::*;
+use super::drained;
 use super::ground::{Ground, possible};
 use plimsoll_core::model::deployment_package::*;
 use plimsoll_core::model::outcome::State;
@@ -52,6 +53,17 @@ fn a_failing_check_leads_back() {
     let outcome = ground.apply(DeploymentPackage { checks: vec![check], ..package(stream, plan(Tool::Dnf, vec![two], vec![one])) });
     assert_eq!(outcome.state, State::RolledBack, "{outcome:?}");
     assert_eq!((ground.rpm(), ground.shell("cat /opt/alpha/version")), (vec!["alpha 1-1".to_owned()], "1".to_owned()));
+}
+
+#[test]
+fn a_host_is_out_of_service_while_it_changes() {
+    let Some((mut ground, stream)) = ground() else { return };
+    let (one, two) = (rpm(&ground, "alpha", "1", "", "", ""), rpm(&ground, "alpha", "2", "", "", ""));
+    install(&ground, &[&one]);
+    drained::place(&ground, "", "");
+    ground.join();
+    let outcome = ground.apply(drained::drained(package(stream, plan(Tool::Dnf, vec![two], vec![one]))));
+    assert_eq!((outcome.state, drained::runs(&ground).as_str()), (State::Succeeded, "drain.d 1, undrain.d 2"), "{outcome:?}");
 }
 
 #[test]

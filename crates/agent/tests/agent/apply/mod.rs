@@ -5,6 +5,7 @@ mod carried;
 mod cleared;
 mod deal;
 mod dnf;
+mod drained;
 mod ground;
 mod killed;
 mod refused;

@@ -3,7 +3,7 @@
 //! Names come from whoever drafted it: nothing in them reaches a terminal as
 //! more than text.
 
-use super::{Check, ConfigurationFiles, LooksAt, RebootRule, Remnants, ServiceState, Step};
+use super::{Check, ConfigurationFiles, Drain, LooksAt, RebootRule, Remnants, ServiceState, Step};
 use crate::model::problem::printable;
 use std::fmt::{Display, Formatter, Result};
 
@@ -52,6 +52,13 @@ impl Display for LooksAt {
             Self::Tls { port, days } => write!(out, "port {port} has a certificate valid for {days} more days"),
             Self::Command { name } => write!(out, "the host's own /etc/plimsoll/checks.d/{} ends with 0", printable(name)),
         }
+    }
+}
+
+impl Display for Drain {
+    fn fmt(&self, out: &mut Formatter<'_>) -> Result {
+        let name = printable(&self.program);
+        write!(out, "the host's own /etc/plimsoll/drain.d/{name} before and undrain.d/{name} after, within {} s each; where the first fails, nothing begins", self.timeout_seconds)
     }
 }
 

@@ -15,7 +15,7 @@ pub use care::{
     Unit, UnsupportedSoftware, Verify, VerifyMethod,
 };
 pub use changes::{
-    ApprovePractice, AutoIf, Cycle, Emergency, MaySkip, Measure, Mitigation, OnTimeout, PendingCountsAs, PostDeploy, RebootPractice,
+    AccreditationPractice, ApprovePractice, AutoIf, Cycle, Emergency, MaySkip, Measure, Mitigation, OnTimeout, PendingCountsAs, PostDeploy, RebootPractice,
     TestPractice, Unpatchable, VendorCalendar,
 };
 pub use client::{Clauses, Client, ClientModel, Involvement, OnRefusal, OnSilence};
@@ -71,6 +71,8 @@ pub struct Governance {
     pub test: TestPractice,
     /// Who approves, and what follows.
     pub approve: BTreeMap<ChangeType, ApprovePractice>,
+    /// Where an authority's accreditation is needed.
+    pub accreditation: Option<AccreditationPractice>,
     /// How clients take part.
     pub client: Option<Client>,
     /// Reboots beyond what rollouts enforce.
@@ -265,6 +267,8 @@ impl Governance {
         for (kind, practice) in &self.approve {
             names.extend(practice.by.iter().map(|name| (format!("approve.{}.by", kind.as_str()), name.as_str())));
         }
+        let accredits = self.accreditation.iter().flat_map(|practice| &practice.by);
+        names.extend(accredits.map(|name| ("accreditation.by".to_owned(), name.as_str())));
         if let Some(refusal) = self.client.as_ref().and_then(|client| client.on_refusal.as_ref()) {
             names.extend(refusal.notify.iter().map(|name| ("client.on_refusal".to_owned(), name.as_str())));
         }

@@ -1,8 +1,10 @@
 //! The **rollout rules** of a policy: rings, windows, freezes, tests,
 //! approvals and reboots.
 
+mod alerts;
 mod calendar;
 
+pub use alerts::{AlertGate, Asks};
 pub use calendar::{Calendar, outside};
 
 use super::length::Length;
@@ -46,6 +48,7 @@ impl Default for RolloutRules {
             soak: day(soak),
             failed_per_mille,
             health_failed: None,
+            alerts: Vec::new(),
         };
         Self {
             rings: vec![ring("canary", 5, "PT24H", 0), ring("broad", 100, "PT0S", 20)],
@@ -151,6 +154,8 @@ pub struct RingRule {
     pub failed_per_mille: u32,
     /// Hosts whose health check fails at which the gate shuts.
     pub health_failed: Option<u32>,
+    /// What outside monitoring must be quiet about.
+    pub alerts: Vec<AlertGate>,
 }
 
 /// When hosts may change.

@@ -1,6 +1,6 @@
 //! Which rings are open, and why the next one is not.
 
-use super::{Gate, Input, NAMED, Phase, Progress, RingStanding, Wanted};
+use super::{Gate, Input, NAMED, OutsideAlert, Phase, Progress, RingStanding, Wanted, outside};
 use crate::model::authorisation::Rest;
 use crate::model::deployment_package::Ring;
 use crate::phases::confirm::reboot::Counts;
@@ -57,15 +57,20 @@ pub(super) fn judge(input: &Input<'_>, mut standings: Vec<RingStanding>) -> Judg
     let mut rings = input.rings.to_vec();
     rings.resize(standings.len(), Progress::default());
     for ((progress, ring), standing) in rings.iter_mut().zip(&input.package.rings).zip(&standings) {
-        progress.succeeded = match is_enough(ring, standing) && progress.opened.is_some() {
+        progress.succeeded = match is_enough(ring, standing) && progress.opened.is_some() && !outside::fires(standing) {
             true => progress.succeeded.or(Some(input.now)),
             false => None,
         };
     }
     let mut reasons = refusals(input, &standings);
-    let shut = !reasons.is_empty();
+    let (alerts, mut asked) = outside::against(input, &rings, &standings);
+    asked.extend(unaccredited(input, &rings));
     let over = ended(input, &standings);
-    let waits = !input.waits.is_empty() && !over;
+    if !over {
+        reasons.extend(alerts);
+    }
+    let shut = !reasons.is_empty();
+    let waits = !over && (!input.waits.is_empty() || !asked.is_empty());
     if !shut && !over && !waits && input.wanted == Wanted::Running {
         open(input, &mut rings, &mut standings);
     }
@@ -79,7 +84,7 @@ pub(super) fn judge(input: &Input<'_>, mut standings: Vec<RingStanding>) -> Judg
         Wanted::Running => Gate::Waiting,
     };
     if waits && input.wanted == Wanted::Running {
-        reasons.extend(input.waits.iter().cloned());
+        reasons.extend(input.waits.iter().cloned().chain(asked));
     }
     match input.wanted {
         Wanted::Paused => reasons.push("somebody paused it".to_owned()),
@@ -114,14 +119,23 @@ fn refusals(input: &Input<'_>, standings: &[RingStanding]) -> Vec<String> {
     reasons
 }
 
+/// Why open rings wait for an authority.
+fn unaccredited(input: &Input<'_>, rings: &[Progress]) -> Vec<String> {
+    let open = |place: usize| rings.get(place).is_some_and(|progress| progress.opened.is_some());
+    let named = |place: usize| input.package.rings.get(place).map_or("", |ring| ring.name.as_str());
+    input.unaccredited.iter().filter(|(place, _)| open(*place)).map(|(place, why)| format!("ring {}: {why}", named(*place))).collect()
+}
+
 /// Opens the next ring, and the one after it, as far as they may.
 fn open(input: &Input<'_>, rings: &mut [Progress], standings: &mut [RingStanding]) {
     let unapproved = unapproved(input, standings);
     let mut before: Option<(&Ring, Progress, bool, u64)> = None;
-    for ((progress, ring), standing) in rings.iter_mut().zip(&input.package.rings).zip(standings.iter_mut()) {
+    for (place, ((progress, ring), standing)) in rings.iter_mut().zip(&input.package.rings).zip(standings.iter_mut()).enumerate() {
         if progress.opened.is_none() {
             standing.waits = waits(input, ring, before);
+            standing.waits.extend(input.unaccredited.iter().filter(|(ring, _)| *ring == place).map(|(_, why)| why.clone()));
             standing.waits.extend(unapproved.clone().filter(|_| before.is_some()));
+            standing.waits.extend(standing.outside.iter().filter_map(OutsideAlert::reason));
             if standing.waits.is_empty() {
                 progress.opened = Some(input.now);
                 if is_enough(ring, standing) {

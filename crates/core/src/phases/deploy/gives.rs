@@ -52,7 +52,7 @@ fn wanted(input: &Input<'_>, judged: &Judged, number: usize, at_work: &[u32], tu
             return None;
         }
         // What runs ends by itself; whoever has not begun is stopped.
-        return if may || standing.began() { Some(Go::Apply) } else { Some(Go::Stop) };
+        return if may || standing.has_begun() { Some(Go::Apply) } else { Some(Go::Stop) };
     }
     // Who is silent hears nothing anyway, and is asked again when it is back.
     if may && !standing.silent && is_its_turn(input, number, at_work.get(ring).copied().unwrap_or(0), turns) {

@@ -20,6 +20,8 @@ pub(super) struct Scene {
     pub(super) wanted: Wanted,
     holds: Vec<String>,
     waits: Vec<String>,
+    pub(super) watched: Vec<Watched>,
+    unaccredited: Vec<(usize, String)>,
     pub(super) apart: Vec<Vec<usize>>,
     pub(super) rest: Rest,
 }
@@ -59,9 +61,10 @@ impl Scene {
             reboot: RebootRule::IfNeeded,
             configuration_files: ConfigurationFiles::Keep,
             at_once: 0,
+            drain: None,
         };
         let standings = vec![Standing { seen: Some(at(0)), ..Standing::default() }; places.len()];
-        Self { package, places, standings, rings: Vec::new(), wanted: Wanted::Running, holds: Vec::new(), waits: Vec::new(), apart: Vec::new(), rest: Rest::Free }
+        Self { package, places, standings, rings: Vec::new(), wanted: Wanted::Running, holds: Vec::new(), waits: Vec::new(), watched: Vec::new(), unaccredited: Vec::new(), apart: Vec::new(), rest: Rest::Free }
     }
 
     pub(super) fn look(&self, minutes: i64) -> Explained<Decision> {
@@ -74,6 +77,8 @@ impl Scene {
             rings: &self.rings,
             holds: &self.holds,
             waits: &self.waits,
+            watched: &self.watched,
+            unaccredited: &self.unaccredited,
             apart: &self.apart,
             rest: &self.rest,
         })
@@ -153,6 +158,113 @@ fn a_pending_reboot_holds_the_next_ring_and_shuts_the_gate_when_it_is_overdue() 
         scene.step(10);
         assert_eq!(scene.given(Go::Apply), 4);
     }
+}
+
+#[test]
+fn a_ring_without_its_accreditation_waits_and_what_began_ends() {
+    let mut scene = Scene::new(&[2, 2]);
+    scene.package.rings[0].soak_seconds = 0;
+    scene.package.rings[1].opens = at(0);
+    scene.unaccredited = vec![(1, "no accreditation covers it".to_owned())];
+    assert_eq!((scene.step(0).gate, scene.given(Go::Apply)), (Gate::Open, 2));
+    scene.say(0, 1, State::Succeeded);
+    scene.step(2);
+    assert_eq!((scene.step(3).gate, scene.given(Go::Apply), texts(&scene.look(3)).as_str()), (Gate::Open, 2, "ring second: no accreditation covers it\n"));
+    scene.unaccredited.clear();
+    scene.step(4);
+    assert_eq!(scene.given(Go::Apply), 4);
+    scene.standings[2].outcome = Some(State::Executing);
+    // It ends while the ring is open: who has not begun is stopped, nothing is wrong.
+    scene.unaccredited = vec![(1, "no accreditation covers it".to_owned())];
+    assert_eq!((scene.step(5).gate, scene.standings[2].given, scene.standings[3].given), (Gate::Waiting, Some(Go::Apply), Some(Go::Stop)));
+    scene.unaccredited.clear();
+    scene.step(6);
+    assert_eq!(scene.standings[3].given, Some(Go::Apply));
+}
+
+fn watched(ring: usize, heard: Heard) -> Watched {
+    Watched { ring, gate: "prometheus: alerts with severity page".to_owned(), max_age: SignedDuration::from_mins(5), heard }
+}
+
+fn said(minutes: i64, firing: &[&str]) -> Result<Said, String> {
+    Ok(Said { at: at(minutes), firing: firing.iter().map(|name| (*name).to_owned()).collect(), since: at(minutes) })
+}
+
+#[test]
+fn an_outside_alert_shuts_the_gate_and_its_soak_begins_again() {
+    let mut scene = Scene::new(&[2, 2, 2]);
+    scene.package.rings[1].opens = at(0);
+    scene.package.rings[2].opens = at(0);
+    let mut heard = Heard::default();
+    let mut hear = |scene: &mut Scene, minutes: i64, answer: Result<Said, String>| {
+        heard.take(at(minutes), answer);
+        scene.watched = vec![watched(1, heard.clone())];
+    };
+    // Not asked yet: the ring in front of it goes, it does not.
+    scene.watched = vec![watched(1, Heard::default())];
+    assert_eq!((scene.step(0).gate, scene.given(Go::Apply)), (Gate::Open, 2));
+    scene.say(0, 1, State::Succeeded);
+    scene.step(1);
+    let waits = scene.step(61);
+    assert_eq!((waits.gate, scene.given(Go::Apply)), (Gate::Open, 2));
+    assert!(waits.standings[1].waits.iter().any(|wait| wait.ends_with("is not known to be quiet: it was not asked yet")), "{waits:?}");
+    // It fires before the ring opens: nothing is shut, nothing opens.
+    hear(&mut scene, 62, said(62, &["Errors"]));
+    assert_eq!((scene.step(62).gate, scene.given(Go::Apply)), (Gate::Open, 2));
+    assert!(texts(&scene.look(63)).contains("ring second: prometheus: alerts with severity page fires: Errors since 2026-11-22T11:02:00Z"));
+    hear(&mut scene, 64, said(64, &[]));
+    assert_eq!((scene.step(64).gate, scene.given(Go::Apply)), (Gate::Open, 4));
+    scene.say(1, 65, State::Succeeded);
+    assert_eq!(scene.step(66).rings[1].succeeded, Some(at(66)));
+    // It fires while the ring is watched.
+    hear(&mut scene, 100, said(100, &["Errors", "Slow"]));
+    let shut = scene.step(100);
+    assert_eq!((shut.gate, shut.rings[1].succeeded), (Gate::Shut, None));
+    assert_eq!((shut.standings[1].outside[0].sign, shut.standings[1].outside[0].at), (Sign::Firing, Some(at(100))));
+    // Firing on, the reason stays the same: nothing new is written for it.
+    let reason = texts(&scene.look(101));
+    hear(&mut scene, 103, said(103, &["Errors", "Slow"]));
+    assert_eq!(texts(&scene.look(103)), reason);
+    assert_eq!(reason, "ring second: prometheus: alerts with severity page fires: Errors, Slow since 2026-11-22T11:40:00Z\n");
+    // Quiet again: the gate opens by itself, and the ring is watched anew.
+    hear(&mut scene, 110, said(110, &[]));
+    assert_eq!((scene.step(110).gate, scene.rings[1].succeeded), (Gate::Open, Some(at(110))));
+    hear(&mut scene, 169, said(169, &[]));
+    scene.step(169);
+    assert_eq!(scene.given(Go::Apply), 4);
+    scene.step(171);
+    assert_eq!(scene.given(Go::Apply), 6);
+}
+
+#[test]
+fn who_cannot_be_asked_keeps_the_gate_shut_once_the_last_answer_is_too_old() {
+    let mut scene = Scene::new(&[2, 2]);
+    scene.package.rings[1].opens = at(0);
+    let mut heard = Heard::default();
+    heard.take(at(0), said(0, &[]));
+    scene.watched = vec![watched(0, heard.clone())];
+    assert_eq!(scene.step(0).gate, Gate::Open);
+    // One question without an answer is none for ever.
+    heard.take(at(1), Err("prometheus could not be asked: timeout".to_owned()));
+    heard.take(at(4), Err("another word".to_owned()));
+    scene.watched = vec![watched(0, heard.clone())];
+    assert_eq!(scene.step(5).gate, Gate::Open);
+    let shut = scene.step(6);
+    assert_eq!((shut.gate, shut.standings[0].outside[0].sign, scene.given(Go::Apply)), (Gate::Shut, Sign::Unknown, 0));
+    assert!(texts(&scene.look(7)).starts_with("ring canary: prometheus: alerts with severity page is not known to be quiet: no answer since 2026-11-22T10:01:00Z: prometheus could not be asked: timeout\n"));
+    // An answer about a past moment is as old as that moment; one about the
+    // future is no newer than the question.
+    heard.take(at(8), said(2, &[]));
+    scene.watched = vec![watched(0, heard.clone())];
+    assert_eq!(scene.step(8).gate, Gate::Shut);
+    heard.take(at(9), said(9_000, &[]));
+    scene.watched = vec![watched(0, heard.clone())];
+    assert_eq!((scene.step(9).gate, scene.given(Go::Apply)), (Gate::Open, 2));
+    assert_eq!(scene.step(15).gate, Gate::Shut);
+    // What is over waits for nobody.
+    scene.say(0, 9, State::RolledBack);
+    (scene.package.rings[0].failures, scene.standings[2].barred, scene.standings[3].barred) = (2, Some(Barred::Gone), Some(Barred::Gone));
+    assert_eq!(scene.step(16).gate, Gate::Done);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::model::problem::Problem;
 use crate::phases::cleanup::Cause;
 use crate::phases::confirm::Confirmed;
 use crate::phases::confirm::second::Agreement;
-use crate::phases::deploy::{Gate, Phase, Progress, Wanted};
+use crate::phases::deploy::{Gate, OutsideAlert, Phase, Progress, Wanted};
 use crate::phases::package::LeftOut;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -194,6 +194,9 @@ pub struct RingCount {
     pub waiting: u64,
     /// That took no part.
     pub left_out: u64,
+    /// What outside monitoring was heard to say of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub outside: Vec<OutsideAlert>,
 }
 
 /// Hosts by how they stand.

@@ -38,6 +38,7 @@ fn package(rings: u32) -> DeploymentPackage {
         reboot: RebootRule::IfNeeded,
         configuration_files: ConfigurationFiles::Keep,
         at_once: 0,
+        drain: None,
     }
 }
 

@@ -48,6 +48,7 @@ fn wish() -> Wish {
         steps: Vec::new(),
         configuration_files: ConfigurationFiles::Keep,
         at_once: 0,
+        drain: None,
     }
 }
 

@@ -18,6 +18,7 @@ pub fn in_force(record: &Record, document: &mut Document) {
         ("Policy", Text::from(format!("{} {}", package.policy.id, package.policy.version))),
         ("Its SHA-256", Text::code(&package.policy.sha256)),
         ("Hosts at a time", at_once.into()),
+        ("Out of service meanwhile", package.drain.as_ref().map_or_else(|| "no".to_owned(), ToString::to_string).into()),
         ("Reboot", reboot(package.reboot).into()),
         ("Changed configuration", configuration(package.configuration_files).into()),
     ]));
@@ -142,5 +143,9 @@ fn standing(ring: &RingCount) -> String {
             parts.push(format!("{number} {word}"));
         }
     }
+    parts.extend(ring.outside.iter().map(|alert| {
+        let of = alert.at.map_or_else(|| "no answer".to_owned(), |at| format!("answer of {at}"));
+        format!("{} {} ({of})", alert.gate, alert.sign.word())
+    }));
     format!("{}: {}", ring.ring, parts.join(", "))
 }

@@ -29,6 +29,37 @@ fn the_policy_of_the_reference_is_read_whole() {
 }
 
 #[test]
+fn rings_name_the_outside_alerts_that_hold_them() {
+    let ring = |alerts: &str| format!("[[ring]]\nid = \"all\"\npercent = 100\nalerts = [{alerts}]\n");
+    let rules = read(&format!("{HEAD}{}", ring("{ source = \"prometheus\", query = \"sum(errors)\\n  > 1\" }, { source = \"pager\", labels = { severity = [\"critical\", \"page\"], team = \"web\" }, max_age = \"PT10M\" }"))).expect("policy").rollout;
+    let words: Vec<String> = rules.rings[0].alerts.iter().map(|gate| format!("{} {}", gate.words(), gate.max_age.as_str())).collect();
+    assert_eq!(words, ["prometheus: query sum(errors) > 1 PT5M", "pager: alerts with severity critical or page and team web PT10M"]);
+    for (alerts, said) in [
+        ("{ source = \"Prometheus\", query = \"up\" }", "source `Prometheus` is not a plain name"),
+        ("{ source = \"p\" }", "has one of `query` and `labels`"),
+        ("{ source = \"p\", query = \"up\", labels = { a = \"b\" } }", "has one of `query` and `labels`"),
+        ("{ source = \"p\", query = \" \" }", "the query is empty"),
+        ("{ source = \"p\", labels = {} }", "every alert would shut the gate"),
+        ("{ source = \"p\", labels = { \"a-b\" = \"c\" } }", "label `a-b`"),
+        ("{ source = \"p\", labels = { a = [] } }", "label `a`"),
+        ("{ source = \"p\", query = \"up\", max_age = \"PT10S\" }", "below a minute"),
+        ("{ source = \"p\", query = \"up\", url = \"x\" }", "unknown field `url`"),
+    ] {
+        let shown = refused(&ring(alerts));
+        assert!(shown.contains(said), "{alerts}: {shown}");
+    }
+}
+
+#[test]
+fn says_where_an_accreditation_is_needed() {
+    let rules = read(&format!("{HEAD}[accreditation]\nselect = {{ environment = [\"prod\"] }}\nchange = [\"normal\"]\nby = [\"ciso\"]\n")).expect("policy").governance;
+    let rule = rules.accreditation.expect("a rule");
+    assert_eq!((rule.select.words().as_str(), rule.change.as_slice(), rule.by.as_slice()), ("environment is prod", &[ChangeType::Normal][..], &["ciso".to_owned()][..]));
+    assert!(refused("[accreditation]\nchange = [\"usual\"]\n").contains("unknown variant `usual`"));
+    assert!(refused("[accreditation]\nuntil = \"P1Y\"\n").contains("unknown field `until`"));
+}
+
+#[test]
 fn a_silent_file_has_the_rules_of_its_own_program() {
     assert_eq!(read(HEAD).expect("policy").rollout, RolloutRules::default());
     let set = read(&format!("{HEAD}[reboot]\nrule = \"never\"\n[approve]\nseparation_of_duties = false\n")).expect("policy");

@@ -53,6 +53,7 @@ fn package() -> DeploymentPackage {
         reboot: RebootRule::IfNeeded,
         configuration_files: ConfigurationFiles::Keep,
         at_once: 0,
+        drain: None,
     }
 }
 

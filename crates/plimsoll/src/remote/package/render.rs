@@ -93,6 +93,9 @@ fn around(out: &mut String, package: &DeploymentPackage) -> std::fmt::Result {
     if package.checks.is_empty() {
         writeln!(out, "  checks   none beside versions, package states and services that ran before")?;
     }
+    if let Some(drain) = &package.drain {
+        writeln!(out, "  drain    {drain}")?;
+    }
     writeln!(out, "  reboot   {}", package.reboot)?;
     writeln!(out, "  configuration files: {}", package.configuration_files)?;
     if package.at_once > 0 {

@@ -49,6 +49,7 @@ fn looked() -> Looked {
         reboot: RebootRule::IfNeeded,
         configuration_files: ConfigurationFiles::Replace,
         at_once: 3,
+        drain: None,
     };
     Looked { signed: SignedPackage::unsigned(package), places, names: [(HostId::from_bits(1).to_string(), "web\u{7}1".to_owned())].into() }
 }

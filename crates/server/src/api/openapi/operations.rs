@@ -251,6 +251,11 @@ pub const OPERATIONS: &[Operation] = &[
         .takes("AnswerWish")
         .such_as(r#"{"answer": "refuse", "reason": "the fair is on until Sunday", "seen": "open"}"#),
     post("/api/v1/questions/{question}/remark", "Ask back, or say something of a question", One("QuestionAnswer")).takes("Remark"),
+    get("/api/v1/accreditations", "Accreditations, the newest first", Page("AccreditationAnswer")).asked(&[SKIP, TAKE]),
+    post("/api/v1/accreditations", "Give an accreditation: an authority's word for a scope until a moment", One("AccreditationAnswer"))
+        .takes("AccreditationWish")
+        .such_as(r#"{"environments": ["prod"], "products": ["openssl"], "statement": "tested on the bench of November", "until": "2037-01-01T00:00:00Z"}"#),
+    post("/api/v1/accreditations/{accreditation}/withdraw", "Take an accreditation back; what has not begun under it does not begin", One("AccreditationAnswer")).takes("Reason"),
     get("/api/v1/mitigations", "Mitigations, the newest first", Page("MitigationAnswer")).asked(&[
         ("standing", "where they stand: to-remove, overdue, unverified, verified or removed"),
         ("client", "one client's"),

@@ -13,6 +13,8 @@ use crate::api::groups::{GroupAnswer, GroupEdit, NamedHosts, NewGroup};
 use crate::api::history::{Entry, Moment};
 use crate::api::hosts::HostAnswer;
 use crate::api::knowledge::SourcesAnswer;
+use crate::api::accreditations::AccreditationAnswer;
+use crate::accreditations::AccreditationWish;
 use crate::api::mitigations::{MitigatedHost, MitigationAnswer};
 use crate::api::reports::MadeAnswer;
 use crate::api::work::WorkAnswer;
@@ -108,7 +110,7 @@ fn own() -> Map<String, Value> {
         ApprovalAnswer, Excepted, ExceptionAnswer, ExceptionMark, ExceptionWish, RenewalWish,
         ActionAnswer, ActionWish, AttendanceWish, BriefingAnswer, BriefingWish, CadenceWish, DoneWish, DueAnswer, MeetingAnswer, MeetingWish, MemberWish, ReachedMember, RosterAnswer, RosterMember, RosterWish,
         MadeAnswer, WorkAnswer, WorkCorrection, WorkLog, WorkLogTaken, WorkStart, WorkStop, WorkWish,
-        ScannerResultAnswer, CheckWish, MitigatedHost, MitigationAnswer, MitigationWish, RemovalWish,
+        AccreditationAnswer, AccreditationWish, ScannerResultAnswer, CheckWish, MitigatedHost, MitigationAnswer, MitigationWish, RemovalWish,
         ResumeWish, RingAnswer, RolloutAnswer, RolloutDetail, RolloutHost, RolloutWish,
         WebhookEdit, WebhookMade, WebhookRow, WebhookWish, WhoView,
     ];

@@ -310,3 +310,30 @@ pub(in crate::console) fn link_sign_in(words: &Words) -> SignIn {
 pub(in crate::console) fn trouble(words: &Words) -> Trouble {
     Trouble { status: 404, problem: Problem { code: words.say("E-HOST"), place: words.say("/console/hosts/01kgone"), text: words.say("There is no such host among those you may see."), next: words.say("look for it by name in the search above; it may have been retired, or belong to another client") }, request: words.say("01krequest0000000000000000") }
 }
+
+pub(in crate::console) fn accreditations(words: &Words) -> Accreditations {
+    let states = [("in force", "excepted"), ("ended", "none"), ("taken back", "overdue")];
+    let item = |place: usize| AccreditationItem {
+        id: words.say("01kaccreditation"),
+        client: (place != 1).then(|| words.say("Nordwerft")),
+        state: states[place],
+        scope: words.all(&["environments: prod, prod-dmz", "groups: web, the yard's controllers", "products: openssl, libssl3, nginx"]),
+        statement: words.say("Tested on the bench of November, report 2026-118; not for hosts with the old card readers."),
+        by: words.say("Ragnhild Østergård-Hämäläinen"),
+        given: ago(24 * 40),
+        until: if place == 1 { ago(24) } else { ahead(24 * 60) },
+        withdrawn: (place == 2).then(|| (words.say("per"), ago(3), words.say("the card readers fail"))),
+        may_withdraw: place == 0,
+    };
+    Accreditations {
+        asked: Some(words.say("on hosts whose environment is prod or prod-dmz")),
+        rows: (0..3).map(item).collect(),
+        gives: true,
+        clients: words.choices(&[("nordwerft", "Nordwerft"), ("havn", "Havn Logistikk")]),
+        groups: words.choices(&[("01kgroup", "web")]),
+    }
+}
+
+pub(in crate::console) fn no_accreditations() -> Accreditations {
+    Accreditations { asked: None, rows: vec![], gives: false, clients: vec![], groups: vec![] }
+}

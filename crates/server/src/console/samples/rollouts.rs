@@ -52,7 +52,19 @@ fn ring(words: &Words, name: &str, counts: [u64; 6], opened: Option<i64>) -> Rin
         silent,
         against: if failed + silent > 0 { words.all(&["db-03.nordwerft.example", "web-11.nordwerft.example"]) } else { vec![] },
         waits: if opened.is_none() { words.all(&["canary is watched until 2026-11-22 10:00 UTC"]) } else { vec![] },
+        outside: if failed > 0 {
+            vec![
+                outside(words, "prometheus: alerts with severity critical or page and service shop", "firing", "CheckoutErrors, HighLatency since 2026-11-21T09:12:00Z", true),
+                outside(words, "pager: alerts with team web", "unknown", "no answer since 2026-11-21T09:30:00Z: alerts.nordwerft.example could not be asked: timeout: global", false),
+            ]
+        } else {
+            vec![outside(words, "prometheus: query sum(rate(http_requests_total{job=\"shop\",code=~\"5..\"}[5m])) / sum(rate(http_requests_total{job=\"shop\"}[5m])) > 0.01", "quiet", "", true)]
+        },
     }
+}
+
+fn outside(words: &Words, gate: &str, sign: &'static str, why: &str, heard: bool) -> OutsideItem {
+    OutsideItem { gate: words.say(gate), sign, why: if why.is_empty() { String::new() } else { words.say(why) }, at: heard.then(|| ago(1)) }
 }
 
 fn host(words: &Words, place: usize, phase: &str, outcome: Option<&str>, confirmed: Option<&str>) -> RolloutHostItem {
@@ -147,6 +159,7 @@ pub(in crate::console) fn deployment(words: &Words) -> DeploymentPage {
         reboot: RebootRule::IfNeeded.to_string(),
         configuration_files: ConfigurationFiles::Keep.to_string(),
         at_once: 10,
+        drain: Some(words.say("the host's own /etc/plimsoll/drain.d/balancer before and undrain.d/balancer after, within 300 s each; where the first fails, nothing begins")),
         signed_by: words.all(&["ben"]),
         needed: Some(2),
         missing: words.all(&["1 of 2 people signed"]),
@@ -180,6 +193,7 @@ pub(in crate::console) fn accepted_deployment(words: &Words) -> DeploymentPage {
         windows: vec![],
         left_out: vec![],
         at_once: 0,
+        drain: None,
         ..whole
     }
 }

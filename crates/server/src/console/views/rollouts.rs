@@ -126,6 +126,33 @@ pub struct RingItem {
     pub against: Vec<String>,
     /// Why it waits.
     pub waits: Vec<String>,
+    /// Its gates on outside alerts: what is asked, what it comes to, why, and
+    /// of when the answer is.
+    pub outside: Vec<OutsideItem>,
+}
+
+/// A gate on outside alerts.
+#[derive(Clone, Debug)]
+pub struct OutsideItem {
+    /// What is asked of whom.
+    pub gate: String,
+    /// `quiet`, `not-asked`, `unknown` or `firing`.
+    pub sign: &'static str,
+    /// Why; empty where it is quiet.
+    pub why: String,
+    /// The instant that the newest answer is about.
+    pub at: Option<Timestamp>,
+}
+
+impl OutsideItem {
+    /// How it is drawn.
+    pub fn tone(&self) -> &'static str {
+        match self.sign {
+            "firing" => "failed",
+            "quiet" => "fresh",
+            _ => "stale",
+        }
+    }
 }
 
 /// One host of a rollout.
@@ -194,6 +221,8 @@ pub struct DeploymentPage {
     pub configuration_files: String,
     /// Most hosts of a ring at work at a time; 0 sets no limit.
     pub at_once: u32,
+    /// What takes hosts out of service meanwhile, in words.
+    pub drain: Option<String>,
     /// Who signed it.
     pub signed_by: Vec<String>,
     /// How many must; none without a root document.

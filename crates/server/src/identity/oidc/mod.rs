@@ -105,6 +105,11 @@ impl ClientSecret {
     pub fn new(text: String) -> Self {
         Self(text)
     }
+
+    /// The secret itself, for the request that carries it.
+    pub(crate) fn text(&self) -> &str {
+        &self.0
+    }
 }
 
 impl std::fmt::Debug for ClientSecret {

@@ -1,8 +1,10 @@
 //! A package carried from draft to every host confirmed, over the real sockets,
 //! with hosts that hold to what people signed.
 
+mod accreditations;
 mod agent;
 mod notices;
+mod outside_alerts;
 mod practice;
 mod questions;
 mod record;

@@ -1,7 +1,7 @@
 //! How changes are made: cycles, emergencies, mitigations, tests, approvals.
 
-use super::Percent;
-use crate::model::policy::{Length, Recurrence};
+use super::{Percent, Select};
+use crate::model::policy::{ChangeType, Length, Recurrence};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
@@ -340,4 +340,15 @@ pub enum PendingCountsAs {
     Installed,
     /// Installed while it may be put off, then not fixed.
     InstalledWithinGrace,
+}
+
+/// Where an authority's accreditation is needed beside approvals.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct AccreditationPractice {
+    /// Hosts that need one; all of them where it names none.
+    pub select: Select,
+    /// Changes that need one; all of them where it names none.
+    pub change: Vec<ChangeType>,
+    /// Who may give one; every approver where it names none.
+    pub by: Vec<String>,
 }

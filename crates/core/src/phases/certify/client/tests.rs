@@ -66,6 +66,7 @@ fn package(change: ChangeType, names: &[&str]) -> DeploymentPackage {
         reboot: RebootRule::IfNeeded,
         configuration_files: ConfigurationFiles::Keep,
         at_once: 0,
+        drain: None,
     }
 }
 

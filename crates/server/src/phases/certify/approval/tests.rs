@@ -45,6 +45,7 @@ async fn package(ground: &Ground, version: u64, author: &str, change: ChangeType
         reboot: RebootRule::Never,
         configuration_files: ConfigurationFiles::Keep,
         at_once: 0,
+        drain: None,
     };
     let signed = SignedPackage::unsigned(package);
     let row = PackageRow {
