@@ -12,6 +12,7 @@ pub mod groups;
 pub mod hosts;
 pub mod meetings;
 pub mod mitigations;
+pub mod notices;
 pub mod package;
 pub mod packages;
 pub mod people;

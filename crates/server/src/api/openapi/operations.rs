@@ -251,6 +251,15 @@ pub const OPERATIONS: &[Operation] = &[
         .takes("AnswerWish")
         .such_as(r#"{"answer": "refuse", "reason": "the fair is on until Sunday", "seen": "open"}"#),
     post("/api/v1/questions/{question}/remark", "Ask back, or say something of a question", One("QuestionAnswer")).takes("Remark"),
+    // What people are told as the policy says.
+    get("/api/v1/notices", "What people were told as the policy says, the newest first, and who of them saw and acknowledged it", Page("NoticeAnswer")).asked(&[
+        ("rollout", "about the rollout of this package"),
+        ("mine", "only those that went to oneself; all that one may see otherwise"),
+        SKIP,
+        TAKE,
+    ]),
+    get("/api/v1/notices/{notice}", "One notice", One("NoticeAnswer")),
+    post("/api/v1/notices/{notice}/acknowledge", "Acknowledge a notice that went to oneself; one that another corrects counts no more", One("NoticeAnswer")),
     get("/api/v1/mitigations", "Mitigations, the newest first", Page("MitigationAnswer")).asked(&[
         ("standing", "where they stand: to-remove, overdue, unverified, verified or removed"),
         ("client", "one client's"),

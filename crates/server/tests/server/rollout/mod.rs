@@ -3,6 +3,7 @@
 
 mod agent;
 mod notices;
+mod people;
 mod practice;
 mod questions;
 mod record;
