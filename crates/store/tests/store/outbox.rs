@@ -80,7 +80,7 @@ fn a_target_s_record_and_its_end() {
             due: at(due),
         };
         let told = vec![(client, "TEST-1".to_owned())];
-        let issue = Issue { messages: vec![message(10), message(300)], marks: vec![("position", Some("7".into()))], told, once: vec![("rollout:a".into(), "planned".into()); 2], forget: Some(at(0)) };
+        let issue = Issue { messages: vec![message(10), message(300)], marks: vec![("position", Some("7".into()))], told, once: vec![("rollout:a".into(), "planned".into()); 2], forget: Some(at(0)), ..Issue::default() };
         store.issue(&lease, at(0), &issue).await.unwrap();
         assert_eq!(store.notice_marks().await.unwrap().get("position").map(String::as_str), Some("7"));
         assert_eq!(store.told(client, &["TEST-1".into(), "TEST-2".into()]).await.unwrap(), BTreeSet::from(["TEST-1".to_owned()]));
