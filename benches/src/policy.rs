@@ -5,6 +5,7 @@ use jiff::{Timestamp, ToSpan};
 use plimsoll_core::model::advisory::{Rating, Severity};
 use plimsoll_core::model::policy::{Exposure, HostFacts, PolicySet};
 use plimsoll_core::model::threat::{Exploitation, Kev, Ssvc, TechnicalImpact, Threat};
+use plimsoll_core::operations::escalation::{Deadline, Level, Step, newly, next};
 use plimsoll_core::phases::prioritize::{self, Facts, Input};
 use plimsoll_formats::policy::{self, PRESETS};
 use std::time::Instant;
@@ -14,7 +15,7 @@ const FINDINGS: usize = 1_000_000;
 /// Rules of the policy that they are held against.
 const RULES: usize = 200;
 
-/// Both figures. One thread works and waits for nothing, so that its time on
+/// The figures. One thread works and waits for nothing, so that its time on
 /// the wall is its time on a core.
 pub fn rows() -> Result<Vec<Row>, String> {
     let row = |name: &str, start: Instant, limit: f64, note: String| Row {
@@ -33,7 +34,27 @@ pub fn rows() -> Result<Vec<Row>, String> {
     let start = Instant::now();
     let found = policy::lint(&all);
     let lint = row("lint of all presets together", start, 1_000.0, format!("{} policies, {} remarks", all.policies.len(), found.problems.len()));
-    Ok(vec![due, lint])
+    let start = Instant::now();
+    let (called, coming) = escalated();
+    let steps = row("a first look of escalation at 1,000,000 deadlines", start, 1_000.0, format!("{called} steps reached, {coming} to come; later looks pass over a host until its next step"));
+    Ok(vec![due, lint, steps])
+}
+
+/// What a server asks of each finding of a host that was judged anew, with
+/// nothing remembered between two of them: steps that are reached, and the next.
+fn escalated() -> (usize, usize) {
+    let step = |percent, to: &str, levels: &[&str]| Step { percent, to: vec![to.to_owned()], levels: levels.iter().map(|level| (*level).to_owned()).collect() };
+    let steps = [step(100, "ciso", &["critical", "act"]), step(100, "owner", &[]), step(80, "owner", &["high"]), step(50, "team", &[])];
+    let levels = [("critical", "act"), ("high", "attend"), ("low", "track")];
+    let (now, day) = (1_800_000_000_i64, 86_400);
+    let (mut called, mut coming) = (0, 0);
+    for number in 0..i64::try_from(FINDINGS).unwrap_or(i64::MAX) {
+        let (severity, priority) = levels.get(usize::try_from(number % 3).unwrap_or(0)).copied().unwrap_or_default();
+        let (deadline, level) = (Deadline { due: now + (number % 90 - 30) * day, length: 2_592_000 }, Level { severity, priority });
+        called += newly(&steps, deadline, level, 0, 0, now).len();
+        coming += usize::from(next(&steps, deadline, level, now).is_some());
+    }
+    (called, coming)
 }
 
 fn read(text: &str) -> Result<PolicySet, String> {

@@ -341,6 +341,7 @@ fn finding(
         detail: verdict.detail.map(str::to_owned),
         fix: verdict.fix.clone(),
         severity: decided.decision.severity,
+        priority: decided.decision.priority,
         kev: threat.kev.clone(),
         epss: threat.epss.clone(),
         ssvc: threat.ssvc,

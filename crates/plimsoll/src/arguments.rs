@@ -89,6 +89,9 @@ pub enum Command {
     /// Questions to clients about changes of their hosts, and their answers
     #[command(subcommand)]
     Questions(remote::questions::Command),
+    /// Notices: what people were told as the policy says, who saw and who acknowledged it
+    #[command(subcommand)]
+    Notices(remote::notices::Command),
     /// Exceptions: findings that somebody accepts for a time
     #[command(subcommand)]
     Exceptions(remote::exceptions::Command),

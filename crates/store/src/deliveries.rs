@@ -15,6 +15,10 @@ use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 use std::collections::BTreeMap;
 
+/// The way of a letter to one person whom a policy names; its target is the
+/// address.
+pub const PERSON: &str = "person";
+
 /// Where a delivery stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DeliveryState {
@@ -172,6 +176,24 @@ impl Store {
         rows.iter().map(|row| Ok((row.parsed("target")?, row.text("channel")?))).collect()
     }
 
+    /// Addresses of people with a letter whose time has come, the longest
+    /// waiting first.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn due_people(&self, now: Timestamp, limit: u32) -> Result<Vec<String>> {
+        let rows = sqlx::query(
+            "SELECT target FROM deliveries WHERE channel = $3 AND state = 'waiting' AND next_try <= $1 AND claimed_until <= $1
+             GROUP BY target ORDER BY MIN(next_try), target LIMIT $2",
+        )
+        .bind(now.as_microsecond())
+        .bind(i64::from(limit))
+        .bind(PERSON)
+        .fetch_all(&mut *self.reader().await?)
+        .await?;
+        rows.iter().map(|row| row.text("target")).collect()
+    }
+
     /// Claims messages of one target for one sender until a time, oldest
     /// first: two senders never claim the same.
     ///
@@ -180,7 +202,7 @@ impl Store {
     pub async fn claim_deliveries(
         &self,
         sender: &str,
-        target: WebhookId,
+        target: &str,
         take: Take,
         (now, until): (Timestamp, Timestamp),
         limit: u32,
@@ -212,7 +234,7 @@ impl Store {
             .bind(until.as_microsecond())
             .bind(now.as_microsecond())
             .bind(i64::from(limit))
-            .bind(target.to_string())
+            .bind(target)
             .bind(by.as_microsecond())
             .fetch_all(&mut *transaction)
             .await?;

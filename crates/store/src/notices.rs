@@ -2,6 +2,8 @@
 //! decides any of it, so it has no leaf; it commits together with the messages
 //! it stands for, and only under the newest lease.
 
+pub mod people;
+
 use crate::columns::Columns;
 use crate::deliveries::{Message, ids, insert};
 use crate::engine::Store;
@@ -25,8 +27,30 @@ pub struct Issue {
     pub told: Vec<(ClientId, String)>,
     /// What is told once with it: of what, and which moment or step of it.
     pub once: Vec<(String, String)>,
+    /// What people are told with it.
+    pub notices: Vec<people::Notice>,
+    /// Notices that nobody acknowledged in time: how many were called for them,
+    /// and when the next are.
+    pub rungs: Vec<(String, u32, Option<Timestamp>)>,
+    /// Subjects of which nothing can be told any more: what was told once of
+    /// them is forgotten.
+    pub over: Vec<String>,
     /// Earlier tellings from before this time are forgotten.
     pub forget: Option<Timestamp>,
+}
+
+impl Issue {
+    /// Whether there is nothing to put in; that something may be forgotten is
+    /// no reason by itself.
+    pub fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+            && self.marks.is_empty()
+            && self.told.is_empty()
+            && self.once.is_empty()
+            && self.notices.is_empty()
+            && self.rungs.is_empty()
+            && self.over.is_empty()
+    }
 }
 
 impl Store {
@@ -73,6 +97,25 @@ impl Store {
         rows.iter().map(|row| Ok((row.text("subject")?, row.text("moment")?))).collect()
     }
 
+    /// Subjects that begin so of which nothing was told since a time, at most so
+    /// many: whoever knows that nothing can be told of them any more may
+    /// have them forgotten.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn told_long_ago(&self, prefix: &str, before: Timestamp, limit: u32) -> Result<Vec<String>> {
+        let rows = sqlx::query(
+            "SELECT subject FROM notices_once WHERE subject >= $1 AND subject < $2 GROUP BY subject HAVING MAX(at) < $3 ORDER BY MAX(at), subject LIMIT $4",
+        )
+        .bind(prefix)
+        .bind(format!("{prefix}\u{10FFFF}"))
+        .bind(before.as_microsecond())
+        .bind(i64::from(limit))
+        .fetch_all(&mut *self.reader().await?)
+        .await?;
+        rows.iter().map(|row| row.text("subject")).collect()
+    }
+
     /// Puts messages into the outbox together with what they stand for:
     /// everything or nothing, so that a server killed here neither loses an
     /// event nor tells it twice.
@@ -114,6 +157,18 @@ impl Store {
                 query = query.bind(subject.as_str()).bind(moment.as_str());
             }
             query.execute(&mut *transaction).await?;
+        }
+        for subjects in issue.over.chunks(ONCE) {
+            let marks = crate::columns::placeholders(1, subjects.len());
+            let sql = format!("DELETE FROM notices_once WHERE subject IN ({marks})");
+            let query = subjects.iter().fold(sqlx::query(sqlx::AssertSqlSafe(sql)), |query, subject| query.bind(subject.as_str()));
+            query.execute(&mut *transaction).await?;
+        }
+        for notice in &issue.notices {
+            people::insert(&mut transaction, notice).await?;
+        }
+        for (id, rung, next) in &issue.rungs {
+            people::climb(&mut transaction, id, *rung, *next).await?;
         }
         if let Some(before) = issue.forget {
             sqlx::query("DELETE FROM notices_told WHERE at < $1").bind(before.as_microsecond()).execute(&mut *transaction).await?;

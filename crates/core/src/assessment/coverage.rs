@@ -193,6 +193,7 @@ fn ended(id: String, component: FindingComponent, text: String) -> Finding {
         published: None,
         fix_released: None,
         first_seen: None,
+        priority: None,
         obligations: Vec::new(),
         due: None,
         because: vec![Because::new(BecauseKind::Support, text)],

@@ -50,6 +50,10 @@ pub struct Finding {
     /// When this finding was first seen here, from the state file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_seen: Option<Timestamp>,
+    /// What the policy's decision table gave, `out-of-cycle`; none where no rule
+    /// asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<String>,
     /// Obligations under the policy, never merged.
     pub obligations: Vec<Obligation>,
     /// Working due date: the earliest of the obligations.

@@ -1,6 +1,7 @@
 //! **Escalation**: who is called as the time of a deadline is used up.
 
 use crate::model::policy::governance::Governance;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 
 /// A step: a share of the time, and who is called when it is used.
@@ -10,8 +11,17 @@ pub struct Step {
     pub percent: u8,
     /// Who, in the policy's words.
     pub to: Vec<String>,
-    /// Severities it is for; all where it names none.
+    /// Severities or priorities it is for; all where it names none.
     pub levels: Vec<String>,
+}
+
+/// What a finding is, as far as steps are for it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Level<'a> {
+    /// Its severity.
+    pub severity: &'a str,
+    /// What the policy's decision table gave; empty where it has none.
+    pub priority: &'a str,
 }
 
 impl Step {
@@ -20,9 +30,9 @@ impl Step {
         format!("{} {} {}", self.percent, self.to.join(","), self.levels.join(",")).trim_end().to_owned()
     }
 
-    /// Whether it is for a severity.
-    pub fn is_for(&self, severity: &str) -> bool {
-        self.levels.is_empty() || self.levels.iter().any(|level| level == severity)
+    /// Whether it is for a finding.
+    pub fn is_for(&self, level: Level<'_>) -> bool {
+        self.levels.is_empty() || self.levels.iter().any(|own| own == level.severity || own == level.priority)
     }
 
     /// The second in which it is reached; none where the deadline does not say
@@ -62,12 +72,12 @@ pub fn steps(governance: &Governance) -> Vec<Step> {
 /// places, with those among them that need no message of their own: whoever is
 /// called for a higher one is not called for a lower one as well. `since` is
 /// when telling began, in seconds; what was reached before is old.
-pub fn newly<'a>(steps: &'a [Step], deadline: Deadline, severity: &str, told: u64, since: i64, now: i64) -> Vec<(usize, bool)> {
+pub fn newly<'a>(steps: &'a [Step], deadline: Deadline, level: Level<'_>, told: u64, since: i64, now: i64) -> Vec<(usize, bool)> {
     let mut called: BTreeSet<&'a [String]> = BTreeSet::new();
     let mut found = Vec::new();
     // The highest come first; the store of what was told holds 64.
     for (place, step) in steps.iter().enumerate().take(64) {
-        let reached = step.is_for(severity) && step.reached(deadline).is_some_and(|at| since <= at && at <= now);
+        let reached = step.is_for(level) && step.reached(deadline).is_some_and(|at| since <= at && at <= now);
         if reached {
             let first = called.insert(&step.to);
             if told & (1 << place) == 0 {
@@ -76,6 +86,36 @@ pub fn newly<'a>(steps: &'a [Step], deadline: Deadline, severity: &str, told: u6
         }
     }
     found
+}
+
+/// The first second after `now` in which one more step of a deadline is reached;
+/// none where no more is to come. Until then [`newly`] finds nothing that it does
+/// not find now.
+pub fn next(steps: &[Step], deadline: Deadline, level: Level<'_>, now: i64) -> Option<i64> {
+    let for_it = steps.iter().take(64).filter(|step| step.is_for(level));
+    for_it.filter_map(|step| step.reached(deadline)).filter(|at| *at > now).min()
+}
+
+/// Longest that a step is told after its time: what was told longer ago than
+/// this may be forgotten, and is not told again.
+pub const MEMORY: SignedDuration = SignedDuration::from_hours(365 * 24);
+
+/// From when on steps are told, where telling began at `since`: never what was
+/// reached before what may have been forgotten.
+pub fn since(since: Timestamp, now: Timestamp) -> Timestamp {
+    now.checked_sub(MEMORY).map_or(since, |oldest| since.max(oldest))
+}
+
+/// Who is called, in this order, where nobody acknowledges what must be: those
+/// of the steps, the lowest first, each once.
+pub fn ladder(governance: &Governance) -> Vec<Vec<String>> {
+    let mut rungs: Vec<Vec<String>> = Vec::new();
+    for step in steps(governance).into_iter().rev() {
+        if !rungs.contains(&step.to) {
+            rungs.push(step.to);
+        }
+    }
+    rungs
 }
 
 #[cfg(test)]
@@ -103,7 +143,8 @@ mod tests {
         let keys: Vec<String> = steps.iter().map(Step::key).collect();
         assert_eq!(keys, ["100 owner", "100 ciso critical,high", "80 owner", "50 owner"], "one of the two at 50 % is the other");
         let deadline = Deadline { due: 10_000, length: 1_000 };
-        let at = |now, severity| newly(&steps, deadline, severity, 0, 0, now).into_iter().map(|(place, first)| (keys[place].as_str(), first)).collect::<Vec<_>>();
+        let level = |severity| Level { severity, priority: "" };
+        let at = |now, severity| newly(&steps, deadline, level(severity), 0, 0, now).into_iter().map(|(place, first)| (keys[place].as_str(), first)).collect::<Vec<_>>();
         assert!(at(9_499, "high").is_empty());
         assert_eq!(at(9_500, "high"), [("50 owner", true)]);
         assert_eq!(at(9_800, "high"), [("80 owner", true), ("50 owner", false)], "called once for both");
@@ -111,11 +152,47 @@ mod tests {
         assert_eq!(at(10_001, "high"), [("100 owner", true), ("100 ciso critical,high", true), ("80 owner", false), ("50 owner", false)]);
         assert_eq!(at(10_001, "low").len(), 3, "the step for the severe is not for it");
         let unknown = Deadline { due: 10_000, length: 0 };
-        assert!(newly(&steps, unknown, "high", 0, 0, 9_999).is_empty());
-        assert_eq!(newly(&steps, unknown, "high", 0, 0, 10_001).len(), 2);
+        assert!(newly(&steps, unknown, level("high"), 0, 0, 9_999).is_empty());
+        assert_eq!(newly(&steps, unknown, level("high"), 0, 0, 10_001).len(), 2);
+    }
+
+    #[test]
+    fn a_step_for_a_priority_is_for_nothing_else() {
+        let step = Step { percent: 50, to: vec!["soc".into()], levels: vec!["act".into(), "critical".into()] };
+        let is = |severity, priority| step.is_for(Level { severity, priority });
+        assert!(is("low", "act") && is("critical", "track") && !is("high", "track") && !is("high", ""));
+        assert_eq!(ladder(&governance()), [vec!["owner".to_owned()], vec!["ciso".to_owned()]], "each once, the lowest first");
     }
 
     proptest! {
+        /// Between two looks of which the second is before the next moment,
+        /// nothing is to be told: whoever waits for it misses nothing.
+        #[test]
+        fn nothing_comes_before_the_next_moment(due in 500_i64..2_500, length in 0_u32..2_000, now in 0_i64..3_000, wait in 0_i64..3_000, severe in any::<bool>()) {
+            let steps = steps(&governance());
+            let deadline = Deadline { due, length };
+            let level = Level { severity: if severe { "critical" } else { "low" }, priority: "" };
+            let places = |at| newly(&steps, deadline, level, 0, 0, at).len();
+            match next(&steps, deadline, level, now) {
+                Some(next) => {
+                    prop_assert!(next > now && places(next) > places(now));
+                    prop_assert_eq!(places((now + wait).min(next - 1)), places(now));
+                }
+                None => prop_assert_eq!(places(now + wait), places(now)),
+            }
+        }
+
+        /// What is old enough to be forgotten is told of no more.
+        #[test]
+        fn what_may_be_forgotten_is_not_told(due in 0_i64..2_000_000_000, length in 0_u32..100_000_000, after in 1_i64..100_000_000, begun in 0_i64..2_000_000_000) {
+            let steps = steps(&governance());
+            let now = Timestamp::from_second(due + MEMORY.as_secs() + 1 + after).unwrap();
+            let from = since(Timestamp::from_second(begun).unwrap(), now).as_second();
+            let level = Level { severity: "critical", priority: "" };
+            let found = newly(&steps, Deadline { due, length }, level, 0, from, now.as_second());
+            prop_assert!(found.is_empty());
+        }
+
         /// However it is looked, each step is told once, at the first look
         /// after its share; nobody is called twice in one look.
         #[test]
@@ -124,7 +201,8 @@ mod tests {
             let deadline = Deadline { due, length };
             let (mut told, mut times) = (0_u64, vec![0; steps.len()]);
             for now in looks {
-                let found = newly(&steps, deadline, "critical", told, since, now);
+                let critical = Level { severity: "critical", priority: "" };
+                let found = newly(&steps, deadline, critical, told, since, now);
                 let called: Vec<_> = found.iter().filter(|(_, first)| *first).map(|(place, _)| &steps[*place].to).collect();
                 prop_assert_eq!(called.iter().collect::<BTreeSet<_>>().len(), called.len());
                 for (place, _) in found {

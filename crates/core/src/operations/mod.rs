@@ -1,5 +1,6 @@
 //! **Operations**: what stands around the ten phases.
 
+pub mod audience;
 pub mod briefing;
 pub mod escalation;
 pub mod meeting;

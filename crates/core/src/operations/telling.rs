@@ -7,7 +7,7 @@
 
 use crate::model::deployment_package::{DeploymentPackage, Interval, Place};
 use crate::model::policy::governance::{Notice, Notify, QuietHours};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use jiff::tz::TimeZone;
 use std::collections::BTreeSet;
 
@@ -42,6 +42,16 @@ impl Moment {
             Self::Failed => "failed",
             Self::Completed => "completed",
         }
+    }
+
+    /// Whether what was told of the plan before does not hold any more.
+    pub fn corrects(self) -> bool {
+        matches!(self, Self::Moved | Self::Cancelled)
+    }
+
+    /// Whether nobody need acknowledge anything of the change any more.
+    pub fn ends(self) -> bool {
+        matches!(self, Self::Cancelled | Self::Completed)
     }
 
     /// The notice of the policy that asks for it; a correction goes to those
@@ -189,6 +199,14 @@ pub fn leaves(quiet: Option<&QuietHours>, zone: &TimeZone, critical: bool, start
         Some((_, end)) if start.is_none_or(|start| end <= start) => end,
         _ => now,
     }
+}
+
+/// Until when somebody is to acknowledge what leaves now: half of the time that
+/// is left before the start, so that whoever is called next can still act on it;
+/// `least` where there is no start, or one sooner than that.
+pub fn acknowledge_by(leaves: Timestamp, start: Option<Timestamp>, least: SignedDuration) -> Timestamp {
+    let half = start.map(|start| start.duration_since(leaves) / 2).unwrap_or_default();
+    leaves.checked_add(half.max(least)).unwrap_or(Timestamp::MAX)
 }
 
 /// When hosts of some rings may start: windows where they have one, from the

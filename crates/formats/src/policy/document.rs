@@ -79,7 +79,7 @@ pub(super) struct Document {
 impl Document {
     /// Names of the sections and keys that a scan reads without effect.
     pub(super) fn not_enforced(&self) -> Vec<String> {
-        let (monitor, notify) = (self.monitor.as_ref(), self.notify.as_ref());
+        let monitor = self.monitor.as_ref();
         let present = [
             ("policy.owner", self.policy.owner.is_some()),
             ("monitor.sources", monitor.is_some_and(|monitor| monitor.sources.is_some())),
@@ -88,7 +88,6 @@ impl Document {
             ("monitor.watch", monitor.is_some_and(|monitor| !monitor.watch.is_empty())),
             ("scope", self.scope.is_some()),
             ("asset_class", !self.asset_class.is_empty()),
-            ("people", !self.people.is_empty()),
             ("roles", self.roles.as_ref().is_some_and(|roles| !roles.phases().is_empty())),
             ("cycle.lead_notice", self.cycle.as_ref().is_some_and(|cycles| cycles.0.iter().any(|cycle| cycle.lead_notice.is_some()))),
             ("unpatchable.replace_within", self.unpatchable.as_ref().is_some_and(|unpatchable| unpatchable.replace_within.is_some())),
@@ -97,8 +96,6 @@ impl Document {
             ("verify.method", self.verify.as_ref().is_some_and(|verify| !verify.method.is_empty())),
             ("verify.sample_pct", self.verify.as_ref().is_some_and(|verify| verify.sample_pct.is_some())),
             ("forensics", self.forensics.is_some()),
-            ("notify.ack", notify.is_some_and(|notify| notify.notices().iter().any(|(_, notice)| notice.ack))),
-            ("escalation.levels", self.escalation.iter().flat_map(|step| &step.levels).any(|level| Rating::ALL.iter().all(|rating| rating.as_str() != level))),
             ("clean_up", self.clean_up.is_some()),
             ("documentation", self.documentation.is_some()),
             ("baseline", self.baseline.is_some()),

@@ -84,6 +84,7 @@ fn finding(advisory: &str, component: &Component, state: State) -> Finding {
         published: None,
         fix_released: None,
         first_seen: None,
+        priority: None,
         obligations: Vec::new(),
         due: None,
         because: Vec::new(),
@@ -134,6 +135,7 @@ fn urgent(openssl: &Component) -> Finding {
         published: Some(at("2026-03-01T00:00:00Z")),
         fix_released: Some(at("2026-03-01T00:00:00Z")),
         first_seen: Some(at("2026-03-02T00:00:00Z")),
+        priority: None,
         obligations: vec![
             obligation("samm/critical", Some("2026-03-03T00:00:00Z"), Verdict::Overdue),
             obligation("bod/kev", None, Verdict::Unknown),

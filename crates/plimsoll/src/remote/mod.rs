@@ -13,6 +13,7 @@ pub mod hosts;
 pub mod meetings;
 pub mod accreditations;
 pub mod mitigations;
+pub mod notices;
 pub mod package;
 pub mod packages;
 pub mod people;

@@ -14,6 +14,7 @@ pub mod history;
 pub mod hosts;
 pub mod knowledge;
 pub mod mitigations;
+pub mod notices;
 mod openapi;
 pub mod packages;
 pub mod questions;

@@ -1,6 +1,6 @@
 //! Every route of the API with who may use it.
 
-use super::{accreditations, acts, alerts, applications, calendar, clients, deployment_packages, exceptions, findings, groups, history, hosts, knowledge, mitigations, packages, questions, reports, rollouts, scanners, teams, webhooks, work};
+use super::{accreditations, acts, alerts, applications, calendar, clients, deployment_packages, exceptions, findings, groups, history, hosts, knowledge, mitigations, notices, packages, questions, reports, rollouts, scanners, teams, webhooks, work};
 use crate::app::Shared;
 use crate::http::json::Json;
 use crate::http::routes::{Access, Routes};
@@ -25,6 +25,7 @@ pub fn routes() -> Routes<Shared> {
         .merge(accepting())
         .merge(teams::routes())
         .merge(questions::routes())
+        .merge(notices::routes())
         .merge(working())
         .route(get.clone(), "/healthz", Public, health)
         .route(get.clone(), "/readyz", Public, ready)

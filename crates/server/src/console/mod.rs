@@ -29,6 +29,7 @@ mod groups;
 pub mod handlers;
 pub mod lists;
 mod mitigations;
+mod notices;
 pub mod pages;
 mod people;
 mod policy;
@@ -55,6 +56,7 @@ pub fn routes() -> crate::http::routes::Routes<crate::app::Shared> {
         .merge(exceptions::routes())
         .merge(groups::routes())
         .merge(mitigations::routes())
+        .merge(notices::routes())
         .merge(people::routes())
         .merge(policy::routes())
         .merge(questions::routes())

@@ -18,6 +18,7 @@ pub const SECTIONS: &[(&str, &str, &str)] = &[
     ("applications", "/console/applications", "Applications"),
     ("teams", "/console/teams", "Teams"),
     ("questions", "/console/questions", "Questions"),
+    ("notices", "/console/notices", "Notices"),
     ("exceptions", "/console/exceptions", "Exceptions"),
     ("accreditations", "/console/accreditations", "Accreditations"),
     ("mitigations", "/console/mitigations", "Mitigations"),
@@ -31,7 +32,7 @@ pub const SECTIONS: &[(&str, &str, &str)] = &[
 
 /// Sections for whoever speaks for a client: its hosts, what it is asked, what
 /// it decided, its reports.
-const PORTAL: &[&str] = &["portal", "hosts", "findings", "advisories", "rollouts", "questions", "exceptions", "reports"];
+const PORTAL: &[&str] = &["portal", "hosts", "findings", "advisories", "rollouts", "questions", "notices", "exceptions", "reports"];
 
 impl Abilities {
     /// Whether the navigation shows a section to this reader.
@@ -115,6 +116,10 @@ pages! {
     questions, QuestionsTemplate, "questions.html", "questions", Questions, lists::HOSTS;
     /// Draws one question with the form that answers it.
     question, QuestionTemplate, "question.html", "questions", QuestionPage, lists::HOSTS;
+    /// Draws who was told what.
+    notices, NoticesTemplate, "notices.html", "notices", Notices, lists::HOSTS;
+    /// Draws one notice with the form that acknowledges it.
+    notice, NoticeTemplate, "notice.html", "notices", NoticePage, lists::HOSTS;
     /// Draws what a client sees first.
     portal, PortalTemplate, "portal.html", "portal", Portal, lists::HOSTS;
     /// Draws what authorities signed off.

@@ -107,7 +107,10 @@ async fn show(State(app): State<Shared>, allowed: Allowed, Path(digest): Path<St
         let which = Which { phase: filled(shown.phase.clone()), skip: None, take: Some(SHOWN) };
         let Json(hosts) = rollouts::hosts(State(app.clone()), allowed.clone(), Path(digest.clone()), Query(which)).await?;
         let asked = app.store.question_about(&detail.rollout.package).await?;
+        let (told, nobody) = super::notices::of_rollout(&app, &allowed, &detail.rollout.package, detail.rollout.client).await?;
         Ok(RolloutPage {
+            told,
+            nobody,
             question: asked.filter(|_| allowed.principal.may(Permission::ReadQuestions)).map(|asked| (asked.id.to_string(), asked.state.words())),
             item: rollout_item(detail.rollout),
             rings: detail.rings.into_iter().map(ring_item).collect(),

@@ -20,6 +20,7 @@ mod mitigations;
 mod work;
 mod operations;
 mod packages;
+mod notices;
 mod questions;
 mod reports;
 mod rollouts;
@@ -48,6 +49,7 @@ pub use operations::{
     Checkpoint, EvidenceEntry, PolicyEdit, PolicyPage, PolicyRule, PolicyText, Preset, SourceRow, SourcesPage, SourceStanding, PolicyVersionPage, VersionChange,
 };
 pub use packages::{PackageHost, PackagePage, PackageRow, PackageUpdate, PackageVersion};
+pub use notices::{NoticeItem, NoticePage, NoticeReader, NoticeWord, Notices};
 pub use questions::{Portal, PortalReport, QuestionItem, QuestionPage, QuestionSaid, Questions, SlaBoard};
 pub use reports::{MadeItem, ReportAsked, ReportShown, ReportsPage};
 pub use rollouts::{

@@ -26,7 +26,11 @@ pub struct Open {
     pub version: Name,
     /// Version that fixes it; the empty name where there is none.
     pub fixed: Name,
-    due: i64,
+    /// What the policy's decision table gave; the empty name where it gave
+    /// nothing.
+    pub priority: Name,
+    /// Seconds since the epoch, as far as 2106; [`u32::MAX`] for none.
+    due: u32,
     /// Seconds from the start of its clock to that date; 0 where no start is
     /// known.
     time: u32,
@@ -43,7 +47,7 @@ pub struct Open {
 impl Open {
     /// Due date, in seconds since the epoch.
     pub fn due(&self) -> Option<i64> {
-        (self.due != NEVER).then_some(self.due)
+        (self.due != u32::MAX).then_some(i64::from(self.due))
     }
 
     /// Due date with its clock.
@@ -53,25 +57,31 @@ impl Open {
 
     /// The same, due at another time, [`NEVER`] for none, by another clock.
     pub(super) fn due_at(self, (due, time): (i64, u32)) -> Self {
-        Self { due, time, ..self }
+        Self { due: second(due), time, ..self }
     }
 
     /// Names in it.
-    pub(super) fn names(self) -> [Name; 4] {
-        [self.advisory, self.component, self.version, self.fixed]
+    pub(super) fn names(self) -> [Name; 5] {
+        [self.advisory, self.component, self.version, self.fixed, self.priority]
     }
 
     /// The same under other names; none where one of them has no other.
     pub(super) fn renamed(self, name: impl Fn(Name) -> Option<Name>) -> Option<Self> {
         let (advisory, component) = (name(self.advisory)?, name(self.component)?);
-        Some(Self { advisory, component, version: name(self.version)?, fixed: name(self.fixed)?, ..self })
+        Some(Self { advisory, component, version: name(self.version)?, fixed: name(self.fixed)?, priority: name(self.priority)?, ..self })
     }
 
     /// Whether the due date has passed.
     pub fn is_overdue(&self, now: Timestamp) -> bool {
         // A deadline is the last instant in time: one second after is late.
-        self.due < now.as_second()
+        self.due().is_some_and(|due| due < now.as_second())
     }
+}
+
+/// A due date as it is kept: four bytes, because there is one for each finding
+/// of each host.
+fn second(due: i64) -> u32 {
+    if due == NEVER { u32::MAX } else { u32::try_from(due.max(0)).unwrap_or(u32::MAX).min(u32::MAX - 1) }
 }
 
 /// What lists show of one host.
@@ -325,7 +335,8 @@ fn open(finding: &Finding, names: &mut Names) -> Open {
         component: names.keep(&finding.component.name),
         version: names.keep(&finding.component.version),
         fixed: names.keep(finding.fixed_version.as_deref().unwrap_or("")),
-        due: finding.due.map_or(NEVER, Timestamp::as_second),
+        priority: names.keep(finding.priority.as_deref().unwrap_or("")),
+        due: second(finding.due.map_or(NEVER, Timestamp::as_second)),
         time: clock(finding),
         rating: finding.severity.rating,
         state: finding.state,

@@ -150,6 +150,8 @@ permissions! {
     Approve "approve" Client StepUp: Approver;
     /// Sees webhooks and their delivery log.
     ReadNotifications "read-notifications" Client Ordinary: Operator | Auditor | Administrator;
+    /// Acknowledges notices that went to themselves.
+    AcknowledgeNotices "acknowledge-notices" Portion Ordinary: Client | Viewer | Operator | Approver | PolicyAuthor | Auditor | Administrator;
     /// Makes and changes webhooks and mail.
     EditNotifications "edit-notifications" Client Ordinary: Administrator;
     /// Makes and changes clients.
@@ -392,6 +394,7 @@ mod tests {
         record-work          . . x x x . x Client Ordinary
         approve              . . . x . . . Client StepUp
         read-notifications   . . x . . x x Client Ordinary
+        acknowledge-notices  x x x x x x x Portion Ordinary
         edit-notifications   . . . . . . x Client Ordinary
         edit-clients         . . . . . . x Everything StepUp
         edit-people          . . . . . . x Everything StepUp
@@ -402,7 +405,7 @@ mod tests {
     #[test]
     fn nobody_both_writes_and_approves_or_audits_and_changes() {
         // A remark on what is proposed, that one was told, one's own hours: they change nothing.
-        let own = [Permission::CommentPolicy, Permission::Acknowledge, Permission::RecordWork];
+        let own = [Permission::CommentPolicy, Permission::Acknowledge, Permission::AcknowledgeNotices, Permission::RecordWork];
         let changes = |role| Permission::ALL.iter().filter(move |p| p.roles().contains(&role) && !p.word().starts_with("read-") && !own.contains(p));
         assert_eq!(changes(Role::Viewer).count() + changes(Role::Auditor).count(), 0);
         assert_eq!(changes(Role::Approver).collect::<Vec<_>>(), [&Permission::ApprovePolicy, &Permission::RefuseExceptions, &Permission::SubmitSignatures, &Permission::StopRollouts, &Permission::Approve]);

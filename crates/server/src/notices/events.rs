@@ -3,7 +3,8 @@
 //! An event stands for many hosts: an advisory that touches a fleet is one
 //! event with a count and the first of the hosts, whatever the fleet's size.
 
-use super::under_policy::{AdvisoryDue, DeadlinesEscalated, RolloutTold};
+use super::publish::Telling;
+use super::under_policy::{AdvisoryDue, DeadlinesEscalated, NoticeUnacknowledged, RolloutTold};
 use crate::console::query::segment;
 use cloudevents::{EventBuilder, EventBuilderV10};
 use jiff::Timestamp;
@@ -96,6 +97,8 @@ kinds! {
     RolloutCompleted "rollout.completed" Client RolloutTold "a change ended";
     /// A share of the time of deadlines is used up.
     DeadlineEscalated "deadline.escalated" Client DeadlinesEscalated "a share of the time of deadlines is used up";
+    /// Nobody acknowledged in time what must be acknowledged.
+    NoticeUnacknowledged "notice.unacknowledged" Client NoticeUnacknowledged "nobody acknowledged a notice in time; the next are called";
     /// A source of advisories is stale, failed or shrank.
     SourceTroubled "source.troubled" Server SourceTroubled "a source failed or is stale";
     /// A source is sound again.
@@ -123,8 +126,8 @@ impl Kind {
     /// Whether the policy asks for it, so that its quiet hours hold for every
     /// way it goes and not for people's alone.
     pub fn is_of_policy(self) -> bool {
-        use Kind::{DeadlineEscalated, RolloutCancelled, RolloutCompleted, RolloutEmergency, RolloutFailed, RolloutMoved, RolloutPlanned, RolloutStarted};
-        matches!(self, DeadlineEscalated | RolloutPlanned | RolloutEmergency | RolloutMoved | RolloutCancelled | RolloutStarted | RolloutFailed | RolloutCompleted)
+        use Kind::{DeadlineEscalated, NoticeUnacknowledged, RolloutCancelled, RolloutCompleted, RolloutEmergency, RolloutFailed, RolloutMoved, RolloutPlanned, RolloutStarted};
+        matches!(self, DeadlineEscalated | NoticeUnacknowledged | RolloutPlanned | RolloutEmergency | RolloutMoved | RolloutCancelled | RolloutStarted | RolloutFailed | RolloutCompleted)
     }
 
     /// Whether it is critical whatever it says.
@@ -391,13 +394,15 @@ pub struct Event {
     pub critical: bool,
     /// When what it announces begins: later it is of no use.
     pub start: Option<Timestamp>,
+    /// The people whom the policy has told of it, where it does.
+    pub telling: Option<Telling>,
 }
 
 impl Event {
     /// Puts one together.
     pub fn new(kind: Kind, client: Option<ClientNamed>, time: Timestamp, text: String, page: String, data: &impl Serialize) -> Self {
         let data = serde_json::to_value(data).unwrap_or_default();
-        Self { kind, client, time, subject: None, text, page, data, ways: Vec::new(), critical: kind.is_critical(), start: None }
+        Self { kind, client, time, subject: None, text, page, data, ways: Vec::new(), critical: kind.is_critical(), start: None, telling: None }
     }
 
     /// Says what it is about.

@@ -13,6 +13,8 @@ pub struct Line {
     pub text: String,
     /// When, and whose it is.
     pub about: String,
+    /// Further lines, in letters to people.
+    pub more: Vec<String>,
     /// Where to look.
     pub link: String,
 }
@@ -25,7 +27,8 @@ impl Line {
         let when = time.map(|time| time.strftime("%Y-%m-%d %H:%M UTC").to_string()).unwrap_or_default();
         let client = event.pointer("/data/client/name").and_then(Value::as_str).map(|name| format!(" · {}", one_line(name))).unwrap_or_default();
         let said = |name: &str| one_line(event.pointer(&format!("/data/{name}")).and_then(Value::as_str).unwrap_or_default());
-        Self { text: said("text"), about: format!("{when}{client}"), link: said("link") }
+        let more = event.pointer("/data/lines").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(one_line).collect();
+        Self { text: said("text"), about: format!("{when}{client}"), more, link: said("link") }
     }
 
     /// Those that one message spells out, and how many more there are.

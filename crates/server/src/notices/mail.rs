@@ -8,7 +8,7 @@ use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use plimsoll_core::model::problem::Problem;
-use plimsoll_store::deliveries::Delivery;
+use plimsoll_store::deliveries::{Delivery, PERSON};
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::path::PathBuf;
@@ -194,13 +194,19 @@ fn text(url: &str, deliveries: &[Delivery]) -> String {
     use std::fmt::Write;
     let mut out = String::new();
     let (lines, more) = Line::spelled(deliveries);
-    for Line { text, about, link } in lines {
-        let _ = write!(out, "{text}\n  {about}\n  {link}\n\n");
+    for Line { text, about, more, link } in lines {
+        let _ = writeln!(out, "{text}\n  {about}");
+        for line in more {
+            let _ = writeln!(out, "  {line}");
+        }
+        let _ = write!(out, "  {link}\n\n");
     }
     if more > 0 {
         let _ = write!(out, "And {more} more: {url}/console\n\n");
     }
-    let _ = write!(out, "-- \nPlimsoll, {url}\nWho gets this is set at {url}/console/webhooks\n");
+    let named = deliveries.first().is_some_and(|delivery| delivery.channel == PERSON);
+    let (set, page) = if named { ("The policy names who gets this; what you were told:", "notices") } else { ("Who gets this is set at", "webhooks") };
+    let _ = write!(out, "-- \nPlimsoll, {url}\n{set} {url}/console/{page}\n");
     out
 }
 

@@ -63,6 +63,8 @@ pub struct Pace {
     pub once: SignedDuration,
     /// Between two looks at silence, due dates, sources and policies.
     pub states: SignedDuration,
+    /// Least time that people have to acknowledge what must be acknowledged.
+    pub acknowledge: SignedDuration,
     /// How long after a start hosts may speak before they count as silent.
     pub grace: SignedDuration,
 }
@@ -82,6 +84,7 @@ impl Default for Pace {
             keep: SignedDuration::from_hours(30 * 24),
             once: SignedDuration::from_hours(24),
             states: SignedDuration::from_secs(15),
+            acknowledge: SignedDuration::from_hours(1),
             grace: SignedDuration::from_mins(3),
         }
     }

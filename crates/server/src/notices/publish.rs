@@ -9,10 +9,12 @@
 
 mod escalation;
 mod findings;
+mod people;
 mod questions;
 mod rollouts;
 mod states;
 
+pub use people::{Telling, unreached};
 pub use rollouts::downtime_of;
 
 use super::events::{AlertRaised, Changed, ClientNamed, Event, HostMarked, HostNamed, Kind, ReportMade, host_page};
@@ -23,7 +25,9 @@ use findings::{tell_findings, tell_overdue};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::model::identifier::{ClientId, HostId};
+use plimsoll_core::operations::escalation::{MEMORY, since};
 use plimsoll_core::operations::telling::leaves;
+use plimsoll_core::phases::deploy::Wanted;
 use plimsoll_store::StoreError;
 use plimsoll_store::deliveries::Message;
 use plimsoll_store::evidence::reading::Entry;
@@ -45,6 +49,10 @@ const LEASE_LENGTH: SignedDuration = SignedDuration::from_secs(30);
 const LEASE_LEFT: SignedDuration = SignedDuration::from_secs(15);
 /// Entries of the log that are read at a time.
 const ENTRIES: u32 = 1_000;
+/// Between two times that what was told long ago is forgotten.
+const PRUNE: SignedDuration = SignedDuration::from_hours(1);
+/// Subjects that are forgotten at a time.
+const FORGOTTEN: u32 = 10_000;
 /// Entries without news after which the place is kept anyway.
 const KEEP_PLACE: u64 = 5_000;
 
@@ -105,12 +113,13 @@ pub(crate) struct Publisher {
     rollouts: rollouts::Rollouts,
     escalation: escalation::Escalation,
     states: Option<Timestamp>,
+    pruned: Option<Timestamp>,
     idle: bool,
 }
 
 impl Publisher {
     pub(crate) fn new(holder: String) -> Self {
-        Self { holder, started: Timestamp::now(), lease: None, gathered: None, told: Told::default(), rollouts: rollouts::Rollouts::default(), escalation: escalation::Escalation::default(), states: None, idle: false }
+        Self { holder, started: Timestamp::now(), lease: None, gathered: None, told: Told::default(), rollouts: rollouts::Rollouts::default(), escalation: escalation::Escalation::default(), states: None, pruned: None, idle: false }
     }
 
     /// Forgets what was read: the store says how far it came.
@@ -123,14 +132,15 @@ impl Publisher {
         let now = Timestamp::now();
         let mut targets = app.store.webhooks(&plimsoll_store::Scope::All).await?;
         targets.retain(|target| target.enabled);
-        if targets.is_empty() && self.idle {
+        let nobody = targets.is_empty() && !people::are_told(app);
+        if nobody && self.idle {
             return Ok(());
         }
         if !self.hold(app, now).await? {
             return Ok(());
         }
         let Some(lease) = self.lease.clone() else { return Ok(()) };
-        self.idle = targets.is_empty();
+        self.idle = nobody;
         if self.idle {
             // Whoever comes first hears of what happens from then on.
             self.gathered = None;
@@ -145,7 +155,7 @@ impl Publisher {
         read(app, &mut gathered, now).await?;
         let mut events = Vec::new();
         let mut told = Vec::new();
-        let mut once = Vec::new();
+        let (mut once, mut rungs, mut over) = (Vec::new(), Vec::new(), Vec::new());
         if gathered.settled(app, now) {
             let position = gathered.next;
             let place_is_far = position - gathered.from >= KEEP_PLACE;
@@ -164,14 +174,21 @@ impl Publisher {
             self.rollouts.tell(app, now, &mut events, &mut once).await?;
             // While hosts are not judged their due dates are not known.
             if !app.notices.judging.load(Ordering::Acquire) {
-                let since = self.rollouts.since.unwrap_or(now);
+                let since = since(self.rollouts.since.unwrap_or(now), now);
                 self.escalation.tell(app, since, now, &mut events, &mut once).await?;
             }
+            people::call(app, now, &mut events, &mut rungs).await?;
+            if self.pruned.is_none_or(|last| now.duration_since(last) >= PRUNE) {
+                self.pruned = Some(now);
+                over = forgotten(app, now).await?;
+            }
         }
-        let messages = addressed(app, &events, &targets, now)?;
-        if !messages.is_empty() || !marks.is_empty() || !told.is_empty() || !once.is_empty() {
-            let forget = now.checked_sub(app.notices.pace.once).ok();
-            app.store.issue(&lease, now, &Issue { messages, marks, told, once, forget }).await?;
+        let mut messages = addressed(app, &events, &targets, now)?;
+        let (letters, notices) = people::tell(app, &events, now).await?;
+        messages.extend(letters);
+        let issue = Issue { messages, marks, told, once, notices, rungs, over, forget: now.checked_sub(app.notices.pace.once).ok() };
+        if !issue.is_empty() {
+            app.store.issue(&lease, now, &issue).await?;
             app.notices.wake.notify_one();
         }
         self.gathered = Some(gathered);
@@ -410,6 +427,21 @@ async fn marked(app: &App, entry: &Entry) -> Result<Option<Event>, StoreError> {
 
 async fn client_named(app: &App, id: ClientId) -> Result<ClientNamed, StoreError> {
     Ok(ClientNamed { id: id.to_string(), name: app.store.client(id).await?.name })
+}
+
+/// Subjects of which nothing can be told any more, so that what was told once of
+/// them may be forgotten: deadlines that passed longer ago than any step is
+/// told after its time, and rollouts that ended as long ago.
+async fn forgotten(app: &App, now: Timestamp) -> Result<Vec<String>, StoreError> {
+    // An hour more than what is told: clocks of two servers need not agree.
+    let Ok(before) = now.checked_sub(MEMORY).and_then(|at| at.checked_sub(PRUNE)) else { return Ok(Vec::new()) };
+    let mut found = app.store.told_long_ago(escalation::SUBJECT, before, FORGOTTEN).await?;
+    found.retain(|subject| escalation::due_of(subject).is_none_or(|due| due < before.as_second()));
+    let rollouts = app.store.told_long_ago(rollouts::SUBJECT, before, FORGOTTEN).await?;
+    let live = app.rollouts.read();
+    let over = |digest: &str| live.get(digest).is_none_or(|own| matches!(own.rollout.wanted, Wanted::Aborted | Wanted::Done) && own.rollout.changed < before);
+    found.extend(rollouts.into_iter().filter(|subject| subject.strip_prefix(rollouts::SUBJECT).is_some_and(over)));
+    Ok(found)
 }
 
 /// The zone of the policy in force.

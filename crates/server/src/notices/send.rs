@@ -11,7 +11,7 @@ use super::webhook::{self, Reply};
 use crate::app::{App, Shared};
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::model::identifier::WebhookId;
-use plimsoll_store::deliveries::{Delivery, Outcome, Take};
+use plimsoll_store::deliveries::{Delivery, Outcome, PERSON, Take};
 use data_encoding::HEXLOWER;
 use plimsoll_store::identifier::random;
 use plimsoll_store::webhooks::{Channel, Webhook};
@@ -75,7 +75,8 @@ enum Ended {
     Unknown,
 }
 
-type Done = (WebhookId, Ended);
+/// Of letters to people there is nothing to keep: each waits by itself.
+type Done = Option<(WebhookId, Ended)>;
 
 struct Sender {
     name: String,
@@ -94,7 +95,8 @@ impl Sender {
 
     fn note(&mut self, done: Result<Done, tokio::task::JoinError>) {
         let (target, ended) = match done {
-            Ok(done) => done,
+            Ok(Some(done)) => done,
+            Ok(None) => return,
             Err(error) => return tracing::error!(%error, "a delivery ended early; it is tried again when its claim ends"),
         };
         let standing = self.standings.entry(target).or_default();
@@ -136,7 +138,7 @@ impl Sender {
             let take = if mail { Take::Until(after(now, app.notices.pace.digest)) } else { Take::Due };
             let limit = if gathers { LETTER } else { u32::try_from(free).unwrap_or(1) };
             let until = after(now, app.notices.pace.claim);
-            let claimed = app.store.claim_deliveries(&self.name, target, take, (now, until), limit).await?;
+            let claimed = app.store.claim_deliveries(&self.name, &target.to_string(), take, (now, until), limit).await?;
             if claimed.is_empty() {
                 continue;
             }
@@ -147,6 +149,22 @@ impl Sender {
             }
             if self.under_way.len() >= AT_ONCE {
                 break;
+            }
+        }
+        self.write_to_people(app, now).await
+    }
+
+    /// Letters to the people whom a policy names, one for each address.
+    async fn write_to_people(&mut self, app: &Shared, now: Timestamp) -> Result<(), StoreError> {
+        let free = AT_ONCE.saturating_sub(self.under_way.len());
+        if free == 0 {
+            return Ok(());
+        }
+        for address in app.store.due_people(now, u32::try_from(free).unwrap_or(1)).await? {
+            let until = after(now, app.notices.pace.claim);
+            let batch = app.store.claim_deliveries(&self.name, &address, Take::Due, (now, until), LETTER).await?;
+            if !batch.is_empty() {
+                self.under_way.spawn(write_to(Shared::clone(app), self.name.clone(), address, batch));
             }
         }
         Ok(())
@@ -187,31 +205,33 @@ fn pause(app: &App, failures: u32) -> SignedDuration {
 /// One try.
 async fn attempt(app: Shared, sender: String, target: WebhookId, batch: Vec<Delivery>) -> Done {
     match tried(&app, &sender, target, batch).await {
-        Ok(ended) => (target, ended),
+        Ok(ended) => Some((target, ended)),
         Err(error) => {
             tracing::warn!(code = error.problem.code, webhook = %target, "what came of a delivery is not noted: {}", error.problem.text);
-            (target, Ended::Unknown)
+            Some((target, Ended::Unknown))
         }
     }
 }
 
-async fn tried(app: &App, sender: &str, target: WebhookId, batch: Vec<Delivery>) -> Result<Ended, StoreError> {
-    let webhook = app.store.webhook(target).await?;
-    let (reply, words) = match webhook.channel {
-        Channel::Webhook => {
-            let secrets = app.store.webhook_secrets(target, Timestamp::now()).await?;
-            let Some(one) = batch.first() else { return Ok(Ended::Unknown) };
-            webhook::deliver(&app.notices.outward, &webhook.url, &secrets, &one.id, one.body.clone(), Timestamp::now()).await
-        }
-        Channel::Mail => letter(app, &webhook, &batch).await,
-        Channel::Slack | Channel::Teams | Channel::Matrix => {
-            let Some(body) = chat::message(webhook.channel, &app.url, &batch) else { return Ok(Ended::Unknown) };
-            webhook::say(&app.notices.outward, &webhook.url, body, Timestamp::now()).await
-        }
-    };
-    let now = Timestamp::now();
-    for delivery in &batch {
-        let outcome = match &reply {
+/// One letter to one person.
+async fn write_to(app: Shared, sender: String, address: String, batch: Vec<Delivery>) -> Done {
+    let (reply, words) = letter(&app, &address, &batch).await;
+    if let Err(error) = noted(&app, &sender, &batch, &reply, &words, Timestamp::now()).await {
+        tracing::warn!(code = error.problem.code, "what came of a letter is not noted: {}", error.problem.text);
+    }
+    None
+}
+
+/// The notice that a letter to a person is about.
+fn notice_of(delivery: &Delivery) -> Option<String> {
+    let event: serde_json::Value = (delivery.channel == PERSON).then(|| serde_json::from_slice(&delivery.body).ok())??;
+    Some(event.pointer("/data/notice")?.as_str()?.to_owned())
+}
+
+/// Notes what came of a try with each message that was in it.
+async fn noted(app: &App, sender: &str, batch: &[Delivery], reply: &Reply, words: &str, now: Timestamp) -> Result<(), StoreError> {
+    for delivery in batch {
+        let outcome = match reply {
             Reply::Arrived => Outcome::Delivered,
             Reply::Gone => Outcome::GaveUp,
             Reply::Failed(_) if delivery.attempts >= app.notices.pace.tries => Outcome::GaveUp,
@@ -222,8 +242,30 @@ async fn tried(app: &App, sender: &str, target: WebhookId, batch: Vec<Delivery>)
             Outcome::Again(_) => app.metrics.deliveries_failed.inc(),
             Outcome::GaveUp => app.metrics.deliveries_given_up.inc(),
         };
-        app.store.end_attempt(&delivery.id, sender, &outcome, &words, now).await?;
+        let counted = app.store.end_attempt(&delivery.id, sender, &outcome, words, now).await?;
+        if let Some(notice) = notice_of(delivery).filter(|_| counted) {
+            app.store.note_letter(&notice, &delivery.target, (outcome == Outcome::Delivered).then_some(now), words).await?;
+        }
     }
+    Ok(())
+}
+
+async fn tried(app: &App, sender: &str, target: WebhookId, batch: Vec<Delivery>) -> Result<Ended, StoreError> {
+    let webhook = app.store.webhook(target).await?;
+    let (reply, words) = match webhook.channel {
+        Channel::Webhook => {
+            let secrets = app.store.webhook_secrets(target, Timestamp::now()).await?;
+            let Some(one) = batch.first() else { return Ok(Ended::Unknown) };
+            webhook::deliver(&app.notices.outward, &webhook.url, &secrets, &one.id, one.body.clone(), Timestamp::now()).await
+        }
+        Channel::Mail => letter(app, &webhook.url, &batch).await,
+        Channel::Slack | Channel::Teams | Channel::Matrix => {
+            let Some(body) = chat::message(webhook.channel, &app.url, &batch) else { return Ok(Ended::Unknown) };
+            webhook::say(&app.notices.outward, &webhook.url, body, Timestamp::now()).await
+        }
+    };
+    let now = Timestamp::now();
+    noted(app, sender, &batch, &reply, &words, now).await?;
     let arrived = reply == Reply::Arrived;
     let failing = app.store.note_try(target, arrived, &words, now).await?;
     if reply == Reply::Gone {
@@ -239,11 +281,11 @@ async fn tried(app: &App, sender: &str, target: WebhookId, batch: Vec<Delivery>)
     })
 }
 
-async fn letter(app: &App, webhook: &Webhook, batch: &[Delivery]) -> (Reply, String) {
+async fn letter(app: &App, to: &str, batch: &[Delivery]) -> (Reply, String) {
     let Some(mailer) = &app.notices.mailer else {
         return (Reply::Failed(None), "this server has no mail server; start it with `--smtp`".to_owned());
     };
-    let (arrived, words) = mailer.deliver(&webhook.url, &app.url, batch).await;
+    let (arrived, words) = mailer.deliver(to, &app.url, batch).await;
     (if arrived { Reply::Arrived } else { Reply::Failed(None) }, words)
 }
 

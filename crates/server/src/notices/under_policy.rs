@@ -80,3 +80,23 @@ pub struct DeadlinesEscalated {
     /// The most severe of those, at most 100.
     pub listed: Vec<AdvisoryDue>,
 }
+
+/// A notice that nobody acknowledged in time, for those who are called next.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+pub struct NoticeUnacknowledged {
+    /// Id of the notice.
+    pub notice: String,
+    /// What it is about, `rollout:` and the digest of the package.
+    pub about: String,
+    /// Which moment was told, `planned`.
+    pub moment: String,
+    /// What was told.
+    pub told: String,
+    /// Until when somebody was to acknowledge it.
+    #[schema(value_type = String, format = DateTime)]
+    pub until: Timestamp,
+    /// People who were told so far.
+    pub people: u64,
+    /// Who is called, in the policy's words.
+    pub to: Vec<String>,
+}

@@ -30,6 +30,7 @@ pub const PACE: Pace = Pace {
     keep: SignedDuration::from_hours(1),
     once: SignedDuration::from_hours(1),
     states: SignedDuration::from_millis(300),
+    acknowledge: SignedDuration::from_secs(2),
     grace: SignedDuration::ZERO,
 };
 

@@ -1,7 +1,6 @@
 use super::*;
 use crate::model::policy::Length;
 use crate::model::policy::governance::Notice;
-use jiff::SignedDuration;
 use proptest::prelude::*;
 
 fn at(text: &str) -> Timestamp {
@@ -164,5 +163,15 @@ proptest! {
                 prop_assert_eq!(told.iter().filter(|tell| tell.moment == Moment::Cancelled).count(), 1);
             }
         }
+    }
+}
+
+#[test]
+fn half_of_the_time_is_left_to_whoever_is_called_next() {
+    let hour = SignedDuration::from_hours(1);
+    let leaves = at("2026-03-01T10:00:00Z");
+    assert_eq!(acknowledge_by(leaves, Some(at("2026-03-03T10:00:00Z")), hour), at("2026-03-02T10:00:00Z"));
+    for start in [None, Some(leaves), Some(at("2026-03-01T11:00:00Z")), Some(at("2026-02-01T00:00:00Z"))] {
+        assert_eq!(acknowledge_by(leaves, start, hour), at("2026-03-01T11:00:00Z"), "{start:?}");
     }
 }

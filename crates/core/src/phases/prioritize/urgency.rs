@@ -76,6 +76,7 @@ mod tests {
             published: None,
             fix_released: None,
             first_seen: None,
+            priority: None,
             obligations: vec![Obligation {
                 rule: "p/r".to_owned(),
                 clock: "fix_released".to_owned(),

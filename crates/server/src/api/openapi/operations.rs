@@ -256,6 +256,15 @@ pub const OPERATIONS: &[Operation] = &[
         .takes("AccreditationWish")
         .such_as(r#"{"environments": ["prod"], "products": ["openssl"], "statement": "tested on the bench of November", "until": "2037-01-01T00:00:00Z"}"#),
     post("/api/v1/accreditations/{accreditation}/withdraw", "Take an accreditation back; what has not begun under it does not begin", One("AccreditationAnswer")).takes("Reason"),
+    // What people are told as the policy says.
+    get("/api/v1/notices", "What people were told as the policy says, the newest first, and who of them saw and acknowledged it", Page("NoticeAnswer")).asked(&[
+        ("rollout", "about the rollout of this package"),
+        ("mine", "only those that went to oneself; all that one may see otherwise"),
+        SKIP,
+        TAKE,
+    ]),
+    get("/api/v1/notices/{notice}", "One notice", One("NoticeAnswer")),
+    post("/api/v1/notices/{notice}/acknowledge", "Acknowledge a notice that went to oneself; one that another corrects counts no more", One("NoticeAnswer")),
     get("/api/v1/mitigations", "Mitigations, the newest first", Page("MitigationAnswer")).asked(&[
         ("standing", "where they stand: to-remove, overdue, unverified, verified or removed"),
         ("client", "one client's"),

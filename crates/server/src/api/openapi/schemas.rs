@@ -19,6 +19,7 @@ use crate::api::mitigations::{MitigatedHost, MitigationAnswer};
 use crate::api::reports::MadeAnswer;
 use crate::api::work::WorkAnswer;
 use crate::api::packages::{PackageRow, VersionRow};
+use crate::api::notices::{NoticeAnswer, NoticeAudience, NoticePerson};
 use crate::api::questions::{QuestionAnswer, QuestionWord};
 use crate::api::rollouts::{ResumeWish, RingAnswer, RolloutAnswer, RolloutDetail, RolloutHost, RolloutWish};
 use crate::api::teams::{ActionAnswer, BriefingAnswer, DueAnswer, MeetingAnswer, ReachedMember, RosterAnswer, RosterMember};
@@ -107,6 +108,7 @@ fn own() -> Map<String, Value> {
         SessionView, SourcesAnswer, Standings, StepView, TokenMade, TokenView, TokenWish, VersionRow,
         AcquiredAnswer, AcquiredEntry, AcquiredList, Approval, DraftWish, PackageAnswer, PackageDetail, PackageDocument, PackageHost, RemarkAnswer, Saying, SignatureGiven,
         AnswerWish, QuestionAnswer, QuestionWord,
+        NoticeAnswer, NoticeAudience, NoticePerson,
         ApprovalAnswer, Excepted, ExceptionAnswer, ExceptionMark, ExceptionWish, RenewalWish,
         ActionAnswer, ActionWish, AttendanceWish, BriefingAnswer, BriefingWish, CadenceWish, DoneWish, DueAnswer, MeetingAnswer, MeetingWish, MemberWish, ReachedMember, RosterAnswer, RosterMember, RosterWish,
         MadeAnswer, WorkAnswer, WorkCorrection, WorkLog, WorkLogTaken, WorkStart, WorkStop, WorkWish,

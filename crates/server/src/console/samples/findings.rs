@@ -46,6 +46,7 @@ fn finding(words: &Words, advisory: &str, name: &str, rating: Rating, state: Sta
         published: Some(ago(24 * 18)),
         fix_released: Some(ago(24 * 17)),
         first_seen: Some(ago(24 * 17)),
+        priority: None,
         obligations: vec![obligation(words, "samm/critical-exploited", verdict, Some(due)), obligation(words, "bsi/open-to-the-internet", Verdict::Unknown, None)],
         due: Some(due),
         because: vec![

@@ -91,6 +91,8 @@ fn host(words: &Words, place: usize, phase: &str, outcome: Option<&str>, confirm
 
 pub(in crate::console) fn rollout(words: &Words) -> RolloutPage {
     RolloutPage {
+        told: (0..3).map(|place| super::notices::item(words, place)).collect(),
+        nobody: vec![(words.say("users"), words.say("stakeholders of applications: none runs on these hosts"))],
         question: words.some("01kquestion").map(|id| (id, "waits for the client's answer")),
         item: item(words, "openssl-2026-11 12", "OpenSSL on the web servers", "running", "waiting", &["canary is watched until 2026-11-22 10:00 UTC"]),
         rings: vec![ring(words, "canary", [5, 0, 0, 0, 0, 0], Some(3)), ring(words, "broad", [0, 0, 83, 4, 0, 0], None)],

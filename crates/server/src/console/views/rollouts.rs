@@ -83,6 +83,10 @@ pub struct RolloutPage {
     pub runs: bool,
     /// The question to the client, by id, and what became of it.
     pub question: Option<(String, &'static str)>,
+    /// What people were told, the newest first; empty for who may not know.
+    pub told: Vec<super::NoticeItem>,
+    /// Words of the policy that mean nobody for it at present, and why.
+    pub nobody: Vec<(String, String)>,
 }
 
 impl RolloutPage {

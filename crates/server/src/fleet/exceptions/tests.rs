@@ -68,6 +68,7 @@ fn finding((advisory, package, due): (usize, usize, Option<i64>)) -> Finding {
         published: None,
         fix_released: None,
         first_seen: None,
+        priority: None,
         obligations: Vec::new(),
         due: due.map(|due| now() + days(due)),
         because: Vec::new(),

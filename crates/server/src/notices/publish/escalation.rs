@@ -6,19 +6,22 @@
 
 use super::super::events::{Event, Kind, LISTED, counted};
 use super::super::under_policy::{AdvisoryDue, DeadlinesEscalated};
+use super::people::Telling;
 use super::{client_named, findings};
 use crate::app::Shared;
+use crate::fleet::judged::Judged;
 use crate::fleet::names::Name;
 use jiff::Timestamp;
 use plimsoll_core::model::advisory::Rating;
 use plimsoll_core::model::identifier::{ClientId, HostId};
-use plimsoll_core::operations::escalation::{Deadline, Step, newly, steps};
+use plimsoll_core::operations::escalation::{Deadline, Level, Step, newly, next, steps};
 use plimsoll_store::StoreError;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Weak};
 
 /// How the subject of a telling begins in the store.
-const SUBJECT: &str = "due:";
+pub(super) const SUBJECT: &str = "due:";
 
 /// An obligation: whose, of which advisory, due in which second.
 type Obligation = (ClientId, Name, i64);
@@ -32,6 +35,20 @@ pub(super) struct Escalation {
     told: HashMap<Obligation, u64>,
     /// As the store has it, for when the steps change.
     read: bool,
+    /// Hosts of which nothing can be due before a moment.
+    resting: HashMap<HostId, Resting>,
+}
+
+/// A host as it was looked at last: as long as it is judged the same, its next
+/// step is reached in this second and none before.
+struct Resting {
+    judged: Weak<Judged>,
+    until: i64,
+}
+
+/// What an obligation's subject says of its deadline, in seconds.
+pub(super) fn due_of(subject: &str) -> Option<i64> {
+    subject.strip_prefix(SUBJECT)?.split(' ').nth(1)?.parse().ok()
 }
 
 /// What a step gathers for one client.
@@ -68,16 +85,16 @@ impl Escalation {
             self.take_up(app, steps).await?;
         }
         let (shared, steps) = (Shared::clone(app), self.steps.clone());
-        let told = std::mem::take(&mut self.told);
-        let found = app.compute(move || Ok((look(&shared, &steps, &told, since, now), told)));
-        let (found, told) = match found.await {
+        let (told, mut resting) = (std::mem::take(&mut self.told), std::mem::take(&mut self.resting));
+        let found = app.compute(move || Ok((look(&shared, &steps, &told, &mut resting, since, now), told, resting)));
+        let (found, told, resting) = match found.await {
             Ok(found) => found,
             Err(problem) => {
                 self.read = false;
                 return Err(findings::died(problem));
             }
         };
-        self.told = told;
+        (self.told, self.resting) = (told, resting);
         for (obligation, place, subject) in found.told {
             *self.told.entry(obligation).or_default() |= 1 << place;
             once.push((subject, self.steps[place].key()));
@@ -112,6 +129,8 @@ impl Escalation {
             };
             let mut event = Event::new(Kind::DeadlineEscalated, Some(client), now, text, page.to_owned(), &data);
             event.critical = gathered.critical;
+            let moment = if step.percent >= 100 { "overdue".to_owned() } else { format!("{} %", step.percent) };
+            event.telling = Some(Telling { to: step.to.clone(), moment, hosts: gathered.hosts, ..Telling::about("deadlines") });
             events.push(event);
         }
         Ok(())
@@ -138,6 +157,7 @@ impl Escalation {
             }
         }
         (self.steps, self.told, self.read) = (steps, told, true);
+        self.resting.clear();
         Ok(())
     }
 
@@ -147,29 +167,44 @@ impl Escalation {
     }
 }
 
-fn look(app: &Shared, steps: &[Step], told: &HashMap<Obligation, u64>, since: Timestamp, now: Timestamp) -> Found {
+/// One look: at the hosts that were judged anew or whose next step is reached.
+fn look(app: &Shared, steps: &[Step], told: &HashMap<Obligation, u64>, resting: &mut HashMap<HostId, Resting>, since: Timestamp, now: Timestamp) -> Found {
     let fleet = app.fleet.read();
     let (from, to) = (since.as_second(), now.as_second());
     // One reckoning for all that share a clock and a severity.
-    let mut reached: HashMap<(Deadline, Rating), Vec<usize>> = HashMap::new();
+    let mut reached: HashMap<(Deadline, Rating, Name), (Vec<usize>, i64)> = HashMap::new();
     let mut found = Found::default();
     let mut noted: BTreeSet<(Obligation, usize)> = BTreeSet::new();
     for managed in fleet.hosts() {
         let Some(judged) = managed.judged.as_ref() else { continue };
+        let id = managed.registration.id;
+        if resting.get(&id).is_some_and(|host| to < host.until && host.judged.as_ptr() == Arc::as_ptr(judged)) {
+            continue;
+        }
+        let mut until = i64::MAX;
         let client = managed.registration.client;
         for open in &judged.findings {
             let Some(deadline) = open.deadline() else { continue };
-            let severity = open.rating.as_str();
-            let places = reached.entry((deadline, open.rating)).or_insert_with(|| newly(steps, deadline, severity, 0, from, to).into_iter().map(|(place, _)| place).collect());
+            let level = Level { severity: open.rating.as_str(), priority: fleet.names.text(open.priority) };
+            let (places, coming) = reached.entry((deadline, open.rating, open.priority)).or_insert_with(|| {
+                let places = newly(steps, deadline, level, 0, from, to).into_iter().map(|(place, _)| place).collect();
+                (places, next(steps, deadline, level, to).unwrap_or(i64::MAX))
+            });
+            until = until.min(*coming);
             if places.is_empty() {
                 continue;
             }
             let obligation = (client, open.advisory, deadline.due);
             let marks = told.get(&obligation).copied().unwrap_or_default();
-            if places.iter().all(|place| marks & (1 << *place) != 0) || fleet.exception(managed, open, now).is_some() {
+            if places.iter().all(|place| marks & (1 << *place) != 0) {
                 continue;
             }
-            for (place, first) in newly(steps, deadline, severity, marks, from, to) {
+            if fleet.exception(managed, open, now).is_some() {
+                // It may end at any time, and its steps are told then.
+                until = to;
+                continue;
+            }
+            for (place, first) in newly(steps, deadline, level, marks, from, to) {
                 let advisory = fleet.names.text(open.advisory);
                 if noted.insert((obligation, place)) {
                     found.told.push((obligation, place, format!("{SUBJECT}{client} {} {advisory}", deadline.due)));
@@ -187,6 +222,10 @@ fn look(app: &Shared, steps: &[Step], told: &HashMap<Obligation, u64>, since: Ti
                 row.2 = row.2.min(deadline.due);
             }
         }
+        resting.insert(id, Resting { judged: Arc::downgrade(judged), until });
+    }
+    if resting.len() > fleet.hosts().count() {
+        resting.retain(|id, _| fleet.host(*id).is_some());
     }
     found
 }

@@ -3,6 +3,7 @@
 
 use super::super::events::{Event, HostNamed, Kind, LISTED, counted};
 use super::super::under_policy::RolloutTold;
+use super::people::Telling;
 use super::client_named;
 use crate::app::App;
 use crate::console::query::segment;
@@ -12,10 +13,12 @@ use jiff::tz::TimeZone;
 use plimsoll_core::model::deployment_package::{ChangeType, DeploymentPackage, Interval, Place, RebootRule};
 use plimsoll_core::model::outcome::State;
 use plimsoll_core::model::policy::governance::Notify;
+use plimsoll_core::operations::escalation::since;
 use plimsoll_core::operations::telling::{Course, End, Moment, Tell, due, openings};
 use plimsoll_core::phases::certify::client::Bearing;
 use plimsoll_core::phases::deploy::{Gate, Wanted};
 use plimsoll_store::StoreError;
+use plimsoll_store::notices::people::Corrects;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How the subject of a telling begins in the store.
@@ -41,7 +44,8 @@ impl Rollouts {
         Ok(Self { since: Some(since), told })
     }
 
-    /// Tells what is due; what is told is written down with it.
+    /// Tells what is due; what is told is written down with it. What began or
+    /// ended longer ago than is remembered is old.
     pub(super) async fn tell(&mut self, app: &App, now: Timestamp, events: &mut Vec<Event>, once: &mut Vec<(String, String)>) -> Result<(), StoreError> {
         let policy = app.policy();
         let Some(notify) = policy.governance.notify.as_ref() else { return Ok(()) };
@@ -49,20 +53,22 @@ impl Rollouts {
         let mut found = Vec::new();
         {
             let live = app.rollouts.read();
+            let since = since(self.since.unwrap_or(now), now);
             for (digest, own) in live.iter() {
                 let all = openings(&own.content.package, own.content.tree.places(), |_| true);
                 let course = course(own, &all, now);
                 let told = self.told.entry(digest.clone()).or_default();
-                for tell in due(&course, notify, &zone, told, self.since.unwrap_or(now), now) {
+                for tell in due(&course, notify, &zone, told, since, now) {
                     let before = told.iter().filter_map(|tell| tell.start).max();
                     told.insert(tell);
                     let data = described(app, own, &all, notify, tell, before);
-                    found.push((digest.clone(), own.rollout.client, tell, course.emergency, data));
+                    let hosts = own.content.tree.places().iter().map(|place| place.host).collect();
+                    found.push((digest.clone(), own.rollout.client, tell, course.emergency, data, hosts));
                 }
             }
             self.told.retain(|digest, _| live.contains_key(digest));
         }
-        for (digest, client, tell, emergency, data) in found {
+        for (digest, client, tell, emergency, data, hosts) in found {
             once.push((format!("{SUBJECT}{digest}"), tell.key()));
             let notice = tell.moment.notice(notify, emergency);
             let (text, page) = (text(tell, &data, &zone), format!("/console/rollouts/{}", segment(&digest)));
@@ -71,6 +77,19 @@ impl Rollouts {
             event.ways = notice.map(|notice| notice.channel.clone()).unwrap_or_default();
             event.critical = emergency;
             event.start = tell.start;
+            event.telling = notice.map(|notice| Telling {
+                to: notice.to.clone(),
+                moment: tell.moment.word().to_owned(),
+                hosts,
+                // What is taken back asks nothing of anybody.
+                ack: notice.ack && tell.moment != Moment::Cancelled,
+                corrects: match tell.moment {
+                    moment if moment.corrects() => Corrects::Replaces,
+                    moment if moment.ends() => Corrects::Ends,
+                    _ => Corrects::Nothing,
+                },
+                ..Telling::about(once.last().map(|(subject, _)| subject.clone()).unwrap_or_default())
+            });
             events.push(event);
         }
         Ok(())

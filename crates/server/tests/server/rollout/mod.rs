@@ -5,6 +5,7 @@ mod accreditations;
 mod agent;
 mod notices;
 mod outside_alerts;
+mod people;
 mod practice;
 mod questions;
 mod record;

@@ -16,12 +16,12 @@ failed = { to = ["operators"] }
 
 /// A window that opens for the first time in two weeks at the earliest and ten at
 /// the latest.
-fn far_window() -> String {
+pub fn far_window() -> String {
     let month = (Timestamp::now() + jiff::SignedDuration::from_hours(24 * 40)).to_zoned(jiff::tz::TimeZone::UTC);
     format!("[[window]]\nid = \"far\"\ntz = \"UTC\"\nstart = {}-28T02:00:00\nrule = \"FREQ=MONTHLY;BYMONTHDAY=28\"\nduration = \"PT4H\"\n", month.strftime("%Y-%m"))
 }
 
-fn govern(scene: &mut Scene<'_>, more: &str) {
+pub fn govern(scene: &mut Scene<'_>, more: &str) {
     scene.stage.token = scene.stage.token_of(&[Grant::everywhere(Role::Administrator), Grant::everywhere(Role::Operator), Grant::everywhere(Role::PolicyAuthor)]);
     let wish = json!({ "text": format!("{POLICY}{more}"), "reason": "people are told", "accept_longer": true });
     let (status, said) = scene.stage.ask("PUT", "/api/v1/policy/file", Some(wish));

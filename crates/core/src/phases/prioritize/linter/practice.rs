@@ -5,6 +5,7 @@ use crate::model::policy::governance::{Client, ClientModel, Governance, Involvem
 use crate::model::policy::{ChangeType, Condition, Done, Field, Length, Number, Policy, PolicySet, Rule, WaiverKind, Within};
 use crate::model::problem::Problem;
 use super::super::cells::{fed_by, field_of, meaning};
+use crate::operations::audience::leading_nowhere;
 use std::collections::BTreeSet;
 
 /// Kinds of sources that give severities and scores.
@@ -22,6 +23,7 @@ pub(super) fn lint(set: &PolicySet, problems: &mut Vec<Problem>) {
         said.client(client);
     }
     said.quorums();
+    said.audiences();
     said.cycles();
     said.reboots();
     said.waiver();
@@ -138,6 +140,18 @@ impl<'a> Said<'a> {
                     "lower the quorum, or name more people",
                 );
             }
+        }
+    }
+
+    /// Words that lead to nobody, whatever is told.
+    fn audiences(&mut self) {
+        for (place, word) in leading_nowhere(self.governance) {
+            self.say(
+                "W-POLICY-AUDIENCE",
+                &place,
+                format!("{word} are to be told, and nothing says who that is: no notice can reach anybody by this word"),
+                &format!("add [people.{word}] with mail or members, or name somebody else"),
+            );
         }
     }
 
