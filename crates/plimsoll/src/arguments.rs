@@ -92,6 +92,9 @@ pub enum Command {
     /// Exceptions: findings that somebody accepts for a time
     #[command(subcommand)]
     Exceptions(remote::exceptions::Command),
+    /// Forensic triage: hosts on which traces of a break-in are looked for before a change
+    #[command(subcommand)]
+    Triage(remote::triage::Command),
     /// Mitigations: what was done in place of a patch
     #[command(subcommand)]
     Mitigations(remote::mitigations::Command),

@@ -4,6 +4,7 @@ use crate::applications::Applications;
 use crate::configuration::Configuration;
 use crate::evidence::Witnessed;
 use crate::fleet::Fleet;
+use crate::forensics::Forensics;
 use crate::fleet::question::Clock;
 use crate::identity::Identity;
 use crate::identity::api::Doors;
@@ -49,6 +50,8 @@ pub struct App {
     pub root: Option<SignedRoot>,
     /// Deployment packages under way.
     pub rollouts: Rollouts,
+    /// Hosts that are looked at for traces of a break-in first.
+    pub forensics: Forensics,
     /// Package files by their SHA-256.
     pub artefacts: Artefacts,
     /// SHA-256 of the root document, hex; every join command carries it.

@@ -22,6 +22,7 @@ pub mod http;
 pub mod identity;
 pub mod membership;
 pub mod metrics;
+pub mod forensics;
 pub mod mitigations;
 pub mod notices;
 pub mod outward;

@@ -51,6 +51,7 @@ pub mod teams;
 pub mod tickets;
 pub mod tokens;
 pub mod transitions;
+pub mod triages;
 pub mod webhooks;
 pub mod work;
 

@@ -38,6 +38,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 20, name: "scanners", sql: include_str!("migrations/0020_scanners.sql") },
     Migration { number: 21, name: "practice", sql: include_str!("migrations/0021_practice.sql") },
     Migration { number: 22, name: "exceptions-since", sql: include_str!("migrations/0022_since.sql") },
+    Migration { number: 25, name: "looks", sql: include_str!("migrations/0025_looks.sql") },
 ];
 
 const REGISTER: &str = "CREATE TABLE IF NOT EXISTS migrations (

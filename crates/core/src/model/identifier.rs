@@ -113,6 +113,8 @@ identifiers! {
     ExceptionId;
     /// Names a mitigation.
     MitigationId;
+    /// Names a word of a forensic triage.
+    TriageId;
     /// Names a question to a client.
     QuestionId;
     /// Names a record of work.

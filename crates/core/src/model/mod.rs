@@ -33,5 +33,6 @@ pub mod stream;
 pub mod support;
 pub mod threat;
 pub mod transition;
+pub mod triage;
 pub mod update;
 pub mod work;

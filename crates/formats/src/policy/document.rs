@@ -95,7 +95,6 @@ impl Document {
             ("client.on_refusal.notify", self.client.as_ref().and_then(|client| client.on_refusal.as_ref()).is_some_and(|refusal| !refusal.notify.is_empty())),
             ("verify.method", self.verify.as_ref().is_some_and(|verify| !verify.method.is_empty())),
             ("verify.sample_pct", self.verify.as_ref().is_some_and(|verify| verify.sample_pct.is_some())),
-            ("forensics", self.forensics.is_some()),
             ("notify.ack", notify.is_some_and(|notify| notify.notices().iter().any(|(_, notice)| notice.ack))),
             ("escalation.levels", self.escalation.iter().flat_map(|step| &step.levels).any(|level| Rating::ALL.iter().all(|rating| rating.as_str() != level))),
             ("clean_up", self.clean_up.is_some()),

@@ -2,6 +2,7 @@
 
 mod decide;
 mod exceptions;
+mod forensics;
 mod golden;
 mod hostile;
 mod linting;
@@ -38,7 +39,7 @@ fn the_full_policy_file_parses_as_written() {
     assert_eq!(
         set.not_enforced_here().join(" "),
         "policy.owner monitor.sources monitor.discovery_every \
-         monitor.scan_every roles cycle.lead_notice client.on_refusal.notify verify.method forensics notify.ack baseline \
+         monitor.scan_every roles cycle.lead_notice client.on_refusal.notify verify.method notify.ack baseline \
          test.require_signature test.post_deploy"
     );
     let own = &set.policies[0];

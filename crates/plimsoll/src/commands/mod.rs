@@ -42,6 +42,7 @@ pub fn run(command: Command, printer: &Printer) -> Result<Outcome, Failure> {
         Command::Clients(command) => remote::clients::run(&command, printer),
         Command::Exceptions(command) => remote::exceptions::run(&command, printer),
         Command::Questions(command) => remote::questions::run(&command, printer),
+        Command::Triage(command) => remote::triage::run(&command, printer),
         Command::Mitigations(command) => remote::mitigations::run(&command, printer),
         Command::Scanners(command) => remote::scanners::run(&command, printer),
         Command::Briefings(command) => remote::briefings::run(&command, printer),

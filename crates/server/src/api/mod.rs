@@ -12,6 +12,7 @@ pub mod groups;
 pub mod history;
 pub mod hosts;
 pub mod knowledge;
+pub mod forensics;
 pub mod mitigations;
 mod openapi;
 pub mod packages;

@@ -25,7 +25,7 @@ use plimsoll_core::model::outcome::{self, State as Outcome};
 use plimsoll_core::phases::cleanup::{self, Cause, triage};
 use plimsoll_core::phases::confirm::Confirmed;
 use plimsoll_core::phases::confirm::second::Agreement;
-use plimsoll_core::phases::deploy::{Gate, Phase, Progress, RingStanding, Wanted};
+use plimsoll_core::phases::deploy::{Barred, Gate, Phase, Progress, RingStanding, Wanted};
 use plimsoll_formats::protocol::read_message;
 use plimsoll_store::Intent;
 use plimsoll_store::deployment_packages::PackageState;
@@ -144,6 +144,9 @@ pub struct RolloutHost {
     /// What it counts as while its reboot is pending, and by which words of
     /// the policy; none where none is.
     pub reboot: Option<String>,
+    /// Why it waits for a forensic triage before the change; none where it
+    /// does not.
+    pub triage: Option<String>,
 }
 
 pub(super) async fn seen_rollout(app: &Shared, scope: &Scope, digest: &str) -> Result<Rollout, Refusal> {
@@ -240,7 +243,7 @@ fn page(app: &Shared, rollout: &Rollout, which: &Which, skip: usize, take: usize
     let Some(own) = live.get(&rollout.package) else { return Page { rows: Vec::new(), total: 0 } };
     let (fleet, clock) = (app.fleet.read(), app.clock());
     let set = Arc::clone(&app.policies.in_force().set);
-    let standings = rollouts::standings(&live, &rollout.package, &set, &fleet, clock);
+    let standings = rollouts::standings(&live, &rollout.package, &set, &fleet, &app.forensics, clock);
     let all: Vec<usize> = (0..standings.len())
         .filter(|place| which.phase.as_deref().is_none_or(|phase| standings.get(*place).is_some_and(|standing| standing.phase().word() == phase)))
         .collect();
@@ -248,7 +251,9 @@ fn page(app: &Shared, rollout: &Rollout, which: &Which, skip: usize, take: usize
     let rows = all.iter().skip(skip).take(take).filter_map(|place| {
         let found = row(own, *place, standings.get(*place)?.phase(), &name)?;
         let pending = own.pending(*place, &set, clock.now).and_then(|counts| counts.because.into_iter().next());
-        Some(RolloutHost { reboot: pending.map(|because| because.text), ..found })
+        let waits = standings.get(*place)?.barred == Some(Barred::Triage);
+        let triage = if waits { app.forensics.of(&set, found.host, clock.now).and_then(|triage| triage.barred) } else { None };
+        Some(RolloutHost { reboot: pending.map(|because| because.text), triage, ..found })
     });
     let rows = rows.collect();
     Page { rows, total: all.len() }
@@ -290,6 +295,7 @@ fn row(own: &Live, place: usize, phase: Phase, name: &dyn Fn(HostId) -> String) 
         cause: None,
         next: None,
         reboot: None,
+        triage: None,
     })
 }
 

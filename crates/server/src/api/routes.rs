@@ -1,6 +1,6 @@
 //! Every route of the API with who may use it.
 
-use super::{acts, alerts, applications, calendar, clients, deployment_packages, exceptions, findings, groups, history, hosts, knowledge, mitigations, packages, questions, reports, rollouts, scanners, teams, webhooks, work};
+use super::{acts, alerts, applications, calendar, clients, deployment_packages, exceptions, findings, forensics, groups, history, hosts, knowledge, mitigations, packages, questions, reports, rollouts, scanners, teams, webhooks, work};
 use crate::app::Shared;
 use crate::http::json::Json;
 use crate::http::routes::{Access, Routes};
@@ -127,6 +127,9 @@ fn accepting() -> Routes<Shared> {
         .route(post.clone(), "/api/v1/exceptions/{exception}/refuse", Needs(Permission::RefuseExceptions), exceptions::refuse)
         .route(get.clone(), "/api/v1/mitigations", Needs(Permission::ReadFleet), mitigations::list)
         .route(post.clone(), "/api/v1/mitigations", edit, mitigations::add)
+        .route(get.clone(), "/api/v1/triages", Needs(Permission::ReadFleet), forensics::list)
+        .route(get.clone(), "/api/v1/hosts/{host}/triage", Needs(Permission::ReadFleet), forensics::show)
+        .route(post.clone(), "/api/v1/hosts/{host}/triage", edit, forensics::say)
         .route(get, "/api/v1/mitigations/{mitigation}", Needs(Permission::ReadFleet), mitigations::show)
         .route(post.clone(), "/api/v1/mitigations/{mitigation}/verify", edit, mitigations::verify)
         .route(post, "/api/v1/mitigations/{mitigation}/remove", edit, mitigations::remove)

@@ -36,6 +36,7 @@ mod questions;
 mod reports;
 mod rollouts;
 mod teams;
+mod triage;
 pub mod views;
 mod webhooks;
 mod work;
@@ -53,6 +54,7 @@ pub fn routes() -> crate::http::routes::Routes<crate::app::Shared> {
         .merge(exceptions::routes())
         .merge(groups::routes())
         .merge(mitigations::routes())
+        .merge(triage::routes())
         .merge(people::routes())
         .merge(policy::routes())
         .merge(questions::routes())

@@ -20,6 +20,7 @@ pub const SECTIONS: &[(&str, &str, &str)] = &[
     ("questions", "/console/questions", "Questions"),
     ("exceptions", "/console/exceptions", "Exceptions"),
     ("mitigations", "/console/mitigations", "Mitigations"),
+    ("triage", "/console/triage", "Triage"),
     ("groups", "/console/groups", "Groups"),
     ("sources", "/console/sources", "Sources"),
     ("policy", "/console/policy", "Policy"),
@@ -118,6 +119,8 @@ pages! {
     portal, PortalTemplate, "portal.html", "portal", Portal, lists::HOSTS;
     /// Draws what was done in place of patches.
     mitigations, MitigationsTemplate, "mitigations.html", "mitigations", Mitigations, lists::HOSTS;
+    /// Draws hosts that are looked at for traces of a break-in.
+    triage, TriageTemplate, "triage.html", "triage", TriagePage, lists::HOSTS;
     /// Draws the clients.
     clients, ClientsTemplate, "clients.html", "clients", Clients, lists::HOSTS;
     /// Draws the groups of hosts.

@@ -155,6 +155,7 @@ fn host_item(host: RolloutHost) -> RolloutHostItem {
         because: host.confirmed_because.into_iter().next(),
         cause: host.cause.map(|cause| (cause.title().to_owned(), cause.next().to_owned())),
         reboot: host.reboot,
+        triage: host.triage,
     }
 }
 

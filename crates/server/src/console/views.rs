@@ -26,6 +26,7 @@ mod shell;
 mod sign_in;
 mod teams;
 mod today;
+mod triage;
 
 pub use administration::{
     Account, ApiTokenRow, DeliveryRow, DeliveryStanding, Enrolment, EnrolmentTokenRow, FactorRow, FreshProof, Invitation,
@@ -54,6 +55,7 @@ pub use rollouts::{
 pub use shell::{Abilities, Answer, Choice, DatabaseAge, Facet, Listing, Notice, Reader, Shell};
 pub use sign_in::{OidcProvider, Search, SearchHit, SignIn, SignInStep, Trouble};
 pub use teams::{ActionItem, BriefingItem, DueItem, MeetingItem, RosterItem, TeamsForm, TeamsPage};
+pub use triage::{TriageItem, TriageLine, TriagePage, TriageWordItem};
 pub use today::{
     DeadlineBar, ExposureDay, ExposurePicture, FlaggedHost, FleetCell, FleetStrip, NewFinding, SilentHost, StaleSource, Today,
     Work, WorkItem,

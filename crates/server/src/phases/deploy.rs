@@ -6,6 +6,7 @@
 
 use super::certify::approval;
 use super::confirm;
+use crate::forensics;
 use crate::app::{App, News, Shared};
 use crate::rollouts::{self, Live};
 use data_encoding::HEXLOWER;
@@ -13,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::knowledge::Knowledge;
 use plimsoll_core::model::assignment::Go;
 use plimsoll_core::model::authorisation::{Authorised, Rest};
+use plimsoll_core::model::identifier::HostId;
 use plimsoll_core::model::because::{Because, BecauseKind, Explained};
 use plimsoll_core::phases::certify::client::Bearing;
 use plimsoll_core::phases::deploy::{Decision, Gate, Input, Wanted, decide};
@@ -21,6 +23,7 @@ use plimsoll_store::identifier::random;
 use plimsoll_store::leases::Lease;
 use plimsoll_store::rollouts::{Assigned, Rollout};
 use plimsoll_store::{Actor, Intent, StoreError};
+use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -70,6 +73,8 @@ async fn look(app: &Shared, holder: &str, lease: &mut Option<Lease>) -> Result<(
         return Ok(());
     }
     approval::follow(app).await?;
+    let hosts: BTreeSet<HostId> = app.rollouts.read().values().filter(|live| live.is_under_way()).flat_map(|live| live.content.tree.places()).map(|place| place.host).collect();
+    forensics::refresh(app, &hosts.into_iter().collect::<Vec<_>>()).await?;
     let now = Timestamp::now();
     if lease.as_ref().is_none_or(|lease| lease.until.duration_since(now) <= LEASE_LEFT) {
         *lease = app.store.take_lease(LEASE, holder, now, LEASE_LENGTH).await?;
@@ -103,6 +108,11 @@ async fn advance(app: &Shared, lease: &Lease, digest: &str) -> Result<(), StoreE
     let mut change = app.store.begin(Intent::new(Actor::server(), now, "rollout.advance", format!("rollout:{digest}"))).await?;
     change.fence(lease).await?;
     change.record_standings(digest, &decision.standings)?;
+    let starts: Vec<HostId> = assigned.iter().filter(|assigned| assigned.go == Some(Go::Apply)).map(|assigned| assigned.host).collect();
+    let triages = forensics::rests_on(app, &starts, now);
+    if !triages.is_empty() {
+        change.record_triages(digest, &triages)?;
+    }
     let Decision { rings, gate, wanted, .. } = decision;
     if gate == Gate::Shut && before.gate != Gate::Shut && wanted == Wanted::Running {
         let text = format!("The gate of a rollout is shut: {}", reasons.first().map_or("see the rollout", String::as_str));
@@ -140,7 +150,7 @@ fn judged(app: &App, digest: &str) -> Option<(Rollout, Explained<Decision>)> {
 /// Asks the core about one rollout.
 pub fn decision(app: &App, live: &std::collections::BTreeMap<String, Live>, own: &Live, holds: &[String]) -> Explained<Decision> {
     let clock = app.clock();
-    let standings = rollouts::standings(live, &own.content.digest, &app.policies.in_force().set, &app.fleet.read(), clock);
+    let standings = rollouts::standings(live, &own.content.digest, &app.policies.in_force().set, &app.fleet.read(), &app.forensics, clock);
     let (waits, left_out) = match own.bearing(clock.now) {
         Bearing::Waits(why) => (vec![why], None),
         Bearing::LeftOut(why) => (Vec::new(), Some(why)),

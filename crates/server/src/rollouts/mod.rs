@@ -14,6 +14,7 @@ pub use load::{Notes, artefacts, content, refresh, signed};
 use crate::app::App;
 use crate::fleet::State as FleetState;
 use crate::fleet::question::{Clock, Standing as HostStanding};
+use crate::forensics::Forensics;
 use jiff::Timestamp;
 use plimsoll_core::model::assignment::Go;
 use plimsoll_core::model::because::Explained;
@@ -265,9 +266,9 @@ fn turn(live: &BTreeMap<String, Live>, host: HostId, now: Timestamp) -> Option<(
     there.filter(|(live, place)| live.is_open_for(*place)).min_by_key(|(live, _)| live.content.package.version)
 }
 
-/// What the decision may know of every host of a rollout, other rollouts
-/// included.
-pub fn standings(live: &BTreeMap<String, Live>, digest: &str, set: &PolicySet, fleet: &FleetState, clock: Clock) -> Vec<Standing> {
+/// What the decision may know of every host of a rollout, other rollouts and
+/// forensic triages included.
+pub fn standings(live: &BTreeMap<String, Live>, digest: &str, set: &PolicySet, fleet: &FleetState, forensics: &Forensics, clock: Clock) -> Vec<Standing> {
     let Some(own) = live.get(digest) else { return Vec::new() };
     let earlier: Vec<&Live> = live
         .values()
@@ -285,7 +286,8 @@ pub fn standings(live: &BTreeMap<String, Live>, digest: &str, set: &PolicySet, f
         .map(|(place, line)| {
             let standing = own.standing(place, set, fleet, clock);
             let waits = busy.contains(&line.host).then_some(Barred::Earlier);
-            Standing { barred: standing.barred.or(refused).or(waits), ..standing }
+            let triage = || forensics.of(set, line.host, clock.now)?.barred.map(|_| Barred::Triage);
+            Standing { barred: standing.barred.or(refused).or(waits).or_else(triage), ..standing }
         })
         .collect()
 }

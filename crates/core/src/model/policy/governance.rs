@@ -12,7 +12,7 @@ mod telling;
 
 pub use care::{
     Amount, Baseline, BlockedBy, CleanUp, Cost, Disagreement, Documentation, Estimate, Forensics, Friction, OutOfBand, RemoveBy, Report, Retention, Targets,
-    Unit, UnsupportedSoftware, Verify, VerifyMethod,
+    Unit, UnsupportedSoftware, Untaken, Verify, VerifyMethod,
 };
 pub use changes::{
     ApprovePractice, AutoIf, Cycle, Emergency, MaySkip, Measure, Mitigation, OnTimeout, PendingCountsAs, PostDeploy, RebootPractice,

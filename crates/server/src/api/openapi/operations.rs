@@ -265,6 +265,16 @@ pub const OPERATIONS: &[Operation] = &[
     get("/api/v1/mitigations/{mitigation}", "One mitigation with its hosts", One("MitigationAnswer")),
     post("/api/v1/mitigations/{mitigation}/verify", "Note that a mitigation was seen to work", One("MitigationAnswer")).takes("CheckWish"),
     post("/api/v1/mitigations/{mitigation}/remove", "Note that a mitigation was removed, from all of its hosts or some", One("MitigationAnswer")).takes("RemovalWish"),
+    get("/api/v1/triages", "Hosts on which traces of a break-in are to be looked for before a change, the most urgent first", Page("TriageAnswer")).asked(&[
+        ("state", "where they stand: asked, collected, late, compromised or decided"),
+        ("client", "one client's"),
+        SKIP,
+        TAKE,
+    ]),
+    get("/api/v1/hosts/{host}/triage", "The forensic triage of a host, and what was said of it", One("TriageAnswer")),
+    post("/api/v1/hosts/{host}/triage", "Say what the forensic triage of a host came to", One("TriageAnswer"))
+        .takes("TriageWish")
+        .such_as(r#"{"step": "clean", "evidence": "case 2026-117"}"#),
     // Teams.
     get("/api/v1/rosters", "Rosters: who is to be told, by name", List("RosterAnswer")),
     put("/api/v1/rosters", "Say who is on a roster from now on; who is left out has left it", One("RosterAnswer"))

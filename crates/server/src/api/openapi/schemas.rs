@@ -13,6 +13,7 @@ use crate::api::groups::{GroupAnswer, GroupEdit, NamedHosts, NewGroup};
 use crate::api::history::{Entry, Moment};
 use crate::api::hosts::HostAnswer;
 use crate::api::knowledge::SourcesAnswer;
+use crate::api::forensics::{TriageAnswer, TriageSaid};
 use crate::api::mitigations::{MitigatedHost, MitigationAnswer};
 use crate::api::reports::MadeAnswer;
 use crate::api::work::WorkAnswer;
@@ -35,6 +36,7 @@ use crate::identity::role::{Grant, Permission, Role};
 use crate::identity::session::SessionView;
 use crate::identity::sign_in::{PasskeyQuestion, StepView};
 use crate::identity::token::{NewToken, TokenView};
+use crate::forensics::TriageWish;
 use crate::mitigations::{CheckWish, MitigationWish, RemovalWish};
 use crate::work::{WorkCorrection, WorkLog, WorkLogTaken, WorkStart, WorkStop, WorkWish};
 use crate::notices::acts::{DeliveryRow, WebhookEdit, WebhookMade, WebhookRow, WebhookWish};
@@ -109,6 +111,7 @@ fn own() -> Map<String, Value> {
         ActionAnswer, ActionWish, AttendanceWish, BriefingAnswer, BriefingWish, CadenceWish, DoneWish, DueAnswer, MeetingAnswer, MeetingWish, MemberWish, ReachedMember, RosterAnswer, RosterMember, RosterWish,
         MadeAnswer, WorkAnswer, WorkCorrection, WorkLog, WorkLogTaken, WorkStart, WorkStop, WorkWish,
         ScannerResultAnswer, CheckWish, MitigatedHost, MitigationAnswer, MitigationWish, RemovalWish,
+        TriageAnswer, TriageSaid, TriageWish,
         ResumeWish, RingAnswer, RolloutAnswer, RolloutDetail, RolloutHost, RolloutWish,
         WebhookEdit, WebhookMade, WebhookRow, WebhookWish, WhoView,
     ];

@@ -71,6 +71,7 @@ fn host(words: &Words, place: usize, phase: &str, outcome: Option<&str>, confirm
             "silent" => Some((words.say("silent"), words.say("look at the host and its network; nothing is known of what it did"))),
             _ => None,
         },
+        triage: (phase == "waits").then(|| words.say("it waits for a forensic triage before the change: DSA-6015-1")),
         reboot: (phase == "pending").then(|| {
             words.say("its reboot is pending since 2026-11-22T02:10:00Z; under policy nordwerft 2026.11 it does not count as done (reboot.pending_counts_as), overdue from 2026-11-25T22:59:59Z on (reboot.max_pending)")
         }),

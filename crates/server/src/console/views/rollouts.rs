@@ -153,6 +153,8 @@ pub struct RolloutHostItem {
     pub cause: Option<(String, String)>,
     /// What it counts as while its reboot is pending.
     pub reboot: Option<String>,
+    /// Why it waits for a forensic triage.
+    pub triage: Option<String>,
 }
 
 impl RolloutHostItem {

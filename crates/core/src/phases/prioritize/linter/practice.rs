@@ -1,10 +1,11 @@
 //! What a policy says of people and practice, held against its rules.
 
 use crate::model::deployment_package::RebootRule;
-use crate::model::policy::governance::{Client, ClientModel, Governance, Involvement, OnSilence, PendingCountsAs};
+use crate::model::policy::governance::{Client, ClientModel, Governance, Involvement, OnSilence, PendingCountsAs, Untaken};
 use crate::model::policy::{ChangeType, Condition, Done, Field, Length, Number, Policy, PolicySet, Rule, WaiverKind, Within};
 use crate::model::problem::Problem;
 use super::super::cells::{fed_by, field_of, meaning};
+use super::super::forensics;
 use std::collections::BTreeSet;
 
 /// Kinds of sources that give severities and scores.
@@ -214,10 +215,53 @@ impl<'a> Said<'a> {
         if let Some(rule) = asks.filter(|_| self.governance.forensics.is_none()) {
             self.say("W-POLICY-FORENSICS", "extends", format!("rule {} asks for forensic triage, and no [forensics] says how", rule.name), "add [forensics] with trigger, scope_within, collect_within and decide_within");
         }
+        self.forensics();
         if let Some(emergency) = &self.governance.emergency
             && emergency.declared_by.is_empty()
         {
             self.say("N-POLICY-EMERGENCY", "emergency", "nobody is named who may declare an emergency".to_owned(), "add declared_by");
+        }
+    }
+
+    /// Looking for traces before a patch.
+    fn forensics(&mut self) {
+        let (Some(forensics), set) = (&self.governance.forensics, self.set) else { return };
+        for word in &forensics.trigger {
+            if forensics::binding(set, word).is_empty() && forensics::severity(word).is_none() {
+                self.say(
+                    "W-POLICY-FORENSICS",
+                    "forensics.trigger",
+                    format!("no rule binds what has the priority {word}, so that nothing ever asks for a triage by it"),
+                    "name a severity, a rule, or a priority that a rule looks at",
+                );
+            }
+        }
+        let clocks = [("scope_within", &forensics.scope_within), ("collect_within", &forensics.collect_within), ("decide_within", &forensics.decide_within)];
+        let mut longest: Option<(&str, &Length)> = None;
+        for (name, length) in clocks.into_iter().filter_map(|(name, length)| Some((name, length.as_ref()?))) {
+            match longest {
+                Some((before, other)) if other.nominal_seconds() > length.nominal_seconds() => {
+                    let text = format!("{before} is {}, and {name}, which comes after it, {}", other.words(), length.words());
+                    self.say("W-POLICY-FORENSICS", &format!("forensics.{name}"), text, "make each no shorter than the one before it");
+                }
+                _ => longest = Some((name, length)),
+            }
+        }
+        let Some(taken) = &forensics.collect_within else {
+            if forensics.on_timeout == Untaken::Patch && forensics.decide_within.is_none() {
+                self.say("W-POLICY-FORENSICS", "forensics.on_timeout", "hosts are patched once the time for evidence is over, and neither collect_within nor decide_within says when".to_owned(), "add collect_within = \"PT24H\"");
+            }
+            return;
+        };
+        let asked = self.rules().filter(|rule| forensics.trigger.iter().any(|word| forensics::binding(set, word).contains(&rule.name)));
+        let late: Vec<String> = asked.filter(|rule| length(rule).is_some_and(|within| within.nominal_seconds() <= taken.nominal_seconds())).map(|rule| rule.name.clone()).collect();
+        if forensics.collect_before_patch && !late.is_empty() {
+            self.say(
+                "W-POLICY-FORENSICS",
+                "forensics.collect_within",
+                format!("evidence may be taken until {} have passed, and only then is patched what these rules want done by then: {}", taken.words(), late.join(", ")),
+                "shorten collect_within",
+            );
         }
     }
 
