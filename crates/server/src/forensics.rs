@@ -24,7 +24,7 @@ use plimsoll_core::model::registration::HostState;
 use plimsoll_core::model::triage::{TriageStep, TriageWord};
 use plimsoll_core::phases::document::Triaged;
 use plimsoll_core::phases::prioritize::forensics::{Triage, asking, triage, trigger};
-use plimsoll_store::{Actor, Intent, StoreError};
+use plimsoll_store::{Intent, StoreError};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{PoisonError, RwLock};
@@ -265,22 +265,13 @@ pub async fn tell(app: &Shared, now: Timestamp) -> Result<(), StoreError> {
 
 /// One alert a client as long as any of its hosts is to be looked at.
 async fn announce(app: &Shared, client: ClientId, names: &[String], now: Timestamp) -> Result<(), StoreError> {
-    let object = format!("triage-client:{client}");
-    let open = app.store.alert_about(LOOK, &object).await?;
-    if names.is_empty() == open.is_none() {
-        return Ok(());
-    }
-    let mut change = app.store.begin(Intent::new(Actor::server(), now, "triage.tell", object.as_str())).await?;
-    if open.is_some() {
-        reviews::settle(&mut change, open.as_ref()).await?;
-    } else {
+    let text = (!names.is_empty()).then(|| {
         let some = names.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
         let more = if names.len() > NAMED { format!(" and {} more", names.len() - NAMED) } else { String::new() };
-        change.raise_alert(Some(client), LOOK, &object, &format!("Traces of a break-in are to be looked for before patching on {some}{more}.")).await?;
-    }
-    change.commit(None).await?;
-    let _ = app.news.send(News::Other);
-    Ok(())
+        format!("Traces of a break-in are to be looked for before patching on {some}{more}.")
+    });
+    let object = format!("triage-client:{client}");
+    reviews::follow(app, &reviews::Standing { client, kind: LOOK, object: &object, act: "triage.tell", text }, now).await
 }
 
 /// What was due, for readers.
@@ -293,4 +284,4 @@ pub fn due_words(step: TriageStep) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

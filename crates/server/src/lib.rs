@@ -13,16 +13,18 @@ pub mod app;
 pub mod applications;
 pub mod configuration;
 pub mod console;
+pub mod duties;
 pub mod evidence;
 pub mod exceptions;
 pub mod exposure;
+pub mod forensics;
 pub mod fleet;
 pub mod follow;
 pub mod http;
 pub mod identity;
 pub mod membership;
 pub mod metrics;
-pub mod forensics;
+pub mod looks;
 pub mod mitigations;
 pub mod notices;
 pub mod outward;
@@ -38,6 +40,7 @@ pub mod settings;
 pub mod setup;
 pub mod snapshot;
 pub mod teams;
+pub mod watches;
 pub mod work;
 
 #[cfg(test)]

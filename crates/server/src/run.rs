@@ -472,6 +472,7 @@ async fn keep_exceptions(app: Shared, mut stopped: watch::Receiver<bool>) {
             crate::exceptions::remind(&app, Timestamp::now()).await?;
             crate::mitigations::tell(&app, Timestamp::now()).await?;
             crate::forensics::tell(&app, Timestamp::now()).await?;
+            crate::watches::tell(&app, Timestamp::now()).await?;
             crate::teams::remind(&app, Timestamp::now()).await?;
             crate::phases::certify::approval::tell(&app, Timestamp::now()).await
         };

@@ -33,6 +33,7 @@ pub mod hosts;
 pub mod identifier;
 pub mod leases;
 pub mod made_reports;
+pub mod looks;
 pub mod mitigations;
 pub mod notices;
 pub mod people;

@@ -17,6 +17,7 @@ pub mod exception;
 pub mod finding;
 pub mod host;
 pub mod identifier;
+pub mod look;
 pub mod mitigation;
 pub mod obligation;
 pub mod outcome;

@@ -38,9 +38,8 @@ fn the_full_policy_file_parses_as_written() {
     assert_eq!((set.max_feed_age.seconds(), set.max_feed_age.stated), (86_400, true));
     assert_eq!(
         set.not_enforced_here().join(" "),
-        "policy.owner monitor.sources monitor.discovery_every \
-         monitor.scan_every roles cycle.lead_notice client.on_refusal.notify verify.method notify.ack baseline \
-         test.require_signature test.post_deploy"
+        "monitor.sources cycle.lead_notice client.on_refusal.notify notify.ack baseline roles.evaluate roles.test \
+         test.require_signature"
     );
     let own = &set.policies[0];
     assert_eq!(own.waiver.as_ref().expect("waiver").kinds.len(), 6);

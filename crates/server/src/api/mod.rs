@@ -22,6 +22,7 @@ pub mod rollouts;
 pub mod scanners;
 pub mod teams;
 mod routes;
+pub mod watches;
 pub mod webhooks;
 pub mod work;
 

@@ -37,6 +37,7 @@ mod reports;
 mod rollouts;
 mod teams;
 mod triage;
+mod watches;
 pub mod views;
 mod webhooks;
 mod work;
@@ -55,6 +56,7 @@ pub fn routes() -> crate::http::routes::Routes<crate::app::Shared> {
         .merge(groups::routes())
         .merge(mitigations::routes())
         .merge(triage::routes())
+        .merge(watches::routes())
         .merge(people::routes())
         .merge(policy::routes())
         .merge(questions::routes())

@@ -44,13 +44,14 @@ pub use hosts::{
 pub use mitigations::{MitigationForm, MitigationItem, Mitigations};
 pub use work::{WorkForm, WorkPage, WorkedItem};
 pub use operations::{
-    Checkpoint, EvidenceEntry, PolicyEdit, PolicyPage, PolicyRule, PolicyText, Preset, SourceRow, SourcesPage, SourceStanding, PolicyVersionPage, VersionChange,
+    Checkpoint, EvidenceEntry, PolicyEdit, PolicyPage, PolicyRule, PolicyText, Preset, SourceRow, SourcesPage, SourceStanding, PolicyVersionPage, VersionChange, WatchItem,
 };
 pub use packages::{PackageHost, PackagePage, PackageRow, PackageUpdate, PackageVersion};
 pub use questions::{Portal, PortalReport, QuestionItem, QuestionPage, QuestionSaid, Questions, SlaBoard};
 pub use reports::{MadeItem, ReportAsked, ReportShown, ReportsPage};
 pub use rollouts::{
-    ApprovalPanel, DeploymentPage, PackageItem, PackageRing, RingItem, RolloutHostItem, RolloutItem, RolloutPage, Rollouts, StreamItem, TargetItem,
+    ApprovalPanel, DeploymentPage, PackageItem, PackageRing, RingItem, RolloutHostItem, RolloutItem, RolloutPage, Rollouts, SampleItem, StreamItem, TargetItem,
+    TicketItem,
 };
 pub use shell::{Abilities, Answer, Choice, DatabaseAge, Facet, Listing, Notice, Reader, Shell};
 pub use sign_in::{OidcProvider, Search, SearchHit, SignIn, SignInStep, Trouble};

@@ -27,7 +27,7 @@ async fn govern(ground: &Ground, rules: &str) {
 }
 
 /// A rollout under way with one host in one ring.
-async fn rollout(ground: &Ground, id: HostId, now: Timestamp) -> String {
+pub(crate) async fn rollout(ground: &Ground, id: HostId, now: Timestamp) -> String {
     let places = vec![Place { host: id, ring: 0, window: None }];
     let begun = now - SignedDuration::from_hours(1);
     let package = DeploymentPackage {
@@ -55,7 +55,7 @@ async fn rollout(ground: &Ground, id: HostId, now: Timestamp) -> String {
     let (title, author, expires) = (package.title.clone(), package.author.clone(), package.expires);
     let signed = SignedPackage::unsigned(package);
     let row = PackageRow { digest: signed.digest(), client: ground.home, name: "libpng".to_owned(), version: 1, title, author, state: PackageState::Draft, created: begun, expires, accepted: None };
-    let content = PackageContent { document: signed.bytes(), hosts: serde_json::to_vec(&places).unwrap(), notes: b"{}".to_vec() };
+    let content = PackageContent { document: signed.bytes(), hosts: serde_json::to_vec(&places).unwrap(), notes: serde_json::to_vec(&rollouts::Notes::default()).unwrap() };
     let app = ground.trial.app();
     let mut change = app.store.begin(Intent::new(Actor::server(), begun, "package.draft", format!("package-draft:{}", row.digest))).await.unwrap();
     change.add_package(&row, &content).await.unwrap();
@@ -83,7 +83,7 @@ async fn rollout(ground: &Ground, id: HostId, now: Timestamp) -> String {
 }
 
 /// What the rollout would let its host do, and why it stands so.
-fn decided(ground: &Ground, digest: &str) -> (Option<Go>, String) {
+pub(crate) fn decided(ground: &Ground, digest: &str) -> (Option<Go>, String) {
     let app = ground.trial.app();
     let live = app.rollouts.read();
     let explained = decision(app, &live, live.get(digest).unwrap(), &[]);

@@ -174,12 +174,15 @@ pub fn decision(app: &App, live: &std::collections::BTreeMap<String, Live>, own:
 
 /// What stands in the way of a rollout beside its hosts.
 pub fn holds(app: &App, digest: &str) -> Vec<String> {
-    let (signed, advisories, mut holds) = {
+    let mut holds = Vec::new();
+    let (signed, advisories) = {
         let live = app.rollouts.read();
         let Some(own) = live.get(digest) else { return Vec::new() };
         let refused = own.authority.iter().filter(|authority| authority.standing == Authorised::Refused);
         let refused: Vec<String> = refused.flat_map(|authority| authority.because.first().cloned()).collect();
-        (own.content.signed.clone(), own.content.package.advisories.clone(), refused)
+        holds.extend(refused);
+        holds.extend(crate::looks::too_many_tickets(&app.policy(), &own.looks));
+        (own.content.signed.clone(), own.content.package.advisories.clone())
     };
     match app.rollouts.signer() {
         None => holds.push("this server has no online key, so that it can assign nothing".to_owned()),

@@ -21,6 +21,7 @@ use plimsoll_core::model::because::Explained;
 use plimsoll_core::model::authorisation::Authority;
 use plimsoll_core::model::deployment_package::DeploymentPackage;
 use plimsoll_core::model::identifier::HostId;
+use plimsoll_core::model::look::Look;
 use plimsoll_core::model::outcome::State;
 use plimsoll_core::model::policy::PolicySet;
 use plimsoll_core::model::question::Question;
@@ -76,6 +77,8 @@ pub struct Known {
     pub agreement: Option<Agreement>,
     /// Digests of the scanners' results that were looked at for it, sorted.
     pub results: Vec<String>,
+    /// The look by hand that was taken into account for it.
+    pub looked: Option<Timestamp>,
 }
 
 impl Known {
@@ -116,6 +119,29 @@ pub struct Live {
     pub authority: Option<Authority>,
     /// What its client was asked; none where nobody was.
     pub question: Option<Question>,
+    /// What people looked at.
+    pub looks: Looks,
+}
+
+/// What people looked at of a rollout, the newest look each.
+#[derive(Clone, Debug, Default)]
+pub struct Looks {
+    /// Hosts of the sample.
+    pub sample: BTreeMap<String, Look>,
+    /// Tickets that name the change as their cause, or do not any more.
+    pub tickets: BTreeMap<String, Look>,
+}
+
+impl Looks {
+    /// The look at a host of the sample.
+    pub fn at(&self, host: HostId) -> Option<&Look> {
+        self.sample.get(&host.to_string())
+    }
+
+    /// Tickets that name the change as their cause.
+    pub fn caused(&self) -> Vec<&str> {
+        self.tickets.iter().filter(|(_, look)| !look.held).map(|(ticket, _)| ticket.as_str()).collect()
+    }
 }
 
 impl Live {

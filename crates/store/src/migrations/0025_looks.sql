@@ -15,14 +15,15 @@ CREATE TABLE triages (
 CREATE INDEX triages_at ON triages (at);
 
 -- Each time that a person looked at what the policy wants looked at: sources
--- that somebody watches, hosts that a sample names.
+-- that somebody watches, hosts that a sample names, tickets about a change.
 CREATE TABLE looks (
     kind TEXT NOT NULL,
-    object TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    item TEXT NOT NULL,
     at BIGINT NOT NULL,
     client TEXT REFERENCES clients (id),
     held BIGINT NOT NULL,
     note TEXT NOT NULL,
     person TEXT NOT NULL,
-    PRIMARY KEY (kind, object, at)
+    PRIMARY KEY (kind, subject, item, at)
 );

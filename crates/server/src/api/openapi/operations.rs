@@ -162,6 +162,10 @@ pub const OPERATIONS: &[Operation] = &[
     ]),
     get("/api/v1/packages/{stream}/{name}", "A package's versions with the hosts that have each", List("VersionRow")),
     get("/api/v1/sources", "The advisory database and its sources", One("SourcesAnswer")),
+    get("/api/v1/sources/watches", "What people look at again and again by the policy, and when they last did", List("WatchAnswer")),
+    post("/api/v1/sources/looks", "Say that somebody looked at what the policy has them watch", List("WatchAnswer"))
+        .takes("WatchWish")
+        .such_as(r#"{"subject": "discovery", "note": "two printers, both ours"}"#),
     get("/api/v1/exposure", "Open findings at the end of each day by priority and due date, oldest first", List("Exposure"))
         .asked(&[("days", "days back from today, 1 to 366, 90 unless given"), ("host", "one host instead of all that the asker may see")]),
     get("/api/v1/policy/file", "The policy in force as its file, and who put it in force", One("PolicyFile")),
@@ -334,6 +338,12 @@ pub const OPERATIONS: &[Operation] = &[
     ]),
     post("/api/v1/rollouts/{package}/pause", "Let nothing more start; what runs ends", One("RolloutDetail")).takes("Reason"),
     post("/api/v1/rollouts/{package}/resume", "Let a paused rollout go on, or hosts that failed try again", One("RolloutDetail")).takes("ResumeWish"),
+    post("/api/v1/rollouts/{package}/looks", "Say what was seen by hand at a host that the sample of a change draws", One("RolloutDetail"))
+        .takes("SampleWish")
+        .such_as(r#"{"host": "01kb2m2m4v0000000000000000", "held": true, "note": "openssl version on the host says 3.0.17"}"#),
+    post("/api/v1/rollouts/{package}/tickets", "Say that a ticket names a change as its cause, or does not any more", One("RolloutDetail"))
+        .takes("TicketWish")
+        .such_as(r#"{"ticket": "HELP-431", "note": "the shop answers slowly since the change"}"#),
     post("/api/v1/rollouts/{package}/abort", "Let nothing more start ever; what runs ends", One("RolloutDetail")).takes("Reason"),
     // Work.
     get("/api/v1/work", "Hours that people said, the newest first; nobody is named", Page("WorkAnswer")).asked(&[

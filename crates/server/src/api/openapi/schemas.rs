@@ -19,7 +19,9 @@ use crate::api::reports::MadeAnswer;
 use crate::api::work::WorkAnswer;
 use crate::api::packages::{PackageRow, VersionRow};
 use crate::api::questions::{QuestionAnswer, QuestionWord};
-use crate::api::rollouts::{ResumeWish, RingAnswer, RolloutAnswer, RolloutDetail, RolloutHost, RolloutWish};
+use crate::api::rollouts::{ResumeWish, RingAnswer, RolloutAnswer, RolloutDetail, RolloutHost, RolloutWish, SampleAnswer, TicketAnswer};
+use crate::looks::{SampleWish, TicketWish};
+use crate::watches::{WatchAnswer, WatchWish};
 use crate::api::teams::{ActionAnswer, BriefingAnswer, DueAnswer, MeetingAnswer, ReachedMember, RosterAnswer, RosterMember};
 use crate::api::scanners::ScannerResultAnswer;
 use crate::api::{PAGE_LIMIT, SKIP_LIMIT};
@@ -111,8 +113,8 @@ fn own() -> Map<String, Value> {
         ActionAnswer, ActionWish, AttendanceWish, BriefingAnswer, BriefingWish, CadenceWish, DoneWish, DueAnswer, MeetingAnswer, MeetingWish, MemberWish, ReachedMember, RosterAnswer, RosterMember, RosterWish,
         MadeAnswer, WorkAnswer, WorkCorrection, WorkLog, WorkLogTaken, WorkStart, WorkStop, WorkWish,
         ScannerResultAnswer, CheckWish, MitigatedHost, MitigationAnswer, MitigationWish, RemovalWish,
-        TriageAnswer, TriageSaid, TriageWish,
-        ResumeWish, RingAnswer, RolloutAnswer, RolloutDetail, RolloutHost, RolloutWish,
+        TriageAnswer, TriageSaid, TriageWish, WatchAnswer, WatchWish,
+        ResumeWish, RingAnswer, RolloutAnswer, RolloutDetail, RolloutHost, RolloutWish, SampleAnswer, SampleWish, TicketAnswer, TicketWish,
         WebhookEdit, WebhookMade, WebhookRow, WebhookWish, WhoView,
     ];
     let words = |all: Vec<&str>| json!({ "type": "string", "enum": all });

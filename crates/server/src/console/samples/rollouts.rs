@@ -78,6 +78,21 @@ fn host(words: &Words, place: usize, phase: &str, outcome: Option<&str>, confirm
     }
 }
 
+fn sample(words: &Words, held: Option<bool>) -> SampleItem {
+    SampleItem {
+        id: words.say("01kh0st00000000000000000000"),
+        name: words.say("web-01.nordwerft.example"),
+        held,
+        note: held.map(|_| words.say("`openssl version` on the host says 3.0.17; the shop's front page loads.")),
+        at: held.map(|_| ago(2)),
+        by: held.map(|_| words.say("ragnhild")),
+    }
+}
+
+fn ticket(words: &Words, caused: bool) -> TicketItem {
+    TicketItem { ticket: words.say("HELP-431"), caused, note: words.say("The shop answers slowly since the change."), at: ago(1), by: words.say("per") }
+}
+
 pub(in crate::console) fn rollout(words: &Words) -> RolloutPage {
     RolloutPage {
         question: words.some("01kquestion").map(|id| (id, "waits for the client's answer")),
@@ -93,6 +108,9 @@ pub(in crate::console) fn rollout(words: &Words) -> RolloutPage {
         ],
         total: 92,
         phase: String::new(),
+        sample: vec![sample(words, Some(true)), sample(words, Some(false)), sample(words, None)],
+        tickets: vec![ticket(words, true), ticket(words, false)],
+        ticket_limit: Some(3),
         stops: true,
         runs: true,
     }
@@ -114,6 +132,9 @@ pub(in crate::console) fn old_rollout(words: &Words) -> RolloutPage {
         item: item(words, "curl-2026-10 10", "curl", "aborted", "done", &[]),
         rings: vec![],
         confirmed: vec![],
+        sample: vec![],
+        tickets: vec![],
+        ticket_limit: None,
         hosts: vec![],
         total: 0,
         stops: false,

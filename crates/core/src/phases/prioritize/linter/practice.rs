@@ -1,11 +1,12 @@
 //! What a policy says of people and practice, held against its rules.
 
 use crate::model::deployment_package::RebootRule;
-use crate::model::policy::governance::{Client, ClientModel, Governance, Involvement, OnSilence, PendingCountsAs, Untaken};
+use crate::model::policy::governance::{Client, ClientModel, Governance, Involvement, OnSilence, PendingCountsAs, Roles, Untaken, Verify, VerifyMethod};
 use crate::model::policy::{ChangeType, Condition, Done, Field, Length, Number, Policy, PolicySet, Rule, WaiverKind, Within};
 use crate::model::problem::Problem;
 use super::super::cells::{fed_by, field_of, meaning};
 use super::super::forensics;
+use crate::phases::package::afterwards::{KINDS, kind_of};
 use std::collections::BTreeSet;
 
 /// Kinds of sources that give severities and scores.
@@ -206,7 +207,8 @@ impl<'a> Said<'a> {
 
     /// What counts as done, and traces.
     fn proof(&mut self) {
-        let scanner = self.governance.verify.as_ref().and_then(|verify| verify.out_of_band.as_ref()).is_some_and(|other| other.scanner);
+        let looks = |verify: &Verify| verify.method.contains(&VerifyMethod::Scanner) || verify.out_of_band.as_ref().is_some_and(|other| other.scanner);
+        let scanner = self.governance.verify.as_ref().is_some_and(looks);
         let second: Vec<&str> = self.rules().filter(|rule| rule.done == Done::VerifiedBySecondSource).map(|rule| rule.name.as_str()).collect();
         if !second.is_empty() && !scanner {
             self.say("W-POLICY-VERIFY", "verify", format!("no second source looks, and these rules are done only when one has: {}", second.join(", ")), "add out_of_band = { scanner = true } to [verify]");
@@ -216,10 +218,48 @@ impl<'a> Said<'a> {
             self.say("W-POLICY-FORENSICS", "extends", format!("rule {} asks for forensic triage, and no [forensics] says how", rule.name), "add [forensics] with trigger, scope_within, collect_within and decide_within");
         }
         self.forensics();
+        self.afterwards();
+        self.duties();
         if let Some(emergency) = &self.governance.emergency
             && emergency.declared_by.is_empty()
         {
             self.say("N-POLICY-EMERGENCY", "emergency", "nobody is named who may declare an emergency".to_owned(), "add declared_by");
+        }
+    }
+
+    /// Whose work what is, as far as somebody can be held to it.
+    fn duties(&mut self) {
+        let governance = self.governance;
+        for (phase, who) in governance.roles.iter().flat_map(Roles::phases) {
+            if ["monitor", "package", "deploy", "confirm"].contains(&phase) && !governance.explains(who) {
+                self.say(
+                    "W-POLICY-ROLE",
+                    &format!("roles.{phase}"),
+                    format!("nobody is held to roles.{phase}, because [people] does not say who {who} is"),
+                    "add it to [people] with its members",
+                );
+            }
+        }
+        for watch in governance.monitor.iter().flat_map(|monitor| &monitor.watch).filter(|watch| watch.every.is_none()) {
+            self.say(
+                "W-POLICY-WATCH",
+                "monitor.watch",
+                format!("{} watches {}, and nothing says how often", watch.by, watch.sources.join(", ")),
+                "add every = \"P7D\"",
+            );
+        }
+    }
+
+    /// What is looked at after a change.
+    fn afterwards(&mut self) {
+        let Some(post) = &self.governance.test.post_deploy else { return };
+        for word in post.checks.iter().filter(|word| kind_of(word).is_none()) {
+            self.say(
+                "W-POLICY-CHECK",
+                "test.post_deploy",
+                format!("{word} begins with no kind of check, so that every package must carry one of exactly this name"),
+                &format!("begin it with one of {}: service-up, http-200", KINDS.join(", ")),
+            );
         }
     }
 
