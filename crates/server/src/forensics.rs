@@ -116,6 +116,11 @@ pub async fn refresh(app: &App, hosts: &[HostId]) -> Result<(), StoreError> {
     let words = app.store.triages_since(since.and_then(|since| since.checked_sub(OVERLAP).ok()).unwrap_or(Timestamp::UNIX_EPOCH)).await?;
     app.forensics.hear(words);
     let policy = in_force.digest();
+    // Never both locks at a time: whoever decides about rollouts holds the fleet.
+    let journals: Vec<(HostId, Option<u64>)> = {
+        let fleet = app.fleet.read();
+        hosts.iter().map(|host| (*host, fleet.host(*host).and_then(|managed| Some(managed.basis?.journal)))).collect()
+    };
     let stale: Vec<(HostId, Option<u64>)> = {
         let mut known = app.forensics.0.write().unwrap_or_else(PoisonError::into_inner);
         known.read = Some(now);
@@ -123,10 +128,8 @@ pub async fn refresh(app: &App, hosts: &[HostId]) -> Result<(), StoreError> {
             known.asking.clear();
             known.policy = policy;
         }
-        let fleet = app.fleet.read();
-        let journal = |host: &HostId| fleet.host(*host).and_then(|managed| Some(managed.basis?.journal));
         let fresh = |host: &HostId, journal: Option<u64>| journal.is_some() && known.asking.get(host).is_some_and(|asking| asking.journal == journal);
-        hosts.iter().map(|host| (*host, journal(host))).filter(|(host, journal)| !fresh(host, *journal)).collect()
+        journals.into_iter().filter(|(host, journal)| !fresh(host, *journal)).collect()
     };
     for part in stale.chunks(TOGETHER) {
         let ids: Vec<HostId> = part.iter().map(|(host, _)| *host).collect();
@@ -271,7 +274,7 @@ async fn announce(app: &Shared, client: ClientId, names: &[String], now: Timesta
         format!("Traces of a break-in are to be looked for before patching on {some}{more}.")
     });
     let object = format!("triage-client:{client}");
-    reviews::follow(app, &reviews::Standing { client, kind: LOOK, object: &object, act: "triage.tell", text }, now).await
+    reviews::follow(app, &reviews::Standing { client: Some(client), kind: LOOK, object: &object, act: "triage.tell", text }, now).await
 }
 
 /// What was due, for readers.

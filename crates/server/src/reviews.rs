@@ -41,10 +41,10 @@ pub async fn remind(app: &App, clock: &Clock<'_>, now: Timestamp) -> Result<(), 
     Ok(())
 }
 
-/// Something that is so for a client, and is told as long as it is.
+/// Something that is so, and is told as long as it is.
 pub struct Standing<'a> {
-    /// Client it concerns.
-    pub client: ClientId,
+    /// Client it concerns; none for all of them.
+    pub client: Option<ClientId>,
     /// Kind of its alert.
     pub kind: &'static str,
     /// What it is about.
@@ -68,7 +68,7 @@ pub async fn follow(app: &App, standing: &Standing<'_>, now: Timestamp) -> Resul
     }
     let mut change = app.store.begin(Intent::new(Actor::server(), now, standing.act, standing.object)).await?;
     match &standing.text {
-        Some(text) => drop(change.raise_alert(Some(standing.client), standing.kind, standing.object, text).await?),
+        Some(text) => drop(change.raise_alert(standing.client, standing.kind, standing.object, text).await?),
         None => settle(&mut change, open.as_ref()).await?,
     }
     change.commit(None).await?;

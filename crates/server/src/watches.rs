@@ -13,11 +13,12 @@ use crate::policy::since;
 use crate::reviews;
 use axum::http::StatusCode;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use plimsoll_core::model::identifier::ClientId;
 use plimsoll_core::model::look::{Look, LookKind};
 use plimsoll_core::model::registration::HostState;
-use plimsoll_core::phases::monitor::watch::{Watched, due, is_late, watched};
-use plimsoll_store::{Intent, StoreError};
+use plimsoll_core::phases::monitor::watch::{Watched, ahead, due, is_late, missing, watched};
+use plimsoll_store::{Actor, Intent, StoreError};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -26,6 +27,12 @@ use utoipa::ToSchema;
 pub const MISSED: &str = "watch-missed";
 /// Kind of the alert about hosts that were looked at too long ago.
 pub const UNSEEN: &str = "scan-late";
+/// Kind of the alert about sources that the policy names and nobody fetches.
+pub const LACKING: &str = "sources-lacking";
+/// Kind of the alert about a day of routine patching that comes near.
+pub const AHEAD: &str = "cycle-ahead";
+/// Where the store keeps which day of each cycle was told.
+const TOLD: &str = "cycles.told";
 /// Longest text, in characters.
 const TEXT: usize = 2_000;
 /// Hosts that an alert names.
@@ -143,7 +150,51 @@ pub async fn tell(app: &Shared, now: Timestamp) -> Result<(), StoreError> {
         let clock = reviews::Clock { client: None, kind: MISSED, object: &object, act: "watch.missed", due: one.due.unwrap_or(Timestamp::MIN), text };
         reviews::remind(app, &clock, now).await?;
     }
-    unseen(app, now).await
+    unseen(app, now).await?;
+    lacking(app, now).await?;
+    cycles(app, now).await
+}
+
+/// One alert as long as the advisory database lacks sources that the policy
+/// names.
+async fn lacking(app: &Shared, now: Timestamp) -> Result<(), StoreError> {
+    let policy = app.policy();
+    // Without any database there is nothing to compare; that is told elsewhere.
+    let Some(held) = app.advisories.held() else { return Ok(()) };
+    let names: Vec<String> = held.sources(now, i64::MAX).into_iter().map(|source| source.name).collect();
+    let lacks = missing(&policy.governance, &names);
+    let text = (!lacks.is_empty()).then(|| format!("The policy names sources that the advisory database does not hold: {}.", lacks.join(", ")));
+    reviews::follow(app, &reviews::Standing { client: None, kind: LACKING, object: "watch:sources", act: "sources.lacking", text }, now).await
+}
+
+/// One alert for each day of routine patching that comes near, until it is
+/// over; closed earlier, it is not raised again.
+async fn cycles(app: &Shared, now: Timestamp) -> Result<(), StoreError> {
+    let ahead = ahead(&app.policy(), now);
+    if ahead.is_empty() {
+        return Ok(());
+    }
+    let mut told: BTreeMap<String, Date> = app.store.setting(TOLD).await?.unwrap_or_default();
+    for one in ahead {
+        let object = format!("cycle:{}", one.cycle);
+        let open = app.store.alert_about(AHEAD, &object).await?;
+        let raises = one.near && told.get(&one.cycle) != Some(&one.day);
+        let over = open.filter(|_| raises || !one.near);
+        if !raises && over.is_none() {
+            continue;
+        }
+        let mut change = app.store.begin(Intent::new(Actor::server(), now, "cycle.ahead", object.as_str())).await?;
+        reviews::settle(&mut change, over.as_ref()).await?;
+        if raises {
+            let text = format!("Routine patching ({}) is on {}: hosts change in their windows from then on.", one.cycle, one.day);
+            change.raise_alert(None, AHEAD, &object, &text).await?;
+            told.insert(one.cycle, one.day);
+            change.set(TOLD, Some(&told)).await?;
+        }
+        change.commit(None).await?;
+        let _ = app.news.send(News::Other);
+    }
+    Ok(())
 }
 
 /// One alert a client as long as any of its hosts was looked at too long ago.
@@ -168,7 +219,7 @@ async fn unseen(app: &Shared, now: Timestamp) -> Result<(), StoreError> {
             let more = if names.len() > NAMED { format!(" and {} more", names.len() - NAMED) } else { String::new() };
             format!("Hosts were looked at longer ago than the policy allows (monitor.scan_every): {some}{more}.")
         });
-        let standing = reviews::Standing { client, kind: UNSEEN, object: &format!("scan-client:{client}"), act: "scan.late", text };
+        let standing = reviews::Standing { client: Some(client), kind: UNSEEN, object: &format!("scan-client:{client}"), act: "scan.late", text };
         reviews::follow(app, &standing, now).await?;
     }
     Ok(())

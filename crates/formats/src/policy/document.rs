@@ -80,12 +80,10 @@ impl Document {
     pub(super) fn not_enforced(&self) -> Vec<String> {
         let (monitor, notify) = (self.monitor.as_ref(), self.notify.as_ref());
         let present = [
-            ("monitor.sources", monitor.is_some_and(|monitor| monitor.sources.is_some())),
             ("monitor.watch", monitor.is_some_and(|monitor| monitor.watch.iter().any(|watch| watch.every.is_none()))),
             ("scope", self.scope.is_some()),
             ("asset_class", !self.asset_class.is_empty()),
             ("people", !self.people.is_empty()),
-            ("cycle.lead_notice", self.cycle.as_ref().is_some_and(|cycles| cycles.0.iter().any(|cycle| cycle.lead_notice.is_some()))),
             ("unpatchable.remove_unsupported", self.unpatchable.as_ref().is_some_and(|unpatchable| unpatchable.remove_unsupported.is_some())),
             ("client.on_refusal.notify", self.client.as_ref().and_then(|client| client.on_refusal.as_ref()).is_some_and(|refusal| !refusal.notify.is_empty())),
             ("notify.ack", notify.is_some_and(|notify| notify.notices().iter().any(|(_, notice)| notice.ack))),

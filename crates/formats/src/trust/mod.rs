@@ -17,5 +17,5 @@ pub use envelope::Signature;
 pub use host_list::{HostTree, check_place};
 pub use key_file::{KeyFile, PublicKey, Signs};
 pub use package::{SignedAssignment, SignedPackage};
-pub use sample::sample;
 pub use root::{Role, Root, RootKeys, SignedRoot};
+pub use sample::sample;

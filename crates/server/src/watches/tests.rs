@@ -1,7 +1,7 @@
 //! What somebody was to look at, against a whole server; and whose work a phase
 //! is.
 
-use super::{MISSED, UNSEEN, tell};
+use super::{AHEAD, LACKING, MISSED, UNSEEN, tell};
 use crate::exceptions::tests::{days, ground, refused};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -78,4 +78,39 @@ async fn whoever_watches_looks_in_time_or_an_alert_says_so() {
     assert!((status, code.as_str()) == (403, "E-ROLE") && detail.contains("roles.package"), "{detail}");
     let said: Value = trial.send(&sven, "POST", "/api/v1/deployment-packages", &draft).await.json();
     assert_eq!(said["code"], "E-HOSTS", "sven may, and there is nothing to pack: {said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_database_lacks_and_which_day_comes_near_is_told_once() {
+    let ground = ground(&["web"]).await;
+    let text = ground.trial.get(&ground.owner, "/api/v1/policy/file").await.json()["text"].as_str().unwrap().to_owned();
+    let rules = "[monitor]\nsources = [\"advisories\", \"kev\"]\n[cycle]\nrule = \"FREQ=MONTHLY;BYDAY=2TH\"\nlead_notice = \"P3D\"\n";
+    let set = ground.trial.send(&ground.owner, "PUT", "/api/v1/policy/file", &json!({ "text": format!("{text}\n{rules}"), "reason": "told" })).await;
+    assert_eq!(set.status.as_u16(), 200, "{set:?}");
+    let app = ground.trial.app();
+    let open = || async {
+        let alerts = app.store.open_alerts(&plimsoll_store::Scope::All, 100).await.unwrap();
+        let mine = alerts.into_iter().filter(|alert| [AHEAD, LACKING].contains(&alert.kind.as_str()));
+        mine.map(|alert| (alert.kind, alert.text, alert.id)).collect::<std::collections::BTreeSet<_>>()
+    };
+    let at = |text: &str| text.parse::<Timestamp>().unwrap();
+    tell(app, at("2026-12-01T12:00:00Z")).await.unwrap();
+    let told: Vec<(String, String, String)> = open().await.into_iter().collect();
+    assert!(told.len() == 1 && told[0].0 == LACKING && told[0].1.ends_with("does not hold: kev."), "{told:?}");
+    tell(app, at("2026-12-08T12:00:00Z")).await.unwrap();
+    tell(app, at("2026-12-08T12:01:00Z")).await.unwrap();
+    let told = open().await;
+    let ahead = told.iter().find(|(kind, ..)| kind == AHEAD).unwrap();
+    assert!(told.len() == 2 && ahead.1.contains("2026-12-10"), "{told:?}");
+    // Somebody saw it: it is not said again, and the next month has its own.
+    let mut change = app.store.begin(plimsoll_store::Intent::new(plimsoll_store::Actor::server(), at("2026-12-09T12:00:00Z"), "alert.close", "alert")).await.unwrap();
+    change.close_alert(&ahead.2).await.unwrap();
+    change.commit(None).await.unwrap();
+    tell(app, at("2026-12-09T13:00:00Z")).await.unwrap();
+    tell(app, at("2026-12-20T13:00:00Z")).await.unwrap();
+    assert_eq!(open().await.len(), 1);
+    tell(app, at("2027-01-13T13:00:00Z")).await.unwrap();
+    assert!(open().await.iter().any(|(_, text, _)| text.contains("2027-01-14")));
+    tell(app, at("2027-01-16T13:00:00Z")).await.unwrap();
+    assert_eq!(open().await.len(), 1, "the day is over");
 }

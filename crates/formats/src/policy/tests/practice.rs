@@ -106,5 +106,5 @@ fn every_ring_is_watched_as_long_as_the_policy_watches_a_change() {
     let set = read(&file("[test]\npost_deploy = { checks = [\"http-200\", \"shop\"], error_budget_pct = 1 }")).unwrap();
     assert_eq!(set.not_enforced, ["test.post_deploy.error_budget_pct"], "nobody counts requests");
     let said = lines(&lint(&set).problems);
-    assert!(said.contains("W-POLICY-CHECK policy.toml:10: shop begins with no kind of check") && !said.contains("http-200 begins"), "{said}");
+    assert!(said.contains("W-POLICY-CHECK policy.toml:12: shop begins with no kind of check") && !said.contains("http-200 begins"), "{said}");
 }

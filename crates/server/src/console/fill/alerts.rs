@@ -43,6 +43,7 @@ fn page(object: &str) -> Option<String> {
         ("webhook", _) => Some("/console/webhooks".to_owned()),
         ("exception", id) => Some(format!("/console/exceptions#exception-{}", segment(id))),
         ("mitigation", id) => Some(format!("/console/mitigations#mitigation-{}", segment(id))),
+        ("cycle", _) => Some("/console/policy".to_owned()),
         ("watch", _) => Some("/console/sources".to_owned()),
         ("triage-client", _) => Some("/console/triage".to_owned()),
         ("meeting", _) => Some("/console/teams#due".to_owned()),
