@@ -98,6 +98,8 @@ pub enum Command {
     /// Accreditations: what authorities signed off for changes
     #[command(subcommand)]
     Accreditations(remote::accreditations::Command),
+    /// Forensic triage: hosts on which traces of a break-in are looked for before a change
+    Triage(remote::triage::Command),
     /// Mitigations: what was done in place of a patch
     #[command(subcommand)]
     Mitigations(remote::mitigations::Command),

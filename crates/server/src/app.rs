@@ -4,6 +4,7 @@ use crate::applications::Applications;
 use crate::configuration::Configuration;
 use crate::evidence::Witnessed;
 use crate::fleet::Fleet;
+use crate::forensics::Forensics;
 use crate::fleet::question::Clock;
 use crate::identity::Identity;
 use crate::identity::api::Doors;
@@ -54,6 +55,8 @@ pub struct App {
     pub accreditations: crate::accreditations::Known,
     /// What outside monitoring said for their gates.
     pub outside_alerts: OutsideAlerts,
+    /// Hosts that are looked at for traces of a break-in first.
+    pub forensics: Forensics,
     /// Package files by their SHA-256.
     pub artefacts: Artefacts,
     /// SHA-256 of the root document, hex; every join command carries it.

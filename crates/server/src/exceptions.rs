@@ -21,9 +21,9 @@ use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::knowledge::Knowledge;
 use plimsoll_core::model::exception::{Approval, Covered, Exception, ExceptionStanding, ExceptionState, Somebody};
 use plimsoll_core::model::identifier::{ClientId, ExceptionId, HostId, PersonId};
-use plimsoll_core::model::policy::WaiverKind;
+use plimsoll_core::model::policy::{PolicySet, WaiverKind};
 use plimsoll_core::model::problem::Problem;
-use plimsoll_core::phases::prioritize::exception::{Approver, Share, asked, may_accept, review_due, terms, unaccepted};
+use plimsoll_core::phases::prioritize::exception::{Approver, Share, asked, may_accept, replace_by, review_due, terms, unaccepted};
 use plimsoll_store::exceptions::Told;
 use plimsoll_store::transitions::Memory;
 use plimsoll_store::{Actor, Intent, StoreError};
@@ -38,6 +38,8 @@ pub const ACTS: &str = "exception.";
 pub const ENDS: &str = "E-EXCEPTION-ENDS";
 /// Kind of the alert about one that is to be looked at again.
 pub const REVIEW: &str = "exception-review";
+/// Kind of the alert about what was to be replaced.
+pub const REPLACE: &str = "unpatchable-replace";
 /// How long before its end it is told: time to patch, or to ask again.
 const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// Longest name of an owner or package, in characters.
@@ -526,13 +528,32 @@ pub async fn review(app: &Shared, allowed: &Allowed, id: &str, words: &str) -> R
 /// What the store meets.
 pub async fn remind(app: &Shared, now: Timestamp) -> Result<(), StoreError> {
     let in_force = app.policies.in_force();
-    for exception in app.store.exceptions(&plimsoll_store::Scope::All).await? {
+    let all = app.store.exceptions(&plimsoll_store::Scope::All).await?;
+    replacements(app, &in_force.set, &all, now).await?;
+    for exception in all {
         let Some(due) = review_due(&in_force.set, &exception).filter(|_| exception.in_force(now)) else { continue };
         let of = exception.advisories.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
         let own = in_force.set.policies.first().map_or_else(String::new, |own| format!(", by policy {} {}", own.id, own.version));
         let text = format!("The exception of {of} was to be looked at again by {due:.0}{own}. {} answers for it.", exception.owner);
         let object = format!("exception:{}", exception.id);
         let clock = reviews::Clock { client: Some(exception.client), kind: REVIEW, object: &object, act: "exception.review-due", due, text };
+        reviews::remind(app, &clock, now).await?;
+    }
+    Ok(())
+}
+
+/// Raises an alert for each of what cannot be fixed that stands longer than the
+/// policy lets it: what it covers was to be replaced.
+async fn replacements(app: &Shared, set: &PolicySet, all: &[Exception], now: Timestamp) -> Result<(), StoreError> {
+    let by_id: BTreeMap<ExceptionId, &Exception> = all.iter().map(|one| (one.id, one)).collect();
+    for exception in all.iter().filter(|exception| exception.in_force(now)) {
+        let chain = std::iter::successors(Some(exception), |one| by_id.get(&one.renews?).copied());
+        let Some(first) = chain.filter_map(|one| one.since).min() else { continue };
+        let Some(due) = replace_by(set, exception, first) else { continue };
+        let of = exception.advisories.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
+        let text = format!("What has no fix for {of} was to be replaced by {due:.0} (unpatchable.replace_within), and is still under an exception. {} answers for it.", exception.owner);
+        let object = format!("exception:{}", exception.id);
+        let clock = reviews::Clock { client: Some(exception.client), kind: REPLACE, object: &object, act: "exception.replace-due", due, text };
         reviews::remind(app, &clock, now).await?;
     }
     Ok(())

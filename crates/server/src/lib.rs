@@ -14,15 +14,18 @@ pub mod app;
 pub mod applications;
 pub mod configuration;
 pub mod console;
+pub mod duties;
 pub mod evidence;
 pub mod exceptions;
 pub mod exposure;
+pub mod forensics;
 pub mod fleet;
 pub mod follow;
 pub mod http;
 pub mod identity;
 pub mod membership;
 pub mod metrics;
+pub mod looks;
 pub mod mitigations;
 pub mod notices;
 pub mod outside_alerts;
@@ -39,6 +42,7 @@ pub mod settings;
 pub mod setup;
 pub mod snapshot;
 pub mod teams;
+pub mod watches;
 pub mod work;
 
 #[cfg(test)]

@@ -107,6 +107,7 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
         rollouts: Rollouts::new(signer),
         accreditations: Default::default(),
         outside_alerts: OutsideAlerts::new(configuration.outside_alerts.clone())?,
+        forensics: Default::default(),
         artefacts: Artefacts::in_folder(&configuration.artefacts.clone().unwrap_or_else(|| configuration.data.join("artefacts"))).map_err(|error| *error.problem)?,
         metrics: Metrics::new(),
         judging: Semaphore::new(cores),
@@ -474,11 +475,13 @@ async fn keep_exceptions(app: Shared, mut stopped: watch::Receiver<bool>) {
             crate::exceptions::tell(&app, Timestamp::now()).await?;
             crate::exceptions::remind(&app, Timestamp::now()).await?;
             crate::mitigations::tell(&app, Timestamp::now()).await?;
+            crate::forensics::tell(&app, Timestamp::now()).await?;
+            crate::watches::tell(&app, Timestamp::now()).await?;
             crate::teams::remind(&app, Timestamp::now()).await?;
             crate::phases::certify::approval::tell(&app, Timestamp::now()).await
         };
         if let Err(error) = kept.await {
-            tracing::warn!(code = error.problem.code, "exceptions, mitigations, meetings and approvals are as they were and will be looked at again: {}", error.problem.text);
+            tracing::warn!(code = error.problem.code, "exceptions, mitigations, triages, meetings and approvals are as they were and will be looked at again: {}", error.problem.text);
         }
         if !pause(FLUSH, &mut stopped).await {
             return;

@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::knowledge::Knowledge;
 use plimsoll_core::model::finding::Finding;
 use plimsoll_core::model::identifier::HostId;
-use plimsoll_core::model::policy::governance::Disagreement;
+use plimsoll_core::model::policy::governance::{Disagreement, VerifyMethod};
 use plimsoll_core::model::policy::{Done, Length, PolicySet};
 use plimsoll_core::model::scanner::{Reading, ScannerResult};
 use plimsoll_core::phases::confirm::second::{self, Asked};
@@ -125,7 +125,10 @@ pub struct Terms {
 /// What the policy asks of scanners.
 pub fn terms(policy: &PolicySet) -> Option<Terms> {
     let verify = policy.governance.verify.as_ref()?;
-    let other = verify.out_of_band.as_ref().filter(|other| other.scanner)?;
+    let other = verify.out_of_band.clone().unwrap_or_default();
+    if !other.scanner && !verify.method.contains(&VerifyMethod::Scanner) {
+        return None;
+    }
     let span = |length: &Option<Length>| length.as_ref().map(|length| SignedDuration::from_secs(length.nominal_seconds()));
     let all = policy.policies.iter().flat_map(|policy| policy.rules.iter());
     let rules = all.filter(|rule| rule.done == Done::VerifiedBySecondSource).map(|rule| rule.name.clone()).collect();

@@ -34,6 +34,7 @@ pub(crate) const TABLES: &[&str] = &[
     "enrolment_tokens", "webhooks", "deliveries", "alerts", "notice_marks", "notices_told", "notices_once", "exposure_hosts", "exposure_clients",
     "acquired", "deployment_packages", "package_signatures", "rollouts", "assignments", "outcomes", "confirmations", "scanner_results",
     "exceptions", "exception_approvals", "mitigations", "mitigation_hosts", "mitigation_checks", "accreditations", "policy_versions", "team_facts", "coverage_days", "remarks", "questions", "work", "cost_terms", "made_reports", "notices", "notice_people",
+    "triages", "looks",
 ];
 
 /// Tables that a new database fills by itself.

@@ -34,6 +34,7 @@ pub mod hosts;
 pub mod identifier;
 pub mod leases;
 pub mod made_reports;
+pub mod looks;
 pub mod mitigations;
 pub mod notices;
 pub mod people;
@@ -52,6 +53,7 @@ pub mod teams;
 pub mod tickets;
 pub mod tokens;
 pub mod transitions;
+pub mod triages;
 pub mod webhooks;
 pub mod work;
 

@@ -19,7 +19,7 @@ use plimsoll_core::phases::confirm::Confirmed;
 use plimsoll_core::phases::confirm::second::Agreement;
 use plimsoll_core::model::outcome::{Outcome, State};
 use plimsoll_core::phases::deploy::{Gate, Progress, RingStanding, Wanted};
-use plimsoll_core::phases::document::Saw;
+use plimsoll_core::phases::document::{Saw, Triaged};
 use serde_json::{Value, json};
 use sqlx::AnyConnection;
 use std::collections::BTreeMap;
@@ -337,6 +337,15 @@ impl Change {
     /// The numbers cannot be written down.
     pub fn record_standings(&mut self, package: &str, standings: &[RingStanding]) -> Result<()> {
         self.record(&format!("standings:{package}"), None, Some(&standings))
+    }
+
+    /// Records on which triages rests that hosts may start, where the policy
+    /// asks for them before a change.
+    ///
+    /// # Errors
+    /// They cannot be said in JSON.
+    pub fn record_triages(&mut self, package: &str, triages: &[Triaged]) -> Result<()> {
+        self.record(&format!("triages:{package}"), None, Some(&triages))
     }
 
     /// Moves a rollout on from the state that `before` shows, and gives it as

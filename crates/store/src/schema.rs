@@ -39,6 +39,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 21, name: "practice", sql: include_str!("migrations/0021_practice.sql") },
     Migration { number: 22, name: "exceptions-since", sql: include_str!("migrations/0022_since.sql") },
     Migration { number: 24, name: "notices-to-people", sql: include_str!("migrations/0024_notices.sql") },
+    Migration { number: 25, name: "looks", sql: include_str!("migrations/0025_looks.sql") },
     Migration { number: 27, name: "accreditations", sql: include_str!("migrations/0027_accreditations.sql") },
 ];
 

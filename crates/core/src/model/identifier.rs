@@ -115,6 +115,8 @@ identifiers! {
     MitigationId;
     /// Names an accreditation.
     AccreditationId;
+    /// Names a word of a forensic triage.
+    TriageId;
     /// Names a question to a client.
     QuestionId;
     /// Names a record of work.

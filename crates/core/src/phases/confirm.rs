@@ -35,6 +35,8 @@ pub struct Input<'a> {
     pub ended: Timestamp,
     /// Its newest report; none where there is none.
     pub report: Option<Report<'a>>,
+    /// Names of checks that must have held on it after the change.
+    pub checks: &'a [String],
 }
 
 /// What a report says.
@@ -134,6 +136,25 @@ pub fn with_second(seen: Explained<Confirmed>, asked: &Asked, second: &Explained
     Explained { decision, because }
 }
 
+/// Adds what a person saw who looked by hand at a host that the sample draws:
+/// until somebody did, nothing is confirmed there. `look` says when, and
+/// whether it was as it should be.
+pub fn with_look(seen: Explained<Confirmed>, percent: u8, look: Option<(Timestamp, bool)>) -> Explained<Confirmed> {
+    if !matches!(seen.decision, Confirmed::Installed | Confirmed::InstalledPendingReboot | Confirmed::InstalledNotRunning) {
+        return seen;
+    }
+    let (decision, text) = match look {
+        None => (Confirmed::Unknown, format!("it is in the sample of {percent} % that people look at by hand (verify.sample_pct), and nobody has looked yet")),
+        Some((at, false)) => (Confirmed::Disputed, format!("a person looked at it by hand at {at:.0} and saw it otherwise")),
+        Some((at, true)) => (seen.decision, format!("a person looked at it by hand at {at:.0} and saw the same")),
+    };
+    let own = Because::new(BecauseKind::Rule, text);
+    let mut because = seen.because;
+    let place = if decision == seen.decision { because.len() } else { 0 };
+    because.insert(place, own);
+    Explained { decision, because }
+}
+
 fn judge(input: &Input<'_>, because: &mut Vec<Because>) -> Confirmed {
     let mut say = |kind, text: String| because.push(Because::new(kind, text));
     let Some(outcome) = input.outcome else {
@@ -154,6 +175,12 @@ fn judge(input: &Input<'_>, because: &mut Vec<Because>) -> Confirmed {
             say(BecauseKind::Assumed, "the attempt has not ended".to_owned());
             return Confirmed::Unknown;
         }
+    }
+    let held = |name: &&String| outcome.checks.iter().any(|check| !check.before && check.holds && check.name == **name);
+    // Where nothing was changed, nothing is looked at either.
+    if let Some(name) = input.checks.iter().find(|name| !held(name) && outcome.state != State::AlreadySatisfied) {
+        say(BecauseKind::Rule, format!("the policy wants {name} to hold after the change, and the host showed no such result"));
+        return Confirmed::Unknown;
     }
     let Some(report) = input.report.filter(|report| report.arrived > input.ended) else {
         say(BecauseKind::Assumed, format!("no report of the host is younger than what it said of the attempt at {}", input.ended));
@@ -228,7 +255,7 @@ mod tests {
     use super::*;
     use crate::model::deployment_package::{Target, Tool};
     use crate::model::identifier::HostId;
-    use crate::model::outcome::Observed;
+    use crate::model::outcome::{CheckResult, Observed};
     use crate::model::problem::Problem;
 
     fn at(text: &str) -> Timestamp {
@@ -271,11 +298,15 @@ mod tests {
     }
 
     fn state(outcome: Option<&Outcome>, version: Option<&str>, arrived: &str, reboot_pending: Option<bool>) -> &'static str {
+        tested(outcome, version, arrived, reboot_pending, &[])
+    }
+
+    fn tested(outcome: Option<&Outcome>, version: Option<&str>, arrived: &str, reboot_pending: Option<bool>, checks: &[String]) -> &'static str {
         let stream = Stream::release("debian", "12");
         let component = |version: &str| Component { name: "openssl".to_owned(), version: version.to_owned(), arch: Some("amd64".to_owned()), stream: Some(stream.clone()), ..Component::default() };
         let components: Vec<Component> = version.map(component).into_iter().collect();
         let report = Report { arrived: at(arrived), components: &components, reboot_pending };
-        decide(&Input { plan: &plan(), stream: &stream, outcome, ended: at("2026-11-22T10:00:00Z"), report: Some(report) }).decision.word()
+        decide(&Input { plan: &plan(), stream: &stream, outcome, ended: at("2026-11-22T10:00:00Z"), report: Some(report), checks }).decision.word()
     }
 
     #[test]
@@ -298,5 +329,30 @@ mod tests {
         assert_eq!(state(Some(&outcome(State::RolledBack)), Some("3.0.2-1"), late, Some(false)), "failed");
         assert_eq!(state(Some(&outcome(State::Refused)), Some("3.0.2-1"), late, Some(false)), "rejected");
         assert_eq!(state(Some(&Outcome { packages: Vec::new(), ..good }), None, late, Some(false)), "not-applicable");
+    }
+
+    #[test]
+    fn a_host_of_the_sample_is_confirmed_by_whoever_looked() {
+        let seen = |decision| Explained { decision, because: vec![Because::new(BecauseKind::Version, "the report shows every version")] };
+        let at = at("2026-11-22T10:00:00Z");
+        let look = |look| with_look(seen(Confirmed::Installed), 5, look);
+        assert_eq!(look(None).decision, Confirmed::Unknown);
+        assert!(look(None).because[0].text.contains("nobody has looked"), "what decides comes first");
+        assert_eq!(look(Some((at, true))).decision, Confirmed::Installed);
+        assert_eq!(look(Some((at, false))).decision, Confirmed::Disputed);
+        assert_eq!(with_look(seen(Confirmed::OtherVersion), 5, Some((at, true))).decision, Confirmed::OtherVersion, "a look makes nothing good");
+    }
+
+    #[test]
+    fn a_test_that_the_policy_wants_must_have_held_after_the_change() {
+        let result = |before, holds| CheckResult { name: "web".to_owned(), before, holds, text: String::new() };
+        let with = |checks: Vec<CheckResult>, state: State| Outcome { checks, ..outcome(state) };
+        let asked = ["web".to_owned()];
+        let seen = |outcome: &Outcome| tested(Some(outcome), Some("3.0.2-1"), "2026-11-22T10:05:00Z", Some(false), &asked);
+        assert_eq!(seen(&with(Vec::new(), State::Succeeded)), "unknown");
+        assert_eq!(seen(&with(vec![result(true, true)], State::Succeeded)), "unknown", "it held before alone");
+        assert_eq!(seen(&with(vec![result(true, true), result(false, false)], State::Succeeded)), "unknown");
+        assert_eq!(seen(&with(vec![result(true, true), result(false, true)], State::Succeeded)), "installed");
+        assert_eq!(seen(&with(Vec::new(), State::AlreadySatisfied)), "installed", "nothing was changed");
     }
 }

@@ -127,6 +127,8 @@ pub enum Barred {
     Gone,
     /// Its client refused the change.
     Refused,
+    /// Traces of a break-in are looked for on it first.
+    Triage,
 }
 
 /// How a host stands in its rollout.
@@ -276,6 +278,9 @@ pub struct RingStanding {
     pub away: u64,
     /// That take no part.
     pub left_out: u64,
+    /// Of those that wait, that wait for a forensic triage.
+    #[serde(default)]
+    pub triage: u64,
     /// Failed and silent hosts and those whose reboot is overdue, at most
     /// [`NAMED`].
     pub against: Vec<HostId>,

@@ -79,6 +79,8 @@ pub enum Event {
     Client(Box<ClientWord>),
     /// What hosts were allowed.
     Assigned(Vec<(HostId, Option<Go>)>),
+    /// On which forensic triages it rests that hosts may start.
+    Triaged(Vec<Triaged>),
     /// What a host said of its attempt.
     Said(Box<Word>),
     /// How the change stood on a host by what was seen later.
@@ -218,6 +220,8 @@ pub fn decide(input: &Input<'_>) -> Result<Record, Problem> {
     }));
     deviations.extend(acts.iter().filter_map(turn));
     deviations.extend(input.entries.iter().filter_map(unauthorised));
+    let triages = triages(input.entries);
+    deviations.extend(triages.iter().filter_map(untriaged));
     deviations.sort_by_key(|deviation| (deviation.leaf, deviation.host, deviation.kind));
     let milestones = times::milestones(started, input.entries);
     let standing = gates.last();
@@ -240,11 +244,28 @@ pub fn decide(input: &Input<'_>) -> Result<Record, Problem> {
         times: times::times(started, &hosts, &milestones),
         milestones,
         hosts,
+        triages,
         left_out: started.left_out.clone(),
         deviations,
         content: started.package.clone(),
         seal: input.seal.clone(),
     })
+}
+
+/// The forensic triages that hosts waited for, in their order.
+fn triages(entries: &[Entry]) -> Vec<TriageRecord> {
+    let of = |entry: &Entry| match &entry.event {
+        Event::Triaged(list) => list.iter().map(|triaged| TriageRecord { at: entry.at, leaf: entry.position, triaged: triaged.clone() }).collect(),
+        _ => Vec::new(),
+    };
+    entries.iter().flat_map(of).collect()
+}
+
+/// Hosts that were changed although nobody looked in time.
+fn untriaged(triage: &TriageRecord) -> Option<Deviation> {
+    let lapsed = triage.triaged.lapsed?;
+    let text = format!("no evidence was taken by {lapsed:.0}, and the policy lets the change go on without it");
+    Some(Deviation { at: triage.at, leaf: triage.leaf, host: Some(triage.triaged.host), kind: DeviationKind::Untriaged, text })
 }
 
 /// What people did, in its order.

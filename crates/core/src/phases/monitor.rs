@@ -1,6 +1,8 @@
 //! Phase 1, monitor: what was published that may concern us, and is any
 //! source stale?
 
+pub mod watch;
+
 use crate::model::because::{Because, BecauseKind, Explained};
 use crate::model::source::{Source, SourceTrouble, SourceWarning};
 use jiff::Timestamp;

@@ -5,6 +5,7 @@
 //! every host has its ring. The same input gives the same package to the byte,
 //! whatever order hosts come in.
 
+pub mod afterwards;
 pub mod emergency;
 mod rings;
 mod targets;

@@ -7,6 +7,7 @@ mod cells;
 mod clock;
 mod difference;
 pub mod exception;
+pub mod forensics;
 mod inputs;
 mod linter;
 pub mod mitigation;

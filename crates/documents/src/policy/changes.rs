@@ -6,7 +6,7 @@ use super::{Paper, strong};
 use crate::text::Text;
 use jiff::civil::Date;
 use plimsoll_core::model::deployment_package::RebootRule;
-use plimsoll_core::model::policy::governance::{Disagreement, OnTimeout, PendingCountsAs, RemoveBy};
+use plimsoll_core::model::policy::governance::{Disagreement, OnTimeout, PendingCountsAs, RemoveBy, Untaken};
 use plimsoll_core::model::policy::rollout::Select;
 use plimsoll_core::model::policy::{ChangeType, Length, PolicySet};
 
@@ -237,6 +237,13 @@ pub(super) fn verification(paper: &mut Paper, set: &PolicySet) {
             ("Evidence is taken", Some(if forensics.collect_before_patch { "before the patch".to_owned() } else { "before or after the patch".to_owned() })),
             ("Evidence taken within", length(&forensics.collect_within)),
             ("Decided within", length(&forensics.decide_within)),
+            (
+                "Without evidence in time a host",
+                forensics.collect_before_patch.then(|| match forensics.on_timeout {
+                    Untaken::Wait => "waits on".to_owned(),
+                    Untaken::Patch => "is patched, and the record says that nobody looked".to_owned(),
+                }),
+            ),
         ]);
     }
 }

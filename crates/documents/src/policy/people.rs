@@ -80,9 +80,9 @@ pub(super) fn monitoring(paper: &mut Paper, set: &PolicySet) {
         ("Hosts are looked at", (!every.is_empty()).then(|| series(&every))),
     ]);
     let rows = monitor.watch.iter().map(|watch| {
-        vec![Text::from(watch.sources.join(", ")), strong(shown(&set.governance, &watch.by)), Text::from(watch.product.clone().unwrap_or_default())]
+        vec![Text::from(watch.sources.join(", ")), strong(shown(&set.governance, &watch.by)), Text::from(watch.product.clone().unwrap_or_default()), Text::from(length(&watch.every).unwrap_or_default())]
     });
-    paper.table(&[("Sources", 3), ("Watched by", 2), ("For", 2)], rows.collect());
+    paper.table(&[("Sources", 3), ("Watched by", 2), ("For", 2), ("Every", 2)], rows.collect());
 }
 
 /// Client decisions.

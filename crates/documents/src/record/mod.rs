@@ -35,6 +35,7 @@ pub fn change_record(record: &Record) -> Document {
     rules::gates(record, &mut document);
     hosts::failures(record, &mut document);
     hosts::deviations(record, &mut document);
+    hosts::triages(record, &mut document);
     hosts::all(record, &mut document);
     hosts::versions(record, &mut document);
     verify(record, &mut document);

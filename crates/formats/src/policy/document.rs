@@ -81,21 +81,11 @@ impl Document {
     pub(super) fn not_enforced(&self) -> Vec<String> {
         let monitor = self.monitor.as_ref();
         let present = [
-            ("policy.owner", self.policy.owner.is_some()),
-            ("monitor.sources", monitor.is_some_and(|monitor| monitor.sources.is_some())),
-            ("monitor.discovery_every", monitor.is_some_and(|monitor| monitor.discovery_every.is_some())),
-            ("monitor.scan_every", monitor.is_some_and(|monitor| !monitor.scan_every.is_empty())),
-            ("monitor.watch", monitor.is_some_and(|monitor| !monitor.watch.is_empty())),
+            ("monitor.watch", monitor.is_some_and(|monitor| monitor.watch.iter().any(|watch| watch.every.is_none()))),
             ("scope", self.scope.is_some()),
             ("asset_class", !self.asset_class.is_empty()),
-            ("roles", self.roles.as_ref().is_some_and(|roles| !roles.phases().is_empty())),
-            ("cycle.lead_notice", self.cycle.as_ref().is_some_and(|cycles| cycles.0.iter().any(|cycle| cycle.lead_notice.is_some()))),
-            ("unpatchable.replace_within", self.unpatchable.as_ref().is_some_and(|unpatchable| unpatchable.replace_within.is_some())),
             ("unpatchable.remove_unsupported", self.unpatchable.as_ref().is_some_and(|unpatchable| unpatchable.remove_unsupported.is_some())),
             ("client.on_refusal.notify", self.client.as_ref().and_then(|client| client.on_refusal.as_ref()).is_some_and(|refusal| !refusal.notify.is_empty())),
-            ("verify.method", self.verify.as_ref().is_some_and(|verify| !verify.method.is_empty())),
-            ("verify.sample_pct", self.verify.as_ref().is_some_and(|verify| verify.sample_pct.is_some())),
-            ("forensics", self.forensics.is_some()),
             ("clean_up", self.clean_up.is_some()),
             ("documentation", self.documentation.is_some()),
             ("baseline", self.baseline.is_some()),
@@ -103,6 +93,10 @@ impl Document {
             ("retention.personal", self.retention.as_ref().is_some_and(|retention| retention.personal.is_some())),
         ];
         let sections = present.into_iter().filter(|(_, is)| *is).map(|(name, _)| name.to_owned());
+        // Whose work nothing here asks for: there is no act to hold them against.
+        let held = ["monitor", "package", "deploy", "confirm"];
+        let roles = self.roles.iter().flat_map(Roles::phases).filter(|(phase, _)| !held.contains(phase));
+        let sections = sections.chain(roles.map(|(phase, _)| format!("roles.{phase}")));
         sections.chain(self.rollout().not_enforced()).collect()
     }
 
@@ -117,12 +111,10 @@ impl Document {
             ("reboot", self.reboot.is_some()),
             ("accreditation", self.accreditation.is_some()),
             ("waiver", self.waiver.is_some()),
-            ("roles", self.roles.is_some()),
             ("cycle", self.cycle.is_some()),
             ("client", self.client.is_some()),
             ("notify", self.notify.is_some()),
             ("verify", self.verify.is_some()),
-            ("forensics", self.forensics.is_some()),
             ("targets", self.targets.is_some()),
         ];
         present.into_iter().filter(|(_, is)| *is).map(|(name, _)| name).collect()

@@ -242,7 +242,7 @@ standard = {{ suite = "smoke", min_soak = "PT24H" }}
 normal = {{ suite = "smoke", min_soak = "PT24H" }}
 emergency = {{ suite = "smoke", min_soak = "PT2H" }}
 require_signature = true
-post_deploy = {{ checks = ["service-up"], watch = "PT24H", ticket_limit = 3 }}
+post_deploy = {{ checks = ["service-up"], watch = "PT2H", ticket_limit = 3 }}
 
 [approve]
 separation_of_duties = true

@@ -157,7 +157,7 @@ impl Sections<'_> {
         if let Some(test) = self.test {
             note("test.require_signature".to_owned(), test.require_signature.is_some());
             note("test.environment".to_owned(), test.environment.is_some());
-            note("test.post_deploy".to_owned(), test.post_deploy.is_some());
+            note("test.post_deploy.error_budget_pct".to_owned(), test.post_deploy.as_ref().is_some_and(|post| post.error_budget_pct.is_some()));
         }
         names
     }
@@ -194,6 +194,10 @@ impl Sections<'_> {
         let mut reading = Reading { ledger, names: BTreeSet::new(), zone_name, zone };
         if !self.rings.is_empty() {
             rules.rings = reading.rings(self.rings);
+        }
+        if let Some(watch) = self.test.and_then(|test| test.post_deploy.as_ref()?.watch.as_ref()) {
+            let shorter = rules.rings.iter_mut().filter(|ring| ring.soak.nominal_seconds() < watch.nominal_seconds());
+            shorter.for_each(|ring| ring.soak = watch.clone());
         }
         reading.names.clear();
         rules.windows = self.windows.iter().filter_map(|section| reading.window(section)).collect();

@@ -2,6 +2,7 @@
 
 mod decide;
 mod exceptions;
+mod forensics;
 mod golden;
 mod hostile;
 mod linting;
@@ -11,6 +12,7 @@ mod rollout;
 mod second_opinion;
 mod sections;
 mod simulation;
+mod watching;
 
 use super::*;
 use plimsoll_core::model::policy::PolicySet;
@@ -37,9 +39,8 @@ fn the_full_policy_file_parses_as_written() {
     assert_eq!((set.max_feed_age.seconds(), set.max_feed_age.stated), (86_400, true));
     assert_eq!(
         set.not_enforced_here().join(" "),
-        "policy.owner monitor.sources monitor.discovery_every \
-         monitor.scan_every roles cycle.lead_notice client.on_refusal.notify verify.method forensics baseline \
-         test.require_signature test.post_deploy"
+        "client.on_refusal.notify baseline roles.evaluate roles.test \
+         test.require_signature"
     );
     let own = &set.policies[0];
     assert_eq!(own.waiver.as_ref().expect("waiver").kinds.len(), 6);
@@ -52,6 +53,8 @@ fn the_full_policy_file_parses_as_written() {
     W-POLICY-CLAUSE policy.toml:116: the client section relies on the contract for `silence`, and client.clause.silence names no clause
     W-POLICY-CLAUSE policy.toml:116: the client section relies on the contract for `refusal`, and client.clause.refusal names no clause
     N-POLICY-CYCLE policy.toml:71: cycles lie up to 35 days apart, and standard changes of these rules may not wait so long: acme-prod/scheduled (30 days)
+    W-POLICY-ROLE policy.toml:15: nobody is held to roles.monitor, because [people] does not say who group:vuln-team is
+    W-POLICY-ROLE policy.toml:18: nobody is held to roles.deploy, because [people] does not say who group:ops is
     N-POLICY-SILENT policy.toml:5: says nothing of: scope, retention
     W-POLICY-UNREACHABLE policy.toml:98: ring broad in window prod-night can never finish before its deadline: rule acme-prod/immediate allows 24 hours, and as an emergency change the last ring goes 1 day after the clock starts at the soonest (test 2 hours, ring canary watched 24 hours)
     W-POLICY-LATE policy.toml:98: ring broad in window prod-night may finish after its deadline: rule acme-prod/out-of-cycle allows 7 days, and of normal changes that begin at any hour 84 % end late, 5 days 23 h at worst (approval up to 2 days, test 72 hours, ring canary watched 24 hours)

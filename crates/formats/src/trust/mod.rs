@@ -11,9 +11,11 @@ mod host_list;
 mod key_file;
 mod package;
 mod root;
+mod sample;
 
 pub use envelope::Signature;
 pub use host_list::{HostTree, check_place};
 pub use key_file::{KeyFile, PublicKey, Signs};
 pub use package::{SignedAssignment, SignedPackage};
 pub use root::{Role, Root, RootKeys, SignedRoot};
+pub use sample::sample;

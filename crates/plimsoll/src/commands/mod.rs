@@ -44,6 +44,7 @@ pub fn run(command: Command, printer: &Printer) -> Result<Outcome, Failure> {
         Command::Questions(command) => remote::questions::run(&command, printer),
         Command::Accreditations(command) => remote::accreditations::run(&command, printer),
         Command::Notices(command) => remote::notices::run(&command, printer),
+        Command::Triage(command) => remote::triage::run(&command, printer),
         Command::Mitigations(command) => remote::mitigations::run(&command, printer),
         Command::Scanners(command) => remote::scanners::run(&command, printer),
         Command::Briefings(command) => remote::briefings::run(&command, printer),

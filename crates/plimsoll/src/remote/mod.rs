@@ -23,6 +23,7 @@ pub mod rollout;
 pub mod scanners;
 pub mod sources;
 pub mod tokens;
+pub mod triage;
 pub mod webhooks;
 pub mod work;
 

@@ -59,6 +59,33 @@ pub enum Command {
     },
     /// Let nothing more start ever; what runs ends
     Abort(Act),
+    /// Say what was seen by hand at a host that the package's digest draws; `show` names them
+    Look {
+        #[command(flatten)]
+        one: One,
+        /// Id of the host
+        #[arg(long)]
+        host: String,
+        /// It was not as it should be
+        #[arg(long)]
+        otherwise: bool,
+        /// What was looked at, and what was seen
+        #[arg(long)]
+        note: String,
+    },
+    /// Say that a ticket names the change as its cause
+    Ticket {
+        #[command(flatten)]
+        one: One,
+        /// What it is called where it is kept
+        ticket: String,
+        /// It does not any more
+        #[arg(long)]
+        not_caused: bool,
+        /// Why
+        #[arg(long)]
+        note: String,
+    },
 }
 
 /// Which rollout.
@@ -130,5 +157,13 @@ pub fn run(command: &Command, printer: &Printer) -> Result<Outcome, Failure> {
             post(&act.one.remote, &act.one.path("/resume"), &wish, printer)
         }
         Command::Abort(act) => act.post("/abort", printer),
+        Command::Look { one, host, otherwise, note } => {
+            let wish = body([("host", Some(host.as_str().into())), ("held", Some((!otherwise).into())), ("note", Some(note.as_str().into()))]);
+            post(&one.remote, &one.path("/looks"), &wish, printer)
+        }
+        Command::Ticket { one, ticket, not_caused, note } => {
+            let wish = body([("ticket", Some(ticket.as_str().into())), ("caused", Some((!not_caused).into())), ("note", Some(note.as_str().into()))]);
+            post(&one.remote, &one.path("/tickets"), &wish, printer)
+        }
     }
 }

@@ -6,6 +6,7 @@ use super::groups::seen_group;
 use super::hosts::visible;
 use super::{Answer, missing, parameter, stored};
 use crate::app::Shared;
+use crate::duties;
 use crate::fleet::filter::Filter;
 use crate::http::gate::Allowed;
 use crate::http::json::Json;
@@ -304,6 +305,7 @@ pub async fn draft(State(app): State<Shared>, allowed: Allowed, Json(wish): Json
     if !allowed.scope.holds(client) {
         return Err(missing("client", &client.to_string()));
     }
+    duties::hold(&app, &allowed, "package").await?;
     let chosen = chosen(&app, &allowed, client, &wish).await?;
     let apart = apart(&app, &allowed, &chosen, &wish).await?;
     files(&app, &wish.steps).await?;

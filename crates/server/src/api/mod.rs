@@ -13,6 +13,7 @@ pub mod groups;
 pub mod history;
 pub mod hosts;
 pub mod knowledge;
+pub mod forensics;
 pub mod mitigations;
 pub mod notices;
 mod openapi;
@@ -23,6 +24,7 @@ pub mod rollouts;
 pub mod scanners;
 pub mod teams;
 mod routes;
+pub mod watches;
 pub mod webhooks;
 pub mod work;
 

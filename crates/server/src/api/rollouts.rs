@@ -13,6 +13,8 @@ use crate::identity::role::Scope;
 use crate::phases::document::{self, Form};
 use crate::phases::package::emergency;
 use crate::phases::{certify, deploy};
+use crate::duties;
+use crate::looks::{self, SampleWish, TicketWish};
 use crate::questions;
 use crate::rollouts::{self, Live};
 use axum::extract::State;
@@ -25,7 +27,7 @@ use plimsoll_core::model::outcome::{self, State as Outcome};
 use plimsoll_core::phases::cleanup::{self, Cause, triage};
 use plimsoll_core::phases::confirm::Confirmed;
 use plimsoll_core::phases::confirm::second::Agreement;
-use plimsoll_core::phases::deploy::{Gate, Phase, Progress, RingStanding, Wanted};
+use plimsoll_core::phases::deploy::{Barred, Gate, Phase, Progress, RingStanding, Wanted};
 use plimsoll_formats::protocol::read_message;
 use plimsoll_store::Intent;
 use plimsoll_store::deployment_packages::PackageState;
@@ -97,6 +99,48 @@ pub struct RolloutDetail {
     /// state.
     #[schema(value_type = Object)]
     pub confirmed: BTreeMap<String, u64>,
+    /// Hosts that the package's digest draws for people to look at by hand;
+    /// none where the policy asks for no sample.
+    pub sample: Vec<SampleAnswer>,
+    /// Tickets that people brought into connection with the change.
+    pub tickets: Vec<TicketAnswer>,
+    /// Tickets from which on the policy stops the change.
+    pub ticket_limit: Option<u32>,
+}
+
+/// A host of the sample.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct SampleAnswer {
+    /// Host.
+    #[schema(value_type = String)]
+    pub host: HostId,
+    /// Its name.
+    pub name: String,
+    /// Whether it was as it should be; none until somebody looked.
+    pub held: Option<bool>,
+    /// What was seen.
+    pub note: Option<String>,
+    /// When.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub at: Option<Timestamp>,
+    /// By whom.
+    pub by: Option<String>,
+}
+
+/// A ticket about a change.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct TicketAnswer {
+    /// What it is called where it is kept.
+    pub ticket: String,
+    /// Whether the change caused it.
+    pub caused: bool,
+    /// Why.
+    pub note: String,
+    /// When that was said.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// By whom.
+    pub by: String,
 }
 
 /// One host of a rollout.
@@ -144,9 +188,12 @@ pub struct RolloutHost {
     /// What it counts as while its reboot is pending, and by which words of
     /// the policy; none where none is.
     pub reboot: Option<String>,
+    /// Why it waits for a forensic triage before the change; none where it
+    /// does not.
+    pub triage: Option<String>,
 }
 
-pub(super) async fn seen_rollout(app: &Shared, scope: &Scope, digest: &str) -> Result<Rollout, Refusal> {
+pub(crate) async fn seen_rollout(app: &Shared, scope: &Scope, digest: &str) -> Result<Rollout, Refusal> {
     let found = app.store.rollout(digest).await;
     found.ok().filter(|rollout| scope.holds(rollout.client)).ok_or_else(|| missing("rollout", digest))
 }
@@ -171,7 +218,7 @@ async fn detail(app: &Shared, rollout: Rollout) -> Result<RolloutDetail, Refusal
     let shown = answer(app, &rollout).await?;
     let holds = deploy::holds(app, &rollout.package);
     let live = app.rollouts.read();
-    let Some(own) = live.get(&rollout.package) else { return Ok(RolloutDetail { rollout: shown, rings: Vec::new(), confirmed: BTreeMap::new() }) };
+    let Some(own) = live.get(&rollout.package) else { return Ok(RolloutDetail { rollout: shown, rings: Vec::new(), confirmed: BTreeMap::new(), sample: Vec::new(), tickets: Vec::new(), ticket_limit: None }) };
     let decided = deploy::decision(app, &live, own, &holds).decision;
     let mut confirmed: BTreeMap<String, u64> = BTreeMap::new();
     for known in &own.known {
@@ -187,7 +234,22 @@ async fn detail(app: &Shared, rollout: Rollout) -> Result<RolloutDetail, Refusal
         against: hosts.against.iter().map(|host| super::deployment_packages::name_of(app, *host)).collect(),
         hosts,
     });
-    Ok(RolloutDetail { rollout: shown, rings: rings.collect(), confirmed })
+    let policy = app.policy();
+    let named = |host: HostId| {
+        let look = own.looks.at(host);
+        SampleAnswer {
+            host,
+            name: super::deployment_packages::name_of(app, host),
+            held: look.map(|look| look.held),
+            note: look.map(|look| look.note.clone()),
+            at: look.map(|look| look.at),
+            by: look.map(|look| look.by.clone()),
+        }
+    };
+    let sample = looks::drawn(&policy, own).unwrap_or_default().into_iter().map(named).collect();
+    let tickets = own.looks.tickets.values().map(|look| TicketAnswer { ticket: look.item.clone(), caused: !look.held, note: look.note.clone(), at: look.at, by: look.by.clone() }).collect();
+    let ticket_limit = policy.governance.test.post_deploy.as_ref().and_then(|post| post.ticket_limit);
+    Ok(RolloutDetail { rollout: shown, rings: rings.collect(), confirmed, sample, tickets, ticket_limit })
 }
 
 /// Lists rollouts, newest first.
@@ -240,7 +302,7 @@ fn page(app: &Shared, rollout: &Rollout, which: &Which, skip: usize, take: usize
     let Some(own) = live.get(&rollout.package) else { return Page { rows: Vec::new(), total: 0 } };
     let (fleet, clock) = (app.fleet.read(), app.clock());
     let set = Arc::clone(&app.policies.in_force().set);
-    let standings = rollouts::standings(&live, &rollout.package, &set, &fleet, clock);
+    let standings = rollouts::standings(&live, &rollout.package, &set, &fleet, &app.forensics, clock);
     let all: Vec<usize> = (0..standings.len())
         .filter(|place| which.phase.as_deref().is_none_or(|phase| standings.get(*place).is_some_and(|standing| standing.phase().word() == phase)))
         .collect();
@@ -248,7 +310,9 @@ fn page(app: &Shared, rollout: &Rollout, which: &Which, skip: usize, take: usize
     let rows = all.iter().skip(skip).take(take).filter_map(|place| {
         let found = row(own, *place, standings.get(*place)?.phase(), &name)?;
         let pending = own.pending(*place, &set, clock.now).and_then(|counts| counts.because.into_iter().next());
-        Some(RolloutHost { reboot: pending.map(|because| because.text), ..found })
+        let waits = standings.get(*place)?.barred == Some(Barred::Triage);
+        let triage = if waits { app.forensics.of(&set, found.host, clock.now).and_then(|triage| triage.barred) } else { None };
+        Some(RolloutHost { reboot: pending.map(|because| because.text), triage, ..found })
     });
     let rows = rows.collect();
     Page { rows, total: all.len() }
@@ -290,6 +354,7 @@ fn row(own: &Live, place: usize, phase: Phase, name: &dyn Fn(HostId) -> String) 
         cause: None,
         next: None,
         reboot: None,
+        triage: None,
     })
 }
 
@@ -348,9 +413,10 @@ fn conflict(code: &'static str, text: impl AsRef<str>, next: &'static str) -> Re
 /// `E-EXPIRED`, `E-ROLLBACK` where a later package of the client was started
 /// already, `E-NO-KEY` without an online key, `E-TAKEN` where it was started,
 /// `E-EMERGENCY-DECLARED` where the policy lets neither its author nor the
-/// asker declare an emergency.
+/// asker declare an emergency; 403 `E-ROLE` where it leaves deploying to others.
 pub async fn start(State(app): State<Shared>, allowed: Allowed, Json(wish): Json<RolloutWish>) -> Answer<RolloutDetail> {
     let package = seen(&app, &allowed.scope, &wish.package).await?;
+    duties::hold(&app, &allowed, "deploy").await?;
     if package.state != PackageState::Accepted {
         return Err(conflict("E-STATE", format!("the package is {}, not accepted", package.state.word()), "have enough people sign it: `plimsoll package sign`"));
     }
@@ -507,6 +573,7 @@ pub struct ResumeWish {
 /// meanwhile.
 pub async fn resume(State(app): State<Shared>, allowed: Allowed, Path(digest): Path<String>, Json(wish): Json<ResumeWish>) -> Answer<RolloutDetail> {
     let package = seen(&app, &allowed.scope, &digest).await?;
+    duties::hold(&app, &allowed, "deploy").await?;
     not_backwards(&app, &package).await?;
     let to = Turn::Resume { retry: wish.retry };
     Ok(Json(turn(&app, &allowed, &digest, "rollout.resume", wish.reason.as_deref(), to).await?))
@@ -519,4 +586,24 @@ pub async fn resume(State(app): State<Shared>, allowed: Allowed, Path(digest): P
 /// 404, 409 `E-STATE`.
 pub async fn abort(State(app): State<Shared>, allowed: Allowed, Path(digest): Path<String>, Json(why): Json<Reason>) -> Answer<RolloutDetail> {
     Ok(Json(turn(&app, &allowed, &digest, "rollout.abort", why.reason.as_deref(), Turn::Abort).await?))
+}
+
+/// Notes what a person saw at a host of the sample.
+///
+/// # Errors
+///
+/// 404, 409 `E-SAMPLE`.
+pub async fn look(State(app): State<Shared>, allowed: Allowed, Path(digest): Path<String>, Json(wish): Json<SampleWish>) -> Answer<RolloutDetail> {
+    looks::look(&app, &allowed, &digest, wish).await?;
+    show(State(app), allowed, Path(digest)).await
+}
+
+/// Notes a ticket that names the change as its cause, or does not any more.
+///
+/// # Errors
+///
+/// 404, 400.
+pub async fn ticket(State(app): State<Shared>, allowed: Allowed, Path(digest): Path<String>, Json(wish): Json<TicketWish>) -> Answer<RolloutDetail> {
+    looks::ticket(&app, &allowed, &digest, wish).await?;
+    show(State(app), allowed, Path(digest)).await
 }

@@ -1,6 +1,6 @@
 //! Every route of the API with who may use it.
 
-use super::{accreditations, acts, alerts, applications, calendar, clients, deployment_packages, exceptions, findings, groups, history, hosts, knowledge, mitigations, notices, packages, questions, reports, rollouts, scanners, teams, webhooks, work};
+use super::{accreditations, acts, alerts, applications, calendar, clients, deployment_packages, exceptions, findings, forensics, groups, history, hosts, knowledge, mitigations, notices, packages, questions, reports, rollouts, scanners, teams, watches, webhooks, work};
 use crate::app::Shared;
 use crate::http::json::Json;
 use crate::http::routes::{Access, Routes};
@@ -43,6 +43,8 @@ pub fn routes() -> Routes<Shared> {
         .route(get.clone(), "/api/v1/packages", Needs(Permission::ReadFleet), packages::list)
         .route(get.clone(), "/api/v1/packages/{stream}/{name}", Needs(Permission::ReadFleet), packages::show)
         .route(get.clone(), "/api/v1/sources", Needs(Permission::ReadKnowledge), knowledge::sources)
+        .route(get.clone(), "/api/v1/sources/watches", Needs(Permission::ReadKnowledge), watches::list)
+        .route(Method::POST, "/api/v1/sources/looks", Needs(Permission::EditExceptions), watches::look)
         .route(get.clone(), "/api/v1/exposure", Needs(Permission::ReadFleet), knowledge::exposure)
         .route(get.clone(), "/api/v1/policy", Needs(Permission::ReadPolicy), knowledge::policies)
         .route(get.clone(), "/api/v1/policy/file", Needs(Permission::ReadPolicy), knowledge::policy_file)
@@ -131,6 +133,9 @@ fn accepting() -> Routes<Shared> {
         .route(post.clone(), "/api/v1/accreditations/{accreditation}/withdraw", Needs(Permission::StopRollouts), accreditations::withdraw)
         .route(get.clone(), "/api/v1/mitigations", Needs(Permission::ReadFleet), mitigations::list)
         .route(post.clone(), "/api/v1/mitigations", edit, mitigations::add)
+        .route(get.clone(), "/api/v1/triages", Needs(Permission::ReadFleet), forensics::list)
+        .route(get.clone(), "/api/v1/hosts/{host}/triage", Needs(Permission::ReadFleet), forensics::show)
+        .route(post.clone(), "/api/v1/hosts/{host}/triage", edit, forensics::say)
         .route(get, "/api/v1/mitigations/{mitigation}", Needs(Permission::ReadFleet), mitigations::show)
         .route(post.clone(), "/api/v1/mitigations/{mitigation}/verify", edit, mitigations::verify)
         .route(post, "/api/v1/mitigations/{mitigation}/remove", edit, mitigations::remove)
@@ -180,6 +185,8 @@ fn deploying() -> Routes<Shared> {
         .route(get, "/api/v1/reports/{report}", read, reports::report)
         .route(post.clone(), "/api/v1/rollouts/{package}/pause", Needs(Permission::StopRollouts), rollouts::pause)
         .route(post.clone(), "/api/v1/rollouts/{package}/resume", Needs(Permission::RunRollouts), rollouts::resume)
+        .route(post.clone(), "/api/v1/rollouts/{package}/looks", Needs(Permission::RunRollouts), rollouts::look)
+        .route(post.clone(), "/api/v1/rollouts/{package}/tickets", Needs(Permission::StopRollouts), rollouts::ticket)
         .route(post, "/api/v1/rollouts/{package}/abort", Needs(Permission::StopRollouts), rollouts::abort)
 }
 

@@ -63,7 +63,6 @@ pub fn routes() -> Routes<Shared> {
         .route(get.clone(), "/console/packages/{stream}/{name}", view, package)
         .route(get.clone(), "/console/packages/{stream}/{name}/hosts.csv", view, package_hosts_csv)
         .route(get.clone(), "/console/packages/{stream}/{name}/hosts.json", view, package_hosts_json)
-        .route(get.clone(), "/console/sources", Needs(Permission::ReadKnowledge), sources)
         .route(get.clone(), "/console/activity", Needs(Permission::ReadEvidence), activity)
         .route(get.clone(), "/console/activity.csv", Needs(Permission::ReadEvidence), activity_csv)
         .route(get.clone(), "/console/activity.json", Needs(Permission::ReadEvidence), activity_json)
@@ -441,11 +440,6 @@ async fn package_hosts_csv(State(app): State<Shared>, allowed: Allowed, Path(pla
 async fn package_hosts_json(State(app): State<Shared>, allowed: Allowed, Path(place): Path<(String, String)>, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
     let rows = package_hosts(&app, &allowed, &place, query)?;
     export::json(&export::part("hosts-with", &place.1), &export::PACKAGE_HOSTS, rows.iter().map(export::package_host))
-}
-
-async fn sources(State(app): State<Shared>, allowed: Allowed) -> Page {
-    let visit = Visit::new(&app, &allowed);
-    Ok(written(pages::sources(&visit.shell, &fill::sources(&app, &visit.seen))))
 }
 
 async fn activity(State(app): State<Shared>, allowed: Allowed, RawQuery(query): RawQuery) -> Page {

@@ -38,6 +38,8 @@ mod questions;
 mod reports;
 mod rollouts;
 mod teams;
+mod triage;
+mod watches;
 pub mod views;
 mod webhooks;
 mod work;
@@ -57,6 +59,8 @@ pub fn routes() -> crate::http::routes::Routes<crate::app::Shared> {
         .merge(groups::routes())
         .merge(mitigations::routes())
         .merge(notices::routes())
+        .merge(triage::routes())
+        .merge(watches::routes())
         .merge(people::routes())
         .merge(policy::routes())
         .merge(questions::routes())

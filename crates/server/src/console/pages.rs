@@ -22,6 +22,7 @@ pub const SECTIONS: &[(&str, &str, &str)] = &[
     ("exceptions", "/console/exceptions", "Exceptions"),
     ("accreditations", "/console/accreditations", "Accreditations"),
     ("mitigations", "/console/mitigations", "Mitigations"),
+    ("triage", "/console/triage", "Triage"),
     ("groups", "/console/groups", "Groups"),
     ("sources", "/console/sources", "Sources"),
     ("policy", "/console/policy", "Policy"),
@@ -126,6 +127,8 @@ pages! {
     accreditations, AccreditationsTemplate, "accreditations.html", "accreditations", Accreditations, lists::HOSTS;
     /// Draws what was done in place of patches.
     mitigations, MitigationsTemplate, "mitigations.html", "mitigations", Mitigations, lists::HOSTS;
+    /// Draws hosts that are looked at for traces of a break-in.
+    triage, TriageTemplate, "triage.html", "triage", TriagePage, lists::HOSTS;
     /// Draws the clients.
     clients, ClientsTemplate, "clients.html", "clients", Clients, lists::HOSTS;
     /// Draws the groups of hosts.

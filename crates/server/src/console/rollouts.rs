@@ -6,11 +6,12 @@
 use super::handlers::{Page, Visit, filled, written};
 use super::pages;
 use super::views::{
-    ApprovalPanel, DeploymentPage, OutsideItem, PackageItem, PackageRing, RingItem, RolloutHostItem, RolloutItem, RolloutPage, Rollouts, StreamItem, TargetItem,
+    ApprovalPanel, DeploymentPage, OutsideItem, PackageItem, PackageRing, RingItem, RolloutHostItem, RolloutItem, RolloutPage, Rollouts, SampleItem, StreamItem,
+    TargetItem, TicketItem,
 };
 use crate::api::acts::Reason;
 use crate::api::deployment_packages::{self, Approval, PackageAnswer, RemarkAnswer, Saying, seen};
-use crate::api::rollouts::{self, ResumeWish, RingAnswer, RolloutAnswer, RolloutHost, RolloutWish, Which};
+use crate::api::rollouts::{self, ResumeWish, RingAnswer, RolloutAnswer, RolloutHost, RolloutWish, SampleAnswer, Which};
 use crate::app::Shared;
 use crate::http::gate::Allowed;
 use crate::http::json::Json;
@@ -18,6 +19,7 @@ use crate::http::parameters::{Path, Query};
 use crate::http::problem::Refusal;
 use crate::http::routes::{Access, Routes};
 use crate::identity::role::Permission;
+use crate::looks::{self, SampleWish, TicketWish};
 use crate::rollouts::signed;
 use axum::extract::{Form, State};
 use axum::http::Method;
@@ -25,6 +27,7 @@ use axum::response::{IntoResponse, Redirect};
 use jiff::SignedDuration;
 use plimsoll_core::model::authorisation::{Authorised, Authority, RemarkKind};
 use plimsoll_core::model::deployment_package::{Check, Step, StreamPlan, Tool};
+use plimsoll_core::model::identifier::HostId;
 use plimsoll_core::model::stream::Stream;
 use plimsoll_store::deployment_packages::PackageState;
 use serde::{Deserialize, Serialize};
@@ -43,6 +46,8 @@ pub(super) fn routes() -> Routes<Shared> {
         .route(post.clone(), "/console/rollouts/{package}/pause", stop, pause)
         .route(post.clone(), "/console/rollouts/{package}/resume", run, resume)
         .route(post.clone(), "/console/rollouts/{package}/abort", stop, abort)
+        .route(post.clone(), "/console/rollouts/{package}/looks", run, look)
+        .route(post.clone(), "/console/rollouts/{package}/tickets", stop, ticket)
         .route(get, "/console/deployment-packages/{package}", read, package)
         .route(post.clone(), "/console/deployment-packages/{package}/start", run, start)
         .route(post.clone(), "/console/deployment-packages/{package}/approve", Access::Needs(Permission::Approve), approve)
@@ -118,12 +123,19 @@ async fn show(State(app): State<Shared>, allowed: Allowed, Path(digest): Path<St
             total: hosts.total,
             hosts: hosts.rows.into_iter().map(host_item).collect(),
             phase: shown.phase,
+            sample: detail.sample.into_iter().map(sample_item).collect(),
+            tickets: detail.tickets.into_iter().map(|one| TicketItem { ticket: one.ticket, caused: one.caused, note: one.note, at: one.at, by: one.by }).collect(),
+            ticket_limit: detail.ticket_limit,
             stops: allowed.principal.may(Permission::StopRollouts),
             runs: allowed.principal.may(Permission::RunRollouts),
         })
     };
     let view = view.await.map_err(|refusal: Refusal| visit.refused(refusal))?;
     Ok(written(pages::rollout(&visit.shell, &view)))
+}
+
+fn sample_item(one: SampleAnswer) -> SampleItem {
+    SampleItem { id: one.host.to_string(), name: one.name, held: one.held, note: one.note, at: one.at, by: one.by }
 }
 
 fn ring_item(ring: RingAnswer) -> RingItem {
@@ -159,6 +171,7 @@ fn host_item(host: RolloutHost) -> RolloutHostItem {
         because: host.confirmed_because.into_iter().next(),
         cause: host.cause.map(|cause| (cause.title().to_owned(), cause.next().to_owned())),
         reboot: host.reboot,
+        triage: host.triage,
     }
 }
 
@@ -328,5 +341,33 @@ async fn abort(State(app): State<Shared>, allowed: Allowed, Path(digest): Path<S
     let visit = Visit::new(&app, &allowed);
     let why = Reason { reason: filled(form.reason) };
     rollouts::abort(State(app), allowed, Path(digest.clone()), Json(why)).await.map(drop).map_err(|refusal| visit.refused(refusal))?;
+    Ok(to(PAGE, &digest).into_response())
+}
+
+#[derive(Deserialize)]
+struct LookForm {
+    host: HostId,
+    held: String,
+    note: String,
+}
+
+async fn look(State(app): State<Shared>, allowed: Allowed, Path(digest): Path<String>, Form(form): Form<LookForm>) -> Page {
+    let visit = Visit::new(&app, &allowed);
+    let wish = SampleWish { host: form.host, held: form.held == "yes", note: form.note };
+    looks::look(&app, &allowed, &digest, wish).await.map_err(|refusal| visit.refused(refusal))?;
+    Ok(to(PAGE, &digest).into_response())
+}
+
+#[derive(Deserialize)]
+struct TicketForm {
+    ticket: String,
+    caused: String,
+    note: String,
+}
+
+async fn ticket(State(app): State<Shared>, allowed: Allowed, Path(digest): Path<String>, Form(form): Form<TicketForm>) -> Page {
+    let visit = Visit::new(&app, &allowed);
+    let wish = TicketWish { ticket: form.ticket, caused: form.caused == "yes", note: form.note };
+    looks::ticket(&app, &allowed, &digest, wish).await.map_err(|refusal| visit.refused(refusal))?;
     Ok(to(PAGE, &digest).into_response())
 }

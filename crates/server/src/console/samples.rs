@@ -13,6 +13,7 @@ mod questions;
 mod reports;
 mod rollouts;
 mod teams;
+mod triage;
 mod work;
 
 use super::query::{ListForm, ListQuery};
@@ -31,6 +32,7 @@ pub(super) use questions::*;
 pub(super) use reports::*;
 pub(super) use rollouts::*;
 pub(super) use teams::*;
+pub(super) use triage::*;
 pub(super) use work::*;
 
 /// Where texts come from.

@@ -121,6 +121,8 @@ fn draw_administration(words: &Words, shell: &Shell, bare: &Shell) -> Vec<(&'sta
         ("accreditations-none", pages::accreditations(shell, &samples::no_accreditations())),
         ("mitigations", pages::mitigations(shell, &samples::mitigations(words))),
         ("mitigations-none", pages::mitigations(shell, &samples::no_mitigations())),
+        ("triage", pages::triage(shell, &samples::triage(words))),
+        ("triage-none", pages::triage(shell, &samples::no_triage())),
         ("teams", pages::teams(shell, &samples::teams(words))),
         ("teams-none", pages::teams(shell, &samples::no_teams())),
         ("work", pages::work(shell, &samples::work(words))),

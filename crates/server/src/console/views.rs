@@ -28,6 +28,7 @@ mod shell;
 mod sign_in;
 mod teams;
 mod today;
+mod triage;
 
 pub use administration::{
     Account, ApiTokenRow, DeliveryRow, DeliveryStanding, Enrolment, EnrolmentTokenRow, FactorRow, FreshProof, Invitation,
@@ -46,19 +47,20 @@ pub use accreditations::{AccreditationItem, Accreditations};
 pub use mitigations::{MitigationForm, MitigationItem, Mitigations};
 pub use work::{WorkForm, WorkPage, WorkedItem};
 pub use operations::{
-    Checkpoint, EvidenceEntry, PolicyEdit, PolicyPage, PolicyRule, PolicyText, Preset, SourceRow, SourcesPage, SourceStanding, PolicyVersionPage, VersionChange,
+    Checkpoint, EvidenceEntry, PolicyEdit, PolicyPage, PolicyRule, PolicyText, Preset, SourceRow, SourcesPage, SourceStanding, PolicyVersionPage, VersionChange, WatchItem,
 };
 pub use packages::{PackageHost, PackagePage, PackageRow, PackageUpdate, PackageVersion};
 pub use notices::{NoticeItem, NoticePage, NoticeReader, NoticeWord, Notices};
 pub use questions::{Portal, PortalReport, QuestionItem, QuestionPage, QuestionSaid, Questions, SlaBoard};
 pub use reports::{MadeItem, ReportAsked, ReportShown, ReportsPage};
 pub use rollouts::{
-    ApprovalPanel, DeploymentPage, OutsideItem, PackageItem, PackageRing, RingItem, RolloutHostItem, RolloutItem, RolloutPage, Rollouts, StreamItem,
-    TargetItem,
+    ApprovalPanel, DeploymentPage, OutsideItem, PackageItem, PackageRing, RingItem, RolloutHostItem, RolloutItem, RolloutPage, Rollouts, SampleItem, StreamItem,
+    TargetItem, TicketItem,
 };
 pub use shell::{Abilities, Answer, Choice, DatabaseAge, Facet, Listing, Notice, Reader, Shell};
 pub use sign_in::{OidcProvider, Search, SearchHit, SignIn, SignInStep, Trouble};
 pub use teams::{ActionItem, BriefingItem, DueItem, MeetingItem, RosterItem, TeamsForm, TeamsPage};
+pub use triage::{TriageItem, TriageLine, TriagePage, TriageWordItem};
 pub use today::{
     DeadlineBar, ExposureDay, ExposurePicture, FlaggedHost, FleetCell, FleetStrip, NewFinding, SilentHost, StaleSource, Today,
     Work, WorkItem,

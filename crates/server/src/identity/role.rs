@@ -123,7 +123,7 @@ permissions! {
     CommentPolicy "comment-policy" Portion Ordinary: Viewer | Operator | Approver | PolicyAuthor | Auditor | Administrator;
     /// Signs off a policy that somebody else proposed.
     ApprovePolicy "approve-policy" Everything StepUp: Approver;
-    /// Asks for exceptions, and records mitigations.
+    /// Asks for exceptions, and records mitigations and forensic triages.
     EditExceptions "edit-exceptions" Client Ordinary: PolicyAuthor | Operator;
     /// Refuses an exception that somebody asked for: less is needed than to
     /// approve it.

@@ -2,6 +2,7 @@
 //! the one server that holds the lease.
 
 use super::evaluate::stored_report;
+use crate::looks;
 use crate::scanners::{self, Terms};
 use crate::app::{App, News, Shared};
 use crate::rollouts::Content;
@@ -10,7 +11,8 @@ use plimsoll_core::model::identifier::{ClientId, HostId};
 use plimsoll_core::model::outcome::Outcome;
 use plimsoll_core::model::scanner::ScannerResult;
 use plimsoll_core::phases::confirm::second::{self, Agreement, Held, Subject};
-use plimsoll_core::phases::confirm::{Confirmed, Input, Report, decide, with_second};
+use plimsoll_core::phases::confirm::{Confirmed, Input, Report, decide, with_look, with_second};
+use plimsoll_core::phases::package::afterwards;
 use plimsoll_formats::protocol::read_message;
 use plimsoll_store::leases::Lease;
 use plimsoll_store::rollouts::{Confirmation, Second};
@@ -35,6 +37,15 @@ struct Due {
     before: Option<(Confirmed, Option<String>)>,
     agreement: Option<Agreement>,
     results: Vec<String>,
+    /// The look by hand of a host that the sample draws; none where it draws
+    /// another.
+    drawn: Option<Option<(Timestamp, bool)>>,
+}
+
+impl Due {
+    fn looked(&self) -> Option<Timestamp> {
+        self.drawn.flatten().map(|(at, _)| at)
+    }
 }
 
 /// What a rollout's hosts are held against beside their reports.
@@ -71,6 +82,7 @@ pub async fn look(app: &Shared, lease: &Lease, digest: &str) -> Result<(), Store
     let scanners = Scanners::of(app, digest).await?;
     let Some((content, due)) = due(app, digest, scanners.as_ref()) else { return Ok(()) };
     let mut confirmed = Vec::new();
+    let mut looks = Vec::new();
     let mut disagree = Vec::new();
     for host in due {
         match judge(app, &content, &host, scanners.as_ref()).await {
@@ -80,6 +92,7 @@ pub async fn look(app: &Shared, lease: &Lease, digest: &str) -> Result<(), Store
                     disagree.push((host.host, found.reasons.clone()));
                 }
                 if host.before.as_ref().is_none_or(|(state, report)| *state != found.state || *report != found.report) || host.agreement != agreement {
+                    looks.push(host.looked());
                     confirmed.push(found);
                 } else {
                     looked(app, digest, host);
@@ -102,9 +115,10 @@ pub async fn look(app: &Shared, lease: &Lease, digest: &str) -> Result<(), Store
     }
     change.commit(None).await?;
     if let Some(live) = app.rollouts.write().get_mut(digest) {
-        for found in confirmed {
+        for (found, look) in confirmed.into_iter().zip(looks) {
             if let Some(known) = content.place_of(found.host).and_then(|place| live.known.get_mut(place)) {
                 known.take_up(found);
+                known.looked = look;
             }
         }
     }
@@ -112,12 +126,13 @@ pub async fn look(app: &Shared, lease: &Lease, digest: &str) -> Result<(), Store
     Ok(())
 }
 
-/// Remembers that newer results changed nothing, so that the host is not read
+/// Remembers that newer results or looks changed nothing, so that the host is not read
 /// again until there are others.
 fn looked(app: &App, digest: &str, host: Due) {
     if let Some(live) = app.rollouts.write().get_mut(digest)
         && let Some(known) = live.content.place_of(host.host).and_then(|place| live.known.get_mut(place))
     {
+        known.looked = host.looked();
         known.results = host.results;
     }
 }
@@ -125,6 +140,7 @@ fn looked(app: &App, digest: &str, host: Due) {
 fn due(app: &App, digest: &str, scanners: Option<&Scanners>) -> Option<(Arc<Content>, Vec<Due>)> {
     let live = app.rollouts.read();
     let own = live.get(digest)?;
+    let sample = looks::drawn(&app.policy(), own);
     let fleet = app.fleet.read();
     let mut due = Vec::new();
     for (line, known) in own.content.tree.places().iter().zip(&own.known) {
@@ -143,11 +159,12 @@ fn due(app: &App, digest: &str, scanners: Option<&Scanners>) -> Option<(Arc<Cont
         });
         // Without a word of the policy about scanners, what they once said stands.
         let results = scanners.map_or_else(|| known.results.clone(), |scanners| scanners.results(line.host));
-        if settled && results == known.results {
+        let drawn = sample.as_ref().filter(|sample| sample.contains(&line.host)).map(|_| own.looks.at(line.host).map(|look| (look.at, look.held)));
+        if settled && results == known.results && drawn.flatten().map(|(at, _)| at) == known.looked {
             continue;
         }
         let agreement = known.agreement;
-        due.push(Due { agreement, results, host: line.host, attempt: heard.attempt.clone(), received: heard.received, client: managed.registration.client, report, arrived, before: known.confirmed.clone() });
+        due.push(Due { agreement, drawn, results, host: line.host, attempt: heard.attempt.clone(), received: heard.received, client: managed.registration.client, report, arrived, before: known.confirmed.clone() });
         if due.len() >= PART {
             break;
         }
@@ -174,7 +191,9 @@ async fn judge(app: &App, content: &Content, due: &Due, scanners: Option<&Scanne
         components: &report.components,
         reboot_pending: report.host.reboot.as_ref().and_then(|reboot| reboot.pending),
     });
-    let mut explained = decide(&Input { plan, stream: &stream, outcome: outcome.as_ref(), ended: due.received, report: seen });
+    let policy = app.policy();
+    let checks = afterwards::asked(&policy, &content.package.checks);
+    let mut explained = decide(&Input { plan, stream: &stream, outcome: outcome.as_ref(), ended: due.received, report: seen, checks: &checks });
     let mut second = None;
     if let Some(scanners) = scanners
         && scanners::concerns(app, &scanners.terms, due.host, &scanners.advisories).await.map_err(|error| error.problem.text.clone())?
@@ -187,6 +206,10 @@ async fn judge(app: &App, content: &Content, due: &Due, scanners: Option<&Scanne
         let agreement = second::decide(&scanners.terms.asked, &subject, &held);
         explained = with_second(explained, &scanners.terms.asked, &agreement);
         second = Some(Second { agreement: agreement.decision, results: due.results.clone() });
+    }
+    if let Some(look) = due.drawn {
+        let percent = policy.governance.verify.as_ref().and_then(|verify| verify.sample_pct).map_or(0, |share| share.0);
+        explained = with_look(explained, percent, look);
     }
     let reasons = explained.because.into_iter().map(|because| because.text).collect();
     Ok(found(explained.decision, reasons, shows, second))

@@ -7,6 +7,7 @@
 use super::certify::approval;
 use super::confirm;
 use crate::accreditations;
+use crate::forensics;
 use crate::app::{App, News, Shared};
 use crate::outside_alerts;
 use crate::rollouts::{self, Live};
@@ -15,6 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::knowledge::Knowledge;
 use plimsoll_core::model::assignment::Go;
 use plimsoll_core::model::authorisation::{Authorised, Rest};
+use plimsoll_core::model::identifier::HostId;
 use plimsoll_core::model::because::{Because, BecauseKind, Explained};
 use plimsoll_core::phases::certify::client::Bearing;
 use plimsoll_core::phases::deploy::{Decision, Gate, Input, Wanted, decide};
@@ -23,6 +25,7 @@ use plimsoll_store::identifier::random;
 use plimsoll_store::leases::Lease;
 use plimsoll_store::rollouts::{Assigned, Rollout};
 use plimsoll_store::{Actor, Intent, StoreError};
+use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -75,6 +78,8 @@ async fn look(app: &Shared, holder: &str, lease: &mut Option<Lease>) -> Result<(
         return Ok(());
     }
     approval::follow(app).await?;
+    let hosts: BTreeSet<HostId> = app.rollouts.read().values().filter(|live| live.is_under_way()).flat_map(|live| live.content.tree.places()).map(|place| place.host).collect();
+    forensics::refresh(app, &hosts.into_iter().collect::<Vec<_>>()).await?;
     let now = Timestamp::now();
     if lease.as_ref().is_none_or(|lease| lease.until.duration_since(now) <= LEASE_LEFT) {
         *lease = app.store.take_lease(LEASE, holder, now, LEASE_LENGTH).await?;
@@ -108,6 +113,11 @@ async fn advance(app: &Shared, lease: &Lease, digest: &str) -> Result<(), StoreE
     let mut change = app.store.begin(Intent::new(Actor::server(), now, "rollout.advance", format!("rollout:{digest}"))).await?;
     change.fence(lease).await?;
     change.record_standings(digest, &decision.standings)?;
+    let starts: Vec<HostId> = assigned.iter().filter(|assigned| assigned.go == Some(Go::Apply)).map(|assigned| assigned.host).collect();
+    let triages = forensics::rests_on(app, &starts, now);
+    if !triages.is_empty() {
+        change.record_triages(digest, &triages)?;
+    }
     let Decision { rings, gate, wanted, .. } = decision;
     if gate == Gate::Shut && before.gate != Gate::Shut && wanted == Wanted::Running {
         let text = format!("The gate of a rollout is shut: {}", reasons.first().map_or("see the rollout", String::as_str));
@@ -145,7 +155,7 @@ fn judged(app: &App, digest: &str) -> Option<(Rollout, Explained<Decision>)> {
 /// Asks the core about one rollout.
 pub fn decision(app: &App, live: &std::collections::BTreeMap<String, Live>, own: &Live, holds: &[String]) -> Explained<Decision> {
     let (clock, set) = (app.clock(), app.policy());
-    let standings = rollouts::standings(live, &own.content.digest, &set, &app.fleet.read(), clock);
+    let standings = rollouts::standings(live, &own.content.digest, &set, &app.fleet.read(), &app.forensics, clock);
     let (waits, left_out) = match own.bearing(clock.now) {
         Bearing::Waits(why) => (vec![why], None),
         Bearing::LeftOut(why) => (Vec::new(), Some(why)),
@@ -173,12 +183,15 @@ pub fn decision(app: &App, live: &std::collections::BTreeMap<String, Live>, own:
 
 /// What stands in the way of a rollout beside its hosts.
 pub fn holds(app: &App, digest: &str) -> Vec<String> {
-    let (signed, advisories, mut holds) = {
+    let mut holds = Vec::new();
+    let (signed, advisories) = {
         let live = app.rollouts.read();
         let Some(own) = live.get(digest) else { return Vec::new() };
         let refused = own.authority.iter().filter(|authority| authority.standing == Authorised::Refused);
         let refused: Vec<String> = refused.flat_map(|authority| authority.because.first().cloned()).collect();
-        (own.content.signed.clone(), own.content.package.advisories.clone(), refused)
+        holds.extend(refused);
+        holds.extend(crate::looks::too_many_tickets(&app.policy(), &own.looks));
+        (own.content.signed.clone(), own.content.package.advisories.clone())
     };
     match app.rollouts.signer() {
         None => holds.push("this server has no online key, so that it can assign nothing".to_owned()),

@@ -22,6 +22,7 @@ use plimsoll_core::model::problem::Problem;
 use plimsoll_core::model::registration::{HostSource, HostState};
 use plimsoll_core::model::stream::Stream;
 use plimsoll_core::phases::document::Answered;
+use plimsoll_core::phases::package::afterwards;
 use plimsoll_core::phases::package::{Apart, Artefact, Artefacts, Candidate, Input, PendingUpdate, Wish, decide};
 use plimsoll_formats::trust::{HostTree, SignedPackage};
 use plimsoll_store::deployment_packages::{PackageContent, PackageRow, PackageState};
@@ -145,7 +146,8 @@ pub struct Draft {
 ///
 /// # Errors
 ///
-/// 409 `E-HOSTS` where no host is left; what the store meets.
+/// 409 `E-HOSTS` where no host is left, `E-POST-DEPLOY` where a check is missing
+/// that the policy wants after a change; what the store meets.
 pub async fn draft(app: &Shared, actor: &Actor, draft: Draft) -> Result<PackageRow, Refusal> {
     let draft = Arc::new(draft);
     let gathered = {
@@ -158,6 +160,7 @@ pub async fn draft(app: &Shared, actor: &Actor, draft: Draft) -> Result<PackageR
     for _ in 0..TRIES {
         let version = app.store.next_package_version(draft.wish.client).await?;
         let in_force = app.policies.in_force();
+        afterwards::hold(&in_force.set, &draft.wish.checks).map_err(refused)?;
         let declared = emergency::hold(app, &in_force.set, &draft, &gathered).await?;
         let (input, artefacts, gathered, answers) = (Arc::clone(&draft), Arc::clone(&artefacts), Arc::clone(&gathered), Arc::clone(&answers));
         let (row, content) = app.compute(move || decided(&input, version, &in_force, &gathered, &artefacts, &answers, declared)).await.map_err(refused)?;
@@ -177,7 +180,7 @@ pub async fn draft(app: &Shared, actor: &Actor, draft: Draft) -> Result<PackageR
 
 fn refused(problem: Problem) -> Refusal {
     match problem.code.as_str() {
-        "E-HOSTS" => Refusal::new(StatusCode::CONFLICT, problem.code, problem.text, problem.next).at(problem.place),
+        "E-HOSTS" | "E-POST-DEPLOY" => Refusal::new(StatusCode::CONFLICT, problem.code, problem.text, problem.next).at(problem.place),
         _ => problem.into(),
     }
 }

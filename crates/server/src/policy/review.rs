@@ -102,6 +102,7 @@ pub async fn review(app: &Shared, allowed: &Allowed, reviewing: Reviewing) -> Re
 pub(super) async fn tick(app: &App, now: Timestamp) -> Result<(), StoreError> {
     let held = app.policies.in_force();
     let Some(due) = due(&held, app.policies.last_review().as_ref()) else { return Ok(()) };
-    let text = format!("the policy in force was to be looked at anew by {due}, as often as it says of itself");
+    let owner = held.set.governance.owner.as_ref().map_or_else(String::new, |owner| format!("; {owner} answers for it"));
+    let text = format!("the policy in force was to be looked at anew by {due}, as often as it says of itself{owner}");
     reviews::remind(app, &reviews::Clock { client: None, kind: ALERT.0, object: ALERT.1, act: "policy.review-due", due, text }, now).await
 }

@@ -1,12 +1,14 @@
 //! Reading rollouts from the store, and reading on what other servers wrote.
 
-use super::{Content, Known, Live, state_of};
+use super::{Content, Known, Live, Looks, state_of};
 use crate::app::App;
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::model::deployment_package::{DeploymentPackage, Place, Step};
+use plimsoll_core::model::look::LookKind;
 use plimsoll_core::phases::deploy::Wanted;
 use plimsoll_core::phases::package::Apart;
 use plimsoll_formats::trust::{HostTree, Signature, SignedPackage};
+use plimsoll_store::looks::newest;
 use plimsoll_store::rollouts::{Assigned, Rollout};
 use plimsoll_store::{Scope, StoreError};
 use serde::{Deserialize, Serialize};
@@ -64,9 +66,11 @@ pub async fn refresh(app: &App) -> Result<(), StoreError> {
 async fn move_on(app: &App, row: &Rollout) -> Result<(), StoreError> {
     let assignments = app.store.assignments(&row.package).await?;
     let question = app.store.question_about(&row.package).await?;
+    let looks = looks(app, &row.package).await?;
     if let Some(live) = app.rollouts.write().get_mut(&row.package) {
         live.rollout = row.clone();
         live.question = question;
+        live.looks = looks;
         live.assign(&assignments);
     }
     Ok(())
@@ -76,7 +80,7 @@ async fn take_up(app: &App, row: &Rollout) -> Result<(), StoreError> {
     let content = Arc::new(content(app, &row.package).await?);
     let known = vec![Known::default(); content.tree.places().len()];
     let question = app.store.question_about(&row.package).await?;
-    let mut live = Live { content, rollout: row.clone(), known, authority: None, question };
+    let mut live = Live { content, rollout: row.clone(), known, authority: None, question, looks: looks(app, &row.package).await? };
     live.assign(&app.store.assignments(&row.package).await?);
     for outcome in app.store.outcomes(&row.package).await? {
         if let Some(state) = state_of(&outcome.state) {
@@ -90,6 +94,10 @@ async fn take_up(app: &App, row: &Rollout) -> Result<(), StoreError> {
     }
     app.rollouts.write().insert(row.package.clone(), live);
     Ok(())
+}
+
+async fn looks(app: &App, package: &str) -> Result<Looks, StoreError> {
+    Ok(Looks { sample: newest(app.store.looks(LookKind::Sample, package).await?), tickets: newest(app.store.looks(LookKind::Ticket, package).await?) })
 }
 
 impl Live {

@@ -14,12 +14,14 @@ pub use load::{Notes, artefacts, content, refresh, signed};
 use crate::app::App;
 use crate::fleet::State as FleetState;
 use crate::fleet::question::{Clock, Standing as HostStanding};
+use crate::forensics::Forensics;
 use jiff::Timestamp;
 use plimsoll_core::model::assignment::Go;
 use plimsoll_core::model::because::Explained;
 use plimsoll_core::model::authorisation::Authority;
 use plimsoll_core::model::deployment_package::DeploymentPackage;
 use plimsoll_core::model::identifier::HostId;
+use plimsoll_core::model::look::Look;
 use plimsoll_core::model::outcome::State;
 use plimsoll_core::model::policy::PolicySet;
 use plimsoll_core::model::question::Question;
@@ -75,6 +77,8 @@ pub struct Known {
     pub agreement: Option<Agreement>,
     /// Digests of the scanners' results that were looked at for it, sorted.
     pub results: Vec<String>,
+    /// The look by hand that was taken into account for it.
+    pub looked: Option<Timestamp>,
 }
 
 impl Known {
@@ -115,6 +119,29 @@ pub struct Live {
     pub authority: Option<Authority>,
     /// What its client was asked; none where nobody was.
     pub question: Option<Question>,
+    /// What people looked at.
+    pub looks: Looks,
+}
+
+/// What people looked at of a rollout, the newest look each.
+#[derive(Clone, Debug, Default)]
+pub struct Looks {
+    /// Hosts of the sample.
+    pub sample: BTreeMap<String, Look>,
+    /// Tickets that name the change as their cause, or do not any more.
+    pub tickets: BTreeMap<String, Look>,
+}
+
+impl Looks {
+    /// The look at a host of the sample.
+    pub fn at(&self, host: HostId) -> Option<&Look> {
+        self.sample.get(&host.to_string())
+    }
+
+    /// Tickets that name the change as their cause.
+    pub fn caused(&self) -> Vec<&str> {
+        self.tickets.iter().filter(|(_, look)| !look.held).map(|(ticket, _)| ticket.as_str()).collect()
+    }
 }
 
 impl Live {
@@ -265,9 +292,9 @@ fn turn(live: &BTreeMap<String, Live>, host: HostId, now: Timestamp) -> Option<(
     there.filter(|(live, place)| live.is_open_for(*place)).min_by_key(|(live, _)| live.content.package.version)
 }
 
-/// What the decision may know of every host of a rollout, other rollouts
-/// included.
-pub fn standings(live: &BTreeMap<String, Live>, digest: &str, set: &PolicySet, fleet: &FleetState, clock: Clock) -> Vec<Standing> {
+/// What the decision may know of every host of a rollout, other rollouts and
+/// forensic triages included.
+pub fn standings(live: &BTreeMap<String, Live>, digest: &str, set: &PolicySet, fleet: &FleetState, forensics: &Forensics, clock: Clock) -> Vec<Standing> {
     let Some(own) = live.get(digest) else { return Vec::new() };
     let earlier: Vec<&Live> = live
         .values()
@@ -285,7 +312,8 @@ pub fn standings(live: &BTreeMap<String, Live>, digest: &str, set: &PolicySet, f
         .map(|(place, line)| {
             let standing = own.standing(place, set, fleet, clock);
             let waits = busy.contains(&line.host).then_some(Barred::Earlier);
-            Standing { barred: standing.barred.or(refused).or(waits), ..standing }
+            let triage = || forensics.of(set, line.host, clock.now)?.barred.map(|_| Barred::Triage);
+            Standing { barred: standing.barred.or(refused).or(waits).or_else(triage), ..standing }
         })
         .collect()
 }

@@ -26,7 +26,7 @@ use plimsoll_core::model::question::QuestionState;
 use plimsoll_core::phases::confirm::Confirmed;
 use plimsoll_core::phases::confirm::second::Agreement;
 use plimsoll_core::phases::deploy::{Gate, Progress, RingStanding, Wanted};
-use plimsoll_core::phases::document::{self, ClientWord, Event, Moved, Saw, Seal, Started, Word};
+use plimsoll_core::phases::document::{self, ClientWord, Event, Moved, Saw, Seal, Started, Triaged, Word};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -184,6 +184,9 @@ impl<'a> Gather<'a> {
         }
         if let Some(list) = of::<Vec<(HostId, Option<Go>)>>(state("assignments")) {
             events.push(Event::Assigned(list));
+        }
+        if let Some(list) = of::<Vec<Triaged>>(state("triages")) {
+            events.push(Event::Triaged(list));
         }
         events
     }

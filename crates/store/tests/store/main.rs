@@ -9,6 +9,7 @@ mod exceptions;
 mod exposure;
 mod hosts;
 mod kills;
+mod looks;
 mod mitigations;
 mod outbox;
 mod people;

@@ -7,11 +7,12 @@ use jiff::SignedDuration;
 use plimsoll_core::model::assignment::Go;
 use plimsoll_core::model::authorisation::{Remark, RemarkKind};
 use plimsoll_core::model::deployment_package::{ChangeType, ConfigurationFiles, DeploymentPackage, HostList, Place, PolicyNamed, RebootRule, Ring};
-use plimsoll_core::model::identifier::{ClientId, HostId};
+use plimsoll_core::model::identifier::{ClientId, HostId, TriageId};
 use plimsoll_core::model::outcome::{Observed, Outcome, State};
+use plimsoll_core::model::triage::TriageStep;
 use plimsoll_core::phases::confirm::Confirmed;
 use plimsoll_core::phases::deploy::{Gate, Progress, RingStanding, Wanted};
-use plimsoll_core::phases::document::{DeviationKind, Event, Input, decide};
+use plimsoll_core::phases::document::{DeviationKind, Event, Input, Triaged, decide};
 use plimsoll_store::Store;
 use plimsoll_store::deployment_packages::{ACCEPT, PackageContent, PackageRow, PackageSignature, PackageState};
 use plimsoll_store::evidence::integrate::LEASE;
@@ -100,6 +101,9 @@ async fn carried(store: &Store, client: ClientId, hosts: [HostId; 2], digest: &s
     change.commit(Some("go")).await.unwrap();
     let mut change = store.begin(intent(30, "rollout.advance", &format!("rollout:{digest}"))).await.unwrap();
     change.record_standings(digest, &[RingStanding { hosts: 2, ..RingStanding::default() }]).unwrap();
+    let looked = Triaged { host: hosts[0], word: Some(TriageId::from_bits(7)), step: Some(TriageStep::Evidence), said: Some(at(25)), evidence: Some("case 7".into()), lapsed: None };
+    let lapsed = Triaged { host: hosts[1], word: None, step: None, said: None, evidence: None, lapsed: Some(at(28)) };
+    change.record_triages(digest, &[looked, lapsed]).unwrap();
     let progress = vec![Progress { opened: Some(at(30)), succeeded: None }];
     let moved = change.move_rollout(&rollout, |rollout| (rollout.gate, rollout.rings) = (Gate::Open, progress)).await.unwrap();
     let given: Vec<Assigned> = hosts.iter().map(|host| Assigned { host: *host, go: Some(Go::Apply), applied: Some(at(30)), changed: at(30) }).collect();
@@ -144,7 +148,9 @@ fn the_tables_and_an_exported_folder_tell_the_same_of_a_rollout() {
         assert_eq!(record.acts.iter().map(|act| act.verb.as_str()).collect::<Vec<_>>(), ["package.draft", "package.sign", "package.approve", "package.retro-overdue", "package.accept", "rollout.start"]);
         assert_eq!((record.totals.confirmed, record.totals.failed, record.totals.effects), (1, 1, 2));
         assert_eq!(record.hosts.iter().map(|host| host.name.as_str()).collect::<std::collections::BTreeSet<_>>(), ["web1", "web2"].into());
-        assert_eq!(record.deviations.iter().map(|deviation| deviation.kind).collect::<Vec<_>>(), [DeviationKind::ApprovalLate, DeviationKind::RolledBack, DeviationKind::GateShut]);
+        assert_eq!(record.deviations.iter().map(|deviation| deviation.kind).collect::<Vec<_>>(), [DeviationKind::ApprovalLate, DeviationKind::Untriaged, DeviationKind::RolledBack, DeviationKind::GateShut]);
+        let triages: Vec<_> = record.triages.iter().map(|triage| (triage.triaged.host, triage.triaged.step, triage.triaged.evidence.as_deref())).collect();
+        assert_eq!(triages, [(hosts[0], Some(TriageStep::Evidence), Some("case 7")), (hosts[1], None, None)]);
         // Of a long output the end is kept, and only where something failed.
         let logs: Vec<usize> = told.entries.iter().filter_map(|entry| match &entry.event { Event::Said(word) => Some(word.saw.as_ref().map_or(0, |saw| saw.log.len())), _ => None }).collect();
         assert_eq!(logs, [0, 0, 2_000]);

@@ -12,7 +12,7 @@ mod telling;
 
 pub use care::{
     Amount, Baseline, BlockedBy, CleanUp, Cost, Disagreement, Documentation, Estimate, Forensics, Friction, OutOfBand, RemoveBy, Report, Retention, Targets,
-    Unit, UnsupportedSoftware, Verify, VerifyMethod,
+    Unit, UnsupportedSoftware, Untaken, Verify, VerifyMethod,
 };
 pub use changes::{
     AccreditationPractice, ApprovePractice, AutoIf, Cycle, Emergency, MaySkip, Measure, Mitigation, OnTimeout, PendingCountsAs, PostDeploy, RebootPractice,
@@ -217,6 +217,8 @@ pub struct Watch {
     pub by: String,
     /// For which kind of software.
     pub product: Option<String>,
+    /// How often they look.
+    pub every: Option<Length>,
 }
 
 impl Monitor {
@@ -321,6 +323,20 @@ impl Governance {
             }
             None => is(name) || AUDIENCES.contains(&name),
         }
+    }
+
+    /// Whether the policy says who a name is, so that somebody can be held
+    /// against it: a person or group of its own, an address, or a word for
+    /// everybody.
+    pub fn explains(&self, name: &str) -> bool {
+        self.people.contains_key(name) || name.contains('@') || AUDIENCES.contains(&name)
+    }
+
+    /// Whose work a phase is; none where the policy names nobody whom it
+    /// explains.
+    pub fn duty(&self, phase: &str) -> Option<&str> {
+        let named = self.roles.as_ref()?.phases().into_iter().find(|(name, _)| *name == phase);
+        named.map(|(_, who)| who).filter(|who| self.explains(who))
     }
 
     /// The person of the policy whom a word means: their name in it, or their

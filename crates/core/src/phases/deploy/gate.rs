@@ -1,6 +1,6 @@
 //! Which rings are open, and why the next one is not.
 
-use super::{Gate, Input, NAMED, OutsideAlert, Phase, Progress, RingStanding, Wanted, outside};
+use super::{Barred, Gate, Input, NAMED, outside, OutsideAlert, Phase, Progress, RingStanding, Wanted};
 use crate::model::authorisation::Rest;
 use crate::model::deployment_package::Ring;
 use crate::phases::confirm::reboot::Counts;
@@ -32,6 +32,7 @@ pub(super) fn count(input: &Input<'_>) -> Vec<RingStanding> {
             Phase::Away => &mut ring.away,
             Phase::LeftOut => &mut ring.left_out,
         } += 1;
+        ring.triage += u64::from(phase == Phase::Waits && standing.barred == Some(Barred::Triage));
         let overdue = phase == Phase::Pending && standing.pending == Some(Counts::Overdue);
         ring.overdue += u64::from(overdue);
         if (overdue || matches!(phase, Phase::Failed | Phase::Silent)) && ring.against.len() < NAMED {
@@ -86,6 +87,9 @@ pub(super) fn judge(input: &Input<'_>, mut standings: Vec<RingStanding>) -> Judg
     if waits && input.wanted == Wanted::Running {
         reasons.extend(input.waits.iter().cloned().chain(asked));
     }
+    if !over {
+        reasons.extend(triages(input, &standings));
+    }
     match input.wanted {
         Wanted::Paused => reasons.push("somebody paused it".to_owned()),
         Wanted::Aborted => reasons.push("somebody aborted it".to_owned()),
@@ -124,6 +128,12 @@ fn unaccredited(input: &Input<'_>, rings: &[Progress]) -> Vec<String> {
     let open = |place: usize| rings.get(place).is_some_and(|progress| progress.opened.is_some());
     let named = |place: usize| input.package.rings.get(place).map_or("", |ring| ring.name.as_str());
     input.unaccredited.iter().filter(|(place, _)| open(*place)).map(|(place, why)| format!("ring {}: {why}", named(*place))).collect()
+}
+
+/// Whom the policy holds back until traces were looked for.
+fn triages<'a>(input: &'a Input<'_>, standings: &'a [RingStanding]) -> impl Iterator<Item = String> + 'a {
+    let waiting = input.package.rings.iter().zip(standings).filter(|(_, standing)| standing.triage > 0);
+    waiting.map(|(ring, standing)| format!("ring {}: {} of {} hosts wait for a forensic triage, as the policy asks before a change", ring.name, standing.triage, standing.hosts))
 }
 
 /// Opens the next ring, and the one after it, as far as they may.

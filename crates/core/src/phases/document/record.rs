@@ -2,9 +2,10 @@
 
 use crate::model::advisory::Rating;
 use crate::model::deployment_package::DeploymentPackage;
-use crate::model::identifier::HostId;
+use crate::model::identifier::{HostId, TriageId};
 use crate::model::outcome::{CheckResult, Observed, State};
 use crate::model::problem::Problem;
+use crate::model::triage::TriageStep;
 use crate::phases::cleanup::Cause;
 use crate::phases::confirm::Confirmed;
 use crate::phases::confirm::second::Agreement;
@@ -48,6 +49,9 @@ pub struct Record {
     pub milestones: Milestones,
     /// Every host.
     pub hosts: Vec<HostRecord>,
+    /// Forensic triages that hosts waited for before they started.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub triages: Vec<TriageRecord>,
     /// Hosts that were chosen and were not in it.
     pub left_out: Vec<LeftOut>,
     /// What did not go as planned, in its order.
@@ -101,6 +105,41 @@ pub struct Answered {
     pub first_seen: Option<Timestamp>,
     /// Earliest due date among them.
     pub due: Option<Timestamp>,
+}
+
+/// Why a host might start although the policy asks for a forensic triage
+/// before a change.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Triaged {
+    /// Host.
+    pub host: HostId,
+    /// The word that it rests on; its own leaf says whose it is.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub word: Option<TriageId>,
+    /// What that says.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub step: Option<TriageStep>,
+    /// When it was said.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub said: Option<Timestamp>,
+    /// Where the evidence lies.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub evidence: Option<String>,
+    /// Since when it might start without, by the policy.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub lapsed: Option<Timestamp>,
+}
+
+/// The same with its place in the log.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct TriageRecord {
+    /// When the host was let go.
+    pub at: Timestamp,
+    /// Position of that entry.
+    pub leaf: u64,
+    /// Why it might.
+    #[serde(flatten)]
+    pub triaged: Triaged,
 }
 
 /// Something that a person did.
@@ -340,6 +379,8 @@ pub enum DeviationKind {
     ApprovalLate,
     /// The review after an emergency was not closed in time.
     ReviewLate,
+    /// A host was changed before anybody looked for traces of a break-in.
+    Untriaged,
     /// A host waited for something.
     Deferred,
     /// A host was interrupted and brought to a known state.
@@ -373,6 +414,7 @@ impl DeviationKind {
             Self::ApprovalRefused => "approval refused",
             Self::ApprovalLate => "approval late",
             Self::ReviewLate => "review late",
+            Self::Untriaged => "no triage",
             Self::Deferred => "deferred",
             Self::Repaired => "repaired",
             Self::RolledBack => "rolled back",

@@ -152,6 +152,16 @@ pub fn review_due(set: &PolicySet, exception: &Exception) -> Option<Timestamp> {
     (due < exception.until).then_some(due)
 }
 
+/// By when what cannot be fixed is to be replaced
+/// (`unpatchable.replace_within`), since the first of its exceptions came into
+/// force; none for exceptions of another kind.
+pub fn replace_by(set: &PolicySet, exception: &Exception, first: Timestamp) -> Option<Timestamp> {
+    if exception.kind != WaiverKind::NoFixAvailable {
+        return None;
+    }
+    set.governance.unpatchable.as_ref()?.replace_within.as_ref()?.due(first, &set.policies.first()?.zone, false)
+}
+
 fn life(rules: &WaiverRules, asked: &Asked<'_>, zone: &TimeZone) -> Result<(), Problem> {
     if asked.until <= asked.from {
         let text = format!("{} has passed", asked.until);

@@ -66,6 +66,36 @@ fn left_out_rows(all: usize, document: &mut Document) {
     }
 }
 
+/// Forensic triages that hosts waited for.
+pub fn triages(record: &Record, document: &mut Document) {
+    if record.triages.is_empty() {
+        return;
+    }
+    document.heading(1, "Forensic triage before the change");
+    document.paragraph("The policy asks to look for traces of a break-in before a patch overwrites them. These hosts were let go on:");
+    let names = names(record);
+    let mut table = Table::new()
+        .column("Host", Align::Left, 4)
+        .column("What was found", Align::Left, 4)
+        .column("Said (UTC)", Align::Left, 4)
+        .column("Evidence", Align::Left, 5)
+        .column("Word", Align::Left, 5)
+        .column("Entry", Align::Right, 2);
+    for triage in record.triages.iter().take(ROWS) {
+        let triaged = &triage.triaged;
+        let found = match (triaged.step, triaged.lapsed) {
+            (Some(step), _) => Text::styled(Style::Strong, step.words()),
+            (None, Some(lapsed)) => Text::styled(Style::Warning, format!("nobody looked by {}", instant(lapsed))),
+            (None, None) => Text::styled(Style::Soft, "not known"),
+        };
+        let word = triaged.word.map_or_else(|| Text::styled(Style::Soft, "–"), |word| Text::code(word.to_string()));
+        let evidence = triaged.evidence.as_deref().unwrap_or("–");
+        table.row(vec![names.get(&triaged.host).copied().unwrap_or("–").into(), found, maybe(triaged.said), evidence.into(), word, triage.leaf.to_string().into()]);
+    }
+    document.push(Block::Table(table));
+    left_out_rows(record.triages.len(), document);
+}
+
 fn names(record: &Record) -> BTreeMap<HostId, &str> {
     record.hosts.iter().map(|host| (host.host, host.name.as_str())).collect()
 }

@@ -72,3 +72,39 @@ fn the_linter_knows_reboots_that_do_not_fit_together() {
     assert!(said(&format!("{purpose}[reboot]\nrule = \"never\"\nmax_pending = \"P3D\"")).contains("N-POLICY-REBOOT"));
     assert!(!said(&format!("{purpose}[reboot]\ngrace = \"PT8H\"\nmax_pending = \"P3D\"\npending_counts_as = \"open\"")).contains("POLICY-REBOOT"));
 }
+
+#[test]
+fn a_package_carries_the_checks_that_the_policy_wants_after_a_change() {
+    use plimsoll_core::model::deployment_package::{Check, LooksAt};
+    use plimsoll_core::phases::package::afterwards::{asked, hold};
+    let check = |name: &str, looks_at| Check { name: name.to_owned(), looks_at, timeout_seconds: 5, before: true };
+    let service = check("nginx", LooksAt::Service { unit: "nginx.service".to_owned() });
+    let http = |status| check("front", LooksAt::Http { port: 80, path: "/".to_owned(), status, contains: String::new() });
+    let set = read(&file("[test]\npost_deploy = { checks = [\"service-up\", \"http-200\", \"shop\"] }")).unwrap();
+    assert!(!set.not_enforced.iter().any(|name| name.starts_with("test.post_deploy")), "{:?}", set.not_enforced);
+    let lacks = |checks: &[Check]| hold(&set, checks).err().map(|problem| (problem.code, problem.text));
+    let (code, text) = lacks(&[]).unwrap();
+    assert!(code == "E-POST-DEPLOY" && text.contains("service-up, http-200, shop"), "{text}");
+    assert!(lacks(&[service.clone(), http(301)]).unwrap().1.contains("http-200, shop"), "another status is another check");
+    let own = check("shop", LooksAt::Command { name: "shop".to_owned() });
+    let all = [service, http(200), own, check("port", LooksAt::Tcp { port: 443 })];
+    assert_eq!(lacks(&all), None);
+    assert_eq!(asked(&set, &all), ["nginx", "front", "shop"], "and not what nobody asked for");
+    // A check of the configuration may be any, and then each counts.
+    let verified = read(&file("[verify]\nmethod = [\"agent\", \"configuration\"]")).unwrap();
+    assert!(hold(&verified, &[]).is_err() && hold(&verified, &all[3..]).is_ok());
+    assert_eq!(asked(&verified, &all).len(), 4);
+    assert_eq!(asked(&read(&file("")).unwrap(), &all), Vec::<String>::new());
+}
+
+#[test]
+fn every_ring_is_watched_as_long_as_the_policy_watches_a_change() {
+    let rings = "[[ring]]\nid = \"canary\"\npercent = 5\nsoak = \"PT48H\"\n[[ring]]\nid = \"broad\"\npercent = 100\n";
+    let soaks = |rules: &str| read(&file(&format!("{rules}[test]\npost_deploy = {{ watch = \"PT24H\" }}"))).unwrap().rollout.rings.iter().map(|ring| ring.soak.as_str().to_owned()).collect::<Vec<_>>();
+    assert_eq!(soaks(rings), ["PT48H", "PT24H"], "the longer of the two");
+    assert_eq!(soaks(""), ["PT24H", "PT24H"], "Plimsoll's own rings as well");
+    let set = read(&file("[test]\npost_deploy = { checks = [\"http-200\", \"shop\"], error_budget_pct = 1 }")).unwrap();
+    assert_eq!(set.not_enforced, ["test.post_deploy.error_budget_pct"], "nobody counts requests");
+    let said = lines(&lint(&set).problems);
+    assert!(said.contains("W-POLICY-CHECK policy.toml:12: shop begins with no kind of check") && !said.contains("http-200 begins"), "{said}");
+}

@@ -162,6 +162,10 @@ pub const OPERATIONS: &[Operation] = &[
     ]),
     get("/api/v1/packages/{stream}/{name}", "A package's versions with the hosts that have each", List("VersionRow")),
     get("/api/v1/sources", "The advisory database and its sources", One("SourcesAnswer")),
+    get("/api/v1/sources/watches", "What people look at again and again by the policy, and when they last did", List("WatchAnswer")),
+    post("/api/v1/sources/looks", "Say that somebody looked at what the policy has them watch", List("WatchAnswer"))
+        .takes("WatchWish")
+        .such_as(r#"{"subject": "discovery", "note": "two printers, both ours"}"#),
     get("/api/v1/exposure", "Open findings at the end of each day by priority and due date, oldest first", List("Exposure"))
         .asked(&[("days", "days back from today, 1 to 366, 90 unless given"), ("host", "one host instead of all that the asker may see")]),
     get("/api/v1/policy/file", "The policy in force as its file, and who put it in force", One("PolicyFile")),
@@ -279,6 +283,16 @@ pub const OPERATIONS: &[Operation] = &[
     get("/api/v1/mitigations/{mitigation}", "One mitigation with its hosts", One("MitigationAnswer")),
     post("/api/v1/mitigations/{mitigation}/verify", "Note that a mitigation was seen to work", One("MitigationAnswer")).takes("CheckWish"),
     post("/api/v1/mitigations/{mitigation}/remove", "Note that a mitigation was removed, from all of its hosts or some", One("MitigationAnswer")).takes("RemovalWish"),
+    get("/api/v1/triages", "Hosts on which traces of a break-in are to be looked for before a change, the most urgent first", Page("TriageAnswer")).asked(&[
+        ("state", "where they stand: asked, collected, late, compromised or decided"),
+        ("client", "one client's"),
+        SKIP,
+        TAKE,
+    ]),
+    get("/api/v1/hosts/{host}/triage", "The forensic triage of a host, and what was said of it", One("TriageAnswer")),
+    post("/api/v1/hosts/{host}/triage", "Say what the forensic triage of a host came to", One("TriageAnswer"))
+        .takes("TriageWish")
+        .such_as(r#"{"step": "clean", "evidence": "case 2026-117"}"#),
     // Teams.
     get("/api/v1/rosters", "Rosters: who is to be told, by name", List("RosterAnswer")),
     put("/api/v1/rosters", "Say who is on a roster from now on; who is left out has left it", One("RosterAnswer"))
@@ -338,6 +352,12 @@ pub const OPERATIONS: &[Operation] = &[
     ]),
     post("/api/v1/rollouts/{package}/pause", "Let nothing more start; what runs ends", One("RolloutDetail")).takes("Reason"),
     post("/api/v1/rollouts/{package}/resume", "Let a paused rollout go on, or hosts that failed try again", One("RolloutDetail")).takes("ResumeWish"),
+    post("/api/v1/rollouts/{package}/looks", "Say what was seen by hand at a host that the sample of a change draws", One("RolloutDetail"))
+        .takes("SampleWish")
+        .such_as(r#"{"host": "01kb2m2m4v0000000000000000", "held": true, "note": "openssl version on the host says 3.0.17"}"#),
+    post("/api/v1/rollouts/{package}/tickets", "Say that a ticket names a change as its cause, or does not any more", One("RolloutDetail"))
+        .takes("TicketWish")
+        .such_as(r#"{"ticket": "HELP-431", "note": "the shop answers slowly since the change"}"#),
     post("/api/v1/rollouts/{package}/abort", "Let nothing more start ever; what runs ends", One("RolloutDetail")).takes("Reason"),
     // Work.
     get("/api/v1/work", "Hours that people said, the newest first; nobody is named", Page("WorkAnswer")).asked(&[

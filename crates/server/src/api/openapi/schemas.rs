@@ -15,13 +15,16 @@ use crate::api::hosts::HostAnswer;
 use crate::api::knowledge::SourcesAnswer;
 use crate::api::accreditations::AccreditationAnswer;
 use crate::accreditations::AccreditationWish;
+use crate::api::forensics::{TriageAnswer, TriageSaid};
 use crate::api::mitigations::{MitigatedHost, MitigationAnswer};
 use crate::api::reports::MadeAnswer;
 use crate::api::work::WorkAnswer;
 use crate::api::packages::{PackageRow, VersionRow};
 use crate::api::notices::{NoticeAnswer, NoticeAudience, NoticePerson};
 use crate::api::questions::{QuestionAnswer, QuestionWord};
-use crate::api::rollouts::{ResumeWish, RingAnswer, RolloutAnswer, RolloutDetail, RolloutHost, RolloutWish};
+use crate::api::rollouts::{ResumeWish, RingAnswer, RolloutAnswer, RolloutDetail, RolloutHost, RolloutWish, SampleAnswer, TicketAnswer};
+use crate::looks::{SampleWish, TicketWish};
+use crate::watches::{WatchAnswer, WatchWish};
 use crate::api::teams::{ActionAnswer, BriefingAnswer, DueAnswer, MeetingAnswer, ReachedMember, RosterAnswer, RosterMember};
 use crate::api::scanners::ScannerResultAnswer;
 use crate::api::{PAGE_LIMIT, SKIP_LIMIT};
@@ -38,6 +41,7 @@ use crate::identity::role::{Grant, Permission, Role};
 use crate::identity::session::SessionView;
 use crate::identity::sign_in::{PasskeyQuestion, StepView};
 use crate::identity::token::{NewToken, TokenView};
+use crate::forensics::TriageWish;
 use crate::mitigations::{CheckWish, MitigationWish, RemovalWish};
 use crate::work::{WorkCorrection, WorkLog, WorkLogTaken, WorkStart, WorkStop, WorkWish};
 use crate::notices::acts::{DeliveryRow, WebhookEdit, WebhookMade, WebhookRow, WebhookWish};
@@ -113,7 +117,8 @@ fn own() -> Map<String, Value> {
         ActionAnswer, ActionWish, AttendanceWish, BriefingAnswer, BriefingWish, CadenceWish, DoneWish, DueAnswer, MeetingAnswer, MeetingWish, MemberWish, ReachedMember, RosterAnswer, RosterMember, RosterWish,
         MadeAnswer, WorkAnswer, WorkCorrection, WorkLog, WorkLogTaken, WorkStart, WorkStop, WorkWish,
         AccreditationAnswer, AccreditationWish, ScannerResultAnswer, CheckWish, MitigatedHost, MitigationAnswer, MitigationWish, RemovalWish,
-        ResumeWish, RingAnswer, RolloutAnswer, RolloutDetail, RolloutHost, RolloutWish,
+        TriageAnswer, TriageSaid, TriageWish, WatchAnswer, WatchWish,
+        ResumeWish, RingAnswer, RolloutAnswer, RolloutDetail, RolloutHost, RolloutWish, SampleAnswer, SampleWish, TicketAnswer, TicketWish,
         WebhookEdit, WebhookMade, WebhookRow, WebhookWish, WhoView,
     ];
     let words = |all: Vec<&str>| json!({ "type": "string", "enum": all });

@@ -250,6 +250,7 @@ pub async fn host(app: &Shared, allowed: &Allowed, registration: &Registration) 
     };
     let applications = crate::applications::on(app, registration.id, &stored(&allowed.scope)).await?;
     let mitigations = mitigations(app, allowed, registration).await?;
+    let triage = super::triage::of_host(app, allowed, registration.id).await?;
     let scanners = scanners(app, registration).await?;
     let mut scan = explain(app, registration, false).await?;
     let machine = app.store.machine(registration.id).await?;
@@ -279,6 +280,7 @@ pub async fn host(app: &Shared, allowed: &Allowed, registration: &Registration) 
         findings_total: total,
         exceptions,
         mitigations,
+        triage,
         scanners,
         updates: scan.as_mut().and_then(|scan| {
             let held = std::mem::take(&mut scan.held_updates);

@@ -14,6 +14,7 @@ mod people;
 mod shell;
 mod teams;
 mod today;
+mod triage;
 
 pub use account::{account, fresh_proof, square_code, tokens};
 pub use alerts::alerts;
@@ -29,6 +30,7 @@ pub use people::{people, read_grant};
 pub use shell::{clients, portal, shell};
 pub use teams::teams;
 pub use today::today;
+pub use triage::triage;
 
 use super::query::ListQuery;
 use super::views::{Choice, Condition, Facet, Listing};

@@ -3,7 +3,7 @@
 use super::super::query::{ListQuery, segment};
 use super::super::views::{
     Checkpoint, Choice, DatabaseAge, Enrolment, EnrolmentTokenRow, EvidenceEntry, JoinCommand, Listing, PolicyPage, PolicyRule, PolicyText, Preset, Search, SearchHit,
-    SourceRow, SourceStanding, SourcesPage, VersionChange,
+    SourceRow, SourceStanding, SourcesPage, WatchItem, VersionChange,
 };
 use super::{page, today};
 use crate::api::stored;
@@ -14,6 +14,7 @@ use crate::http::problem::Refusal;
 use crate::identity::role::Permission;
 use crate::policy::versions::VersionAnswer;
 use crate::policy::{Origin, file, may_change};
+use crate::watches::WatchAnswer;
 use jiff::SignedDuration;
 use plimsoll_core::model::identifier::{ClientId, GroupId};
 use plimsoll_core::model::policy::{Condition, Policy, Rule, Within};
@@ -46,8 +47,13 @@ fn standing(source: &Source) -> SourceStanding {
     }
 }
 
+fn watch(one: WatchAnswer) -> WatchItem {
+    let last = one.last.zip(one.last_by);
+    WatchItem { subject: one.subject, what: one.what, by: one.by, every: one.every, last, note: one.note, due: one.due, late: one.late }
+}
+
 /// Fills the page of sources.
-pub fn sources(app: &App, seen: &RoaringBitmap) -> SourcesPage {
+pub fn sources(app: &App, seen: &RoaringBitmap, watched: Vec<WatchAnswer>, looks: bool) -> SourcesPage {
     let clock = app.clock();
     let limit = app.policy().max_feed_age.seconds();
     let held = app.advisories.held();
@@ -88,6 +94,8 @@ pub fn sources(app: &App, seen: &RoaringBitmap) -> SourcesPage {
         rows,
         next_update: None,
         uncovered,
+        watches: watched.into_iter().map(watch).collect(),
+        looks,
     }
 }
 

@@ -44,6 +44,9 @@ pub async fn today(app: &Shared, allowed: &Allowed, seen: &RoaringBitmap, clock:
     let exposure = ExposurePicture::of(crate::exposure::over_time(app, &allowed.scope, crate::exposure::SHOWN).await);
     let stale = app.advisories.held().map_or_else(Vec::new, |held| held.sources(clock.now, limit));
     let alerts = if allowed.principal.may(Permission::ReadAlerts) { Some(newest(app, allowed, ITEMS).await?) } else { None };
+    let mut triage = super::triage::lines(app, allowed).await?;
+    let triage_total = triage.len() as u64;
+    triage.truncate(ITEMS);
     let fleet = app.fleet.read();
     let hosts: Vec<&Managed> = seen.iter().filter_map(|number| fleet.numbered(number)).collect();
     let standing = |managed: &&Managed| managed.standing(clock);
@@ -83,6 +86,8 @@ pub async fn today(app: &Shared, allowed: &Allowed, seen: &RoaringBitmap, clock:
         excepted: hosts.iter().map(|managed| u64::from(managed.counts.excepted)).sum(),
         deadlines: work.deadlines(),
         fleet: strip(&hosts, clock),
+        triage,
+        triage_total,
         exposure,
     })
 }

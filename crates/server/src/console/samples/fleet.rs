@@ -198,6 +198,8 @@ pub(in crate::console) fn today(words: &Words) -> Today {
             .map(|(priority, within, approaching, exceeded)| DeadlineBar { priority: words.say(priority), within, approaching, exceeded })
             .into(),
         fleet: strip(words),
+        triage: triage_lines(words),
+        triage_total: words.figure(12),
         exposure: exposure(words),
     }
 }
@@ -229,6 +231,8 @@ pub(in crate::console) fn quiet_today(words: &Words) -> Today {
         reboots: 0,
         excepted: 0,
         deadlines: vec![],
+        triage: vec![],
+        triage_total: 0,
         exposure: ExposurePicture { days: exposure(words).days.split_off(59), trouble: None },
         policy_in_force: false,
         ..today(words)
@@ -336,6 +340,7 @@ pub(in crate::console) fn host(words: &Words) -> HostPage {
             HostScanner { name: words.say("Trivy 0.74.0"), moment: ago(20), database: Some(ago(30)), there: words.figure(12), digest: words.say("6f1e2b9077aa41cd0be493f25d6018c7") },
             HostScanner { name: words.say("OSV-Scanner"), moment: ago(24 * 9), database: None, there: 0, digest: words.say("9f2b0c5a6d7e8f90112233445566778899") },
         ],
+        triage: Some(triage_item(words, 2)),
         mitigations: vec![HostMitigation { id: words.say("01kmitigation"), advisories: words.all(&["DSA-6060-1"]), done: words.say("The port is closed."), to_remove: true }],
         exceptions: vec![HostException {
             advisory: words.say("DSA-6060-1"),
@@ -367,6 +372,7 @@ pub(in crate::console) fn fresh_host(words: &Words) -> HostPage {
         story_goes_on: false,
         exceptions: vec![],
         scanners: vec![],
+        triage: None,
         mitigations: vec![],
         labels: Default::default(),
         applications: vec![],

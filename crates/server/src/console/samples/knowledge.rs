@@ -34,11 +34,26 @@ pub(in crate::console) fn sources(words: &Words) -> SourcesPage {
             .into(),
         next_update: Some(ahead(1)),
         uncovered: vec![(words.say("sles:15.6"), 11)],
+        watches: vec![watch(words, true), watch(words, false)],
+        looks: true,
+    }
+}
+
+fn watch(words: &Words, late: bool) -> WatchItem {
+    WatchItem {
+        subject: words.say("sources: kev, csaf:* for the perimeter"),
+        what: words.say("kev, csaf:* for the perimeter"),
+        by: words.some("group:vuln-team"),
+        every: "P7D".to_owned(),
+        last: (!late).then(|| (ago(30), words.say("ragnhild"))),
+        note: (!late).then(|| words.say("Two new entries, neither on our hosts.")),
+        due: Some(if late { ago(5) } else { ahead(100) }),
+        late,
     }
 }
 
 pub(in crate::console) fn no_sources() -> SourcesPage {
-    SourcesPage { database: None, signed_by: None, rows: vec![], next_update: None, uncovered: vec![] }
+    SourcesPage { database: None, signed_by: None, rows: vec![], next_update: None, uncovered: vec![], watches: vec![], looks: false }
 }
 
 pub(in crate::console) fn policy(words: &Words) -> PolicyPage {

@@ -83,10 +83,26 @@ fn host(words: &Words, place: usize, phase: &str, outcome: Option<&str>, confirm
             "silent" => Some((words.say("silent"), words.say("look at the host and its network; nothing is known of what it did"))),
             _ => None,
         },
+        triage: (phase == "waits").then(|| words.say("it waits for a forensic triage before the change: DSA-6015-1")),
         reboot: (phase == "pending").then(|| {
             words.say("its reboot is pending since 2026-11-22T02:10:00Z; under policy nordwerft 2026.11 it does not count as done (reboot.pending_counts_as), overdue from 2026-11-25T22:59:59Z on (reboot.max_pending)")
         }),
     }
+}
+
+fn sample(words: &Words, held: Option<bool>) -> SampleItem {
+    SampleItem {
+        id: words.say("01kh0st00000000000000000000"),
+        name: words.say("web-01.nordwerft.example"),
+        held,
+        note: held.map(|_| words.say("`openssl version` on the host says 3.0.17; the shop's front page loads.")),
+        at: held.map(|_| ago(2)),
+        by: held.map(|_| words.say("ragnhild")),
+    }
+}
+
+fn ticket(words: &Words, caused: bool) -> TicketItem {
+    TicketItem { ticket: words.say("HELP-431"), caused, note: words.say("The shop answers slowly since the change."), at: ago(1), by: words.say("per") }
 }
 
 pub(in crate::console) fn rollout(words: &Words) -> RolloutPage {
@@ -106,6 +122,9 @@ pub(in crate::console) fn rollout(words: &Words) -> RolloutPage {
         ],
         total: 92,
         phase: String::new(),
+        sample: vec![sample(words, Some(true)), sample(words, Some(false)), sample(words, None)],
+        tickets: vec![ticket(words, true), ticket(words, false)],
+        ticket_limit: Some(3),
         stops: true,
         runs: true,
     }
@@ -127,6 +146,9 @@ pub(in crate::console) fn old_rollout(words: &Words) -> RolloutPage {
         item: item(words, "curl-2026-10 10", "curl", "aborted", "done", &[]),
         rings: vec![],
         confirmed: vec![],
+        sample: vec![],
+        tickets: vec![],
+        ticket_limit: None,
         hosts: vec![],
         total: 0,
         stops: false,

@@ -1,6 +1,7 @@
 //! **Hosts**: the list, one host, two hosts side by side, groups.
 
 use super::shell::{Choice, Listing};
+use super::triage::TriageItem;
 use jiff::Timestamp;
 use plimsoll_core::model::finding::Finding;
 use plimsoll_core::model::host::{Hardware, Kernels, OperatingSystem, RebootPending, Repository};
@@ -168,6 +169,8 @@ pub struct HostPage {
     pub exceptions: Vec<HostException>,
     /// Mitigations in place on it.
     pub mitigations: Vec<HostMitigation>,
+    /// Its forensic triage; none where nothing asks for one and nothing was said.
+    pub triage: Option<TriageItem>,
     /// Newest results of outside scanners.
     pub scanners: Vec<HostScanner>,
     /// Pending updates, most urgent first; none when they cannot be told.

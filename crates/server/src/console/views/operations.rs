@@ -20,6 +20,31 @@ pub struct SourcesPage {
     pub next_update: Option<Timestamp>,
     /// Streams that hosts have and no source covers: stream and hosts.
     pub uncovered: Vec<(String, u64)>,
+    /// What people watch.
+    pub watches: Vec<WatchItem>,
+    /// Whether the reader may say that they looked.
+    pub looks: bool,
+}
+
+/// Something that people watch.
+#[derive(Clone, Debug)]
+pub struct WatchItem {
+    /// What names it in a form.
+    pub subject: String,
+    /// What is looked at.
+    pub what: String,
+    /// Who.
+    pub by: Option<String>,
+    /// How often.
+    pub every: String,
+    /// When somebody last looked, and who.
+    pub last: Option<(Timestamp, String)>,
+    /// What they saw.
+    pub note: Option<String>,
+    /// By when somebody is to look next.
+    pub due: Option<Timestamp>,
+    /// Whether nobody looked in time.
+    pub late: bool,
 }
 
 /// One source.

@@ -77,6 +77,12 @@ pub struct RolloutPage {
     pub total: usize,
     /// The phase shown; empty for all.
     pub phase: String,
+    /// Hosts that people look at by hand.
+    pub sample: Vec<SampleItem>,
+    /// Tickets that people brought into connection with it.
+    pub tickets: Vec<TicketItem>,
+    /// Tickets from which on the policy stops it.
+    pub ticket_limit: Option<u32>,
     /// Whether the reader may stop it.
     pub stops: bool,
     /// Whether the reader may let it go on.
@@ -99,6 +105,38 @@ impl RolloutPage {
     pub fn is_under_way(&self) -> bool {
         self.item.state == "running" || self.item.state == "paused"
     }
+}
+
+/// A host that people look at by hand.
+#[derive(Clone, Debug)]
+pub struct SampleItem {
+    /// Id.
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// Whether it was as it should be; none until somebody looked.
+    pub held: Option<bool>,
+    /// What was seen.
+    pub note: Option<String>,
+    /// When.
+    pub at: Option<Timestamp>,
+    /// By whom.
+    pub by: Option<String>,
+}
+
+/// A ticket about a change.
+#[derive(Clone, Debug)]
+pub struct TicketItem {
+    /// What it is called where it is kept.
+    pub ticket: String,
+    /// Whether the change caused it.
+    pub caused: bool,
+    /// Why.
+    pub note: String,
+    /// When that was said.
+    pub at: Timestamp,
+    /// By whom.
+    pub by: String,
 }
 
 /// One ring.
@@ -184,6 +222,8 @@ pub struct RolloutHostItem {
     pub cause: Option<(String, String)>,
     /// What it counts as while its reboot is pending.
     pub reboot: Option<String>,
+    /// Why it waits for a forensic triage.
+    pub triage: Option<String>,
 }
 
 impl RolloutHostItem {

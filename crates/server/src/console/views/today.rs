@@ -2,6 +2,7 @@
 
 use super::alerts::AlertItem;
 use super::hosts::{Condition, PendingHost};
+use super::triage::TriageLine;
 use crate::exposure::Exposure;
 use crate::http::problem::Refusal;
 use jiff::Timestamp;
@@ -48,6 +49,11 @@ pub struct Today {
     pub deadlines: Vec<DeadlineBar>,
     /// One cell a host.
     pub fleet: FleetStrip,
+    /// Hosts on which traces of a break-in are to be looked for, the first few:
+    /// id, name, how it stands and why.
+    pub triage: Vec<TriageLine>,
+    /// How many there are in all.
+    pub triage_total: u64,
     /// What was open day by day.
     pub exposure: ExposurePicture,
 }

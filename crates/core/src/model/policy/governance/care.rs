@@ -86,6 +86,20 @@ pub struct Forensics {
     pub collect_within: Option<Length>,
     /// By when it is decided whether the host was broken into.
     pub decide_within: Option<Length>,
+    /// What becomes of a host whose evidence was not taken in time.
+    #[serde(default)]
+    pub on_timeout: Untaken,
+}
+
+/// What becomes of a host whose evidence was not taken in time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Untaken {
+    /// It waits on, and people are alerted.
+    #[default]
+    Wait,
+    /// It is patched, and the record of the change says that nobody looked.
+    Patch,
 }
 
 /// The configuration standard.

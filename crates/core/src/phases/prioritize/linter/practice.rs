@@ -1,11 +1,13 @@
 //! What a policy says of people and practice, held against its rules.
 
 use crate::model::deployment_package::RebootRule;
-use crate::model::policy::governance::{Client, ClientModel, Governance, Involvement, OnSilence, PendingCountsAs};
+use crate::model::policy::governance::{Client, ClientModel, Governance, Involvement, OnSilence, PendingCountsAs, Roles, Untaken, Verify, VerifyMethod};
 use crate::model::policy::{ChangeType, Condition, Done, Field, Length, Number, Policy, PolicySet, Rule, WaiverKind, Within};
 use crate::model::problem::Problem;
 use super::super::cells::{fed_by, field_of, meaning};
 use crate::operations::audience::leading_nowhere;
+use super::super::forensics;
+use crate::phases::package::afterwards::{KINDS, kind_of};
 use std::collections::BTreeSet;
 
 /// Kinds of sources that give severities and scores.
@@ -219,7 +221,8 @@ impl<'a> Said<'a> {
 
     /// What counts as done, and traces.
     fn proof(&mut self) {
-        let scanner = self.governance.verify.as_ref().and_then(|verify| verify.out_of_band.as_ref()).is_some_and(|other| other.scanner);
+        let looks = |verify: &Verify| verify.method.contains(&VerifyMethod::Scanner) || verify.out_of_band.as_ref().is_some_and(|other| other.scanner);
+        let scanner = self.governance.verify.as_ref().is_some_and(looks);
         let second: Vec<&str> = self.rules().filter(|rule| rule.done == Done::VerifiedBySecondSource).map(|rule| rule.name.as_str()).collect();
         if !second.is_empty() && !scanner {
             self.say("W-POLICY-VERIFY", "verify", format!("no second source looks, and these rules are done only when one has: {}", second.join(", ")), "add out_of_band = { scanner = true } to [verify]");
@@ -228,10 +231,91 @@ impl<'a> Said<'a> {
         if let Some(rule) = asks.filter(|_| self.governance.forensics.is_none()) {
             self.say("W-POLICY-FORENSICS", "extends", format!("rule {} asks for forensic triage, and no [forensics] says how", rule.name), "add [forensics] with trigger, scope_within, collect_within and decide_within");
         }
+        self.forensics();
+        self.afterwards();
+        self.duties();
         if let Some(emergency) = &self.governance.emergency
             && emergency.declared_by.is_empty()
         {
             self.say("N-POLICY-EMERGENCY", "emergency", "nobody is named who may declare an emergency".to_owned(), "add declared_by");
+        }
+    }
+
+    /// Whose work what is, as far as somebody can be held to it.
+    fn duties(&mut self) {
+        let governance = self.governance;
+        for (phase, who) in governance.roles.iter().flat_map(Roles::phases) {
+            if ["monitor", "package", "deploy", "confirm"].contains(&phase) && !governance.explains(who) {
+                self.say(
+                    "W-POLICY-ROLE",
+                    &format!("roles.{phase}"),
+                    format!("nobody is held to roles.{phase}, because [people] does not say who {who} is"),
+                    "add it to [people] with its members",
+                );
+            }
+        }
+        for watch in governance.monitor.iter().flat_map(|monitor| &monitor.watch).filter(|watch| watch.every.is_none()) {
+            self.say(
+                "W-POLICY-WATCH",
+                "monitor.watch",
+                format!("{} watches {}, and nothing says how often", watch.by, watch.sources.join(", ")),
+                "add every = \"P7D\"",
+            );
+        }
+    }
+
+    /// What is looked at after a change.
+    fn afterwards(&mut self) {
+        let Some(post) = &self.governance.test.post_deploy else { return };
+        for word in post.checks.iter().filter(|word| kind_of(word).is_none()) {
+            self.say(
+                "W-POLICY-CHECK",
+                "test.post_deploy",
+                format!("{word} begins with no kind of check, so that every package must carry one of exactly this name"),
+                &format!("begin it with one of {}: service-up, http-200", KINDS.join(", ")),
+            );
+        }
+    }
+
+    /// Looking for traces before a patch.
+    fn forensics(&mut self) {
+        let (Some(forensics), set) = (&self.governance.forensics, self.set) else { return };
+        for word in &forensics.trigger {
+            if forensics::binding(set, word).is_empty() && forensics::severity(word).is_none() {
+                self.say(
+                    "W-POLICY-FORENSICS",
+                    "forensics.trigger",
+                    format!("no rule binds what has the priority {word}, so that nothing ever asks for a triage by it"),
+                    "name a severity, a rule, or a priority that a rule looks at",
+                );
+            }
+        }
+        let clocks = [("scope_within", &forensics.scope_within), ("collect_within", &forensics.collect_within), ("decide_within", &forensics.decide_within)];
+        let mut longest: Option<(&str, &Length)> = None;
+        for (name, length) in clocks.into_iter().filter_map(|(name, length)| Some((name, length.as_ref()?))) {
+            match longest {
+                Some((before, other)) if other.nominal_seconds() > length.nominal_seconds() => {
+                    let text = format!("{before} is {}, and {name}, which comes after it, {}", other.words(), length.words());
+                    self.say("W-POLICY-FORENSICS", &format!("forensics.{name}"), text, "make each no shorter than the one before it");
+                }
+                _ => longest = Some((name, length)),
+            }
+        }
+        let Some(taken) = &forensics.collect_within else {
+            if forensics.on_timeout == Untaken::Patch && forensics.decide_within.is_none() {
+                self.say("W-POLICY-FORENSICS", "forensics.on_timeout", "hosts are patched once the time for evidence is over, and neither collect_within nor decide_within says when".to_owned(), "add collect_within = \"PT24H\"");
+            }
+            return;
+        };
+        let asked = self.rules().filter(|rule| forensics.trigger.iter().any(|word| forensics::binding(set, word).contains(&rule.name)));
+        let late: Vec<String> = asked.filter(|rule| length(rule).is_some_and(|within| within.nominal_seconds() <= taken.nominal_seconds())).map(|rule| rule.name.clone()).collect();
+        if forensics.collect_before_patch && !late.is_empty() {
+            self.say(
+                "W-POLICY-FORENSICS",
+                "forensics.collect_within",
+                format!("evidence may be taken until {} have passed, and only then is patched what these rules want done by then: {}", taken.words(), late.join(", ")),
+                "shorten collect_within",
+            );
         }
     }
 
