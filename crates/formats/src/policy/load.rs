@@ -25,6 +25,8 @@ const POLICY_LIMIT: usize = 32;
 const RULE_LIMIT: usize = 2_000;
 /// Most duties of one policy.
 const DUTY_LIMIT: usize = 64;
+/// Years in which a day of a policy may lie.
+const YEARS: std::ops::RangeInclusive<i16> = 1970..=2199;
 
 /// Reads a policy file and every policy it extends.
 ///
@@ -310,7 +312,17 @@ fn date(day: &toml::Spanned<toml::value::Datetime>, what: &str, ledger: &mut Led
     if written.is_none() {
         ledger.error(&day.span(), format!("{what} is not a day"), "write it as 2026-12-01");
     }
-    written
+    // Days are added to it and it is moved between zones: both need room.
+    let written = written?;
+    if !YEARS.contains(&written.year()) {
+        ledger.error(
+            &day.span(),
+            format!("{what} = {written} lies outside of the years {} to {}", YEARS.start(), YEARS.end()),
+            "name a day within them; leave a policy that binds nobody yet as a proposal",
+        );
+        return None;
+    }
+    Some(written)
 }
 
 pub(super) fn length(text: &Text, what: &str, ledger: &mut Ledger<'_>) -> Option<Length> {
