@@ -72,9 +72,6 @@ pub struct App {
     /// Held by whoever changes who belongs to which group, see
     /// [`crate::membership`].
     pub grouping: tokio::sync::Mutex<()>,
-    /// Held by whoever holds an exception against the policy's cap and then
-    /// writes it.
-    pub excepting: tokio::sync::Mutex<()>,
     /// Says what changed, to pages that are open.
     pub news: broadcast::Sender<News>,
     /// What goes out to other systems and people.

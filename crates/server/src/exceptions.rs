@@ -50,6 +50,10 @@ const REASON: usize = 2_000;
 const ADVISORIES: usize = 100;
 /// Hosts that are named one by one at most; more are better said by a group.
 const HOSTS: usize = 10_000;
+/// Open alerts looked through at most.
+const ALERTS: u32 = 10_000;
+/// How often the cap is looked at again when others approve meanwhile.
+const TRIES: usize = 8;
 
 /// An exception to be asked for. Of `hosts`, `group` and `all_hosts` one is
 /// given.
@@ -107,12 +111,16 @@ pub struct RenewalWish {
 ///
 /// The store cannot be read.
 pub async fn refresh(app: &App) -> Result<(), StoreError> {
+    taken_up(app).await.map(drop)
+}
+
+async fn taken_up(app: &App) -> Result<Vec<Exception>, StoreError> {
     let all = app.store.exceptions(&plimsoll_store::Scope::All).await?;
     let changed = app.fleet.write().lay_exceptions(&all, app.clock().now);
     for host in changed {
         let _ = app.news.send(News::Host(host));
     }
-    Ok(())
+    Ok(all)
 }
 
 /// One that the asker may see.
@@ -396,7 +404,7 @@ pub async fn renew(app: &Shared, allowed: &Allowed, id: &str, wish: RenewalWish)
 async fn ask(app: &Shared, allowed: &Allowed, mut exception: Exception, act: &str, findings: &[Concerned]) -> Result<Exception, Refusal> {
     let requester = person(app, allowed).await?;
     exception.requester = Somebody { person: Some(requester.id), name: requester.account };
-    let _turn = app.excepting.lock().await;
+    refresh(app).await?;
     let now = exception.requested;
     exception.levels = levels(app, &exception, findings, now).await?;
     let share = share(app, exception.client, findings, now).await?;
@@ -417,7 +425,7 @@ async fn ask(app: &Shared, allowed: &Allowed, mut exception: Exception, act: &st
 /// asked for any more.
 pub async fn approve(app: &Shared, allowed: &Allowed, id: &str, why: Option<String>) -> Result<Exception, Refusal> {
     let known = entitled(app, allowed, id).await?;
-    let (now, policy) = (Timestamp::now(), app.policy());
+    let now = Timestamp::now();
     let why = optional("reason", why.as_deref())?;
     let approver = person(app, allowed).await?;
     if known.requester.person == Some(approver.id) {
@@ -428,11 +436,33 @@ pub async fn approve(app: &Shared, allowed: &Allowed, id: &str, why: Option<Stri
         let text = format!("it is {}", known.standing(now).word());
         return Err(Refusal::new(StatusCode::CONFLICT, "E-STATE", text, "ask for a new one"));
     }
-    let _turn = app.excepting.lock().await;
-    let findings = concerned(app, &known);
+    for _ in 0..TRIES {
+        // What other servers put in force counts against the cap too.
+        let all = taken_up(app).await?;
+        let in_force: BTreeSet<ExceptionId> = all.iter().filter(|one| one.client == known.client && one.state == ExceptionState::Approved).map(|one| one.id).collect();
+        if let Some(after) = approve_beside(app, allowed, &known, &in_force, &approver, &why).await? {
+            shown(app).await?;
+            return Ok(after);
+        }
+    }
+    Err(Refusal::new(StatusCode::CONFLICT, "E-RACE", "others approve exceptions of this client at the same time", "try again"))
+}
+
+/// Approves one where `in_force` are still all that the client has; nothing
+/// where others came meanwhile, and the cap must be looked at again.
+async fn approve_beside(
+    app: &Shared,
+    allowed: &Allowed,
+    known: &Exception,
+    in_force: &BTreeSet<ExceptionId>,
+    approver: &plimsoll_store::people::Person,
+    why: &str,
+) -> Result<Option<Exception>, Refusal> {
+    let (now, policy) = (Timestamp::now(), app.policy());
+    let findings = concerned(app, known);
     // An advisory can have become worse since it was asked for.
     let mut present = known.clone();
-    present.levels.extend(levels(app, &known, &findings, now).await?);
+    present.levels.extend(levels(app, known, &findings, now).await?);
     let share = share(app, known.client, &findings, now).await?;
     let quorum = terms(&policy, &asked(&present, share)).map_err(against_policy)?.quorum.max(known.quorum);
     may_accept(&policy.governance, &present.levels, Approver { account: &approver.account, mail: approver.email.as_deref() })
@@ -450,11 +480,13 @@ pub async fn approve(app: &Shared, allowed: &Allowed, id: &str, why: Option<Stri
         approvers.len() >= quorum as usize && unaccepted(&policy.governance, &present.levels, &approvers).is_empty()
     };
     let mut change = app.store.begin(intent(allowed, "approve", known.id, now)).await?;
-    let approval = Approval { person: approver.id, name: approver.account, at: now };
-    let after = change.approve_exception(known.id, &approval, &why, enough).await?;
-    change.commit(Some(&why).filter(|why| !why.is_empty()).map(String::as_str)).await?;
-    shown(app).await?;
-    Ok(after)
+    if change.hold_approved(known.client).await? != *in_force {
+        return Ok(None);
+    }
+    let approval = Approval { person: approver.id, name: approver.account.clone(), at: now };
+    let after = change.approve_exception(known.id, &approval, why, enough).await?;
+    change.commit(Some(why).filter(|why| !why.is_empty())).await?;
+    Ok(Some(after))
 }
 
 async fn shown(app: &App) -> Result<(), Refusal> {
@@ -521,7 +553,8 @@ pub async fn review(app: &Shared, allowed: &Allowed, id: &str, words: &str) -> R
     Ok(after)
 }
 
-/// Raises an alert for each in force that was to be looked at again.
+/// Raises an alert for each in force that was to be looked at again, and closes
+/// that of each which ended: nobody can look at it any more.
 ///
 /// # Errors
 ///
@@ -530,6 +563,14 @@ pub async fn remind(app: &Shared, now: Timestamp) -> Result<(), StoreError> {
     let in_force = app.policies.in_force();
     let all = app.store.exceptions(&plimsoll_store::Scope::All).await?;
     replacements(app, &in_force.set, &all, now).await?;
+    let ended: BTreeSet<String> = all.iter().filter(|exception| !exception.in_force(now)).map(|exception| format!("exception:{}", exception.id)).collect();
+    let open = app.store.open_alerts(&plimsoll_store::Scope::All, ALERTS).await?;
+    for alert in open.iter().filter(|alert| alert.kind == REVIEW && ended.contains(&alert.object)) {
+        let mut change = app.store.begin(Intent::new(Actor::server(), now, "exception.review-void", alert.object.as_str())).await?;
+        change.close_alert(&alert.id).await?;
+        change.commit(None).await?;
+        let _ = app.news.send(News::Other);
+    }
     for exception in all {
         let Some(due) = review_due(&in_force.set, &exception).filter(|_| exception.in_force(now)) else { continue };
         let of = exception.advisories.iter().take(3).cloned().collect::<Vec<_>>().join(", ");

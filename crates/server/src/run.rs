@@ -113,7 +113,6 @@ pub async fn start(configuration: Configuration) -> Result<Running, Problem> {
         judging: Semaphore::new(cores),
         late: Default::default(),
         grouping: tokio::sync::Mutex::new(()),
-        excepting: tokio::sync::Mutex::new(()),
         news: broadcast::channel(NEWS).0,
         notices: Notices::new(&configuration.notices)?,
         policies,

@@ -8,12 +8,12 @@ use crate::error::{Result, StoreError};
 use crate::scope::{Conditions, Scope};
 use jiff::Timestamp;
 use plimsoll_core::model::exception::{Approval, Decided, Exception, ExceptionState, Somebody};
-use plimsoll_core::model::identifier::ExceptionId;
+use plimsoll_core::model::identifier::{ClientId, ExceptionId};
 use plimsoll_core::model::policy::WaiverKind;
 use serde_json::json;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the alert about an exception last said.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -337,6 +337,21 @@ impl Change {
             .await?;
         let state = |state: ExceptionState| json!({ "state": state, "replaced_by": (state == ExceptionState::Replaced).then_some(by.id) });
         self.record(&object(id), Some(&state(before.state)), Some(&state(ExceptionState::Replaced)))
+    }
+
+    /// Ids of the approved exceptions of a client, which nobody holding them too
+    /// adds to until this change ends.
+    ///
+    /// # Errors
+    /// The store cannot be reached.
+    pub async fn hold_approved(&mut self, client: ClientId) -> Result<BTreeSet<ExceptionId>> {
+        // Writing the client's row takes its lock, on either engine.
+        sqlx::query("UPDATE clients SET name = name WHERE id = $1").bind(client.to_string()).execute(self.connection()).await?;
+        let rows = sqlx::query("SELECT id FROM exceptions WHERE client = $1 AND state = 'approved'")
+            .bind(client.to_string())
+            .fetch_all(self.connection())
+            .await?;
+        rows.iter().map(|row| row.parsed("id")).collect()
     }
 
     /// Reads one in one of some states and keeps everybody else from moving it

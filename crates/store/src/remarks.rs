@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 /// Whom remarks of the clock are by.
 pub const CLOCK: &str = "server";
 
+const OF_ONE: &str = "SELECT * FROM remarks WHERE package = $1 ORDER BY added, kind, who";
+
 fn read(row: &AnyRow) -> Result<Remark> {
     Ok(Remark { kind: row.word("kind", RemarkKind::parse)?, who: row.text("who")?, text: row.text("text")?, at: row.time("added")? })
 }
@@ -23,10 +25,7 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn remarks(&self, package: &str) -> Result<Vec<Remark>> {
-        let rows = sqlx::query("SELECT * FROM remarks WHERE package = $1 ORDER BY added, kind, who")
-            .bind(package)
-            .fetch_all(&mut *self.reader().await?)
-            .await?;
+        let rows = sqlx::query(OF_ONE).bind(package).fetch_all(&mut *self.reader().await?).await?;
         rows.iter().map(read).collect()
     }
 
@@ -45,12 +44,23 @@ impl Store {
 }
 
 impl Change {
+    /// What was said of a package, which nobody adds to until this change ends.
+    ///
+    /// # Errors
+    /// The store cannot be reached.
+    pub async fn hold_remarks(&mut self, package: &str) -> Result<Vec<Remark>> {
+        // Writing the row takes its lock, on either engine.
+        sqlx::query("UPDATE deployment_packages SET state = state WHERE digest = $1").bind(package).execute(self.connection()).await?;
+        sqlx::query(OF_ONE).bind(package).fetch_all(self.connection()).await?.iter().map(read).collect()
+    }
+
     /// Keeps a remark; false where the same one said the same before, whose
     /// words stay.
     ///
     /// # Errors
     /// There is no such package.
     pub async fn add_remark(&mut self, package: &str, client: ClientId, remark: &Remark) -> Result<bool> {
+        self.hold_remarks(package).await?;
         let done = sqlx::query(
             "INSERT INTO remarks (package, kind, who, text, added) VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT (package, kind, who) DO NOTHING",

@@ -111,10 +111,12 @@ impl Document {
             ("reboot", self.reboot.is_some()),
             ("accreditation", self.accreditation.is_some()),
             ("waiver", self.waiver.is_some()),
+            ("roles", self.roles.is_some()),
             ("cycle", self.cycle.is_some()),
             ("client", self.client.is_some()),
             ("notify", self.notify.is_some()),
             ("verify", self.verify.is_some()),
+            ("forensics", self.forensics.is_some()),
             ("targets", self.targets.is_some()),
         ];
         present.into_iter().filter(|(_, is)| *is).map(|(name, _)| name).collect()

@@ -152,7 +152,13 @@ pub(super) fn check(governance: &Governance, policies: &[Policy], lines: &Lines,
         currency(cost, lines, ledger);
         prices(cost, lines, ledger);
     }
-    governance.reports.iter().for_each(|report| scheduled(report, lines, ledger));
+    for (place, report) in governance.reports.iter().enumerate() {
+        scheduled(report, lines, ledger);
+        if governance.reports[..place].contains(report) {
+            let text = format!("two [[report]] sections say the same of `{}`, and it would go out once", printable(&report.name));
+            ledger.error(&lines.offset("report"), text, "delete one of them, or say in what they differ");
+        }
+    }
     if let Some(class) = governance.scope.iter().flat_map(|scope| &scope.classes).find(|class| class.select.is_empty()) {
         ledger.error(&lines.offset(&format!("asset_class.{}", class.id)), format!("asset class `{}` selects no host", printable(&class.id)), "give it a `select`");
     }

@@ -25,6 +25,8 @@ const POLICY_LIMIT: usize = 32;
 const RULE_LIMIT: usize = 2_000;
 /// Most duties of one policy.
 const DUTY_LIMIT: usize = 64;
+/// Years in which a day of a policy may lie.
+const YEARS: std::ops::RangeInclusive<i16> = 1970..=2199;
 
 /// Reads a policy file and every policy it extends.
 ///
@@ -303,9 +305,6 @@ fn zone_of(head: &Head, from: &Inherited, ledger: &mut Ledger<'_>) -> (String, T
     }
 }
 
-/// Years that a policy may name.
-const YEARS: std::ops::RangeInclusive<i16> = 2000..=2999;
-
 fn date(day: &toml::Spanned<toml::value::Datetime>, what: &str, ledger: &mut Ledger<'_>) -> Option<jiff::civil::Date> {
     let written = day.get_ref().date.and_then(|date| {
         jiff::civil::Date::new(i16::try_from(date.year).ok()?, i8::try_from(date.month).ok()?, i8::try_from(date.day).ok()?).ok()
@@ -314,9 +313,13 @@ fn date(day: &toml::Spanned<toml::value::Datetime>, what: &str, ledger: &mut Led
         ledger.error(&day.span(), format!("{what} is not a day"), "write it as 2026-12-01");
         return None;
     };
-    // The last days of the calendar have no moment in every zone.
+    // Days are added to it and it is moved between zones: both need room.
     if !YEARS.contains(&written.year()) {
-        ledger.error(&day.span(), format!("{what} is in the year {}, outside {} to {}", written.year(), YEARS.start(), YEARS.end()), "write the day that is meant, as 2026-12-01");
+        ledger.error(
+            &day.span(),
+            format!("{what} = {written} lies outside of the years {} to {}", YEARS.start(), YEARS.end()),
+            "name a day within them; leave a policy that binds nobody yet as a proposal",
+        );
         return None;
     }
     Some(written)

@@ -161,6 +161,11 @@ impl Root {
         self.keys.get(keyid)?.person.as_deref()
     }
 
+    /// Whether this document names somebody so.
+    pub fn mentions(&self, word: &str) -> bool {
+        self.keys.values().filter_map(|key| key.person.as_deref()).any(|person| person.eq_ignore_ascii_case(word))
+    }
+
     /// Whether one key alone approves: an evaluation, which must say so
     /// wherever it shows.
     pub fn is_evaluation(&self) -> bool {

@@ -162,7 +162,13 @@ async fn leave(State(app): State<Shared>, allowed: Allowed, headers: HeaderMap, 
 async fn back(State(app): State<Shared>, allowed: Allowed, headers: HeaderMap, Path(provider): Path<String>, Query(returned): Query<Return>) -> Response {
     const PAGE: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta http-equiv=\"refresh\" content=\"0;url=/console\"><title>Signed in</title><p><a href=\"/console\">Go on</a></p></html>";
     let browser = Browser { caller: &allowed.caller, headers: &headers, origins: &app.doors.origins };
-    let done = match app.doors.oidc.back(&app.identity, &provider, &returned, &browser).await {
+    let policy = app.policy();
+    let spoken_for = |account: &str, mail: Option<&str>| {
+        let named = policy.governance.mentions(account) || app.root.as_ref().is_some_and(|root| root.root.mentions(account));
+        let theirs = mail.is_some_and(|mail| policy.governance.vouches(account, mail));
+        named && !theirs
+    };
+    let done = match app.doors.oidc.back(&app.identity, &provider, &returned, &browser, &spoken_for).await {
         Ok(Step::Done(session)) => session.cookie(&app.doors.origins, &headers).map(|cookie| ([(header::SET_COOKIE, cookie)], Html(PAGE)).into_response()),
         Ok(step) => Ok(went(&app, &allowed, &headers, step, HOME)),
         Err(refusal) => Err(refusal),

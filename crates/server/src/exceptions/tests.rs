@@ -5,7 +5,7 @@ use crate::exceptions::{ENDS, REVIEW, refresh, remind, tell};
 use crate::trial::{Asker, Said, Trial};
 use axum::http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
-use plimsoll_core::model::exception::{Exception, ExceptionState};
+use plimsoll_core::model::exception::{Approval, Exception, ExceptionState};
 use plimsoll_core::model::identifier::{ClientId, ExceptionId};
 use plimsoll_store::evidence::reading::ActivityQuery;
 use plimsoll_store::{Actor, Intent, Scope};
@@ -469,4 +469,51 @@ async fn an_exception_in_force_is_looked_at_again_as_often_as_the_policy_says() 
     let seen = trial.send(&olga, "POST", &format!("{}/review", paths[1]), &json!({ "reason": "still isolated" })).await.json();
     assert_eq!(moment(&seen["review_due"]), moment(&seen["reviewed"]) + days(5), "{seen}");
     assert!(alerts().await.is_empty(), "somebody looked");
+    // One that ends takes its alert along: nobody can look at it any more.
+    remind(app, now + days(11)).await.unwrap();
+    assert_eq!(alerts().await.len(), 2);
+    remind(app, now + days(60)).await.unwrap();
+    assert!(alerts().await.is_empty(), "they ended");
+}
+
+/// The cap is one of the client's, however many servers approve.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_server_approves_counts_against_the_cap() {
+    let mut ground = ground(&["web", "db", "mail"]).await;
+    govern(&ground).await;
+    let place = format!("{}|", ground.home);
+    let olga = ground.trial.person(&mut ground.owner, "olga", "operator", &place).await;
+    let ann = ground.trial.person(&mut ground.owner, "ann", "approver", &place).await;
+    let cara = ground.trial.person(&mut ground.owner, "cara", "approver", &place).await;
+    let (trial, app) = (&ground.trial, ground.trial.app());
+    let hosts = trial.get(&ground.owner, "/api/v1/hosts").await.json();
+    let mut asked = Vec::new();
+    for name in ["web", "db", "mail"] {
+        let host = hosts["rows"].as_array().unwrap().iter().find(|row| row["name"] == name).unwrap_or_else(|| panic!("{hosts}"))["id"].clone();
+        let made = trial.send(&olga, "POST", API, &with(wish(&ground), "hosts", json!([host]))).await;
+        let one = id(&made);
+        assert_eq!(trial.send(&ann, "POST", &format!("{API}/{one}/approve"), &json!({})).await.status, StatusCode::OK);
+        asked.push(one);
+    }
+    // One of three hosts is a third, two are more than half. Two at once:
+    let approve = |one: &String| format!("{API}/{one}/approve");
+    let (first, second) = (approve(&asked[0]), approve(&asked[1]));
+    let none = json!({});
+    let (one, other) = tokio::join!(trial.send(&cara, "POST", &first, &none), trial.send(&cara, "POST", &second, &none));
+    let mut codes = [refused(&one).1, refused(&other).1];
+    codes.sort();
+    assert_eq!(codes, ["", "E-EXCEPTION-CAP"], "{one:?} {other:?}");
+
+    // Another server writes to the same database, and this one has not heard of it yet.
+    let done = &asked[usize::from(one.status != StatusCode::OK)];
+    assert_eq!(trial.send(&ground.owner, "POST", &format!("{API}/{done}/withdraw"), &json!({ "reason": "done" })).await.status, StatusCode::OK);
+    let known = app.store.exception(asked[2].parse().unwrap()).await.unwrap();
+    let person = app.store.person_by_account("cara").await.unwrap().unwrap().id;
+    let approval = Approval { person, name: "cara".to_owned(), at: Timestamp::now() };
+    let mut change = app.store.begin(Intent::new(Actor::server(), approval.at, "exception.approve", format!("exception:{}", known.id))).await.unwrap();
+    let in_force = change.approve_exception(known.id, &approval, "", |_| true).await.unwrap();
+    change.commit(None).await.unwrap();
+    assert_eq!(in_force.state, ExceptionState::Approved);
+    let open = &asked[usize::from(one.status == StatusCode::OK)];
+    assert_eq!(refused(&trial.send(&cara, "POST", &approve(open), &none).await).1, "E-EXCEPTION-CAP");
 }

@@ -9,11 +9,15 @@ use crate::http::problem::Refusal;
 use crate::rollouts;
 use axum::http::StatusCode;
 use jiff::Timestamp;
+use plimsoll_core::model::authorisation::Remark;
 use plimsoll_core::model::because::Explained;
 use plimsoll_core::phases::certify::{Decision, Input, decide};
 use plimsoll_formats::trust::{Role, Root, Signature, SignedPackage};
 use plimsoll_store::Intent;
 use plimsoll_store::deployment_packages::{ACCEPT, PackageRow, PackageSignature, PackageState};
+
+/// How often a judgement is made again when people speak meanwhile.
+const TRIES: usize = 8;
 
 /// The root document in force, where this server has one.
 ///
@@ -32,8 +36,12 @@ pub fn root(app: &Shared) -> Result<&Root, Refusal> {
 ///
 /// As [`root`]; what the store meets.
 pub async fn judge(app: &Shared, signed: &SignedPackage) -> Result<Explained<Decision>, Refusal> {
+    judge_with(app, signed, app.store.remarks(&signed.digest()).await?).await
+}
+
+async fn judge_with(app: &Shared, signed: &SignedPackage, remarks: Vec<Remark>) -> Result<Explained<Decision>, Refusal> {
     let root = root(app)?;
-    let facts = approval::Facts::gather(app, signed, app.store.remarks(&signed.digest()).await?).await?;
+    let facts = approval::Facts::gather(app, signed, remarks).await?;
     Ok(decide(&Input {
         question: facts.question(signed.package(), Timestamp::now()),
         policy: &facts.held.digest(),
@@ -76,16 +84,35 @@ pub async fn submit(app: &Shared, allowed: &Allowed, package: &PackageRow, given
 
 /// Accepts a package where nothing is missing any more.
 async fn accept_if_certified(app: &Shared, actor: plimsoll_store::Actor, package: PackageRow, signed: &SignedPackage) -> Result<PackageRow, Refusal> {
-    let certified = judge(app, signed).await?.decision.certified && signed.approved("package", root(app)?).is_ok();
-    if certified { accept(app, actor, &package).await } else { Ok(package) }
+    for _ in 0..TRIES {
+        let remarks = app.store.remarks(&package.digest).await?;
+        let certified = judge_with(app, signed, remarks.clone()).await?.decision.certified && signed.approved("package", root(app)?).is_ok();
+        if !certified {
+            return Ok(package);
+        }
+        match accept(app, actor.clone(), &package, &remarks).await {
+            Err(refusal) if refusal.code() == "E-RACE" => {}
+            done => return done,
+        }
+    }
+    Err(raced(&package))
 }
 
-/// Writes the leaf that hosts look for.
-async fn accept(app: &Shared, actor: plimsoll_store::Actor, package: &PackageRow) -> Result<PackageRow, Refusal> {
+/// Writes the leaf that hosts look for, unless somebody said something after
+/// `judged` was read: that may have been a refusal.
+async fn accept(app: &Shared, actor: plimsoll_store::Actor, package: &PackageRow, judged: &[Remark]) -> Result<PackageRow, Refusal> {
     let intent = Intent::new(actor, Timestamp::now(), ACCEPT, format!("package:{}", package.digest));
     let mut change = app.store.begin(intent).await?;
+    if change.hold_remarks(&package.digest).await? != judged {
+        return Err(raced(package));
+    }
     let row = change.accept_package(&package.digest).await?;
     change.commit(None).await?;
     tracing::info!(package = package.digest, name = package.name, "a package was accepted");
     Ok(row)
+}
+
+fn raced(package: &PackageRow) -> Refusal {
+    let text = format!("people said something of {} {} while it was judged", package.name, package.version);
+    Refusal::new(StatusCode::CONFLICT, "E-RACE", text, "look at it and try again").at(format!("package:{}", package.digest))
 }

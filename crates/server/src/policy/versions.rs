@@ -222,7 +222,8 @@ pub(super) fn changeable(app: &App) -> Result<Arc<InForce>, Refusal> {
 /// that is still to come.
 fn effective(set: &PolicySet, now: Timestamp) -> Option<Timestamp> {
     let own = set.policies.first()?;
-    let day = own.effective?.to_zoned(own.zone.clone()).ok()?.timestamp();
+    // A day that no clock reaches never comes; it does not bind at once.
+    let day = own.effective?.to_zoned(own.zone.clone()).map_or(Timestamp::MAX, |day| day.timestamp());
     (day > now).then_some(day)
 }
 

@@ -339,6 +339,19 @@ impl Governance {
         named.map(|(_, who)| who).filter(|who| self.explains(who))
     }
 
+    /// Whether the policy names somebody so, by name or address.
+    pub fn mentions(&self, word: &str) -> bool {
+        let is = |name: &str| name.eq_ignore_ascii_case(word);
+        self.people.iter().any(|(name, person)| is(name) || person.mail.as_deref().is_some_and(is)) || self.names().iter().any(|(_, name)| is(name))
+    }
+
+    /// Whether a proven address shows that an account of this name is its
+    /// owner's: it is the address itself, or the policy gives it to this person.
+    pub fn vouches(&self, account: &str, mail: &str) -> bool {
+        let given = |(name, person): (&String, &Person)| name.eq_ignore_ascii_case(account) && person.mail.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(mail));
+        account.eq_ignore_ascii_case(mail) || self.people.iter().any(given)
+    }
+
     /// The person of the policy whom a word means: their name in it, or their
     /// address. A word that it does not know means whoever is called so.
     pub fn person_of<'a>(&'a self, word: &'a str) -> &'a str {

@@ -13,6 +13,34 @@ fn problems(rest: &str) -> String {
 }
 
 #[test]
+fn a_day_that_no_clock_reaches_is_refused() {
+    for (day, clear) in [("9999-12-31", true), ("2200-01-01", true), ("1969-12-31", true), ("2199-12-31", false), ("1970-01-01", false)] {
+        let said = problems(&format!("effective = {day}\n"));
+        let refused = said.contains(&format!("E-POLICY policy.toml:5: effective = {day} lies outside of the years 1970 to 2199"));
+        assert_eq!(refused, clear, "{said}");
+    }
+}
+
+#[test]
+fn a_policy_vouches_for_an_account_by_its_address_alone() {
+    let people = "[people]\nann = { mail = \"ann@example.org\" }\nben = {}\nboard = { members = [\"ann\", \"ben\"] }\n[[deadline]]\nid = \"a\"\nwithin = \"P1D\"\n";
+    let governance = read(&format!("{HEAD}{people}")).expect("it reads").governance;
+    let mentioned = ["ANN", "ben", "board", "Ann@example.org", "eve"].map(|word| governance.mentions(word));
+    assert_eq!(mentioned, [true, true, true, true, false]);
+    let of = [("Ann", "ANN@example.org"), ("ann", "eve@example.org"), ("ben", "ann@example.org"), ("ann@example.org", "ann@example.org"), ("ann@example.org", "eve@example.org")];
+    assert_eq!(of.map(|(account, mail)| governance.vouches(account, mail)), [true, false, false, true, false]);
+}
+
+#[test]
+fn a_report_that_says_the_same_twice_is_refused() {
+    let report = |name: &str| format!("[[report]]\nname = \"{name}\"\nevery = \"P1M\"\nto = [\"board@example.org\"]\n");
+    let rule = "[[deadline]]\nid = \"a\"\nwithin = \"P1D\"\n";
+    let two = problems(&(rule.to_owned() + &report("monthly") + &report("monthly")));
+    assert!(two.contains("two [[report]] sections say the same of `monthly`"), "{two}");
+    assert_eq!(problems(&(rule.to_owned() + &report("monthly") + &report("board"))), "taken\n");
+}
+
+#[test]
 fn one_clear_problem_for_each_mistake() {
     let cases = [
         "zone = \"UTC\"\n",
@@ -20,7 +48,6 @@ fn one_clear_problem_for_each_mistake() {
         "timezone = \"../../etc/passwd\"\n",
         "status = \"dreamt\"\n",
         "as_of = 12:00:00\n",
-        "effective = 9999-12-31\n",
         "[colour]\n",
         "[[deadline]]\nid = \"a\"\nwhen = {}\nwithin = \"P1D\"\n",
         "[[deadline]]\nid = \"a\"\nwhen = { severity = [] }\nwithin = \"P1D\"\n",
@@ -50,7 +77,6 @@ fn one_clear_problem_for_each_mistake() {
     E-POLICY policy.toml:5: there is no time zone `../../etc/passwd`
     E-POLICY policy.toml:5: unknown variant `dreamt`, expected one of `in-force`, `legacy`, `proposed`
     E-POLICY policy.toml:5: as_of is not a day
-    E-POLICY policy.toml:5: effective is in the year 9999, outside 2000 to 2999
     E-POLICY policy.toml:5: unknown field `colour`, expected one of `schema`, `extends`, `combine`, `policy`, `monitor`, `classify`, `priority`, `deadline`, `host`, `tier`, `waiver`, `window`, `freeze`, `ring`, `test`, `approve`…
     E-POLICY policy.toml:7: `when` is empty
     E-POLICY policy.toml:7: `severity` allows no value

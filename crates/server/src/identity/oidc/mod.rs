@@ -200,6 +200,10 @@ pub struct Oidc {
     known: Mutex<BTreeMap<String, Known>>,
 }
 
+/// Whether an account name stands for a person of the policy or of the root
+/// document, and the verified address does not show that it is theirs.
+pub type Names<'a> = dyn Fn(&str, Option<&str>) -> bool + Sync + 'a;
+
 impl Oidc {
     /// Takes the providers; none of them is asked yet.
     ///
@@ -275,8 +279,9 @@ impl Oidc {
     ///
     /// # Errors
     /// 401 and 403 with the reason, see [`id_token::check`], `E-TICKET`,
-    /// `E-OIDC-CODE`, `E-OIDC-GROUPS`, `E-OIDC-ACCOUNT`, `E-OIDC-FRESH`.
-    pub async fn back(&self, identity: &Identity, name: &str, returned: &Return, from: &Browser<'_>) -> Result<Step, Refusal> {
+    /// `E-OIDC-CODE`, `E-OIDC-GROUPS`, `E-OIDC-ACCOUNT`, `E-OIDC-FRESH`,
+    /// `E-OIDC-NAME`.
+    pub async fn back(&self, identity: &Identity, name: &str, returned: &Return, from: &Browser<'_>, names: &Names<'_>) -> Result<Step, Refusal> {
         identity.attempts.count(&[Target::sign_in(from.caller.address)], identity.now())?;
         let left: Left = identity.redeem(TICKET, &returned.state).await?;
         let own = from.origins.of_host(from.headers).ok_or_else(sign_in_first)?;
@@ -301,7 +306,7 @@ impl Oidc {
         let claims = self.claims(identity, provider, known, &token, &left.nonce).await?;
         match &left.session {
             None => {
-                let person = self.person(identity, provider, &claims, from).await?;
+                let person = self.person(identity, provider, &claims, from, names).await?;
                 identity.first_step(&person, Strength::Oidc, from).await
             }
             Some(session) => {
@@ -389,7 +394,7 @@ impl Oidc {
         }
     }
 
-    async fn person(&self, identity: &Identity, provider: &Provider, claims: &Claims, from: &Browser<'_>) -> Result<Person, Refusal> {
+    async fn person(&self, identity: &Identity, provider: &Provider, claims: &Claims, from: &Browser<'_>, names: &Names<'_>) -> Result<Person, Refusal> {
         let subject = Subject { issuer: provider.issuer.clone(), subject: claims.subject.clone() };
         let grants = mapped(identity, provider, claims).await?;
         if !provider.groups.is_empty() && grants.is_empty() {
@@ -406,20 +411,32 @@ impl Oidc {
                 identity.directory.person(person.id).await?.ok_or_else(sign_in_first)
             }
             None if !provider.create => Err(forbidden("E-OIDC-ACCOUNT", "there is no account for this person")),
-            None => self.create(identity, &act, subject, claims, grants).await,
+            None => {
+                let account = account(claims);
+                if names(account, claims.email.as_deref()) {
+                    let text = format!("the policy or the root document names somebody `{account}`, and a name that a provider tells is no proof of being them");
+                    let next = "give this person the address that the provider verifies in [people] of the policy, or have an administrator make another account";
+                    return Err(Refusal::new(StatusCode::FORBIDDEN, "E-OIDC-NAME", text, next));
+                }
+                self.create(identity, &act, subject, claims, grants).await
+            }
         }
     }
 
     /// Never joins an account that is there already: a mail address or name
     /// that a provider claims is no proof of being its owner.
     async fn create(&self, identity: &Identity, act: &Act, subject: Subject, claims: &Claims, grants: Vec<Grant>) -> Result<Person, Refusal> {
-        let account = claims.account.as_ref().or(claims.email.as_ref()).unwrap_or(&claims.subject).clone();
+        let account = account(claims).to_owned();
         let name = claims.name.clone().unwrap_or_else(|| account.clone());
         let new = NewPerson { account, name, email: claims.email.clone(), grants, break_glass: false };
         let person = identity.draft(new, Some(subject))?;
         identity.keep_person(act, &person).await?;
         Ok(person)
     }
+}
+
+fn account(claims: &Claims) -> &str {
+    claims.account.as_ref().or(claims.email.as_ref()).unwrap_or(&claims.subject)
 }
 
 /// The request that turns a code into a token; our secret goes into the header

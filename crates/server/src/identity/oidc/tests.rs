@@ -189,7 +189,7 @@ impl Scene {
 
     async fn back(&self, state: &str, code: &str, headers: &HeaderMap) -> Result<NewSession, Refusal> {
         let returned = Return { state: state.to_owned(), code: Some(code.to_owned()), iss: None, error: None };
-        match self.oidc.back(&self.stage.identity, "corp", &returned, &self.stage.browser(headers)).await? {
+        match self.oidc.back(&self.stage.identity, "corp", &returned, &self.stage.browser(headers), &|account, mail| account == "ann" && mail != Some("ann@example.org")).await? {
             Step::Done(session) => Ok(*session),
             Step::Second(question) => panic!("{question:?}"),
         }
@@ -263,6 +263,11 @@ async fn signs_in_makes_the_account_and_follows_the_groups() {
     // An account is never taken over by a name.
     let stranger = scene.refused(json!({"sub": "u-3", "preferred_username": "ALICE"})).await;
     assert_eq!(stranger, "E-ACCOUNT");
+    // Nor a name that the policy knows, unless the verified address is that person's.
+    assert_eq!(scene.refused(json!({"sub": "u-4", "preferred_username": "ann"})).await, "E-OIDC-NAME");
+    scene.issuer.lock().unwrap().lies = json!({"sub": "u-4", "preferred_username": "ann", "email": "ann@example.org"});
+    let ann = scene.sign_in().await.unwrap();
+    assert!(scene.stage.who(&ann).await.unwrap().person_id().is_some_and(|own| own != id));
 }
 
 #[tokio::test]
@@ -341,7 +346,7 @@ async fn codes_states_and_browsers_count_once() {
     let (state, headers) = scene.leave(None).await.unwrap();
     let returned = Return { state, code: Some("x".to_owned()), iss: Some("https://evil.example".to_owned()), error: None };
     let from = scene.stage.browser(&headers);
-    assert_eq!(scene.oidc.back(&scene.stage.identity, "corp", &returned, &from).await.unwrap_err().code(), "E-OIDC-ISSUER");
+    assert_eq!(scene.oidc.back(&scene.stage.identity, "corp", &returned, &from, &|_, _| false).await.unwrap_err().code(), "E-OIDC-ISSUER");
 }
 
 #[tokio::test]

@@ -1,14 +1,16 @@
 //! Approvals beside signatures, against a whole server.
 
+use super::super::accept;
 use super::{Facts, LATE, authority, tell};
 use crate::exceptions::tests::{Ground, ground};
 use crate::trial::Said;
 use jiff::{SignedDuration, Timestamp};
-use plimsoll_core::model::authorisation::{Authorised, RemarkKind};
+use plimsoll_core::model::authorisation::{Authorised, Remark, RemarkKind};
 use plimsoll_core::model::deployment_package::{ChangeType, ConfigurationFiles, DeploymentPackage, HostList, PolicyNamed, RebootRule};
 use plimsoll_core::phases::deploy::{Gate, Wanted};
 use plimsoll_formats::trust::SignedPackage;
-use plimsoll_store::deployment_packages::{PackageContent, PackageRow, PackageState};
+use plimsoll_store::deployment_packages::{ACCEPT, PackageContent, PackageRow, PackageState};
+use plimsoll_store::evidence::reading::ActivityQuery;
 use plimsoll_store::rollouts::Rollout;
 use plimsoll_store::{Actor, Intent, Scope};
 use serde_json::json;
@@ -175,4 +177,27 @@ async fn who_signed_and_approved_under_two_names_counts_once() {
     facts.people.insert("dora".to_owned());
     let authority = authority(&facts.question(signed.package(), Timestamp::now()));
     assert_eq!((authority.standing, authority.given), (Authorised::Asked, vec!["dora".to_owned()]));
+}
+
+/// Somebody refuses after the judgement was made, and before it is written.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_between_judging_and_accepting_leaves_no_acceptance() {
+    let ground = ground(&["web"]).await;
+    let app = ground.trial.app();
+    let row = package(&ground, 1, "olga", ChangeType::Normal, Timestamp::now()).await;
+    let judged = app.store.remarks(&row.digest).await.unwrap();
+    let remark = Remark { kind: RemarkKind::Refuse, who: "ann".to_owned(), text: "not now".to_owned(), at: Timestamp::now() };
+    let mut change = app.store.begin(Intent::new(Actor::server(), remark.at, RemarkKind::Refuse.verb(), format!("deployment-package:{}", row.digest))).await.unwrap();
+    assert!(change.add_remark(&row.digest, row.client, &remark).await.unwrap());
+    change.commit(None).await.unwrap();
+
+    let refused = accept(app, Actor::server(), &row, &judged).await.unwrap_err();
+    assert_eq!(refused.code(), "E-RACE");
+    assert_eq!(app.store.deployment_package(&row.digest).await.unwrap().state, PackageState::Draft);
+    let leaves = ActivityQuery { verb: Some(ACCEPT.to_owned()), ..ActivityQuery::new(Scope::All) };
+    assert_eq!(app.store.activity(&leaves).await.unwrap().len(), 0);
+    // What was judged with all that was said is written.
+    let judged = app.store.remarks(&row.digest).await.unwrap();
+    assert_eq!(accept(app, Actor::server(), &row, &judged).await.unwrap().state, PackageState::Accepted);
+    assert_eq!(app.store.activity(&leaves).await.unwrap().len(), 1);
 }
