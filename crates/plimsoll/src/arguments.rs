@@ -99,6 +99,7 @@ pub enum Command {
     #[command(subcommand)]
     Accreditations(remote::accreditations::Command),
     /// Forensic triage: hosts on which traces of a break-in are looked for before a change
+    #[command(subcommand)]
     Triage(remote::triage::Command),
     /// Mitigations: what was done in place of a patch
     #[command(subcommand)]

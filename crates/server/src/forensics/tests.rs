@@ -51,6 +51,7 @@ pub(crate) async fn rollout(ground: &Ground, id: HostId, now: Timestamp) -> Stri
         reboot: RebootRule::Never,
         configuration_files: ConfigurationFiles::Keep,
         at_once: 0,
+        drain: None,
     };
     let (title, author, expires) = (package.title.clone(), package.author.clone(), package.expires);
     let signed = SignedPackage::unsigned(package);
