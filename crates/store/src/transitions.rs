@@ -16,10 +16,13 @@ use crate::change::Change;
 use crate::columns::{Columns, placeholders};
 use crate::engine::{Engine, Store};
 use crate::error::{Result, StoreError};
+use crate::hosts;
 use crate::leases::to_number;
 use crate::scope::{Conditions, Scope};
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::model::identifier::HostId;
+use plimsoll_core::model::policy::HostFacts;
+use plimsoll_core::model::registration::Registration;
 pub use plimsoll_core::model::transition::{Bound, FindingKey, Obliged, Transition};
 use row::{Reader, Row};
 use sqlx::AnyConnection;
@@ -63,6 +66,38 @@ impl Memory {
             self.first_seen.entry(key.clone()).or_insert(transition.at);
         }
         self.length = transition.serial + 1;
+    }
+}
+
+/// What a judgement of a host was decided from, as far as others may change it
+/// meanwhile.
+#[derive(Clone, PartialEq, Debug)]
+pub struct DecidedFrom {
+    /// The host.
+    pub host: HostId,
+    /// Length of its journal.
+    pub journal: u64,
+    /// Digest of the report that was judged; none where a new one is stored
+    /// with the judgement and the former does not matter.
+    pub report: Option<String>,
+    /// What people say of the host.
+    pub facts: HostFacts,
+}
+
+impl DecidedFrom {
+    /// A judgement of the report that the store has.
+    pub fn stored(registration: &Registration, journal: u64) -> Self {
+        Self { host: registration.id, journal, report: registration.report.clone(), facts: registration.facts() }
+    }
+
+    /// A judgement of a report that is stored with it.
+    pub fn brought(registration: &Registration, journal: u64) -> Self {
+        Self { report: None, ..Self::stored(registration, journal) }
+    }
+
+    fn holds(&self, now: &Registration, journal: u64) -> bool {
+        let same_report = self.report.is_none() || self.report == now.report;
+        same_report && self.journal == journal && self.facts == now.facts()
     }
 }
 
@@ -229,6 +264,48 @@ impl Store {
 }
 
 impl Change {
+    /// The hosts that are not any more what a judgement was decided from:
+    /// another report came, somebody said otherwise of them, or their journal
+    /// went on. Those that are stay so until this change ends, so that what it
+    /// writes of them is true when it is read. Ask before anything of the hosts
+    /// is written.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn overtaken(&mut self, decided: &[DecidedFrom]) -> Result<BTreeSet<HostId>> {
+        self.take_turn().await?;
+        let lock = if self.store().engine() == Engine::Postgres { " FOR SHARE OF hosts" } else { "" };
+        let mut now: HashMap<HostId, (Registration, u64)> = HashMap::new();
+        for decided in decided.chunks(TOGETHER) {
+            let sql = format!(
+                "SELECT {}, COALESCE((SELECT MAX(serial) FROM transitions WHERE transitions.host = hosts.id), -1) + 1 AS length
+                 FROM hosts JOIN presence ON presence.host = hosts.id WHERE hosts.id IN ({}){lock}",
+                hosts::COLUMNS,
+                placeholders(1, decided.len())
+            );
+            let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
+            for one in decided {
+                query = query.bind(one.host.to_string());
+            }
+            for row in &query.fetch_all(self.connection()).await? {
+                let registration = hosts::read(row)?;
+                now.insert(registration.id, (registration, row.count("length")?));
+            }
+        }
+        let gone = |one: &&DecidedFrom| !now.get(&one.host).is_some_and(|(registration, journal)| one.holds(registration, *journal));
+        Ok(decided.iter().filter(gone).map(|one| one.host).collect())
+    }
+
+    /// Waits until nobody else writes transitions.
+    async fn take_turn(&mut self) -> Result<()> {
+        if self.store().engine() == Engine::Postgres {
+            // One turn for all hosts: with one for each, two groups of changes
+            // could wait for each other.
+            sqlx::query("SELECT 1 FROM (SELECT pg_advisory_xact_lock($1)) AS turn").bind(TURN).execute(self.connection()).await?;
+        }
+        Ok(())
+    }
+
     /// Notes what changed on hosts, and gives the hosts whose place was taken:
     /// somebody else decided from the same journal and wrote first, so that
     /// what is said here of them is out of date and was not written. Empty
@@ -239,10 +316,8 @@ impl Change {
     pub async fn add_transitions(&mut self, transitions: &[Transition]) -> Result<Vec<HostId>> {
         let mut overtaken = Vec::new();
         let transitions: Vec<&Transition> = transitions.iter().filter(|transition| !transition.is_empty()).collect();
-        if !transitions.is_empty() && self.store().engine() == Engine::Postgres {
-            // One turn for all hosts: with one for each, two groups of changes
-            // could wait for each other.
-            sqlx::query("SELECT 1 FROM (SELECT pg_advisory_xact_lock($1)) AS turn").bind(TURN).execute(self.connection()).await?;
+        if !transitions.is_empty() {
+            self.take_turn().await?;
         }
         for transition in transitions {
             if !insert(self.connection(), transition).await? {

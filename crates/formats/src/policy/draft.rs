@@ -384,7 +384,7 @@ fn telling(text: &mut String) {
 planned = { to = ["owners", "users"], lead = "P3D", channel = ["mail", "calendar"] }
 completed = { to = ["owners"], channel = ["mail"] }
 failed = { to = ["operators", "owners"], channel = ["mail", "chat"] }
-emergency = { to = ["owners", "users", "security"], lead = "PT0S", ack = true, channel = ["mail", "chat"] }
+emergency = { to = ["owners", "users", "group:security"], lead = "PT0S", ack = true, channel = ["mail", "chat"] }
 overdue = { at_percent = [50, 80, 100], to = ["owner", "service-owner"] }
 brief = { audience = "project-teams", every = "P12M", topic = "the patch process", target_pct = 80 }
 status = { audience = "stakeholders", every = "P6M", topic = "patch status", target_pct = 80 }

@@ -52,6 +52,7 @@ fn the_full_policy_file_parses_as_written() {
     W-POLICY-CLAUSE policy.toml:116: the client section relies on the contract for `consent`, and client.clause.consent names no clause
     W-POLICY-CLAUSE policy.toml:116: the client section relies on the contract for `silence`, and client.clause.silence names no clause
     W-POLICY-CLAUSE policy.toml:116: the client section relies on the contract for `refusal`, and client.clause.refusal names no clause
+    W-POLICY-AUDIENCE policy.toml:153: soc are to be told, and nothing says who that is: no notice can reach anybody by this word
     N-POLICY-CYCLE policy.toml:71: cycles lie up to 35 days apart, and standard changes of these rules may not wait so long: acme-prod/scheduled (30 days)
     W-POLICY-ROLE policy.toml:15: nobody is held to roles.monitor, because [people] does not say who group:vuln-team is
     W-POLICY-ROLE policy.toml:18: nobody is held to roles.deploy, because [people] does not say who group:ops is

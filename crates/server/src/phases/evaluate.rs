@@ -27,7 +27,7 @@ use plimsoll_core::model::registration::Registration;
 use plimsoll_core::model::report::Report;
 use plimsoll_formats::protocol::{self, CanonicalReport};
 use plimsoll_store::reports::PackedReport;
-use plimsoll_store::transitions::Transition;
+use plimsoll_store::transitions::{DecidedFrom, Transition};
 use plimsoll_store::{Actor, Intent};
 use sha2::{Digest, Sha256};
 use std::sync::{Arc, PoisonError};
@@ -97,6 +97,8 @@ struct Worked {
     answer: Answer,
     packed: Option<Arc<PackedReport>>,
     transition: Transition,
+    /// Length of the journal that it was decided from.
+    journal: u64,
     components: Vec<Component>,
     inventory: [u8; 32],
     basis: Basis,
@@ -118,7 +120,7 @@ fn components_digest(components: &[Component]) -> [u8; 32] {
 async fn work(app: &Shared, registration: &Registration, digest: &str, brought: Brought) -> Result<Worked, Refusal> {
     let known = known(app, registration.id).await?;
     let (held, policy) = (app.advisories.held(), app.policies.in_force());
-    let registration = registration.clone();
+    let (id, journal) = (registration.id, known.length);
     let facts = registration.facts();
     let host = basis::host(digest, &facts);
     let started = Instant::now();
@@ -130,12 +132,12 @@ async fn work(app: &Shared, registration: &Registration, digest: &str, brought: 
             };
             let ground = Ground { now: Timestamp::now(), held: held.as_deref(), policies: &policy.set };
             let mut answer = judge(report, &facts, &known.memory, &ground, false)?;
-            let transition = known.until(&answer, &policy.set, registration.id);
+            let transition = known.until(&answer, &policy.set, id);
             let ground = basis::ground(held.as_ref().map(|held| held.named.digest.as_str()), &policy.digest());
             let basis = Basis { host, ground, journal: journal::length_with(&transition), at: answer.scan.as_of.as_second() };
             let components = std::mem::take(&mut answer.scan.components);
             let inventory = components_digest(&components);
-            Ok(Worked { answer, packed, transition, components, inventory, basis, held })
+            Ok(Worked { answer, packed, transition, journal, components, inventory, basis, held })
         })
         .await?;
     app.metrics.judgements.inc();
@@ -149,8 +151,7 @@ fn index(fleet: &mut State, id: HostId, digest: [u8; 32], facts: &Host, componen
     }
 }
 
-/// How often a host is judged again because somebody else wrote its journal
-/// meanwhile, before whoever asks is told to come back.
+/// How often a host is judged again because it became another meanwhile, before whoever asks is told to come back.
 const TRIES: usize = 5;
 
 /// Takes a report: judges it, keeps it with what it changed in one
@@ -161,24 +162,26 @@ const TRIES: usize = 5;
 /// Nothing of the report is kept then; the host sends it again.
 pub async fn take(app: &Shared, id: HostId, report: CanonicalReport, actor: Actor) -> Result<Counts, Refusal> {
     let registration = app.fleet.read().host(id).map(|managed| managed.registration.clone());
-    let registration = registration.ok_or_else(|| missing("host", &id.to_string()))?;
+    let mut registration = registration.ok_or_else(|| missing("host", &id.to_string()))?;
     let digest = report.digest.clone();
     let (mut brought, mut new) = (Brought::New(report), None);
     for _ in 0..TRIES {
         let worked = work(app, &registration, &digest, brought).await?;
-        let Worked { answer, packed, transition, components, inventory, basis, held } = worked;
+        let Worked { answer, packed, transition, journal, components, inventory, basis, held } = worked;
         let now = answer.scan.as_of;
         let packed = packed.or(new);
         let keep = packed.clone();
+        let decided = DecidedFrom::brought(&registration, journal);
         let intent = Intent::new(actor.clone(), now, "host.report", format!("host:{id}"));
         let kept = app
             .store
             .submit(intent, move |change| {
                 Box::pin(async move {
+                    journal::write(change, &decided, &transition).await?;
                     if let Some(packed) = &keep {
                         change.put_report(id, packed, now).await?;
                     }
-                    journal::write(change, &transition).await
+                    Ok(())
                 })
             })
             .await;
@@ -187,6 +190,7 @@ pub async fn take(app: &Shared, id: HostId, report: CanonicalReport, actor: Acto
                 let bytes = packed.bytes()?;
                 brought = Brought::Kept(app.compute(move || protocol::read_stored_report("report", &bytes)).await?);
                 new = Some(packed);
+                registration = app.store.host(id).await?;
                 continue;
             }
             (kept, _) => kept?,
@@ -229,18 +233,23 @@ pub async fn under_other_advisories(app: &Shared, id: HostId) -> Result<(), Refu
 }
 
 async fn from_stored(app: &Shared, id: HostId, cause: Cause) -> Result<(), Refusal> {
+    let registration = app.fleet.read().host(id).map(|managed| managed.registration.clone());
+    let mut registration = registration.ok_or_else(|| missing("host", &id.to_string()))?;
     for _ in 0..TRIES {
-        let registration = app.fleet.read().host(id).map(|managed| managed.registration.clone());
-        let registration = registration.ok_or_else(|| missing("host", &id.to_string()))?;
         let Some(digest) = registration.report.clone() else { return Ok(()) };
         let report = stored_report(app, registration.client, &digest).await?;
         let worked = work(app, &registration, &digest, Brought::Kept(report)).await?;
-        let Worked { answer, transition, components, inventory, basis, held, .. } = worked;
+        let Worked { answer, transition, journal, components, inventory, basis, held, .. } = worked;
         if !transition.is_empty() {
             let intent = Intent::new(Actor::server(), transition.at, cause.verb(), format!("host:{id}")).for_client(registration.client);
-            let kept = app.store.submit(intent, move |change| Box::pin(async move { journal::write(change, &transition).await })).await;
+            let decided = DecidedFrom::stored(&registration, journal);
+            let kept = app.store.submit(intent, move |change| Box::pin(async move { journal::write(change, &decided, &transition).await })).await;
             match kept {
-                Err(error) if journal::is_overtaken(&error) => continue,
+                // As the store has it: this server may not have followed yet.
+                Err(error) if journal::is_overtaken(&error) => {
+                    registration = app.store.host(id).await?;
+                    continue;
+                }
                 kept => kept?,
             }
         }

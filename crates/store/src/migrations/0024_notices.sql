@@ -19,7 +19,7 @@ CREATE TABLE notices (
 
 CREATE INDEX notices_about ON notices (about, told);
 
-CREATE INDEX notices_told_at ON notices (told);
+CREATE INDEX notices_by_time ON notices (told);
 
 CREATE INDEX notices_call ON notices (call_at);
 

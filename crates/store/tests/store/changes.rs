@@ -6,7 +6,7 @@ use plimsoll_core::model::identifier::HostId;
 use plimsoll_store::answers::{Answer, Claim, Keyed};
 use plimsoll_store::evidence::reading::ActivityQuery;
 use plimsoll_store::reports::PackedReport;
-use plimsoll_store::transitions::{FindingKey, Transition};
+use plimsoll_store::transitions::{DecidedFrom, FindingKey, Transition};
 use plimsoll_store::{ErrorKind, Scope, Store, StoreError};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -167,6 +167,40 @@ fn of_two_who_decided_from_the_same_journal_one_writes() {
         let leaves = store.activity(&ActivityQuery { verb: Some("host.judge".into()), ..ActivityQuery::new(Scope::All) }).await.unwrap();
         let named = |place: usize| leaves[place].after.as_ref().unwrap().as_object().unwrap().keys().cloned().collect::<Vec<_>>();
         assert_eq!((leaves.len(), named(0), named(1)), (2, vec![format!("findings:{}", two.id)], vec![format!("findings:{}", one.id)]));
+    });
+}
+
+#[test]
+fn a_judgement_of_a_host_that_is_another_by_now_is_told_so() {
+    each(|database| async move {
+        let store = &database.store;
+        let client = client(store, "Acme").await;
+        let (one, two) = (host(store, client, "web1").await, host(store, client, "web2").await);
+        let decided = DecidedFrom::stored(&one, 0);
+        let asked = async |decided: &DecidedFrom| {
+            let mut change = store.begin(intent(10, "host.judge", "fleet")).await.unwrap();
+            change.overtaken(&[decided.clone(), DecidedFrom::stored(&two, 0)]).await.unwrap().into_iter().collect::<Vec<_>>()
+        };
+        assert_eq!(asked(&decided).await, vec![]);
+        let mut change = store.begin(intent(11, "host.change", "fleet")).await.unwrap();
+        change.update_host(one.id, |host| host.environment = Some("production".into())).await.unwrap();
+        change.commit(None).await.unwrap();
+        assert_eq!(asked(&decided).await, vec![one.id], "somebody said otherwise of it");
+        let decided = DecidedFrom::stored(&store.host(one.id).await.unwrap(), 0);
+        assert_eq!(asked(&decided).await, vec![]);
+        // A first report, then another: what was decided from the first is old.
+        for (time, text, expected) in [(12, "first", vec![]), (13, "second", vec![one.id])] {
+            let decided = DecidedFrom::stored(&store.host(one.id).await.unwrap(), 0);
+            let report = PackedReport::new(text.as_bytes()).unwrap();
+            let mut change = store.begin(intent(time, "host.report", "fleet")).await.unwrap();
+            let brought = DecidedFrom::brought(&store.host(one.id).await.unwrap(), 0);
+            assert_eq!(change.overtaken(&[brought]).await.unwrap(), Default::default());
+            change.put_report(one.id, &report, at(time)).await.unwrap();
+            change.commit(None).await.unwrap();
+            assert_eq!(asked(&decided).await, expected, "{text}");
+        }
+        let decided = DecidedFrom::stored(&store.host(one.id).await.unwrap(), 1);
+        assert_eq!(asked(&decided).await, vec![one.id], "a journal that is not so long");
     });
 }
 

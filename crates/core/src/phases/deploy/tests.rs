@@ -262,8 +262,11 @@ fn who_cannot_be_asked_keeps_the_gate_shut_once_the_last_answer_is_too_old() {
     assert_eq!((scene.step(9).gate, scene.given(Go::Apply)), (Gate::Open, 2));
     assert_eq!(scene.step(15).gate, Gate::Shut);
     // What is over waits for nobody.
-    scene.say(0, 9, State::RolledBack);
-    (scene.package.rings[0].failures, scene.standings[2].barred, scene.standings[3].barred) = (2, Some(Barred::Gone), Some(Barred::Gone));
+    scene.package.rings[0].failures = 2;
+    for (place, standing) in scene.places.iter().zip(&mut scene.standings) {
+        standing.outcome = (place.ring == 0).then_some(State::RolledBack);
+        standing.barred = (place.ring > 0).then_some(Barred::Gone);
+    }
     assert_eq!(scene.step(16).gate, Gate::Done);
 }
 

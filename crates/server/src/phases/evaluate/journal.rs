@@ -9,7 +9,7 @@ use plimsoll_core::assessment::{self, Answer, Memory, Remembered};
 use plimsoll_core::model::finding::Finding;
 use plimsoll_core::model::identifier::HostId;
 use plimsoll_core::model::policy::PolicySet;
-use plimsoll_store::transitions::{self as stored, Bound, FindingKey, Obliged, Transition};
+use plimsoll_store::transitions::{self as stored, Bound, DecidedFrom, FindingKey, Obliged, Transition};
 use plimsoll_store::{Change, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +24,7 @@ pub struct Known {
     /// What they oblige to.
     obliged: BTreeMap<String, Obliged>,
     /// Length of the journal.
-    length: u64,
+    pub length: u64,
 }
 
 impl Known {
@@ -139,22 +139,26 @@ pub async fn known(app: &App, host: HostId) -> Result<Known, Refusal> {
     Ok(Known::of(&app.store.memory(host).await?, |_| true))
 }
 
-/// Writes what changed on one host.
+/// Writes what changed on one host, also that nothing did: to be called before
+/// anything else of the host is written.
 ///
 /// # Errors
 ///
-/// [`overtaken`] where somebody else judged the host meanwhile; nothing of the
-/// change is kept then.
-pub async fn write(change: &mut Change, transition: &Transition) -> Result<(), StoreError> {
+/// [`overtaken`] where somebody else judged the host meanwhile or it is not any
+/// more what was judged; nothing of the change is kept then.
+pub async fn write(change: &mut Change, decided: &DecidedFrom, transition: &Transition) -> Result<(), StoreError> {
+    if !change.overtaken(std::slice::from_ref(decided)).await?.is_empty() {
+        return Err(overtaken(decided.host));
+    }
     match change.add_transitions(std::slice::from_ref(transition)).await?.as_slice() {
         [] => Ok(()),
         _ => Err(overtaken(transition.host)),
     }
 }
 
-/// That another server, or a report under way, wrote a host's journal first.
+/// That another server, or a report under way, came first with a host.
 pub fn overtaken(host: HostId) -> StoreError {
-    StoreError::conflict(OVERTAKEN, format!("host:{host}"), "Somebody else judged this host at the same time.")
+    StoreError::conflict(OVERTAKEN, format!("host:{host}"), "Somebody else reported of this host, changed or judged it at the same time.")
 }
 
 /// Whether this is what [`overtaken`] says.

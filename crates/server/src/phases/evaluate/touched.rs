@@ -2,8 +2,8 @@
 //! has it: of each host the components it touches and nothing else.
 //!
 //! Hosts go through in groups: a group's facts are read, judged on one core,
-//! written in one change with one leaf, and shown at once. A host whose journal
-//! somebody else wrote meanwhile is left to whoever judges hosts one by one.
+//! written in one change with one leaf, and shown at once. A host that became
+//! another meanwhile is left to whoever judges hosts one by one.
 
 use super::journal::{self, Cause, Known};
 use super::{Ground, judge};
@@ -21,7 +21,7 @@ use plimsoll_core::model::problem::Problem;
 use plimsoll_core::model::registration::Registration;
 use plimsoll_core::model::scan::Scan;
 use plimsoll_formats::protocol;
-use plimsoll_store::transitions::{Memory, Transition};
+use plimsoll_store::transitions::{DecidedFrom, Memory, Transition};
 use plimsoll_store::{Actor, Intent, StoreError};
 use roaring::RoaringBitmap;
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,8 +52,7 @@ struct Judged {
     scan: Scan,
     transition: Transition,
     basis: Basis,
-    /// Length of the journal that it was decided from.
-    journal: u64,
+    decided: DecidedFrom,
 }
 
 /// Judges again the components that stand under some names, on every host but
@@ -193,18 +192,20 @@ fn judge_all(
         let facts = registration.facts();
         let answer = judge(report, &facts, &known.memory, &ground, false)?;
         let transition = known.until(&answer, &policy.set, id);
+        let decided = DecidedFrom::stored(&registration, memory.length);
         let report = registration.report.unwrap_or_default();
         let length = journal::length_with(&transition);
         let basis = Basis { host: basis::host(&report, &facts), ground: read, journal: length, at: now.as_second() };
-        judged.push(Judged { id, report, packages, scan: answer.scan, transition, basis, journal: memory.length });
+        judged.push(Judged { id, report, packages, scan: answer.scan, transition, basis, decided });
     }
     Ok((judged, whole))
 }
 
-/// Writes what changed on a group in one change, and gives the hosts whose
-/// journal somebody else wrote meanwhile.
+/// Writes what changed on a group in one change, and gives the hosts that are
+/// not any more what was judged.
 async fn keep(app: &Shared, client: ClientId, now: Timestamp, judged: &[Judged]) -> Result<BTreeSet<HostId>, StoreError> {
-    let transitions: Vec<Transition> = judged.iter().map(|one| one.transition.clone()).filter(|one| !one.is_empty()).collect();
+    let written = judged.iter().filter(|one| !one.transition.is_empty());
+    let (decided, mut transitions): (Vec<DecidedFrom>, Vec<Transition>) = written.map(|one| (one.decided.clone(), one.transition.clone())).unzip();
     if transitions.is_empty() {
         return Ok(BTreeSet::new());
     }
@@ -212,7 +213,14 @@ async fn keep(app: &Shared, client: ClientId, now: Timestamp, judged: &[Judged])
     let all: BTreeSet<HostId> = transitions.iter().map(|one| one.host).collect();
     let written = app
         .store
-        .submit(intent, move |change| Box::pin(async move { Ok(change.add_transitions(&transitions).await?.into_iter().collect()) }))
+        .submit(intent, move |change| {
+            Box::pin(async move {
+                let mut overtaken = change.overtaken(&decided).await?;
+                transitions.retain(|transition| !overtaken.contains(&transition.host));
+                overtaken.extend(change.add_transitions(&transitions).await?);
+                Ok(overtaken)
+            })
+        })
         .await;
     match written {
         // All of them were overtaken, so that there was nothing to write.
@@ -226,7 +234,7 @@ fn show(fleet: &mut State, judged: &Judged, swap: Swap) -> bool {
     let current = fleet.host(judged.id).is_some_and(|managed| managed.registration.report.as_deref() == Some(judged.report.as_str()));
     if current {
         fleet.judge_part(judged.id, &judged.packages, &judged.scan);
-        fleet.rest_part(judged.id, judged.basis, judged.journal, swap);
+        fleet.rest_part(judged.id, judged.basis, judged.decided.journal, swap);
     }
     current
 }
@@ -263,6 +271,46 @@ mod tests {
             .collect();
         updates.sort();
         (findings, updates)
+    }
+
+    /// Somebody judged the report before; meanwhile another came that changes
+    /// nothing of what is known to be open.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_was_decided_from_a_report_before_is_not_written_over_a_newer_one() {
+        let trial = Trial::start().await;
+        let app = trial.app();
+        let owner = trial.owner().await;
+        let id: HostId = trial.host(&owner, "web1", "production").await.parse().unwrap();
+        let mut dice = Dice(7);
+        let given = async |report: plimsoll_core::model::report::Report| evaluate::take(app, id, protocol::canonical(report).unwrap(), Actor::server()).await.unwrap();
+        let full = report("web1", &mut dice);
+        let mut bare = full.clone();
+        bare.components.clear();
+        bare.updates = None;
+        given(bare.clone()).await;
+        let (bare_read, _) = read(app, &[id]).await.unwrap();
+        let all: Vec<(String, String)> = (0..25).map(|number| advisory(number, dice.below(SOURCES), "99-1", number)).collect();
+        advise(&trial, &all);
+        judged_again(&trial, None).await;
+        given(full).await;
+        let open = app.store.memory(id).await.unwrap().open;
+        assert!(!open.is_empty());
+        // The one decided before the newer report came, with the journal as it
+        // is after it.
+        let Read { registration, .. } = bare_read.into_iter().next().unwrap();
+        let memory = app.store.memory(id).await.unwrap();
+        let transition = Transition { host: id, serial: memory.length, at: Timestamp::now(), opened: vec![], closed: open.keys().cloned().collect(), obliged: vec![], policies: vec![] };
+        let decided = DecidedFrom::stored(&registration, memory.length);
+        let answer = Basis { host: Default::default(), ground: Default::default(), journal: memory.length + 1, at: 0 };
+        let scan = {
+            let held = app.advisories.held();
+            let ground = Ground { now: Timestamp::now(), held: held.as_deref(), policies: &app.policy() };
+            judge(bare, &registration.facts(), &Default::default(), &ground, false).unwrap().scan
+        };
+        let judged = [Judged { id, report: registration.report.clone().unwrap(), packages: BTreeSet::new(), scan, transition, basis: answer, decided }];
+        let overtaken = keep(app, registration.client, Timestamp::now(), &judged).await.unwrap();
+        assert_eq!(overtaken, BTreeSet::from([id]));
+        assert_eq!(app.store.memory(id).await.unwrap().open, open);
     }
 
     #[tokio::test(flavor = "multi_thread")]
