@@ -62,6 +62,7 @@ fn people_of_the_client_are_told_and_what_they_acknowledged_counts_for_that_alon
 [people.soc]
 mail = "soc@provider.example"
 members = ["olga"]
+[people.olga]
 [notify]
 planned = { to = ["client", "soc", "owners"], lead = "P90D", ack = true }
 "#
@@ -144,6 +145,9 @@ to = ["ciso@provider.example"]
     scene.agents.iter_mut().for_each(|agent| agent.fate = State::Executing);
     let digest = scene.accepted(json!({}));
     assert_eq!(scene.start(&digest).0, 200);
+    eprintln!("{:?}", scene.agents[0].turn());
+    scene.settle(40);
+    eprintln!("{:#?}", notices(scene.stage, &scene.stage.token, ""));
     scene.until("the first called", |_| !letters(&server, "boss@", "nobody of 1 person acknowledged").is_empty());
     assert!(letters(&server, "ciso@", "").is_empty(), "one step after the other");
     scene.until("the next called", |_| !letters(&server, "ciso@", "nobody of 1 person acknowledged").is_empty());
