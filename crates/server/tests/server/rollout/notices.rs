@@ -32,12 +32,17 @@ pub fn govern(scene: &mut Scene<'_>, more: &str) {
 /// its lease for half a minute, and what came to pass before is not told.
 fn listened(stage: &Stage, receiver: &Receiver, kinds: &[&str]) -> String {
     let (hook, _) = stage.webhook(&receiver.url(), kinds);
+    published(stage);
+    hook
+}
+
+/// Waits for the publisher to go on.
+pub fn published(stage: &Stage) {
     let begun = std::time::Instant::now();
     while !stage.runtime.as_ref().unwrap().block_on(stage.app().store.notice_marks()).unwrap().contains_key("telling") {
         assert!(begun.elapsed() < Duration::from_secs(60), "nobody publishes");
         std::thread::sleep(Duration::from_millis(100));
     }
-    hook
 }
 
 fn kinds(taken: &[Taken]) -> Vec<String> {

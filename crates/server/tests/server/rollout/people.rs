@@ -2,7 +2,7 @@
 //! in the console, each once, none of another client's hosts; and who is called
 //! where nobody acknowledges.
 
-use super::notices::{far_window, govern};
+use super::notices::{far_window, govern, published};
 use super::*;
 use crate::smtp::{FakeMailServer, Letter};
 use crate::stage::PACE;
@@ -52,9 +52,8 @@ fn people_of_the_client_are_told_and_what_they_acknowledged_counts_for_that_alon
     let server = FakeMailServer::new(None);
     let mut stage = with_mail(&server);
     let mut scene = Scene::new(&mut stage, 3);
-    let (client, foreign) = (scene.stage.first_client(), scene.stage.client("Other"));
+    let client = scene.stage.first_client();
     let carl = account(scene.stage, "carl", &[Grant::at(Role::Client, client)]);
-    let olga = account(scene.stage, "olga", &[Grant::at(Role::Client, foreign)]);
     let policy = format!(
         "{}{}",
         far_window(),
@@ -69,6 +68,9 @@ planned = { to = ["client", "soc", "owners"], lead = "P90D", ack = true }
     );
     govern(&mut scene, &policy);
     let digest = scene.accepted(json!({ "days": 80 }));
+    let foreign = scene.stage.client("Other");
+    let olga = account(scene.stage, "olga", &[Grant::at(Role::Client, foreign)]);
+    published(scene.stage);
     assert_eq!(scene.start(&digest).0, 200);
     scene.stage.until("the letters", || !letters(&server, "carl@", "Planned on 3 hosts").is_empty() && !letters(&server, "soc@", "Planned on 3 hosts").is_empty());
     scene.stage.kill();
@@ -144,10 +146,8 @@ to = ["ciso@provider.example"]
     govern(&mut scene, policy);
     scene.agents.iter_mut().for_each(|agent| agent.fate = State::Executing);
     let digest = scene.accepted(json!({}));
+    published(scene.stage);
     assert_eq!(scene.start(&digest).0, 200);
-    eprintln!("{:?}", scene.agents[0].turn());
-    scene.settle(40);
-    eprintln!("{:#?}", notices(scene.stage, &scene.stage.token, ""));
     scene.until("the first called", |_| !letters(&server, "boss@", "nobody of 1 person acknowledged").is_empty());
     assert!(letters(&server, "ciso@", "").is_empty(), "one step after the other");
     scene.until("the next called", |_| !letters(&server, "ciso@", "nobody of 1 person acknowledged").is_empty());
