@@ -180,13 +180,12 @@ fn the_server_may_die_at_every_call() {
     assert!(unharmed.leaves.len() >= 8 && unharmed.lists.values().all(|rows| !rows.is_empty()), "{unharmed:#?}");
     let mut killed = 0;
     for at in drawn(calls) {
-        let (end, count) = run(at);
+        let (mut end, count) = run(at);
         let Some(call) = count.killed() else {
             assert!(at > calls / 2, "nobody was killed at call {at} of {calls}");
             break;
         };
         killed += 1;
-        let mut end = end;
         if let (Some(reports), Some(&once)) = (end.leaves.get_mut("host.report"), unharmed.leaves.get("host.report"))
             && *reports == once + 1
         {
