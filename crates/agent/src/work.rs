@@ -82,7 +82,10 @@ impl Work {
     /// Reads what was in force when the agent last ran.
     pub(crate) fn open(state: &State) -> Self {
         let documents: Vec<String> = state.read_json(FILE).unwrap_or_default().unwrap_or_default();
-        Self { held: documents.into_iter().filter_map(Held::new).take(ASSIGNMENTS).collect(), owed: true }
+        let work = Self { held: documents.into_iter().filter_map(Held::new).take(ASSIGNMENTS).collect(), owed: true };
+        // It may have died between taking a list and clearing up after the last.
+        work.clear_up(state);
+        work
     }
 
     /// What a check-in says of them, sorted.
@@ -109,6 +112,11 @@ impl Work {
                 },
             }
         }
+        self.clear_up(state);
+    }
+
+    /// Removes what no assignment in force has a use for.
+    fn clear_up(&self, state: &State) {
         let named: Vec<String> = self.held.iter().map(|held| package_file(&held.package)).collect();
         state.sweep(PACKAGES, &named.iter().map(String::as_str).collect::<Vec<_>>());
         if self.held.is_empty() {
@@ -310,5 +318,9 @@ mod tests {
         assert_eq!(Work::open(&state).assigned(), work.assigned());
         work.replace(&state, Vec::new());
         assert_eq!(work.assigned(), Vec::<String>::new());
+        // Left by a process that died between taking the list and clearing up.
+        state.write(&package_file(&"ab".repeat(32)), b"x").unwrap();
+        Work::open(&state);
+        assert!(state.read(&package_file(&"ab".repeat(32)), 9).unwrap().is_none());
     }
 }
